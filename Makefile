@@ -1,0 +1,32 @@
+# `make help` lists what there is. Extra options go in ARGS: make demo ARGS="--seeds 1,2,3"
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+ARGS ?=
+BIN := .venv/bin
+
+.PHONY: help setup demo test check clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what running needs: Python packages, Debian packages, the embedded base
+	@bash scripts/setup.sh run
+
+demo: ## Set up, then compare all arms on the demo data: runs/demo/report.html
+	@bash scripts/setup.sh run
+	$(BIN)/passerelle compare experiments/demo.yaml $(ARGS)
+
+test: ## Set up, then run the tests (those marked slow or gpu: make test ARGS="-m slow")
+	@bash scripts/setup.sh test
+	$(BIN)/python -m pytest $(ARGS)
+
+check: ## Lint, format, types, tests: what a change must pass
+	@bash scripts/setup.sh dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict src
+	$(BIN)/python -m pytest $(ARGS)
+
+clean: ## Remove the virtual environment and tool caches; runs/ and the stored base stay
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

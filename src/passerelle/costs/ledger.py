@@ -1,0 +1,130 @@
+"""The ledger: what each phase of an arm cost in seconds, floating-point operations and memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass
+class Phase:
+    """One phase of an arm.
+
+    Attributes:
+        phase: Its name, such as "training" or "answers, human test".
+        seconds: Wall-clock time, over all the runs that it took.
+        flops: Floating-point operations, forward and backward.
+        tokens: Tokens that the language model computed, without padding.
+        peak_bytes: Highest resident memory of the process while it ran.
+        sentences: Sentences that an engine translated.
+    """
+
+    phase: str
+    seconds: float = 0.0
+    flops: float = 0.0
+    tokens: int = 0
+    peak_bytes: int = 0
+    sentences: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the phase as plain JSON types."""
+        return asdict(self)
+
+
+@contextmanager
+def measured(phase: Phase) -> Iterator[Phase]:
+    """Add the time that the block takes, and its peak memory, to `phase`."""
+    forget_peak_memory()
+    start = time.perf_counter()
+    try:
+        yield phase
+    finally:
+        phase.seconds += time.perf_counter() - start
+        phase.peak_bytes = max(phase.peak_bytes, peak_memory_bytes())
+
+
+def forget_peak_memory() -> None:
+    """Start the process's memory high-water mark anew, where Linux allows it."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        return
+
+
+def peak_memory_bytes() -> int:
+    """Return the highest resident memory since `forget_peak_memory`, or since the process began."""
+    try:
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+@dataclass
+class FlopMeter:
+    """Counts floating-point operations with torch's own counter, on a sample of the calls.
+
+    Counting slows a call down, and operations are nearly proportional to tokens: so every
+    `every`-th call is counted and the rest is taken at the counted rate per token.
+    """
+
+    every: int = 40
+    calls: int = 0
+    tokens: int = 0
+    counted_tokens: int = 0
+    counted_flops: float = field(default=0.0)
+
+    def run(self, tokens: int, work: Callable[[], T]) -> T:
+        """Do `work`, which computes `tokens` tokens, and count it or take it at the rate."""
+        self.calls += 1
+        self.tokens += tokens
+        if (self.calls - 1) % self.every:
+            return work()
+        from torch.utils.flop_counter import FlopCounterMode
+
+        with FlopCounterMode(display=False, custom_mapping=_attention_formulas()) as counter:
+            result = work()
+        self.counted_flops += float(counter.get_total_flops())
+        self.counted_tokens += tokens
+        return result
+
+    @property
+    def flops(self) -> float:
+        """Operations of all calls."""
+        return self.counted_flops / self.counted_tokens * self.tokens if self.counted_tokens else 0.0
+
+
+def _attention_formulas() -> dict[Any, Any]:
+    """Return formulas for the CPU's fused attention, which torch's counter does not know.
+
+    The forward is two products of [queries × head] by [head × keys]; the backward is five.
+    """
+    import torch
+
+    def product(query: Any, key: Any) -> int:
+        batch, heads, queries, size = query
+        return int(2 * batch * heads * queries * key[-2] * size)
+
+    def forward(query: Any, key: Any, value: Any, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+        return 2 * product(query, key)
+
+    def backward(
+        grad: Any, query: Any, key: Any, value: Any, *args: Any, out_shape: Any = None, **kwargs: Any
+    ) -> int:
+        return 5 * product(query, key)
+
+    aten = torch.ops.aten
+    return {
+        aten._scaled_dot_product_flash_attention_for_cpu: forward,
+        aten._scaled_dot_product_flash_attention_for_cpu_backward: backward,
+    }

@@ -1,0 +1,1 @@
+"""Data files read at run time: lexicons, prompts, splits."""

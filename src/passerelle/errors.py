@@ -1,0 +1,74 @@
+"""Every error that Passerelle raises on purpose.
+
+The tree::
+
+    PasserelleError
+    ├── UserError              what the user asked for can't be done: exit code 2, no traceback
+    │   ├── ConfigError        an experiment file or an option is wrong
+    │   ├── InputError         a file, a picture or a text is missing or unusable
+    │   └── MissingDependency  an engine, a package or a language pair isn't installed
+    └── RunError               the run itself failed: exit code 1, no traceback
+        ├── StorageError       the disk is full, or a folder can't be written
+        └── TrainingError      a loss that isn't finite, nothing to train
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PasserelleError(Exception):
+    """Base of all errors that Passerelle raises on purpose.
+
+    The message says what was wrong, what is allowed, and what to type next.
+    """
+
+    exit_code = 1
+
+
+class UserError(PasserelleError):
+    """Something that the user can put right."""
+
+    exit_code = 2
+
+
+class ConfigError(UserError):
+    """An experiment file or a command-line option is wrong."""
+
+
+class InputError(UserError):
+    """A file, a picture or a text is missing or unusable."""
+
+
+class MissingDependency(UserError):
+    """A program, a package or a language pair isn't installed; the message says how to get it."""
+
+
+class RunError(PasserelleError):
+    """The run failed for a reason outside of what the user typed."""
+
+
+class StorageError(RunError):
+    """The disk is full, or a folder can't be written."""
+
+
+class TrainingError(RunError):
+    """Training can't go on: the loss isn't finite, or nothing is trainable."""
+
+
+def unknown(what: str, value: object, allowed: Iterable[str]) -> str:
+    """Say that `value` is not one of `allowed`, naming the nearest valid name.
+
+    Args:
+        what: The noun, as in "arm" or "language".
+        value: What was given.
+        allowed: All valid names.
+
+    Returns:
+        One sentence for an error message.
+    """
+    names = sorted(allowed)
+    near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"unknown {what} {value!r}.{hint} Allowed: {', '.join(names)}."

@@ -1,0 +1,1 @@
+"""Scoring of answers: metrics, language fidelity, intervals and paired comparisons."""

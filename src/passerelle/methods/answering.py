@@ -1,0 +1,159 @@
+"""Answer questions with a model: options scored on shared prefixes, captions generated in batches.
+
+Every arm ends in an `Answerer`; what scores the answers knows no method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from passerelle.costs.ledger import FlopMeter
+from passerelle.models.prefix_tree import TokenSequence, collate, grow_trees
+from passerelle.models.vlm import VisionLanguageModel
+from passerelle.records import CHOICE_KINDS, Answer, Question
+from passerelle.translation.base import Translator
+
+NODES_PER_TREE = 320
+TREES_PER_BATCH = 3
+CAPTION_TOKENS = 20
+"""Longest caption that is generated: the longest human one of nine in ten is shorter."""
+
+
+class Answerer(Protocol):
+    """What every method ends in."""
+
+    def answer(self, questions: Sequence[Question]) -> list[Answer]:
+        """Answer each question, in their order."""
+        ...
+
+
+@dataclass
+class ModelAnswerer:
+    """Answers with a model, whose pictures' features are at hand.
+
+    Attributes:
+        model: The model.
+        features: Vision features [pictures, tokens, hidden].
+        rows: Row of each picture in `features`, by id.
+        meter: Counts tokens and operations.
+        priors: Log-likelihood of each (prompt, option) without a picture; filled as needed.
+    """
+
+    model: VisionLanguageModel
+    features: Tensor
+    rows: Mapping[str, int]
+    meter: FlopMeter = field(default_factory=FlopMeter)
+    priors: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    @torch.inference_mode()
+    def answer(self, questions: Sequence[Question]) -> list[Answer]:
+        """Answer each question: options get likelihoods with and without the picture, captions a text."""
+        answers = self._score([q for q in questions if q.options])
+        answers |= self._caption([q for q in questions if not q.options])
+        return [answers[id(question)] for question in questions]
+
+    def _score(self, questions: Sequence[Question]) -> dict[int, Answer]:
+        by_picture: dict[str, list[Question]] = {}
+        for question in questions:
+            by_picture.setdefault(question.picture, []).append(question)
+        groups = [
+            [self.model.encode(q.prompt, option, self.rows[picture]) for q in asked for option in q.options]
+            for picture, asked in by_picture.items()
+        ]
+        order = [(q, index) for asked in by_picture.values() for q in asked for index in range(len(q.options))]
+        sequences = [sequence for group in groups for sequence in group]
+        logprobs = self.log_likelihoods(groups)
+        found: dict[int, list[tuple[float, int]]] = {}
+        for (question, _), sequence, logprob in zip(order, sequences, logprobs, strict=True):
+            found.setdefault(id(question), []).append((logprob, len(sequence.reply)))
+        self._fill_priors(questions)
+        return {
+            id(q): Answer(
+                question=q.id,
+                logprobs=tuple(logprob for logprob, _ in found[id(q)]),
+                priors=self._priors_of(q),
+                tokens=tuple(count for _, count in found[id(q)]),
+            )
+            for q in questions
+        }
+
+    def _priors_of(self, question: Question) -> tuple[float, ...]:
+        if question.kind not in CHOICE_KINDS:
+            return ()
+        return tuple(self.priors[question.prompt, option] for option in question.options)
+
+    def _fill_priors(self, questions: Sequence[Question]) -> None:
+        wanted = {(q.prompt, option): None for q in questions if q.kind in CHOICE_KINDS for option in q.options}
+        missing = [pair for pair in wanted if pair not in self.priors]
+        groups = [[self.model.encode(prompt, option)] for prompt, option in missing]
+        self.priors |= dict(zip(missing, self.log_likelihoods(groups), strict=True))
+
+    @torch.inference_mode()
+    def log_likelihoods(self, groups: Sequence[Sequence[TokenSequence]]) -> list[float]:
+        """Return the log-likelihood of each sequence's reply, in nats, groups flattened."""
+        trees = grow_trees(groups, self.model.image_token, NODES_PER_TREE)
+        totals: list[float] = []
+        for start in range(0, len(trees), TREES_PER_BATCH):
+            part = [[s for group in tree for s in groups[group]] for tree in trees[start : start + TREES_PER_BATCH]]
+            batch = collate(part, self.model.image_token, self.model.end_token)
+
+            def score(batch=batch) -> Tensor:  # type: ignore[no-untyped-def]
+                return self.model.target_logprobs(batch, self.features)
+
+            logprobs = self.meter.run(batch.nodes, score)
+            totals += torch.zeros(batch.sequences).index_add(0, batch.owners, logprobs).tolist()
+        return totals
+
+    def _caption(self, questions: Sequence[Question]) -> dict[int, Answer]:
+        if not questions:
+            return {}
+        features = self.features[[self.rows[q.picture] for q in questions]]
+        prompts = [q.prompt for q in questions]
+        tokens = len(prompts) * (len(self.model.encode(prompts[0], "", 0)) + CAPTION_TOKENS // 2)
+        texts = self.meter.run(tokens, lambda: self.model.generate(prompts, features, CAPTION_TOKENS))
+        return {id(q): Answer(q.id, text=first_line(text)) for q, text in zip(questions, texts, strict=True)}
+
+
+def first_line(text: str) -> str:
+    """Return an answer's first line, where a caption ends."""
+    return text.strip().partition("\n")[0].strip()
+
+
+@dataclass
+class PromptedAnswerer:
+    """Asks in English to answer in the language."""
+
+    answerer: Answerer
+    instruction: str
+
+    def answer(self, questions: Sequence[Question]) -> list[Answer]:
+        """Answer the questions with the instruction behind each prompt."""
+        return self.answerer.answer([replace(q, prompt=f"{q.prompt} {self.instruction}") for q in questions])
+
+
+@dataclass
+class PipelineAnswerer:
+    """Translates questions into English, lets the English model answer, translates captions back.
+
+    Options are translated too, for scoring; yes and no come from a lexicon.
+    """
+
+    answerer: Answerer
+    into_english: Translator
+    from_english: Translator
+    said: tuple[str, str]
+    translate: Callable[[Sequence[Question]], list[Question]]
+
+    def answer(self, questions: Sequence[Question]) -> list[Answer]:
+        """Answer the questions by way of English."""
+        answers = self.answerer.answer(self.translate(questions))
+        captions = [index for index, question in enumerate(questions) if not question.options]
+        texts = self.from_english.translate([answers[index].text for index in captions])
+        for index, text in zip(captions, texts, strict=True):
+            answers[index] = replace(answers[index], text=text)
+        return answers

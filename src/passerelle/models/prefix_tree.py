@@ -1,0 +1,189 @@
+"""Many token sequences as one: shared prefixes are computed once.
+
+Sequences that begin alike (the same instruction, the same picture, several continuations of one prompt)
+are merged into a tree and laid out as one row of tokens. Each token attends to its ancestors only and its
+position is its depth, so the row gives what the sequences give one by one, for fewer tokens. This serves
+training (several turns about one picture that must not see each other) and scoring (several options after
+one prompt). It needs causal attention and position ids, as Llama's family has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+TEXT = -1
+"""The picture index of tokens that are text."""
+
+
+@dataclass(frozen=True)
+class TokenSequence:
+    """A prompt and its reply as tokens.
+
+    Attributes:
+        prompt: Token ids before the reply; image tokens are the model's image token id.
+        reply: Token ids that are predicted; may be empty.
+        picture: Which picture the image tokens stand for; ``TEXT`` without one.
+    """
+
+    prompt: tuple[int, ...]
+    reply: tuple[int, ...]
+    picture: int = TEXT
+
+    def __len__(self) -> int:
+        return len(self.prompt) + len(self.reply)
+
+
+@dataclass
+class PrefixTree:
+    """A tree of tokens in an order in which parents come before their children."""
+
+    image_token: int
+    tokens: list[int] = field(default_factory=list)
+    parents: list[int] = field(default_factory=list)
+    depths: list[int] = field(default_factory=list)
+    pictures: list[tuple[int, int]] = field(default_factory=list)
+    _children: dict[tuple[int, int, int], int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def add(self, sequence: TokenSequence) -> list[int]:
+        """Insert a sequence and return the node of each of its tokens."""
+        path, node, image_position = [], -1, 0
+        for token in (*sequence.prompt, *sequence.reply):
+            picture = sequence.picture if token == self.image_token else TEXT
+            key = (node, token, picture)
+            child = self._children.get(key)
+            if child is None:
+                child = len(self.tokens)
+                self._children[key] = child
+                self.tokens.append(token)
+                self.parents.append(node)
+                self.depths.append(len(path))
+                self.pictures.append((picture, image_position))
+            if picture != TEXT:
+                image_position += 1
+            path.append(child)
+            node = child
+        return path
+
+    def ancestors(self) -> np.ndarray:
+        """Return a boolean matrix [nodes, nodes]: row i is true at i and at i's ancestors."""
+        matrix = np.zeros((len(self), len(self)), dtype=bool)
+        for node, parent in enumerate(self.parents):
+            if parent >= 0:
+                matrix[node] = matrix[parent]
+            matrix[node, node] = True
+        return matrix
+
+
+@dataclass(frozen=True)
+class TreeBatch:
+    """Trees padded to one length, with the places that predict reply tokens.
+
+    Attributes:
+        tokens: Token ids [trees, nodes].
+        positions: Position ids [trees, nodes].
+        mask: True where a row's token may attend to a column's [trees, 1, nodes, nodes].
+        image_nodes: Flat index into [trees × nodes] of each image token [image tokens].
+        image_rows: (picture, position in the picture) of each image token [image tokens, 2].
+        predictors: Flat index of the node that predicts each target [targets].
+        targets: Token id that is to be predicted [targets].
+        owners: Index of the sequence that each target belongs to [targets].
+        sequences: How many sequences the batch holds.
+        nodes: Tokens without padding.
+    """
+
+    tokens: Tensor
+    positions: Tensor
+    mask: Tensor
+    image_nodes: Tensor
+    image_rows: Tensor
+    predictors: Tensor
+    targets: Tensor
+    owners: Tensor
+    sequences: int
+    nodes: int
+
+
+def grow_trees(sequences: Iterable[Sequence[TokenSequence]], image_token: int, max_nodes: int) -> list[list[int]]:
+    """Divide groups of sequences, in their order, among trees of about `max_nodes` tokens.
+
+    Args:
+        sequences: Groups; a group (one picture's sequences) is never divided.
+        image_token: Id of the image token.
+        max_nodes: A tree takes groups until it would be larger; one group alone may be.
+
+    Returns:
+        For each tree the indices of its groups.
+    """
+    trees: list[list[int]] = []
+    tree = PrefixTree(image_token)
+    for index, group in enumerate(sequences):
+        before = len(tree)
+        for sequence in group:
+            tree.add(sequence)
+        if trees and len(tree) <= max_nodes:
+            trees[-1].append(index)
+            continue
+        if before or not trees:
+            tree = PrefixTree(image_token)
+            for sequence in group:
+                tree.add(sequence)
+        trees.append([index])
+    return trees
+
+
+def collate(groups_of_trees: Sequence[Sequence[TokenSequence]], image_token: int, pad_token: int) -> TreeBatch:
+    """Lay out trees side by side.
+
+    Args:
+        groups_of_trees: The sequences of each tree.
+        image_token: Id of the image token.
+        pad_token: Id to fill up with.
+    """
+    trees, predictors, targets, owners = [], [], [], []
+    owner = 0
+    paths: list[tuple[int, TokenSequence, list[int]]] = []
+    for row, sequences in enumerate(groups_of_trees):
+        tree = PrefixTree(image_token)
+        for sequence in sequences:
+            paths.append((row, sequence, tree.add(sequence)))
+        trees.append(tree)
+    width = max(len(tree) for tree in trees)
+    for row, sequence, path in paths:
+        start = len(sequence.prompt)
+        predictors += [row * width + node for node in path[start - 1 : -1]]
+        targets += sequence.reply
+        owners += [owner] * len(sequence.reply)
+        owner += 1
+    tokens = np.full((len(trees), width), pad_token, dtype=np.int64)
+    positions = np.zeros((len(trees), width), dtype=np.int64)
+    mask = np.zeros((len(trees), 1, width, width), dtype=bool)
+    image_nodes, image_rows = [], []
+    for row, tree in enumerate(trees):
+        size = len(tree)
+        tokens[row, :size], positions[row, :size] = tree.tokens, tree.depths
+        mask[row, 0, :size, :size] = tree.ancestors()
+        mask[row, 0, range(size, width), range(size, width)] = True
+        for node, (picture, image_position) in enumerate(tree.pictures):
+            if picture != TEXT:
+                image_nodes.append(row * width + node)
+                image_rows.append((picture, image_position))
+    return TreeBatch(
+        tokens=torch.from_numpy(tokens),
+        positions=torch.from_numpy(positions),
+        mask=torch.from_numpy(mask),
+        image_nodes=torch.tensor(image_nodes, dtype=torch.long),
+        image_rows=torch.tensor(image_rows, dtype=torch.long).reshape(-1, 2),
+        predictors=torch.tensor(predictors, dtype=torch.long),
+        targets=torch.tensor(targets, dtype=torch.long),
+        owners=torch.tensor(owners, dtype=torch.long),
+        sequences=owner,
+        nodes=sum(map(len, trees)),
+    )

@@ -1,0 +1,134 @@
+"""The cells of the key table, which the terminal and the page share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from passerelle.report.contents import ENGLISH, Arm, Contents, Difference, Score
+from passerelle.report.wording import (
+    DASH,
+    interval,
+    metric_title,
+    score_interval,
+    score_text,
+    short,
+    signed,
+)
+
+QUALITY_METRICS = ("choice-random", "choice-category", "yes-no", "yes-no-auc", "caption-chrf", "fidelity")
+HEADLINE_METRICS = ("choice", "choice-random", "choice-category", "yes-no", "caption-chrf")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table.
+
+    Attributes:
+        text: What is shown first, a value rounded for reading.
+        detail: What is shown smaller: the interval.
+        value: The number as stored, which the page carries unrounded in ``data-value``.
+        data: What the number is: its arm, metric, test and source, as ``data-`` attributes.
+        style: CSS classes.
+        bar: Low, value and high between 0 and 1 with the place of zero; ``None`` to draw nothing.
+    """
+
+    text: str
+    detail: str = ""
+    value: float | None = None
+    data: dict[str, str] = field(default_factory=dict)
+    style: str = ""
+    bar: tuple[float, float, float, float] | None = None
+
+    @property
+    def line(self) -> str:
+        """The whole cell on one line."""
+        return f"{self.text} {self.detail}".strip()
+
+
+def headline_metric(contents: Contents) -> str:
+    """Choose the metric to rank by: the first that some adapted arm has on the human test."""
+    for metric in HEADLINE_METRICS:
+        if any(arm.value(metric) is not None for arm in contents.adapted_arms()):
+            return metric
+    return HEADLINE_METRICS[0]
+
+
+def own_test(arm: Arm) -> str:
+    """Say which test an arm is judged by: the English reference answers English questions."""
+    return ENGLISH if arm.name == ENGLISH else "human"
+
+
+def score_cell(arm: Arm, metric: str, test: str, source: str = "all") -> Cell:
+    """Show one score with its interval."""
+    data = {"arm": arm.name, "metric": metric, "test": test, "source": source}
+    return _score_as_cell(arm.score(metric, test, source), data)
+
+
+def _score_as_cell(score: Score | None, data: dict[str, str]) -> Cell:
+    value = None if score is None else score.value
+    return Cell(score_text(score), score_interval(score), value, data)
+
+
+def difference_cell(difference: Difference | None, arm: str, against: str, metric: str) -> Cell:
+    """Show a paired difference with its interval and a mark where the interval excludes zero."""
+    data = {"arm": arm, "against": against, "metric": metric}
+    if difference is None:
+        return Cell(DASH, data=data)
+    data |= {"test": difference.test, "source": difference.source}
+    detail = interval(difference.low, difference.high, plus=True)
+    if difference.excludes_zero:
+        detail += " ●" if difference.is_separable else " ○"
+    return Cell(signed(difference.value), detail, difference.value, data)
+
+
+def number_cell(arm: Arm, key: str, value: float | None, scale: float = 1.0) -> Cell:
+    """Show a cost, divided by `scale`; ``data-value`` keeps it as stored."""
+    return Cell(short(value, scale), value=value, data={"arm": arm.name, "metric": key})
+
+
+def english_metric(contents: Contents) -> str:
+    """Choose the metric that shows how much English an arm kept: the English reference's headline metric."""
+    reference = contents.arm(ENGLISH)
+    arms = [reference] if reference else list(contents.arms)
+    for metric in HEADLINE_METRICS:
+        if any(arm.value(metric, ENGLISH) is not None for arm in arms):
+            return metric
+    return HEADLINE_METRICS[0]
+
+
+def retention_cell(contents: Contents, arm: Arm) -> Cell:
+    """Show an arm's score on the English test beside the base's; an untrained arm is the base."""
+    cell = score_cell(arm, english_metric(contents), ENGLISH)
+    if cell.value is None and arm.is_untrained and not arm.failed:
+        return replace(cell, text="as base")
+    reference = contents.arm(ENGLISH)
+    base = reference.score(english_metric(contents), ENGLISH) if reference else None
+    if cell.value is None or base is None or arm.name == ENGLISH:
+        return cell
+    return replace(cell, detail=f"(base {score_text(base)})")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the key table: its heading and how an arm's cell is made."""
+
+    title: str
+    cell: Callable[[Contents, Arm], Cell]
+    is_cost: bool = False
+
+
+def _quality_column(metric: str) -> Column:
+    return Column(metric_title(metric), lambda _, arm: score_cell(arm, metric, own_test(arm)))
+
+
+KEY_COLUMNS = (
+    *(_quality_column(metric) for metric in QUALITY_METRICS),
+    Column("English kept", retention_cell, True),
+    Column("Minutes", lambda _, arm: number_cell(arm, "total-seconds", arm.cost.seconds, 60), True),
+    Column("TFLOP", lambda _, arm: number_cell(arm, "total-flops", arm.cost.flops, 1e12), True),
+    Column("Peak GB", lambda _, arm: number_cell(arm, "peak-bytes", arm.cost.peak_bytes, 1e9), True),
+    Column(
+        "s/answer", lambda _, arm: number_cell(arm, "seconds-per-answer", arm.cost.seconds_per_answer), True
+    ),
+)

@@ -1,0 +1,206 @@
+"""What a report shows, as records: the plain results after a tolerant reading (see `parse.py`).
+
+A number that wasn't measured, or that isn't finite, is ``None`` everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+ENGLISH = "english"
+PIPELINE = "pipeline"
+
+
+@dataclass(frozen=True)
+class Score:
+    """One metric of one arm on one test, with its interval.
+
+    Attributes:
+        metric: Name of the metric, for example ``choice-random``.
+        test: Who made the questions: ``human``, ``machine`` or ``english``.
+        source: Source of the pictures, or ``all``.
+        value: The score, in `unit`.
+        low: Lower end of the interval.
+        high: Upper end of the interval.
+        items: Number of questions.
+        pictures: Number of pictures that the questions are about.
+        unit: ``%`` or empty.
+        higher_is_better: ``None`` where the metric has no good direction.
+        signature: How it was measured, to compare with other runs.
+        seed: Seed of the run; ``None`` for the mean over seeds.
+    """
+
+    metric: str
+    test: str
+    source: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    items: float | None = None
+    pictures: float | None = None
+    unit: str = "%"
+    higher_is_better: bool | None = True
+    signature: str = ""
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What one phase of an arm cost."""
+
+    name: str
+    seconds: float | None = None
+    flops: float | None = None
+    peak_bytes: float | None = None
+    tokens: float | None = None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an arm cost in all, and phase by phase."""
+
+    phases: tuple[Phase, ...] = ()
+    seconds: float | None = None
+    flops: float | None = None
+    peak_bytes: float | None = None
+    seconds_per_answer: float | None = None
+    sentences_translated: float | None = None
+    trainable_parameters: float | None = None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One training stage; `loss` holds pairs of step and loss."""
+
+    name: str
+    samples: float | None = None
+    tokens: float | None = None
+    steps: float | None = None
+    learning_rate: float | None = None
+    loss: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One arm of the comparison.
+
+    Attributes:
+        name: Short name, for example ``lora-mt``.
+        title: Name for a reader.
+        description: One line on what it does.
+        trained_on: ``machine``, ``human-translation``, or ``None`` where nothing was trained.
+        is_untrained: Whether the results say that nothing was trained (a missing field says nothing).
+        failed: Whether it failed.
+        error: Why it failed.
+        seeds: Seeds that it ran with.
+        scores: Scores over all seeds.
+        seed_scores: Scores of each seed.
+        cost: What it cost.
+        stages: Its training stages.
+    """
+
+    name: str
+    title: str
+    description: str = ""
+    trained_on: str | None = None
+    is_untrained: bool = False
+    failed: bool = False
+    error: str = ""
+    seeds: tuple[int, ...] = ()
+    scores: tuple[Score, ...] = ()
+    seed_scores: tuple[Score, ...] = ()
+    cost: Cost = field(default_factory=Cost)
+    stages: tuple[Stage, ...] = ()
+
+    def score(self, metric: str, test: str = "human", source: str = "all") -> Score | None:
+        """Find a score that has a value; ``None`` where it wasn't measured."""
+        for score in self.scores:
+            if (score.metric, score.test, score.source) == (metric, test, source) and score.value is not None:
+                return score
+        return None
+
+    def value(self, metric: str, test: str = "human", source: str = "all") -> float | None:
+        """Find the value of a score; ``None`` where it wasn't measured."""
+        score = self.score(metric, test, source)
+        return None if score is None else score.value
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A paired difference: `arm` minus `against`, in the metric's unit."""
+
+    arm: str
+    against: str
+    metric: str
+    test: str
+    source: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    holm_p: float | None = None
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the interval excludes zero."""
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
+    @property
+    def is_separable(self) -> bool:
+        """Whether the interval excludes zero and Holm's correction, where made, leaves p below 0.05."""
+        return self.excludes_zero and (self.holm_p is None or self.holm_p < 0.05)
+
+    def reversed(self) -> Difference:
+        """Return the same comparison seen from the other arm."""
+        return Difference(
+            arm=self.against,
+            against=self.arm,
+            metric=self.metric,
+            test=self.test,
+            source=self.source,
+            value=None if self.value is None else -self.value,
+            low=None if self.high is None else -self.high,
+            high=None if self.low is None else -self.low,
+            p=self.p,
+            holm_p=self.holm_p,
+        )
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Everything that a report shows, but for the examples (see `examples.py`)."""
+
+    name: str
+    created: str
+    target: str
+    target_name: str
+    seeds: tuple[int, ...]
+    arms: tuple[Arm, ...]
+    differences: tuple[Difference, ...]
+    raw: Mapping[str, Any]
+
+    def arm(self, name: str) -> Arm | None:
+        """Find an arm by its name."""
+        return next((arm for arm in self.arms if arm.name == name), None)
+
+    def title(self, name: str) -> str:
+        """Return an arm's title, or its name where it has none."""
+        arm = self.arm(name)
+        return arm.title if arm else name
+
+    def difference(self, arm: str, against: str, metric: str, test: str = "human") -> Difference | None:
+        """Find a paired difference over all sources, turned round where it was stored the other way."""
+        for found in self.differences:
+            if (found.metric, found.test, found.source) != (metric, test, "all") or found.value is None:
+                continue
+            if (found.arm, found.against) == (arm, against):
+                return found
+            if (found.arm, found.against) == (against, arm):
+                return found.reversed()
+        return None
+
+    def adapted_arms(self) -> tuple[Arm, ...]:
+        """Return the arms that answer in the target language: all but the English reference."""
+        return tuple(arm for arm in self.arms if arm.name != ENGLISH)

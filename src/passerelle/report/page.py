@@ -1,0 +1,190 @@
+"""Write the whole comparison as one HTML file that asks nothing of any network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from passerelle.errors import StorageError
+from passerelle.report import cost_tables, page_tables, plot
+from passerelle.report.contents import Contents
+from passerelle.report.examples import read_examples
+from passerelle.report.parse import as_mapping, as_number, as_text, read_results
+from passerelle.report.summary import summarise
+from passerelle.report.svg import inline_svg
+from passerelle.report.wording import whole
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+COLOURS = {
+    plot.INK: "ink",
+    plot.MUTED: "muted",
+    plot.LINE: "line",
+    plot.UNTRAINED: "untrained",
+    plot.MACHINE: "machine",
+    plot.HUMAN: "human",
+    plot.PAPER: "card",
+}
+
+
+def write_page(results: Mapping[str, Any], run_folder: str | Path, path: str | Path) -> Path:
+    """Write the report of a run as one self-contained HTML file.
+
+    Args:
+        results: What ``results.json`` holds; any field may be missing.
+        run_folder: Folder that the examples' pictures are relative to.
+        path: The file to write. It is replaced at once, so that a reader never sees half of it.
+
+    Returns:
+        `path`.
+
+    Raises:
+        StorageError: The file can't be written.
+    """
+    path = Path(path)
+    text = page_text(results, run_folder)
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="utf-8", delete=False) as file:
+            temporary = file.name
+            file.write(text)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise StorageError(
+            f"can't write the report to {str(path)!r}: {error.strerror}. "
+            "Name a folder that exists and has room."
+        ) from error
+    return path
+
+
+def page_text(results: Mapping[str, Any], run_folder: str | Path) -> str:
+    """Make the HTML of the report; see `write_page`."""
+    from markupsafe import Markup
+
+    contents = read_results(results)
+    style, script = _asset("page.css"), _asset("page.js")
+    examples = read_examples(contents, Path(run_folder))
+    return _template().render(
+        contents=contents,
+        language=_language_tag(contents.target),
+        policy=_policy(style, script),
+        # Both are files of this package, not texts of users or models.
+        style=Markup(style),
+        script=Markup(script),
+        summary=summarise(contents),
+        facts=list(_facts(contents)),
+        plots={name: Markup(svg) for name, svg in _plots(contents).items()},
+        tables=_tables(contents),
+        examples=examples,
+        sources=sorted({example.source for example in examples}),
+        provenance=_provenance(contents),
+    )
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, StrictUndefined
+
+    # Autoescape is what keeps texts of users and models texts.
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(_asset("template.html"))
+
+
+def _asset(name: str) -> str:
+    return (resources.files("passerelle.report") / name).read_text(encoding="utf-8")
+
+
+def _policy(style: str, script: str) -> str:
+    """Allow this page's own style and script, pictures inside it, and nothing else."""
+
+    def digest(text: str) -> str:
+        return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
+
+    return (
+        f"default-src 'none'; img-src data:; style-src {digest(style)}; script-src {digest(script)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _language_tag(code: str) -> str:
+    """Return a language code where it is fit for a ``lang`` attribute, else an empty one: unknown."""
+    return code if re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*", code) else ""
+
+
+def _plots(contents: Contents) -> dict[str, str]:
+    drawn = {
+        "seconds": (
+            plot.cost_plot(contents),
+            "Quality of each arm against the time it took, as in the key table.",
+        ),
+        "flops": (plot.cost_plot(contents, "flops"), "Quality of each arm against its computation."),
+        "tests": (plot.dumbbell_plot(contents), "Score of each arm on the human and on the machine test."),
+    }
+    return {name: inline_svg(svg, f"{name}-", title, COLOURS) for name, (svg, title) in drawn.items() if svg}
+
+
+def _tables(contents: Contents) -> dict[str, page_tables.Table]:
+    made = (
+        page_tables.key_table(contents),
+        page_tables.tests_table(contents),
+        page_tables.sources_table(contents),
+        *page_tables.differences_tables(contents),
+        page_tables.seeds_table(contents),
+        page_tables.scores_table(contents),
+        cost_tables.phases_table(contents),
+        cost_tables.work_table(contents),
+        cost_tables.training_table(contents),
+    )
+    return {table.key: table for table in made if not table.is_empty}
+
+
+def _facts(contents: Contents) -> Iterator[tuple[str, str]]:
+    """Yield the few facts under the title: pairs of a name and a value."""
+    data = as_mapping(contents.raw.get("data"))
+    pictures = as_mapping(data.get("pictures"))
+    for key, title in (("train", "training pictures"), ("test", "test pictures")):
+        if as_number(pictures.get(key)) is not None:
+            yield title, whole(as_number(pictures.get(key)))
+    if as_number(data.get("questions")) is not None:
+        yield "questions", whole(as_number(data.get("questions")))
+    yield "arm" if len(contents.arms) == 1 else "arms", str(len(contents.arms))
+    if contents.seeds:
+        yield "seed" if len(contents.seeds) == 1 else "seeds", str(len(contents.seeds))
+
+
+def _provenance(contents: Contents) -> list[tuple[str, str]]:
+    """Write out where the numbers come from: pairs of a heading and YAML."""
+    import yaml
+
+    class Plain(yaml.SafeDumper):
+        """A dumper that writes anything it doesn't know as text, since old results may hold anything."""
+
+    Plain.add_multi_representer(object, lambda dumper, value: dumper.represent_str(str(value)))
+    Plain.ignore_aliases = lambda *_: True  # type: ignore[method-assign]
+    signatures = sorted({s.signature for arm in contents.arms for s in arm.scores if s.signature})
+    parts = {
+        "Versions": contents.raw.get("versions"),
+        "Hardware": contents.raw.get("hardware"),
+        "Data": contents.raw.get("data"),
+        "Configuration": contents.raw.get("config"),
+        "Metric signatures": signatures,
+    }
+    return [
+        (title, yaml.dump(part, Dumper=Plain, allow_unicode=True, sort_keys=False, width=100))
+        for title, part in parts.items()
+        if part
+    ] + [("Schema", as_text(contents.raw.get("schema"), "–"))]

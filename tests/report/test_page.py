@@ -1,0 +1,241 @@
+"""The page: what it says, what it escapes, and that a real browser opens it without asking any network."""
+
+from __future__ import annotations
+
+import copy
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from passerelle.errors import StorageError
+from passerelle.report import page_text, table_text, write_page
+
+ATTACK = '<script>alert("x")</script><img src=x onerror=alert(1)>'
+
+
+def test_every_score_is_in_the_page_unrounded(results: dict[str, Any], run_folder: Path) -> None:
+    results["arms"][3]["scores"][1]["value"] = 59.7123456
+    text = page_text(results, run_folder)
+    for arm in results["arms"]:
+        for score in arm["scores"]:
+            attributes = (
+                f'data-arm="{arm["name"]}" data-metric="{score["metric"]}" data-test="{score["test"]}" '
+                f'data-source="{score["source"]}" data-value="{score["value"]}"'
+            )
+            assert attributes in text
+    assert 'data-value="59.7123456"' in text
+
+
+def test_costs_and_differences_are_in_the_page(results: dict[str, Any], run_folder: Path) -> None:
+    text = page_text(results, run_folder)
+    assert 'data-arm="lora-mt" data-metric="total-seconds" data-value="441.0"' in text
+    assert 'data-arm="lora-mt" data-phase="finetuning" data-metric="seconds" data-value="420.0"' in text
+    assert (
+        'data-against="lora-mt" data-metric="choice" data-test="human" data-source="all" data-value="3.8"'
+        in text
+    )
+    assert "[−0.2, +7.4]" in text
+    assert 'data-seed="2"' in text
+
+
+def test_provenance_is_in_the_page(results: dict[str, Any], run_folder: Path) -> None:
+    text = page_text(results, run_folder)
+    for part in (
+        "torch: 2.9.1",
+        "cpu: AMD EPYC",
+        "sha256:0f343b09",
+        "apertium|eng-fra|3.8.2",
+        "steps: 80",
+        "rule:pmi",
+    ):
+        assert part in text
+
+
+def replace_texts(value: Any) -> Any:
+    """Put an attack in the place of every text."""
+    if isinstance(value, dict):
+        kept = {
+            "metric",
+            "test",
+            "source",
+            "status",
+            "direction",
+            "arm",
+            "against",
+            "image",
+            "target",
+            "unit",
+        }
+        return {k: v if k in kept and isinstance(v, str) else replace_texts(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [replace_texts(item) for item in value]
+    return ATTACK if isinstance(value, str) else value
+
+
+def test_texts_of_users_and_models_are_escaped(results: dict[str, Any], run_folder: Path) -> None:
+    attacked = replace_texts(results)
+    attacked["target"] = '"><script>alert(2)</script>'
+    for score in attacked["arms"][0]["scores"]:
+        score["metric"] = score["source"] = ATTACK
+    text = page_text(attacked, run_folder)
+    assert text.count("<script>") == 1  # the page's own
+    assert "<img src=x" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_pictures_outside_of_the_run_folder_are_not_read(results: dict[str, Any], run_folder: Path) -> None:
+    inner = run_folder / "run"
+    inner.mkdir()
+    (inner / "link.png").symlink_to(run_folder / "picture-0.png")
+    (inner / "broken.png").write_bytes(b"\x89PNG not really")
+    names = [
+        "../picture-0.png",
+        str(run_folder / "picture-0.png"),
+        "link.png",
+        "broken.png",
+        "none.png",
+        "a\0b",
+        "",
+    ]
+    results["examples"] = [dict(results["examples"][0], image=name) for name in names]
+    text = page_text(results, inner)
+    assert "data:image" not in text
+    assert text.count("no picture") == len(names)
+
+
+def test_thumbnails_are_small_jpegs(results: dict[str, Any], run_folder: Path) -> None:
+    text = page_text(results, run_folder)
+    sizes = re.findall(
+        r'<img src="data:image/jpeg;base64,[^"]+" width="(\d+)" height="(\d+)" alt="([^"]+)"', text
+    )
+    assert len(sizes) == 44
+    assert all(max(int(width), int(height)) == 160 for width, height, _ in sizes)
+
+
+def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the path of every field; of lists, only the first two items."""
+    items = (
+        value.items() if isinstance(value, dict) else enumerate(value[:2]) if isinstance(value, list) else ()
+    )
+    for key, item in items:
+        yield (*path, key)
+        yield from paths(item, (*path, key))
+
+
+@pytest.mark.parametrize("damage", ["missing", "none", "wrong type", "not finite"])
+def test_any_field_may_be_missing(
+    results: dict[str, Any], run_folder: Path, damage: str, monkeypatch: Any
+) -> None:
+    # The plots have their own test and would take most of the time here.
+    monkeypatch.setattr("passerelle.report.page._plots", lambda contents: {})
+    results["examples"] = results["examples"][:2]
+    results["arms"] = [results["arms"][index] for index in (0, 3, 4)]
+    for arm in results["arms"]:
+        arm["scores"] = [s for s in arm["scores"] if s["metric"] in ("choice", "choice-random", "yes-no")]
+        arm["seed_scores"] = arm["seed_scores"][:1] + arm["seed_scores"][-1:]
+    shapes = {re.sub(r"\d+", "0", str(path)): path for path in paths(results)}
+    for path in shapes.values():
+        damaged = copy.deepcopy(results)
+        parent: Any = damaged
+        for key in path[:-1]:
+            parent = parent[key]
+        if damage == "missing":
+            del parent[path[-1]]
+        else:
+            parent[path[-1]] = {"none": None, "wrong type": [["?"]], "not finite": float("nan")}[damage]
+        text = page_text(damaged, run_folder)
+        assert "</html>" in text
+        assert 'data-value="nan"' not in text
+        assert table_text(damaged)
+
+
+def test_an_empty_run_gives_a_page(tmp_path: Path) -> None:
+    assert "No arm has a score" in page_text({}, tmp_path)
+
+
+def test_a_failed_arm_is_shown_with_its_reason(results: dict[str, Any], run_folder: Path) -> None:
+    results["arms"][4] |= {"status": "failed", "error": "out of memory at step 3", "scores": [], "cost": None}
+    text = page_text(results, run_folder)
+    assert "failed: out of memory at step 3" in text
+    assert "LoRA on machine translations failed and is shown without scores." in text
+
+
+def test_the_page_is_replaced_at_once(results: dict[str, Any], run_folder: Path) -> None:
+    path = run_folder / "report.html"
+    path.write_text("old")
+    assert write_page(results, run_folder, path) == path
+    assert "Translation pipeline" in path.read_text(encoding="utf-8")
+    assert [p.name for p in run_folder.iterdir() if p.suffix != ".png"] == ["report.html"]
+
+
+def test_a_folder_that_is_missing_is_named(results: dict[str, Any], run_folder: Path) -> None:
+    with pytest.raises(StorageError, match="nowhere/report.html"):
+        write_page(results, run_folder, run_folder / "nowhere/report.html")
+
+
+CHROMIUM = shutil.which("chromium")
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    """A real browser without a screen."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("chromium isn't installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_browser_opens_the_page(
+    results: dict[str, Any], run_folder: Path, browser: Any, width: int
+) -> None:
+    results["examples"][0]["captions"]["pipeline"] = ATTACK
+    path = write_page(results, run_folder, run_folder / "report.html")
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    complaints: list[str] = []
+    requests: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("dialog", lambda dialog: complaints.append("an alert ran"))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(path.as_uri())
+
+    cell = page.locator(
+        '#key td[data-arm="pipeline"][data-metric="choice-random"][data-test="human"][data-source="all"]'
+    )
+    assert float(cell.get_attribute("data-value")) == 59.7
+    assert cell.inner_text().split() == ["59.7", "[55.5,", "64.0]"]
+    assert ATTACK in page.locator(".card").first.inner_text()
+    assert page.locator("figure svg[role=img]").count() == 3
+    # The policy would block styles written into elements; a page that breaks it has no room for its own CSS.
+    assert page.evaluate("getComputedStyle(document.querySelector('.card')).borderRadius") == "10px"
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert complaints == []
+    assert [url for url in requests if not url.startswith("data:")] == [path.as_uri()]
+
+
+def test_filters_choose_the_examples(results: dict[str, Any], run_folder: Path, browser: Any) -> None:
+    path = write_page(results, run_folder, run_folder / "report.html")
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    visible = page.locator(".card:visible")
+    assert visible.count() == 44
+    page.select_option("#filter-source", "stamps")
+    assert visible.count() == 22
+    page.select_option("#filter-outcome", "disagree")
+    picks = [e["choice"]["picked"] for e in results["examples"] if e["source"] == "stamps"]
+    differing = [p for p in picks if len({index for name, index in p.items() if name != "english"}) > 1]
+    assert visible.count() == len(differing) > 0
+    assert page.locator("#filter-count").inner_text() == f"{len(differing)} of 44 examples"
+    page.select_option("#filter-outcome", "all-wrong")
+    assert page.locator(".none").is_visible() == (visible.count() == 0)

@@ -1,0 +1,90 @@
+"""The summary claims what the intervals allow, and no more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from passerelle.report import summarise, summary_text
+from passerelle.report.pareto import pareto_front
+from passerelle.report.wording import compute, decimal, duration, listed, probability, short, signed
+
+
+def find_comparison(results: dict[str, Any], arm: str) -> dict[str, Any]:
+    """Find the comparison of an arm to the pipeline in the headline metric."""
+    return next(c for c in results["comparisons"] if c["arm"] == arm and c["metric"] == "choice")
+
+
+def test_a_clear_winner_is_said_to_be_one(results: dict[str, Any]) -> None:
+    headline = summarise(results).headline
+    assert (
+        headline
+        == "Translation pipeline answers best, 54.7\u00a0% [50.5, 59.0], clearly ahead of every other arm."
+    )
+
+
+def test_an_interval_with_zero_is_not_separable(results: dict[str, Any]) -> None:
+    find_comparison(results, "lora-human").update(difference=-2.0, low=-5.0, high=1.0, holm_p=0.3)
+    assert "not separable from LoRA on human translations" in summarise(results).headline
+
+
+def test_the_correction_counts(results: dict[str, Any]) -> None:
+    find_comparison(results, "lora-human").update(holm_p=0.08)
+    summary = summary_text(results)
+    assert "not separable from LoRA on human translations" in summary
+    assert "Holm's correction" in summary
+
+
+def test_without_a_paired_test_nothing_is_claimed(results: dict[str, Any]) -> None:
+    results["comparisons"] = []
+    assert "was not paired with 6 other arms" in summarise(results).headline
+
+
+def test_training_data_are_compared_both_ways_round(results: dict[str, Any]) -> None:
+    last = results["comparisons"][-1]
+    last |= {"arm": "lora-mt", "against": "lora-human", "difference": -3.8, "low": -7.4, "high": 0.2}
+    assert "(39.6): +3.8 [−0.2, +7.4] points, not separable." in summary_text(results)
+
+
+def test_cost_names_the_pareto_front(results: dict[str, Any]) -> None:
+    text = summary_text(results)
+    assert "Translation pipeline cost 38.0 s, 34.0 TFLOP and 21 ms for each answer." in text
+    assert "No arm is both faster and better than Zero-shot, Prompted and Translation pipeline." in text
+
+
+def test_the_machine_test_is_told_apart(results: dict[str, Any]) -> None:
+    text = summary_text(results)
+    assert "7 arms score on average 3.4 points higher" in text
+    assert "the order below it differs" in text
+
+
+@pytest.mark.parametrize(
+    ("points", "front"),
+    [
+        ([], []),
+        ([(1.0, 5.0)], [0]),
+        ([(1.0, 5.0), (2.0, 4.0), (3.0, 6.0)], [0, 2]),
+        ([(2.0, 5.0), (2.0, 7.0), (1.0, 5.0)], [2, 1]),
+        ([(1.0, 5.0), (1.0, 5.0)], [0]),
+    ],
+)
+def test_pareto_front(points: list[tuple[float, float]], front: list[int]) -> None:
+    assert pareto_front(points) == front
+
+
+def test_numbers_are_written_for_people() -> None:
+    assert [decimal(x) for x in (None, -3.25, -0.04, 1234.5)] == ["–", "−3.2", "0.0", "1\u202f234.5"]
+    assert [signed(x) for x in (None, 0.04, 2.0, -2.0)] == ["–", "0.0", "+2.0", "−2.0"]
+    assert [duration(x) for x in (0.0214, 4.2, 59.97, 200, 792, 3600, 4321)] == [
+        "21 ms", "4.2 s", "1 min", "3 min 20 s", "13 min", "1 h", "1 h 12 min",
+    ]  # fmt: skip
+    assert [compute(x) for x in (None, 3.1e13, 1.24e15, 5e9)] == [
+        "–",
+        "31.0 TFLOP",
+        "1.24 PFLOP",
+        "5.00 GFLOP",
+    ]
+    assert [short(x) for x in (0, 0.021, 0.35, 12.84, 1900)] == ["0", "0.021", "0.35", "12.8", "1\u202f900"]
+    assert [probability(x) for x in (None, 0.0004, 0.062)] == ["–", "< 0.001", "0.062"]
+    assert [listed(x) for x in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]

@@ -1,0 +1,46 @@
+import pytest
+
+from passerelle.errors import ConfigError
+from passerelle.translation.languages import Language, language, same_language
+
+FRENCH = Language("fr", "fra", "French")
+
+
+@pytest.mark.parametrize(
+    "code", ["fr", "fra", "fre", "FR", "fr-CA", "fr_FR", "fra_Latn", "French", "french", "français", " fr "]
+)
+def test_all_spellings_of_french_are_one_language(code):
+    assert language(code) == FRENCH
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("eng_Latn", Language("en", "eng", "English")),
+        ("spa", Language("es", "spa", "Spanish")),
+        ("pt-BR", Language("pt", "por", "Portuguese")),
+        ("zho_Hant", Language("zh-Hant", "zho", "Chinese (Traditional)")),
+        ("zho_Hans", Language("zh-Hans", "zho", "Chinese (Simplified)")),
+        ("nob", Language("nb", "nob", "Norwegian Bokmål")),
+        ("bre", Language("br", "bre", "Breton")),
+    ],
+)
+def test_other_languages(code, expected):
+    assert language(code) == expected
+
+
+@pytest.mark.parametrize("code", ["", "xx", "zz-ZZ", "und", "mul", "qaa", "no such language", "../fr"])
+def test_what_names_no_language_is_refused(code):
+    with pytest.raises(ConfigError, match="unknown language") as caught:
+        language(code)
+    assert repr(code) in str(caught.value)
+
+
+def test_a_misspelt_name_is_answered_with_the_nearest():
+    with pytest.raises(ConfigError, match=r"Did you mean 'French' \(fr\)"):
+        language("Frnech")
+
+
+def test_same_language():
+    assert same_language("fra_Latn", "fr-CA")
+    assert not same_language("fr", "en")
