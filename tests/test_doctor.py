@@ -32,9 +32,7 @@ def test_every_problem_says_how_to_get_it_right(empty_cache: Path) -> None:
 def test_this_machine_has_what_the_tests_need() -> None:
     found = by_name(diagnose("fr"))
     missing = [
-        finding
-        for finding in found.values()
-        if finding.status == "missing" and finding.name != "assembled base"
+        finding for finding in found.values() if finding.status == "missing" and finding.name != "assembled base"
     ]
     assert missing == []
     assert found["package torch"].detail == importlib.metadata.version("torch")
@@ -68,9 +66,7 @@ def without(*names: str) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize("package", ["torch", "packaging", "langcodes", "platformdirs"])
-def test_a_missing_package_stops_nothing(
-    package: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_missing_package_stops_nothing(package: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("PASSERELLE_CACHE", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(builtins, "__import__", without(package))

@@ -92,9 +92,7 @@ def _python() -> Iterator[Finding]:
         yield Finding("python", "ok", f"{version} at {sys.executable}")
     else:
         least = ".".join(map(str, PYTHON_AT_LEAST))
-        yield Finding(
-            "python", "missing", f"{version}, {least} is needed", f"{_apt('python3')}, then {SETUP}"
-        )
+        yield Finding("python", "missing", f"{version}, {least} is needed", f"{_apt('python3')}, then {SETUP}")
 
 
 def _packages() -> Iterator[Finding]:
@@ -241,9 +239,7 @@ def _pictures(target: str) -> Iterator[Finding]:
     names = emoji.ANNOTATIONS / f"{_short(target)}.xml"
     if emoji.ANNOTATIONS.is_dir() and not names.is_file():
         detail = f"no {names}: only stamps have captions in {target!r}"
-        yield Finding(
-            f"emoji names in {target!r}", "warning", detail, "choose a target language that CLDR has"
-        )
+        yield Finding(f"emoji names in {target!r}", "warning", detail, "choose a target language that CLDR has")
     else:
         yield _file(f"emoji names in {target!r}", names, "unicode-cldr-core")
 

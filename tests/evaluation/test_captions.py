@@ -9,9 +9,7 @@ from sacrebleu.metrics.chrf import CHRF
 from passerelle.errors import InputError
 from passerelle.evaluation.captions import chrf_from_sums, chrf_statistics, corpus_chrf
 
-TEXTS = st.lists(
-    st.tuples(st.text("ab é!", max_size=12), st.text("ab é!", max_size=12)), min_size=1, max_size=6
-)
+TEXTS = st.lists(st.tuples(st.text("ab é!", max_size=12), st.text("ab é!", max_size=12)), min_size=1, max_size=6)
 
 
 @settings(max_examples=200, deadline=None)
@@ -30,9 +28,7 @@ def test_resampled_sums_give_the_score_of_the_resampled_corpus():
     found = chrf_from_sums(draws @ chrf_statistics(said, wanted))
     for row, score in zip(draws, found, strict=True):
         corpus = [(s, w) for s, w, times in zip(said, wanted, row, strict=True) for _ in range(times)]
-        assert score == pytest.approx(
-            CHRF().corpus_score([s for s, _ in corpus], [[w for _, w in corpus]]).score
-        )
+        assert score == pytest.approx(CHRF().corpus_score([s for s, _ in corpus], [[w for _, w in corpus]]).score)
 
 
 def test_by_hand():

@@ -10,15 +10,11 @@ from passerelle.records import Answer, Question
 
 
 def question(identifier="q", correct=0, options=("a", "b", "c", "d")):
-    return Question(
-        identifier, "choice-random", "p", "stamps", "fr", "human-translation", "?", options, correct
-    )
+    return Question(identifier, "choice-random", "p", "stamps", "fr", "human-translation", "?", options, correct)
 
 
 # Each rule prefers another option: sum 0, mean 1, pmi 2, pmi-mean 3.
-APART = Answer(
-    "q", logprobs=(-4.0, -6.0, -5.0, -20.0), priors=(-4.5, -6.0, -14.0, -28.0), tokens=(2, 6, 9, 4)
-)
+APART = Answer("q", logprobs=(-4.0, -6.0, -5.0, -20.0), priors=(-4.5, -6.0, -14.0, -28.0), tokens=(2, 6, 9, 4))
 
 
 @pytest.mark.parametrize(

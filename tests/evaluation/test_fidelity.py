@@ -87,9 +87,7 @@ def test_one_word_of_the_prompt_is_no_echo():
     assert not is_echo(["un", "chat"], words_of(PROMPT))
 
 
-@pytest.mark.parametrize(
-    "text", ["drapeau malawi", "un restaurant", "la statue de Washington", "le chien Snoopy"]
-)
+@pytest.mark.parametrize("text", ["drapeau malawi", "un restaurant", "la statue de Washington", "le chien Snoopy"])
 def test_shared_words_and_names_do_not_make_an_answer_mixed(text):
     assert judge(text, PROMPT, "fr").verdict == "target"
 

@@ -118,9 +118,7 @@ def big_test(share_a, share_b):
     generator, questions, a, b = np.random.default_rng(9), [], {}, {}
     for number in range(300):
         name = f"q{number}"
-        questions.append(
-            ask(name, "choice-random", f"p{number // 3}", "stamps", options=("a", "b"), correct=0)
-        )
+        questions.append(ask(name, "choice-random", f"p{number // 3}", "stamps", options=("a", "b"), correct=0))
         for answers, share in ((a, share_a), (b, share_b)):
             hit = generator.random() < share
             answers[name] = Answer(name, logprobs=(-1.0, -2.0) if hit else (-2.0, -1.0))

@@ -35,10 +35,7 @@ def test_mean_against_every_possible_resample_of_three_pictures():
     """Three pictures have 27 equally likely resamples: the percentiles are known exactly."""
     values, clusters = [0.0, 1.0, 1.0, 4.0], ["a", "a", "b", "c"]
     sums, sizes = {"a": 1.0, "b": 1.0, "c": 4.0}, {"a": 2, "b": 1, "c": 1}
-    exact = [
-        sum(sums[c] for c in drawn) / sum(sizes[c] for c in drawn)
-        for drawn in itertools.product("abc", repeat=3)
-    ]
+    exact = [sum(sums[c] for c in drawn) / sum(sizes[c] for c in drawn) for drawn in itertools.product("abc", repeat=3)]
     found = cluster_bootstrap(mean_of(values), clusters, resamples=20_000)
     assert found.value == 1.5
     # 1 of 27 resamples is all "a" (0.5) and 1 of 27 all "c" (4.0): both beyond 2.5%.
@@ -113,9 +110,7 @@ def test_paired_difference_turns_with_the_order():
     a, clusters = clustered(generator, 40, 2)
     b, _ = clustered(generator, 40, 2)
     one, other = (paired_difference(mean_of(x), mean_of(y), clusters) for x, y in ((a, b), (b, a)))
-    assert (one.value, one.low, one.high, one.p) == pytest.approx(
-        (-other.value, -other.high, -other.low, other.p)
-    )
+    assert (one.value, one.low, one.high, one.p) == pytest.approx((-other.value, -other.high, -other.low, other.p))
 
 
 def test_p_is_twice_the_smaller_tail_counted_with_one_more():
@@ -125,9 +120,7 @@ def test_p_is_twice_the_smaller_tail_counted_with_one_more():
 
 
 def test_p_is_never_zero():
-    found = paired_difference(
-        mean_of([1.0] * 20), mean_of([0.0] * 20), [str(i) for i in range(20)], resamples=999
-    )
+    found = paired_difference(mean_of([1.0] * 20), mean_of([0.0] * 20), [str(i) for i in range(20)], resamples=999)
     assert found.p == pytest.approx(2 / 1000)
 
 

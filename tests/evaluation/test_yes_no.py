@@ -60,9 +60,7 @@ def test_one_class_has_no_auc():
     assert math.isnan(yes_no([question("a", 0)], [answer("a", 1)]).auc)
 
 
-@pytest.mark.parametrize(
-    ("options", "correct"), [(("oui",), 0), (("oui", "non", "?"), 0), (("oui", "non"), None)]
-)
+@pytest.mark.parametrize(("options", "correct"), [(("oui",), 0), (("oui", "non", "?"), 0), (("oui", "non"), None)])
 def test_other_questions_are_refused(options, correct):
     with pytest.raises(InputError, match="question 'a' isn't yes/no"):
         yes_no([question("a", correct, options)], [answer("a", 1)])

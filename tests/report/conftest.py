@@ -73,9 +73,7 @@ def make_arm(row: tuple[str, str, str | None, float, float, float, float]) -> di
     answering = {"phase": "answering", "seconds": 21.0, "flops": 3.1e13, "peak_bytes": 1.1e9, "tokens": 51234}
     phases = [answering]
     if trained_on:
-        phases.insert(
-            0, {**answering, "phase": "finetuning", "seconds": seconds - 21, "flops": flops - 3.1e13}
-        )
+        phases.insert(0, {**answering, "phase": "finetuning", "seconds": seconds - 21, "flops": flops - 3.1e13})
     stages = [
         {"name": s, "samples": 2560, "tokens": 197120, "steps": 80, "learning_rate": 2e-4,
          "loss": [[i, 4.2 * 0.97**i + 1.1] for i in range(0, 80, 4)]}
@@ -108,9 +106,7 @@ def make_example(number: int, image: str) -> dict[str, Any]:
         "english": [thing[0] for thing in THINGS],
     }
     correct = number % len(THINGS)
-    picked = {
-        name: correct if number % 4 == 0 or chance.random() < 0.5 else chance.randrange(4) for name in names
-    }
+    picked = {name: correct if number % 4 == 0 or chance.random() < 0.5 else chance.randrange(4) for name in names}
     said = {name: chance.choice(["Yes", "No"] if name == "english" else ["Oui", "Non"]) for name in names}
     return {
         "picture": f"{'stamps/animals/birds' if number % 2 else 'emoji/nature'}/thing-{number:02d}",

@@ -34,10 +34,7 @@ def test_costs_and_differences_are_in_the_page(results: dict[str, Any], run_fold
     text = page_text(results, run_folder)
     assert 'data-arm="lora-mt" data-metric="total-seconds" data-value="441.0"' in text
     assert 'data-arm="lora-mt" data-phase="finetuning" data-metric="seconds" data-value="420.0"' in text
-    assert (
-        'data-against="lora-mt" data-metric="choice" data-test="human" data-source="all" data-value="3.8"'
-        in text
-    )
+    assert 'data-against="lora-mt" data-metric="choice" data-test="human" data-source="all" data-value="3.8"' in text
     assert "[−0.2, +7.4]" in text
     assert 'data-seed="2"' in text
 
@@ -109,27 +106,21 @@ def test_pictures_outside_of_the_run_folder_are_not_read(results: dict[str, Any]
 
 def test_thumbnails_are_small_jpegs(results: dict[str, Any], run_folder: Path) -> None:
     text = page_text(results, run_folder)
-    sizes = re.findall(
-        r'<img src="data:image/jpeg;base64,[^"]+" width="(\d+)" height="(\d+)" alt="([^"]+)"', text
-    )
+    sizes = re.findall(r'<img src="data:image/jpeg;base64,[^"]+" width="(\d+)" height="(\d+)" alt="([^"]+)"', text)
     assert len(sizes) == 44
     assert all(max(int(width), int(height)) == 160 for width, height, _ in sizes)
 
 
 def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """Yield the path of every field; of lists, only the first two items."""
-    items = (
-        value.items() if isinstance(value, dict) else enumerate(value[:2]) if isinstance(value, list) else ()
-    )
+    items = value.items() if isinstance(value, dict) else enumerate(value[:2]) if isinstance(value, list) else ()
     for key, item in items:
         yield (*path, key)
         yield from paths(item, (*path, key))
 
 
 @pytest.mark.parametrize("damage", ["missing", "none", "wrong type", "not finite"])
-def test_any_field_may_be_missing(
-    results: dict[str, Any], run_folder: Path, damage: str, monkeypatch: Any
-) -> None:
+def test_any_field_may_be_missing(results: dict[str, Any], run_folder: Path, damage: str, monkeypatch: Any) -> None:
     # The plots have their own test and would take most of the time here.
     monkeypatch.setattr("passerelle.report.page._plots", lambda contents: {})
     results["examples"] = results["examples"][:2]
@@ -196,9 +187,7 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_a_browser_opens_the_page(
-    results: dict[str, Any], run_folder: Path, browser: Any, width: int
-) -> None:
+def test_a_browser_opens_the_page(results: dict[str, Any], run_folder: Path, browser: Any, width: int) -> None:
     results["examples"][0]["captions"]["pipeline"] = ATTACK
     path = write_page(results, run_folder, run_folder / "report.html")
     page = browser.new_page(viewport={"width": width, "height": 900})

@@ -19,9 +19,7 @@ ADAPTED = {"zero-shot", "prompted", "pipeline", "lora-mt", "lora-human", "two-st
 def read_texts(svg: str) -> list[str]:
     """Read the texts of an SVG document."""
     return [
-        "".join(element.itertext()).strip()
-        for element in ElementTree.fromstring(svg).iter()
-        if "text" in element.tag
+        "".join(element.itertext()).strip() for element in ElementTree.fromstring(svg).iter() if "text" in element.tag
     ]
 
 

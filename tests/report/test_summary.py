@@ -18,10 +18,7 @@ def find_comparison(results: dict[str, Any], arm: str) -> dict[str, Any]:
 
 def test_a_clear_winner_is_said_to_be_one(results: dict[str, Any]) -> None:
     headline = summarise(results).headline
-    assert (
-        headline
-        == "Translation pipeline answers best, 54.7\u00a0% [50.5, 59.0], clearly ahead of every other arm."
-    )
+    assert headline == "Translation pipeline answers best, 54.7\u00a0% [50.5, 59.0], clearly ahead of every other arm."
 
 
 def test_an_interval_with_zero_is_not_separable(results: dict[str, Any]) -> None:

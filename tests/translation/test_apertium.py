@@ -115,9 +115,7 @@ def test_many_texts_at_once_keep_their_order(translator):
     assert translator.translate(texts) == [f"Un chien et qzx{number}" for number in range(5_000)]
 
 
-WORDS = st.sampled_from(
-    ["dog", "the", "Cat", "is", "P.", "etc", "don't", "<image>", "\\n", "…", "3,5", "été"]
-)
+WORDS = st.sampled_from(["dog", "the", "Cat", "is", "P.", "etc", "don't", "<image>", "\\n", "…", "3,5", "été"])
 CHARACTERS = st.text(st.characters(codec=None) | st.sampled_from("[]^$/\\<>{}@*#~.\n\t\0 "), max_size=12)
 TEXTS = st.lists(st.lists(WORDS | CHARACTERS, max_size=8).map(" ".join), max_size=6)
 

@@ -118,9 +118,7 @@ def _attention_formulas() -> dict[Any, Any]:
     def forward(query: Any, key: Any, value: Any, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
         return 2 * product(query, key)
 
-    def backward(
-        grad: Any, query: Any, key: Any, value: Any, *args: Any, out_shape: Any = None, **kwargs: Any
-    ) -> int:
+    def backward(grad: Any, query: Any, key: Any, value: Any, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
         return 5 * product(query, key)
 
     aten = torch.ops.aten

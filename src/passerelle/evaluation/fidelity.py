@@ -73,9 +73,7 @@ def fidelity(answers: Sequence[str], prompts: Sequence[str], language: str) -> F
         InputError: If there isn't one prompt for each answer.
     """
     if len(answers) != len(prompts):
-        raise InputError(
-            f"{len(answers)} answers but {len(prompts)} prompts: give one prompt for each answer"
-        )
+        raise InputError(f"{len(answers)} answers but {len(prompts)} prompts: give one prompt for each answer")
     verdicts = [judge(a, p, language).verdict for a, p in zip(answers, prompts, strict=True)]
     target, other = verdicts.count("target"), verdicts.count("other")
     known = target + other
@@ -160,9 +158,7 @@ def _is_mixed(words: Sequence[str], language: str) -> bool:
     lexicon = load_lexicon()
     own = [word for word in words if lexicon.knows(word, language)]
     # French "il y a": one letter is a word of English only where a caption's article stands.
-    listed = [
-        w for i, w in enumerate(words) if lexicon.knows(w, PIVOT) and w not in own and (i == 0 or len(w) > 1)
-    ]
+    listed = [w for i, w in enumerate(words) if lexicon.knows(w, PIVOT) and w not in own and (i == 0 or len(w) > 1)]
     rest = [word for word in words if word not in own and len(word) >= _CONTENT_LETTERS]
     pair = (language, PIVOT)
     if listed or any(language_odds([word], pair)[PIVOT] >= FOREIGN for word in rest):

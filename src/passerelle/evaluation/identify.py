@@ -117,9 +117,7 @@ def _lingua(languages: tuple[str, ...]) -> tuple[Any, dict[Any, str]]:
     try:
         from lingua import Language, LanguageDetectorBuilder
     except ImportError as error:
-        raise MissingDependency(
-            "language fidelity needs lingua: type pip install lingua-language-detector"
-        ) from error
+        raise MissingDependency("language fidelity needs lingua: type pip install lingua-language-detector") from error
     # lingua splits Norwegian in two; both answer to the macro-language's code.
     by_code = {language.iso_code_639_1.name.lower(): language for language in Language.all()}
     by_code["no"] = by_code["nb"]

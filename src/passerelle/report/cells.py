@@ -128,7 +128,5 @@ KEY_COLUMNS = (
     Column("Minutes", lambda _, arm: number_cell(arm, "total-seconds", arm.cost.seconds, 60), True),
     Column("TFLOP", lambda _, arm: number_cell(arm, "total-flops", arm.cost.flops, 1e12), True),
     Column("Peak GB", lambda _, arm: number_cell(arm, "peak-bytes", arm.cost.peak_bytes, 1e9), True),
-    Column(
-        "s/answer", lambda _, arm: number_cell(arm, "seconds-per-answer", arm.cost.seconds_per_answer), True
-    ),
+    Column("s/answer", lambda _, arm: number_cell(arm, "seconds-per-answer", arm.cost.seconds_per_answer), True),
 )

@@ -10,9 +10,7 @@ from passerelle.report.wording import DASH, duration, short, whole
 
 def phases_table(contents: Contents) -> Table:
     """Show what each phase of each arm cost, and the sum."""
-    seconds = [
-        x for arm in contents.arms for x in (arm.cost.seconds, *(p.seconds for p in arm.cost.phases)) if x
-    ]
+    seconds = [x for arm in contents.arms for x in (arm.cost.seconds, *(p.seconds for p in arm.cost.phases)) if x]
     longest = max(seconds, default=1.0)
     groups = []
     for arm in contents.arms:
@@ -59,9 +57,7 @@ def work_table(contents: Contents) -> Table:
             Row(
                 arm.title,
                 (
-                    _plain(
-                        duration(cost.seconds_per_answer), cost.seconds_per_answer, data, "seconds-per-answer"
-                    ),
+                    _plain(duration(cost.seconds_per_answer), cost.seconds_per_answer, data, "seconds-per-answer"),
                     _plain(
                         whole(cost.sentences_translated),
                         cost.sentences_translated,
@@ -92,9 +88,7 @@ def _plain(text: str, value: float | None, data: dict[str, str], metric: str) ->
 
 def training_table(contents: Contents) -> Table:
     """Show the training stages of each arm."""
-    groups = [
-        Group(arm.title, tuple(_stage_row(arm, s) for s in arm.stages)) for arm in contents.arms if arm.stages
-    ]
+    groups = [Group(arm.title, tuple(_stage_row(arm, s) for s in arm.stages)) for arm in contents.arms if arm.stages]
     return Table(
         "training",
         "The training stages. The loss is the first and the last one stored.",
@@ -114,9 +108,7 @@ def _stage_row(arm: Arm, stage: Stage) -> Row:
         stage.name,
         (
             *(Cell(whole(count), value=count, data=data | {"metric": name}) for name, count in counts),
-            Cell(
-                DASH if rate is None else f"{rate:.2g}", value=rate, data=data | {"metric": "learning-rate"}
-            ),
+            Cell(DASH if rate is None else f"{rate:.2g}", value=rate, data=data | {"metric": "learning-rate"}),
             Cell(loss, value=last, data=data | {"metric": "loss"}),
         ),
     )

@@ -114,9 +114,7 @@ def _read_example(contents: Contents, item: Mapping[str, Any], thumbnail: Thumbn
         # An arm may have answered beyond the stored options: the number still says what it picked.
         text = text or ("" if index is None else f"option {index + 1}")
         picks.append(
-            Pick(
-                contents.title(name), name, text, is_right, captions.get(name, ""), _language(contents, name)
-            )
+            Pick(contents.title(name), name, text, is_right, captions.get(name, ""), _language(contents, name))
         )
     return Example(
         picture=as_text(item.get("picture"), "unnamed picture"),
@@ -147,9 +145,7 @@ def _language(contents: Contents, arm: str) -> str:
 def _known_captions(contents: Contents, caption: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:
     headings = {"human": contents.target_name, "machine": "Machine translation", ENGLISH: "English"}
     return tuple(
-        (heading, caption[test], _language(contents, test))
-        for test, heading in headings.items()
-        if caption.get(test)
+        (heading, caption[test], _language(contents, test)) for test, heading in headings.items() if caption.get(test)
     )
 
 

@@ -58,9 +58,7 @@ def place_labels(
 
     def crowd(index: int) -> float:
         x, y = anchors[index]
-        return min(
-            (math.hypot(x - u, y - v) for i, (u, v) in enumerate(anchors) if i != index), default=math.inf
-        )
+        return min((math.hypot(x - u, y - v) for i, (u, v) in enumerate(anchors) if i != index), default=math.inf)
 
     placed: dict[int, Box] = {}
     for index in sorted(range(len(anchors)), key=lambda i: (crowd(i), i)):
@@ -83,9 +81,7 @@ def _crossed(anchor: tuple[float, float], box: Box, taken: Sequence[Box]) -> int
     return sum(any(other.holds(*point) for point in line) for other in others)
 
 
-def _candidates(
-    anchor: tuple[float, float], size: tuple[float, float], gap: float
-) -> Iterator[tuple[Box, float]]:
+def _candidates(anchor: tuple[float, float], size: tuple[float, float], gap: float) -> Iterator[tuple[Box, float]]:
     """Yield places around a point, to its right first, farther and farther away."""
     (x, y), (width, height) = anchor, size
     for ring in range(9):

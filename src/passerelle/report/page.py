@@ -63,8 +63,7 @@ def write_page(results: Mapping[str, Any], run_folder: str | Path, path: str | P
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
         raise StorageError(
-            f"can't write the report to {str(path)!r}: {error.strerror}. "
-            "Name a folder that exists and has room."
+            f"can't write the report to {str(path)!r}: {error.strerror}. Name a folder that exists and has room."
         ) from error
     return path
 
@@ -98,9 +97,7 @@ def _template() -> Template:
     from jinja2 import Environment, StrictUndefined
 
     # Autoescape is what keeps texts of users and models texts.
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(_asset("template.html"))
 
 

@@ -60,9 +60,7 @@ class Table:
     def headings(self) -> list[tuple[str, str]]:
         """The columns' headings with the styles of their cells, so that both are aligned alike."""
         cells = next((row.cells for group in self.groups for row in group.rows), ())
-        styles = [
-            " ".join(s for s in cell.style.split() if s in ("words", "glyph", "signature")) for cell in cells
-        ]
+        styles = [" ".join(s for s in cell.style.split() if s in ("words", "glyph", "signature")) for cell in cells]
         return list(zip(self.columns, styles, strict=True))
 
     @property
@@ -101,9 +99,7 @@ def _mark_best(contents: Contents, metric: str, lines: list[list[Cell]], column:
         for index, (arm, cells) in enumerate(zip(contents.arms, lines, strict=True))
         if arm.name != ENGLISH and cells[column].value is not None
     ]
-    lower = any(
-        s.higher_is_better is False for arm in contents.arms for s in arm.scores if s.metric == metric
-    )
+    lower = any(s.higher_is_better is False for arm in contents.arms for s in arm.scores if s.metric == metric)
     if len(ranked) > 1:
         _, best = min(ranked) if lower else max(ranked)
         lines[best][column] = replace(lines[best][column], style="best")
@@ -120,8 +116,7 @@ def tests_table(contents: Contents) -> Table:
     rows = tuple(Row(arm.title, tuple(cell for m in metrics for cell in _test_cells(arm, m))) for arm in arms)
     return Table(
         "tests",
-        "The same arms on questions in people's words and on machine-translated ones. "
-        "The gap is machine minus human.",
+        "The same arms on questions in people's words and on machine-translated ones. The gap is machine minus human.",
         "Arm",
         ("Human", "Machine", "Gap") * len(metrics),
         (Group("", rows if metrics else ()),),
@@ -141,13 +136,9 @@ def sources_table(contents: Contents) -> Table:
     scores = [score for arm in contents.arms for score in arm.scores if score.source != "all"]
     sources = list(dict.fromkeys(score.source for score in scores))
     present = {score.metric for score in scores}
-    metrics = [
-        metric for metric in dict.fromkeys((headline_metric(contents), *QUALITY_METRICS)) if metric in present
-    ]
+    metrics = [metric for metric in dict.fromkeys((headline_metric(contents), *QUALITY_METRICS)) if metric in present]
     rows = tuple(
-        Row(
-            arm.title, tuple(score_cell(arm, m, own_test(arm), source) for m in metrics for source in sources)
-        )
+        Row(arm.title, tuple(score_cell(arm, m, own_test(arm), source) for m in metrics for source in sources))
         for arm in contents.arms
     )
     return Table(
@@ -164,17 +155,13 @@ def differences_tables(contents: Contents) -> tuple[Table, Table]:
     """Show the paired differences: those of the headline metric, and those of the other metrics."""
     shown = [d for d in contents.differences if d.source == "all" and d.test == "human"]
     known = ("choice", *QUALITY_METRICS)
-    metrics = sorted(
-        {d.metric for d in shown}, key=lambda m: (known.index(m) if m in known else len(known), m)
-    )
+    metrics = sorted({d.metric for d in shown}, key=lambda m: (known.index(m) if m in known else len(known), m))
     groups = []
     for metric in metrics:
         of_metric = [difference for difference in shown if difference.metric == metric]
         ends = [abs(x) for d in of_metric for x in (d.low, d.value, d.high) if x is not None]
         reach = max(ends, default=0.0) or 1.0
-        groups.append(
-            Group(metric_title(metric), tuple(_difference_row(contents, d, reach) for d in of_metric))
-        )
+        groups.append(Group(metric_title(metric), tuple(_difference_row(contents, d, reach) for d in of_metric)))
     first = metrics.index(headline) if (headline := headline_metric(contents)) in metrics else 0
     caption = (
         "Paired differences on the human test, question by question, with 95 % intervals by picture. "
@@ -219,9 +206,7 @@ def _reading(contents: Contents, difference: Difference) -> str:
         return "not separable"
     if not difference.is_separable:
         return "not after correction"
-    directions = {
-        s.higher_is_better for a in contents.arms for s in a.scores if s.metric == difference.metric
-    }
+    directions = {s.higher_is_better for a in contents.arms for s in a.scores if s.metric == difference.metric}
     if directions == {None}:
         return "higher" if difference.value > 0 else "lower"
     return "ahead" if (difference.value > 0) != (directions == {False}) else "behind"
@@ -234,8 +219,7 @@ def seeds_table(contents: Contents) -> Table:
         (arm.name, score.seed): score
         for arm in contents.arms
         for score in arm.seed_scores
-        if (score.metric, score.test, score.source) == (metric, own_test(arm), "all")
-        and score.seed is not None
+        if (score.metric, score.test, score.source) == (metric, own_test(arm), "all") and score.seed is not None
     }
     seeds = sorted({seed for _, seed in found if seed is not None})
     rows = []

@@ -227,10 +227,7 @@ def _draw_labels(figure: Figure, axes: Axes, points: Sequence[tuple[Arm, float, 
             obstacles.append(Box(x - 2 * scale, low, x + 2 * scale, high))
     obstacles += _front_boxes(axes, scale)
     obstacles += [Box(*t.get_window_extent().extents) for t in axes.texts]
-    texts = [
-        axes.annotate(arm.name, (0, 0), fontsize=9, va="bottom", annotation_clip=False)
-        for arm, _, _ in points
-    ]
+    texts = [axes.annotate(arm.name, (0, 0), fontsize=9, va="bottom", annotation_clip=False) for arm, _, _ in points]
     sizes = [(extent.width, extent.height) for extent in (t.get_window_extent() for t in texts)]
     frame = axes.get_window_extent()
     boxes = place_labels([(x, y) for x, y in anchors], sizes, Box(*frame.extents), obstacles, gap=7 * scale)

@@ -69,9 +69,7 @@ def summarise(results: Mapping[str, Any] | Contents) -> Summary:
     findings = [
         Finding("quality", "Quality", " ".join(_quality(contents, standing))),
         Finding("cost", "Cost", " ".join(_cost(contents, standing))),
-        Finding(
-            "training", "Human or machine training data", " ".join(_training_data(contents, standing.metric))
-        ),
+        Finding("training", "Human or machine training data", " ".join(_training_data(contents, standing.metric))),
         Finding("tests", "Human or machine test", " ".join(_tests(contents, standing.metric))),
         Finding("reservations", "Keep in mind", " ".join(_reservations(contents, standing))),
     ]

@@ -40,9 +40,7 @@ def inline_svg(svg: str, prefix: str, title: str, colours: Mapping[str, str]) ->
 
 
 def _style_to_attributes(element: ElementTree.Element, colours: Mapping[str, str]) -> None:
-    declarations = [
-        item.partition(":") for item in element.attrib.pop("style", "").split(";") if item.strip()
-    ]
+    declarations = [item.partition(":") for item in element.attrib.pop("style", "").split(";") if item.strip()]
     for name, _, value in declarations:
         name, value = name.strip(), value.strip()
         size = re.search(r"\b([\d.]+)px", value) if name == "font" else None

@@ -73,9 +73,7 @@ def table_text(results: Mapping[str, Any], width: int = 100) -> str:
     """
     from rich.console import Console
 
-    console = Console(
-        file=io.StringIO(), width=width, color_system=None, legacy_windows=False, highlight=False
-    )
+    console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False, highlight=False)
     with console.capture() as capture:
         render_table(results, console)
     return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
@@ -123,10 +121,7 @@ def _differences(contents: Contents, pairs: Sequence[tuple[str, str]]) -> list[_
     present = {difference.metric for difference in contents.differences}
     metrics = [m for m in ("choice", *QUALITY_METRICS) if m in present]
     metrics += sorted(present.difference(metrics))
-    return [
-        _column(metric_title(metric), [_pair_cell(contents, pair, metric) for pair in pairs])
-        for metric in metrics
-    ]
+    return [_column(metric_title(metric), [_pair_cell(contents, pair, metric) for pair in pairs]) for metric in metrics]
 
 
 def _pair_cell(contents: Contents, pair: tuple[str, str], metric: str) -> Cell:

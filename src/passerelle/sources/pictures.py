@@ -58,9 +58,11 @@ def _on_white(image: Image.Image) -> Image.Image:
         image.load()
         return image
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        return image.convert("L").convert("RGB") if image.mode != "I;16" else image.convert("I").point(
-            lambda v: v / 256
-        ).convert("L").convert("RGB")
+        return (
+            image.convert("L").convert("RGB")
+            if image.mode != "I;16"
+            else image.convert("I").point(lambda v: v / 256).convert("L").convert("RGB")
+        )
     rgba = image.convert("RGBA")
     white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
     return Image.alpha_composite(white, rgba).convert("RGB")

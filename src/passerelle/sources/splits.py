@@ -20,7 +20,13 @@ TEST_SHARE = {"stamps": 0.46, "emoji": 0.30}
 DEVELOPMENT_SHARE = {"stamps": 0.10, "emoji": 0.07}
 LARGEST_HELD_OUT = 8
 """A concept with more pictures than this is trained on: held out, it would dominate."""
-MONOTONOUS = {"symbols/alphabets": 10, "symbols/money": 6, "symbols/math": 6, "Symbols/alphanum": 6, "Travel & Places/time": 6}
+MONOTONOUS = {
+    "symbols/alphabets": 10,
+    "symbols/money": 6,
+    "symbols/math": 6,
+    "Symbols/alphanum": 6,
+    "Travel & Places/time": 6,
+}
 """Categories of letters, digits and coins, and how many of each the test may hold."""
 
 

@@ -83,9 +83,7 @@ def named_chain(names: Sequence[str], folder: Path) -> tuple[Mode, ...]:
     for name in names:
         path = folder / "modes" / f"{name}.mode"
         if not path.is_file():
-            raise MissingDependency(
-                f"no Apertium mode {name!r} in {path.parent}; list them with `apertium -l`"
-            )
+            raise MissingDependency(f"no Apertium mode {name!r} in {path.parent}; list them with `apertium -l`")
         chain.append(Mode(name, "", "", path))
     return tuple(chain)
 

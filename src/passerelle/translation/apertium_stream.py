@@ -14,15 +14,11 @@ from __future__ import annotations
 
 import re
 
-_NONCHARACTERS = "".join(
-    f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0, 0x110000, 0x10000)
-)
+_NONCHARACTERS = "".join(f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0, 0x110000, 0x10000))
 # Controls (newline and tab among them), line and paragraph separators, surrogates, noncharacters; and what
 # can't be a word, such as base64: an unknown word costs Apertium the square of its length
 # (100,000 letters: 50 s).
-_BREAK = re.compile(
-    rf"([\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef{_NONCHARACTERS}]+|\S{{1000,}})"
-)
+_BREAK = re.compile(rf"([\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef{_NONCHARACTERS}]+|\S{{1000,}})")
 _SPECIAL = re.compile(r"([\[\]^$/\\<>{}@])|( {2,}|~+)")
 _MARKED = re.compile(r"\\(.)|\[([^\[\]]*)\]", re.DOTALL)
 _NUMBERED = re.compile(r"(.*)\[(\d+)\]", re.DOTALL)

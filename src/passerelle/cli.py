@@ -1,0 +1,222 @@
+"""The command line: parses, calls, prints. Results go to stdout, progress to stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from passerelle import __version__
+from passerelle.errors import PasserelleError
+
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """A group whose commands turn Passerelle's own errors into one line and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except PasserelleError as error:
+            _fail(str(error), error.exit_code)
+        except KeyboardInterrupt:
+            _fail("stopped. What is finished is kept: the same command goes on from there.", INTERRUPTED)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    click.echo(f"passerelle: {message}", err=True)
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="passerelle")
+def main() -> None:
+    """Adapt an English vision-language model to French or another language, and see which way is best.
+
+    \b
+    Begin with:
+      passerelle doctor                         what is installed, what is missing
+      passerelle compare experiments/demo.yaml  all ways of adapting, compared
+      passerelle answer PICTURE "Qu'est-ce que c'est ?" --arm lora-human
+    """
+
+
+def _words(what: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str | None], Any]:
+    def split(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Any:
+        try:
+            return None if value is None else [what(word.strip()) for word in value.split(",") if word.strip()]
+        except ValueError:
+            raise click.BadParameter(f"{value!r} is not a list like 1,2,3", ctx, parameter) from None
+
+    return split
+
+
+@main.command()
+@click.argument("experiment", type=click.Path(path_type=Path))
+@click.option("--arms", callback=_words(str), help="Only these arms, separated by commas.")
+@click.option("--seeds", callback=_words(int), help="Training seeds, separated by commas.")
+@click.option("--target", help="Language to adapt to: fr, es, ca, …")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Run folder [runs/NAME].")
+@click.option("--smoke", is_flag=True, help="Everything on a handful of pictures, in a minute or so.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON on stdout.")
+def compare(
+    experiment: Path,
+    arms: list[str] | None,
+    seeds: list[int] | None,
+    target: str | None,
+    out: Path | None,
+    smoke: bool,
+    as_json: bool,
+) -> None:
+    """Run the arms of an EXPERIMENT file and compare them in quality and cost.
+
+    Writes results.json and report.html into the run folder. Stopped anywhere, the same command goes on;
+    arms that are done aren't run again.
+    """
+    from passerelle.config import SMOKE, load_experiment, merge
+
+    given = {"arms": arms, "seeds": seeds, "target": target}
+    changes = {key: value for key, value in given.items() if value is not None}
+    settings = load_experiment(experiment, merge(SMOKE, changes) if smoke else changes)
+    folder = out or Path("runs") / (settings.name + ("-smoke" if smoke else "") + _suffix(target))
+    from passerelle.compare.run import compare as run
+
+    results = run(settings, folder)
+    if as_json:
+        click.echo(json.dumps(results, ensure_ascii=False))
+    else:
+        _print_tables(results)
+    click.echo(f"report: {folder / 'report.html'}", err=True)
+
+
+def _suffix(target: str | None) -> str:
+    return f"-{target}" if target else ""
+
+
+def _print_tables(results: dict[str, Any]) -> None:
+    from rich.console import Console
+
+    from passerelle.report import render_table, summary_text
+
+    render_table(results, Console())
+    click.echo(summary_text(results))
+
+
+@main.command()
+@click.argument("picture", type=click.Path(path_type=Path))
+@click.argument("question")
+@click.option("--arm", default="english", show_default=True, help="Which arm answers; `english` is the base.")
+@click.option(
+    "--run",
+    "folder",
+    type=click.Path(path_type=Path),
+    default=Path("runs/demo"),
+    show_default=True,
+    help="Run folder that holds the arm.",
+)
+@click.option("--seed", type=int, help="Which of the arm's seeds [the first found].")
+@click.option("--target", default="fr", show_default=True, help="Language of the question, for `pipeline`.")
+@click.option("--max-new-tokens", type=click.IntRange(1, 512), default=40, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+def answer(
+    picture: Path,
+    question: str,
+    arm: str,
+    folder: Path,
+    seed: int | None,
+    target: str,
+    max_new_tokens: int,
+    as_json: bool,
+) -> None:
+    """Ask one QUESTION about your own PICTURE and print what an arm answers."""
+    from passerelle.compare.ask import ask
+
+    said = ask(picture, question, arm=arm, folder=folder, seed=seed, target=target, max_new_tokens=max_new_tokens)
+    click.echo(json.dumps({"arm": arm, "answer": said}, ensure_ascii=False) if as_json else said)
+
+
+@main.command()
+@click.option("--target", default="fr", show_default=True, help="Language to adapt to.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def doctor(target: str, as_json: bool) -> None:
+    """Say what is installed, what is missing and how to get it; exit code 1 if something needed is missing."""
+    import dataclasses
+
+    from passerelle.doctor import diagnose
+
+    findings = diagnose(target)
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(finding) for finding in findings], ensure_ascii=False))
+    else:
+        marks = {"ok": "ok     ", "warning": "warning", "missing": "MISSING"}
+        for finding in findings:
+            click.echo(f"{marks[finding.status]}  {finding.name}: {finding.detail}")
+            if finding.how_to_get:
+                click.echo(f"         → {finding.how_to_get}")
+    sys.exit(1 if any(finding.status == "missing" for finding in findings) else 0)
+
+
+@main.group()
+def base() -> None:
+    """The embedded English base: put together, measured, trained again."""
+
+
+@base.command()
+def assemble() -> None:
+    """Put the base together from its packages and the learnt weights, once; prints its folder."""
+    from passerelle.models.embedded import assemble as run
+    from passerelle.models.embedded import base_folder, is_assembled
+
+    if not is_assembled(base_folder()):
+        click.echo("putting the embedded base together (once, about half a minute)", err=True)
+        from passerelle.compare.run import quiet
+
+        quiet()
+    click.echo(run())
+
+
+@base.command()
+@click.option("--split", type=click.Choice(["development", "test"]), default="test", show_default=True)
+@click.option("--shuffled", is_flag=True, help="Give each question another picture: scores must fall to chance.")
+@click.option("--learnt", type=click.Path(path_type=Path), help="Learnt weights to measure [those that ship].")
+@click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
+def check(split: str, shuffled: bool, learnt: Path | None, as_json: bool) -> None:
+    """Measure the base on English questions about pictures and concepts that it never saw."""
+    from passerelle.compare.base import check as run
+
+    scores = run(split, shuffled=shuffled, learnt=learnt)
+    if as_json:
+        click.echo(json.dumps(scores, ensure_ascii=False))
+        return
+    for score in scores:
+        interval = f"{score['value']:5.1f} [{score['low']:.1f}, {score['high']:.1f}]"
+        click.echo(f"{score['source']:7} {score['metric']:16} {interval}  {score['items']} questions")
+
+
+@base.command()
+@click.option("--out", type=click.Path(path_type=Path), default=Path("learnt.safetensors"), show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+def build(out: Path, seed: int) -> None:
+    """Train the base's projector and adapter again from the packages (about 40 minutes on two cores).
+
+    Needs two more Debian packages: sudo apt-get install openclipart-png pysiogame
+    """
+    from passerelle.compare.base import build as run
+
+    click.echo(run(out, seed=seed))
+
+
+def _threads() -> None:
+    """Let idle threads sleep: spinning ones slow down whatever else the machine does."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+_threads()

@@ -1,0 +1,103 @@
+"""Answers on disk: written chunk by chunk, so that a finished question is never asked again."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from passerelle.costs.ledger import FlopMeter, Phase, measured
+from passerelle.methods.answering import Answerer
+from passerelle.records import Answer, Question
+from passerelle.runs import storage
+
+PICTURES_PER_CHUNK = 48
+
+
+def chunks(questions: Sequence[Question]) -> list[list[Question]]:
+    """Divide questions into chunks of whole pictures, the same whatever was answered before."""
+    by_picture: dict[str, list[Question]] = {}
+    for question in questions:
+        by_picture.setdefault(question.picture, []).append(question)
+    pictures = list(by_picture.values())
+    return [
+        [question for asked in pictures[start : start + PICTURES_PER_CHUNK] for question in asked]
+        for start in range(0, len(pictures), PICTURES_PER_CHUNK)
+    ]
+
+
+def answer_all(
+    answerer: Answerer,
+    questions: Sequence[Question],
+    path: Path,
+    phase: Phase,
+    meter: FlopMeter,
+    *,
+    watch: Callable[[int, int], None] | None = None,
+) -> dict[str, Answer]:
+    """Answer questions, or read the answers that an earlier run left.
+
+    Args:
+        answerer: Who answers.
+        questions: The questions; ids are unique.
+        path: JSONL file; a line a chunk, with what it cost.
+        phase: Ledger phase that gets the costs.
+        meter: The answerer's meter.
+        watch: Told (chunks done, chunks).
+    """
+    answers: dict[str, Answer] = {}
+    parts = chunks(questions)
+    done = _read(path)
+    for index, part in enumerate(parts):
+        if index < len(done):
+            known = [
+                Answer(**{k: tuple(v) if isinstance(v, list) else v for k, v in a.items()})
+                for a in done[index]["answers"]
+            ]
+            cost = Phase(**done[index]["cost"])
+            answerer.recall(part, known)
+        else:
+            cost, flops, tokens = Phase(phase.phase), meter.flops, meter.tokens
+            with measured(cost):
+                known = answerer.answer(part)
+            cost.flops, cost.tokens = meter.flops - flops, meter.tokens - tokens
+            _append(path, {"answers": [dataclasses.asdict(a) for a in known], "cost": cost.to_dict()})
+        answers |= {answer.question: answer for answer in known}
+        phase.seconds += cost.seconds
+        phase.flops += cost.flops
+        phase.tokens += cost.tokens
+        phase.peak_bytes = max(phase.peak_bytes, cost.peak_bytes)
+        if watch:
+            watch(index + 1, len(parts))
+    return answers
+
+
+def _read(path: Path) -> list[dict]:  # type: ignore[type-arg]
+    """Return the whole chunks of a file; a torn last line is cut off."""
+    found, whole = [], 0
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return []
+    for line in data.splitlines(keepends=True):
+        try:
+            if not line.endswith(b"\n"):
+                break
+            found.append(json.loads(line))
+        except ValueError:
+            break
+        whole += len(line)
+    if whole < len(data):
+        os.truncate(path, whole)
+    return found
+
+
+def _append(path: Path, chunk: object) -> None:
+    with storage(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(chunk, ensure_ascii=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())

@@ -1,0 +1,194 @@
+"""The arms of the study: what each is, how it is run, what it cost."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from passerelle.compare.answers import answer_all
+from passerelle.compare.data import Data, timed_translation
+from passerelle.compare.progress import Progress, say
+from passerelle.config import Experiment
+from passerelle.costs.ledger import Phase
+from passerelle.errors import TrainingError
+from passerelle.methods import lora, two_stage
+from passerelle.methods.answering import Answerer, ModelAnswerer, PipelineAnswerer, PromptedAnswerer
+from passerelle.methods.base import Method, Training
+from passerelle.methods.training import StageRecord
+from passerelle.models.vlm import VisionLanguageModel
+from passerelle.records import Answer, Question
+from passerelle.runs import content_hash, read_json, write_json
+from passerelle.sources.prompts import english
+from passerelle.translation.languages import language
+
+METHODS: dict[str, Method] = {"lora": lora.adapt, "two-stage": two_stage.adapt}
+"""The methods that train."""
+
+VERSION = 1
+"""Raised when the same settings would give other answers, so that older ones aren't reused."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One method with its data; `text` is what a trained one learns from."""
+
+    title: str
+    description: str
+    method: str | None = None
+    text: Literal["human", "machine"] | None = None
+
+
+ARMS: dict[str, Arm] = {
+    "english": Arm("English", "The base on the English questions: what French is held against"),
+    "zero-shot": Arm("Zero-shot", "The base on the questions in {language}"),
+    "prompted": Arm("Prompted", "The base, asked in English to answer in {language}"),
+    "pipeline": Arm("Translation pipeline", "{language} → {engine} → base → {engine} → {language}"),
+    "lora-mt": Arm("LoRA, machine text", "LoRA on machine-translated {language}", "lora", "machine"),
+    "lora-human": Arm("LoRA, human text", "LoRA on {language} written by people", "lora", "human"),
+    "two-stage-mt": Arm(
+        "Two-stage, machine text",
+        "Language model on machine-translated {language} text, then projector on image data",
+        "two-stage",
+        "machine",
+    ),
+    "two-stage-human": Arm(
+        "Two-stage, human text",
+        "Language model on {language} text written by people, then projector on image data",
+        "two-stage",
+        "human",
+    ),
+}
+
+
+@dataclass
+class ArmRun:
+    """One arm with one seed: its answers to each test and its costs."""
+
+    name: str
+    seed: int
+    status: str = "done"
+    error: str | None = None
+    phases: list[Phase] = field(default_factory=list)
+    answers: dict[str, dict[str, Answer]] = field(default_factory=dict)
+    stages: list[StageRecord] = field(default_factory=list)
+
+
+@dataclass
+class Bench:
+    """Where arms are run: data, features, the base and the run folder."""
+
+    data: Data
+    base: Path
+    features: Any
+    rows: dict[str, int]
+    folder: Path
+
+    @property
+    def experiment(self) -> Experiment:
+        """The settings."""
+        return self.data.experiment
+
+    def run(self, name: str, seed: int) -> ArmRun:
+        """Run one arm with one seed, or as much of it as isn't done yet."""
+        arm, run = ARMS[name], ArmRun(name, seed)
+        folder = self.arm_folder(name, seed)
+        title = f"{name}" + (f" (seed {seed})" if arm.method else "")
+        try:
+            model = self._adapt(arm, run, folder, title)
+            for test, questions in self.questions_for(name).items():
+                self._answer(name, model, run, folder, test, questions, title)
+        except TrainingError as error:
+            run.status, run.error = "failed", str(error)
+            say(f"{title}: failed: {error}")
+        return run
+
+    def arm_folder(self, name: str, seed: int) -> Path:
+        """Return the folder of an arm; its name holds a hash of what determines the arm."""
+        arm, experiment = ARMS[name], self.experiment
+        determines: list[Any] = [VERSION, name, self.base.name, self.data.target]
+        if arm.method:
+            settings = {"lora": experiment.lora, "two-stage": experiment.two_stage}[arm.method]
+            first = [dataclasses.asdict(s) for s in self.data.samples(arm.text or "human", 0)]
+            determines += [seed, settings.model_dump(), experiment.budget.model_dump(), first]
+        if name == "pipeline":
+            determines.append(self.data.translation.signature)
+        suffix = f"-seed{seed}" if arm.method else ""
+        return self.folder / "arms" / f"{name}{suffix}-{content_hash(determines)[:10]}"
+
+    def _adapt(self, arm: Arm, run: ArmRun, folder: Path, title: str) -> VisionLanguageModel:
+        model = VisionLanguageModel.load(self.base)
+        if arm.method is None or arm.text is None:
+            return model
+
+        def stage(name: str) -> Phase:
+            run.phases.append(Phase(name))
+            return run.phases[-1]
+
+        data = self.data.training(arm.text, self.features, self.rows)
+        job = Training(
+            model, data, self.experiment, run.seed, folder, stage, lambda name: Progress(f"{title}: {name}", "step")
+        )
+        run.stages = METHODS[arm.method](job)
+        cost = timed_translation(self.data, arm.text, self._epochs(run.stages))
+        if cost["sentences"]:
+            run.phases.insert(0, Phase("training data, translation", cost["seconds"], sentences=int(cost["sentences"])))
+        settings = self.experiment.model_dump(mode="json")
+        write_json(folder / "arm.json", {"arm": run.name, "seed": run.seed, "experiment": settings})
+        return model
+
+    def _epochs(self, stages: Sequence[StageRecord]) -> int:
+        most = max((stage.samples for stage in stages), default=0)
+        return max(1, -(-most // max(1, len(self.data.train))))
+
+    def questions_for(self, name: str) -> dict[str, list[Question]]:
+        """Return the tests that an arm takes, each with the kinds of question that it asks."""
+        tests, wanted = self.data.tests, self.experiment.test
+        if name == "english":
+            return {"english": tests["english"]}
+        kinds = {"human": wanted.human, "machine": wanted.machine}
+        if ARMS[name].method:
+            kinds["english"] = wanted.english
+        return {test: [q for q in tests[test] if q.kind in chosen] for test, chosen in kinds.items() if chosen}
+
+    def answerer(self, name: str, model: VisionLanguageModel) -> tuple[Answerer, ModelAnswerer]:
+        """Return who answers for an arm, and the model's answerer inside of it."""
+        inner = ModelAnswerer(model, self.features, self.rows)
+        if name == "prompted":
+            wanted = language(self.data.target).name
+            return PromptedAnswerer(inner, english().in_language.format(language=wanted)), inner
+        if name == "pipeline":
+            return PipelineAnswerer(
+                inner,
+                lambda questions: self.data.translate_questions(questions, "en", "machine"),
+                self.data.translation.forward,
+            ), inner
+        return inner, inner
+
+    def _answer(
+        self,
+        name: str,
+        model: VisionLanguageModel,
+        run: ArmRun,
+        folder: Path,
+        test: str,
+        questions: list[Question],
+        title: str,
+    ) -> None:
+        answerer, inner = self.answerer(name, model)
+
+        phase = Phase(f"answers, {test} test")
+        engines = (self.data.translation.forward, self.data.translation.backward)
+        before = sum(engine.translated for engine in engines)
+        digest = content_hash([dataclasses.asdict(question) for question in questions])[:10]
+        path = folder / f"answers-{test}-{digest}.jsonl"
+        with Progress(f"{title}: {test} test", "chunk") as progress:
+            run.answers[test] = answer_all(answerer, questions, path, phase, inner.meter, watch=progress)
+        counted = path.with_suffix(".sentences.json")
+        if name == "pipeline":
+            known = read_json(counted) or 0
+            phase.sentences = max(known, sum(engine.translated for engine in engines) - before)
+            write_json(counted, phase.sentences)
+        run.phases.append(phase)

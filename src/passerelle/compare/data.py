@@ -1,0 +1,241 @@
+"""The data of a comparison: pictures, their captions in three versions, training samples and tests."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from passerelle.config import Experiment
+from passerelle.errors import InputError, UserError
+from passerelle.methods.base import TrainingData
+from passerelle.records import Origin, Picture, Question, Sample, Text
+from passerelle.runs import cache_folder, content_hash, read_json, write_json
+from passerelle.sources import emoji, splits, tuxpaint
+from passerelle.sources.prompts import Prompts, english, find_prompts
+from passerelle.sources.questions import draw_items, render, translate_questions
+from passerelle.sources.samples import make_samples, translate_samples
+from passerelle.translation.apertium import ApertiumTranslator
+from passerelle.translation.languages import language
+from passerelle.translation.memory import MemorizedTranslator, TranslationMemory
+
+SYMBOLS = "symbols/"
+MOST_SYMBOLS = 40
+"""Training takes this many of the stamps that are letters, digits and coins, so that they don't dominate."""
+
+
+@dataclass
+class Translation:
+    """Both directions of the engine, with a memory, and what they cost."""
+
+    forward: MemorizedTranslator
+    backward: MemorizedTranslator
+    signature: str
+
+    @classmethod
+    def open(cls, target: str) -> Translation:
+        """Open the engine from English to `target` and back.
+
+        Raises:
+            MissingDependency: The engine, or a pair of it, isn't installed; says what to type.
+        """
+        memory = TranslationMemory(cache_folder() / "translations.sqlite")
+        forward, backward = ApertiumTranslator("en", target), ApertiumTranslator(target, "en")
+        return cls(
+            MemorizedTranslator(forward, memory),
+            MemorizedTranslator(backward, memory),
+            f"{forward.signature}; {backward.signature}",
+        )
+
+
+@dataclass
+class Data:
+    """All that the arms of one experiment share.
+
+    Attributes:
+        experiment: The settings.
+        pictures: Every picture of both sources, by id.
+        translation: The engine.
+        prompts: The target language's prompts.
+    """
+
+    experiment: Experiment
+    pictures: dict[str, Picture]
+    translation: Translation
+    prompts: Prompts
+    _samples: dict[tuple[str, int], list[Sample]] = field(default_factory=dict)
+
+    @property
+    def target(self) -> str:
+        """Code of the target language."""
+        return self.prompts.language
+
+    def side(self, side: str) -> list[Picture]:
+        """Return a side's pictures that have a caption in the target language, sorted by id."""
+        stored = splits.stored()
+        return [
+            picture
+            for identifier, picture in sorted(self.pictures.items())
+            if stored.get(identifier) == side and self.target in picture.captions
+        ]
+
+    @cached_property
+    def train(self) -> list[Picture]:
+        """Training pictures, of letters and digits only a few."""
+        pictures = self.side("train")
+        symbols = [p for p in pictures if p.category.startswith(SYMBOLS)]
+        kept = {p.id for p in sorted(symbols, key=_shuffled)[:MOST_SYMBOLS]}
+        chosen = [p for p in pictures if not p.category.startswith(SYMBOLS) or p.id in kept]
+        limit = self.experiment.budget.pictures
+        return chosen if len(chosen) <= limit else sorted(sorted(chosen, key=_shuffled)[:limit], key=lambda p: p.id)
+
+    @cached_property
+    def test(self) -> list[Picture]:
+        """Test pictures of this experiment: the split's, or as many of it as the experiment asks for."""
+        chosen = []
+        limits = {"stamps": self.experiment.test.stamps, "emoji": self.experiment.test.emoji}
+        for source, limit in limits.items():
+            pictures = [p for p in self.side("test") if p.source == source]
+            chosen += sorted(pictures, key=_shuffled)[:limit]
+        if not chosen:
+            raise InputError("the test is empty: raise test.stamps or test.emoji in the experiment.")
+        return sorted(chosen, key=lambda p: p.id)
+
+    def captions(self, language_code: str) -> dict[str, Text]:
+        """Return the captions that people wrote in a language, by picture id."""
+        return {p.id: p.captions[language_code] for p in self.pictures.values() if language_code in p.captions}
+
+    def samples(self, text: str, epoch: int) -> list[Sample]:
+        """Return an epoch's training samples in human or in machine-translated target language.
+
+        Args:
+            text: ``human`` or ``machine``.
+            epoch: Each epoch draws other yes/no turns.
+        """
+        if (text, epoch) not in self._samples:
+            settings = {"yes_no": self.experiment.budget.yes_no, "seed": 100 + epoch}
+            if text == "human":
+                made = make_samples(self.train, self.captions(self.target), self.prompts, **settings)
+            else:
+                source = make_samples(self.train, self.captions("en"), english(), **settings)
+                lexicon = {english().yes: self.prompts.yes, english().no: self.prompts.no}
+                made = translate_samples(source, self.translation.forward.translate, self.target, "machine", lexicon)
+            self._samples[text, epoch] = made
+        return self._samples[text, epoch]
+
+    def training(self, text: str, features: Any, rows: dict[str, int]) -> TrainingData:
+        """Return what an arm trains on."""
+        return TrainingData(lambda epoch: self.samples(text, epoch), features, rows)
+
+    @cached_property
+    def tests(self) -> dict[str, list[Question]]:
+        """The tests: ``english``, ``human`` and ``machine``, with the same ids."""
+        return self.questions(self.side("test"), self.test)
+
+    def questions(self, pool: Sequence[Picture], asked: Sequence[Picture]) -> dict[str, list[Question]]:
+        """Return the three versions of the questions about `asked`, with distractors from `pool`."""
+        wanted = {picture.id for picture in asked}
+        items = [i for i in draw_items(pool, ["en", self.target]) if i.picture.id in wanted]
+        in_english = render(items, self.captions("en"), english())
+        return {
+            "english": in_english,
+            "human": render(items, self.captions(self.target), self.prompts),
+            "machine": self.translate_questions(in_english, self.target, "machine"),
+        }
+
+    def translate_questions(self, questions: Sequence[Question], into: str, origin: Origin) -> list[Question]:
+        """Translate questions by the engine, into the target language or into English."""
+        engine = self.translation.forward if into == self.target else self.translation.backward
+        prompts = self.prompts if into == self.target else english()
+        return translate_questions(questions, engine.translate, into, origin, (prompts.yes, prompts.no))
+
+    def summary(self) -> dict[str, Any]:
+        """Return counts and hashes for the results."""
+        from passerelle.evaluation.captions import corpus_chrf
+
+        human, machine = self.tests["human"], self.tests["machine"]
+        pairs = [(m.reference, h.reference) for m, h in zip(machine, human, strict=True) if h.kind == "caption"]
+        quality = corpus_chrf([m for m, _ in pairs], [h for _, h in pairs]) if pairs else None
+        return {
+            "pictures": {
+                "train": len(self.train),
+                "development": len(self.side("development")),
+                "test": len(self.test),
+            },
+            "questions": len(human),
+            "hashes": {
+                "splits": splits.digest(),
+                **{f"test {name}": content_hash(list(map(vars, qs)))[:16] for name, qs in self.tests.items()},
+            },
+            "machine_translation": {
+                "signature": self.translation.signature,
+                "chrf": round(quality.score, 2) if quality else None,
+                "reference": "the human captions of the test",
+            },
+        }
+
+
+def _shuffled(picture: Picture) -> str:
+    return hashlib.sha256(f"order/{picture.id}".encode()).hexdigest()
+
+
+def read_pictures(target: str) -> dict[str, Picture]:
+    """Return the stamps and the emoji, with captions in English and in `target`."""
+    drawn = cache_folder() / "pictures"
+    pictures = tuxpaint.read_pictures(target, drawn / "stamps") + emoji.read_pictures(target, drawn / "emoji")
+    return {picture.id: picture for picture in pictures}
+
+
+def prepare(experiment: Experiment) -> Data:
+    """Read pictures and captions and open the engine.
+
+    Raises:
+        ConfigError: The target isn't a language, or is English.
+        MissingDependency: Pictures, fonts, the engine or a pair of it aren't installed.
+        InputError: The target language has too few captions.
+    """
+    target = language(experiment.target).bcp47
+    if target == "en":
+        raise UserError("the base is English already: choose another --target.")
+    translation = Translation.open(target)
+    prompts = find_prompts(target) or translated_prompts(target, translation)
+    data = Data(experiment, read_pictures(target), translation, prompts)
+    counts: Mapping[str, int] = {side: len(data.side(side)) for side in ("train", "test")}
+    if min(counts.values()) < 20:
+        raise InputError(
+            f"only {counts['train']} training and {counts['test']} test pictures have a caption in "
+            f"{target!r}: too few to compare anything."
+        )
+    return data
+
+
+def translated_prompts(target: str, translation: Translation) -> Prompts:
+    """Return the English prompts in a language that the data file doesn't have, by the engine."""
+    source = english()
+    mark = "XQZ"
+    texts = [source.yes, source.no, source.caption, source.yes_no.format(caption=mark)]
+    yes, no, caption, yes_no = translation.forward.translate(texts)
+    pattern = yes_no.replace(mark, "{caption}") if mark in yes_no else "{caption} ?"
+    return Prompts(target, yes, no, caption, pattern, "{a}, {b}, {c}, {d} ?", frozenset())
+
+
+def timed_translation(data: Data, text: str, epochs: int) -> dict[str, float]:
+    """Return what translating the training data costs: unique sentences, and seconds when it was first done."""
+    if text != "machine":
+        return {"sentences": 0, "seconds": 0.0}
+    engine = data.translation.forward
+    before, start = engine.translated, time.perf_counter()
+    texts = {
+        t for e in range(epochs) for s in data.samples(text, e) for turn in s.turns for t in (turn.prompt, turn.reply)
+    }
+    seconds = time.perf_counter() - start
+    key = cache_folder() / "translation-cost" / f"{content_hash([sorted(texts), engine.signature])[:24]}.json"
+    known = read_json(key)
+    if known is None or engine.translated - before > known["translated"]:
+        known = {"sentences": len(texts), "seconds": seconds, "translated": engine.translated - before}
+        write_json(key, known)
+    return {"sentences": known["sentences"], "seconds": known["seconds"]}

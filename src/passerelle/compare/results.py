@@ -1,0 +1,271 @@
+"""From answers to results: scores with intervals, paired differences, costs, examples."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import importlib.metadata
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from passerelle.compare.arms import ARMS, ArmRun, Bench
+from passerelle.compare.data import Data
+from passerelle.evaluation.choice import as_rule, option_scores
+from passerelle.evaluation.scores import Difference, Score, compare_arms, holm, score_arm
+from passerelle.records import Answer, Question
+from passerelle.sources.pictures import open_picture
+from passerelle.translation.languages import language
+
+HEADLINE = ("choice", "choice-random", "choice-category", "yes-no", "yes-no-auc", "caption-chrf")
+"""Metrics that arms are compared by; Holm's correction is over these and the pairs."""
+PAIRS = (("lora-human", "lora-mt"), ("two-stage-human", "two-stage-mt"), ("lora-mt", "two-stage-mt"))
+"""Pairs that are compared beside each arm with `against` and each trained arm with zero-shot."""
+PACKAGES = ("passerelle", "torch", "transformers", "peft", "sacrebleu", "numpy", "pillow")
+THUMBNAIL = (256, 256)
+ENGINE = "Apertium"
+
+
+def collect(bench: Bench, runs: Sequence[ArmRun]) -> dict[str, Any]:
+    """Return the results of an experiment as plain JSON types.
+
+    Args:
+        bench: Where the arms were run.
+        runs: Every arm with every seed.
+    """
+    experiment, data = bench.experiment, bench.data
+    by_arm: dict[str, list[ArmRun]] = {}
+    for run in runs:
+        by_arm.setdefault(run.name, []).append(run)
+    return {
+        "schema": 1,
+        "name": experiment.name,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "target": data.target,
+        "target_name": language(data.target).name,
+        "seeds": list(experiment.seeds),
+        "config": experiment.model_dump(mode="json"),
+        "versions": {"python": platform.python_version(), **_versions()},
+        "hardware": _hardware(),
+        "data": {**data.summary(), "base": bench.base.name},
+        "arms": [_arm(bench, name, arm_runs) for name, arm_runs in by_arm.items()],
+        "comparisons": [dataclasses.asdict(d) for d in _comparisons(bench, by_arm)],
+        "examples": _examples(bench, by_arm),
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _hardware() -> dict[str, Any]:
+    model = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (OSError, StopIteration, ValueError):
+        memory = None
+    return {"cpu": model, "cores": os.cpu_count(), "memory_bytes": memory}
+
+
+def _scores(bench: Bench, runs: Sequence[ArmRun]) -> list[Score]:
+    found: list[Score] = []
+    tests = bench.questions_for(runs[0].name)
+    for test, questions in tests.items():
+        answers = [run.answers[test] for run in runs if test in run.answers]
+        if questions and answers:
+            spoken = "en" if test == "english" else bench.data.target
+            found += score_arm(questions, answers, rule=bench.experiment.rule, test=test, language=spoken)
+    return found
+
+
+def _arm(bench: Bench, name: str, runs: Sequence[ArmRun]) -> dict[str, Any]:
+    arm = ARMS[name]
+    done = [run for run in runs if run.status == "done"]
+    scores = _scores(bench, done) if done else []
+    spoken = language(bench.data.target).name
+    first = (done or list(runs))[0]
+    origins = {"machine": "machine", "human": "human-translation", None: None}
+    return {
+        "name": name,
+        "title": arm.title,
+        "description": arm.description.format(language=spoken, engine=ENGINE),
+        "trained_on": origins[arm.text],
+        "seeds": [run.seed for run in runs] if arm.method else [],
+        "status": "done" if done else "failed",
+        "error": next((run.error for run in runs if run.error), None),
+        "scores": [dataclasses.asdict(score) for score in scores],
+        "seed_scores": [
+            {"metric": s.metric, "test": s.test, "source": s.source, "unit": s.unit, "seed": run.seed, "value": value}
+            for s in scores
+            if len(done) > 1
+            for run, value in zip(done, s.by_seed, strict=True)
+        ],
+        "cost": _cost(done or runs),
+        "training": {"stages": [_stage(stage) for stage in first.stages]} if first.stages else None,
+    }
+
+
+def _stage(stage: Any) -> dict[str, Any]:
+    return {**dataclasses.asdict(stage), "learning_rate": max(stage.learning_rates.values(), default=None)}
+
+
+def _cost(runs: Sequence[ArmRun]) -> dict[str, Any]:
+    """Return the mean cost over seeds, phase by phase."""
+    phases = []
+    for row in zip(*(run.phases for run in runs), strict=False):
+        mean = {k: sum(getattr(p, k) for p in row) / len(row) for k in ("seconds", "flops", "tokens", "sentences")}
+        phases.append({"phase": row[0].phase, **mean, "peak_bytes": max(p.peak_bytes for p in row)})
+    answered = sum(len(answers) for answers in runs[0].answers.values())
+    answering = sum(p["seconds"] for p in phases if p["phase"].startswith("answers"))
+    return {
+        "phases": phases,
+        "total_seconds": sum(p["seconds"] for p in phases),
+        "total_flops": sum(p["flops"] for p in phases),
+        "peak_bytes": max((p["peak_bytes"] for p in phases), default=0),
+        "seconds_per_answer": answering / answered if answered else None,
+        "sentences_translated": round(sum(p["sentences"] for p in phases)),
+        "trainable_parameters": max((s.trainable_parameters for s in runs[0].stages), default=0),
+    }
+
+
+def _comparisons(bench: Bench, by_arm: Mapping[str, Sequence[ArmRun]]) -> list[Difference]:
+    questions = [q for q in bench.data.tests["human"] if q.kind in bench.experiment.test.human]
+    done = {
+        name: [run.answers["human"] for run in runs if run.status == "done" and "human" in run.answers]
+        for name, runs in by_arm.items()
+    }
+    done = {name: answers for name, answers in done.items() if answers}
+    against = bench.experiment.against
+    pairs = [(name, against) for name in done if name != against]
+    pairs += [(name, "zero-shot") for name in done if ARMS[name].method]
+    pairs += list(PAIRS)
+    found: list[Difference] = []
+    for arm, other in dict.fromkeys(pairs):
+        if arm not in done or other not in done or arm == other:
+            continue
+        count = max(len(done[arm]), len(done[other]))
+        a, b = (answers if len(answers) == count else answers[:1] * count for answers in (done[arm], done[other]))
+        found += compare_arms(
+            questions,
+            a,
+            b,
+            rule=bench.experiment.rule,
+            test="human",
+            language=bench.data.target,
+            arm=arm,
+            against=other,
+        )
+    headline = [d for d in found if d.metric in HEADLINE and d.source == "all"]
+    corrected = holm(headline)
+    return corrected + [d for d in found if d not in headline]
+
+
+def _examples(bench: Bench, by_arm: Mapping[str, Sequence[ArmRun]]) -> list[dict[str, Any]]:
+    """Return test pictures with what each arm said, sources in turn."""
+    data = bench.data
+    sources = [[p for p in data.test if p.source == source] for source in ("stamps", "emoji")]
+    mixed = [p for pair in zip(*sources, strict=False) for p in pair]
+    mixed += [p for p in data.test if p not in mixed]
+    tests = {test: _by_picture(questions) for test, questions in data.tests.items()}
+    first = {name: runs[0] for name, runs in by_arm.items() if runs[0].status == "done"}
+    examples = []
+    for picture in mixed[: bench.experiment.examples]:
+        asked = {test: tests[test].get(picture.id, {}) for test in tests}
+        examples.append(
+            {
+                "picture": picture.id,
+                "image": _thumbnail(picture.path, bench.folder, picture.id),
+                "source": picture.source,
+                "caption": {t: asked[t]["caption"].reference for t in asked if "caption" in asked[t]},
+                "choice": _choice_example(bench, first, asked),
+                "captions": _said(first, asked, lambda q, a: a.text),
+                "yes_no": _yes_no_examples(first, asked),
+            }
+        )
+    return examples
+
+
+def _by_picture(questions: Sequence[Question]) -> dict[str, dict[str, Question]]:
+    found: dict[str, dict[str, Question]] = {}
+    for question in questions:
+        found.setdefault(question.picture, {})[question.id.rpartition("#")[2]] = question
+    return found
+
+
+def _answer(run: ArmRun, asked: Mapping[str, Mapping[str, Question]], key: str) -> tuple[Question, Answer] | None:
+    test = "english" if run.name == "english" else "human"
+    question = asked[test].get(key)
+    answer = run.answers.get(test, {}).get(question.id) if question else None
+    return (question, answer) if question and answer else None
+
+
+def _said(runs: Mapping[str, ArmRun], asked: Mapping[str, Mapping[str, Question]], say: Any) -> dict[str, str]:
+    found = {name: _answer(run, asked, "caption") for name, run in runs.items()}
+    return {name: say(*pair) for name, pair in found.items() if pair}
+
+
+def _picked(bench: Bench, question: Question, answer: Answer) -> int:
+    rule = as_rule("sum" if question.kind == "yes-no" else bench.experiment.rule)
+    scores = list(option_scores(answer, len(question.options), rule))
+    return scores.index(max(scores))
+
+
+def _choice_example(
+    bench: Bench, runs: Mapping[str, ArmRun], asked: Mapping[str, Mapping[str, Question]]
+) -> dict[str, Any] | None:
+    key = "choice-category" if "choice-category" in asked["human"] else "choice-random"
+    if key not in asked["human"]:
+        return None
+    found = {name: _answer(run, asked, key) for name, run in runs.items()}
+    return {
+        "options": {test: list(asked[test][key].options) for test in asked if key in asked[test]},
+        "correct": asked["human"][key].correct,
+        "picked": {name: _picked(bench, *pair) for name, pair in found.items() if pair},
+    }
+
+
+def _yes_no_examples(runs: Mapping[str, ArmRun], asked: Mapping[str, Mapping[str, Question]]) -> list[dict[str, Any]]:
+    shown = []
+    for key in ("yes", "no"):
+        if key not in asked["human"]:
+            continue
+        found = {name: _answer(run, asked, key) for name, run in runs.items()}
+        said = {
+            name: question.options[0 if answer.logprobs[0] > answer.logprobs[1] else 1]
+            for name, (question, answer) in ((n, p) for n, p in found.items() if p)
+        }
+        question = asked["human"][key]
+        shown.append(
+            {
+                "question": {test: asked[test][key].prompt for test in asked if key in asked[test]},
+                "correct": question.options[question.correct or 0],
+                "said": said,
+            }
+        )
+    return shown
+
+
+def _thumbnail(path: Path, folder: Path, identifier: str) -> str:
+    place = Path("pictures") / f"{identifier.replace('/', '_')}.jpg"
+    if not (folder / place).is_file():
+        image = open_picture(path)
+        image.thumbnail(THUMBNAIL)
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        image.save(folder / place, quality=88)
+    return place.as_posix()
+
+
+def test_counts(data: Data) -> str:
+    """Say in words what the tests hold."""
+    by_source = {source: sum(p.source == source for p in data.test) for source in ("stamps", "emoji")}
+    return f"{by_source['stamps']} stamps and {by_source['emoji']} emoji"

@@ -1,0 +1,97 @@
+"""`passerelle compare`: from an experiment to its results and its page."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from passerelle.compare.arms import ARMS, ArmRun, Bench
+from passerelle.compare.data import Data, prepare
+from passerelle.compare.progress import Progress, say
+from passerelle.compare.results import collect, test_counts
+from passerelle.config import Experiment
+from passerelle.errors import UserError
+from passerelle.runs import cache_folder, storage, write_json
+
+
+def compare(experiment: Experiment, folder: Path) -> dict[str, Any]:
+    """Run an experiment, or as much of it as isn't done yet, and write ``results.json`` and ``report.html``.
+
+    Args:
+        experiment: What to run.
+        folder: The run folder; arms that are done in it aren't run again.
+
+    Returns:
+        The results, as in ``results.json``.
+
+    Raises:
+        UserError: Something that the user can put right, before anything is lost.
+        StorageError: The disk is full.
+    """
+    with storage(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        with lock.acquire(timeout=0):
+            return _compare(experiment, folder)
+    except Timeout:
+        raise UserError(f"another run is working in {str(folder)!r}: wait for it, or choose another --out.") from None
+
+
+def _compare(experiment: Experiment, folder: Path) -> dict[str, Any]:
+    quiet()
+    start = time.perf_counter()
+    bench = open_bench(experiment, folder)
+    say(f"{test_counts(bench.data)} in the test, {len(bench.data.train)} training pictures")
+    runs: list[ArmRun] = []
+    for name in experiment.arms:
+        for seed in experiment.seeds if ARMS[name].method else experiment.seeds[:1]:
+            began = time.perf_counter()
+            runs.append(bench.run(name, seed))
+            say(f"{name} (seed {seed}): done in {time.perf_counter() - began:.0f} s")
+    say("scores and intervals")
+    results = collect(bench, runs)
+    results["wall_seconds"] = round(time.perf_counter() - start, 1)
+    write_json(folder / "results.json", results)
+    from passerelle.report import write_page
+
+    write_page(results, folder, folder / "report.html")
+    return results
+
+
+def open_bench(experiment: Experiment, folder: Path) -> Bench:
+    """Prepare data, base and vision features."""
+    from passerelle.models.embedded import assemble
+    from passerelle.models.features import FeatureCache
+    from passerelle.models.vlm import VisionLanguageModel
+
+    data = prepare(experiment)
+    pictures = _needed(data)
+    base = assemble()
+    cache = FeatureCache(VisionLanguageModel.load(base), cache_folder() / "features")
+    with Progress("vision features", "picture") as progress:
+        features = cache.get([p.path for p in pictures], progress)
+    rows = {picture.id: row for row, picture in enumerate(pictures)}
+    return Bench(data, base, features, rows, folder)
+
+
+def _needed(data: Data) -> list[Any]:
+    """Return the pictures whose features the experiment's arms look at."""
+    trained = any(ARMS[name].method for name in data.experiment.arms)
+    return [*(data.train if trained else []), *data.test]
+
+
+def quiet() -> None:
+    """Keep transformers' own progress bars and advice off the terminal."""
+    import warnings
+
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    logging.getLogger("peft").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
