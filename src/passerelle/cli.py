@@ -46,7 +46,7 @@ def main() -> None:
       passerelle doctor                         what is installed, what is missing
       passerelle compare experiments/demo.yaml  all ways of adapting, compared
       passerelle answer PICTURE "Qu'est-ce que c'est ?" --arm lora-human
-    """
+    """  # noqa: D301 - click reads the backspace
 
 
 def _words(what: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str | None], Any]:

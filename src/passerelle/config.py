@@ -52,7 +52,7 @@ class AdapterSettings(Settings):
     """LoRA: rank, alpha and the highest learning rate."""
 
     rank: int = Field(default=16, ge=1, le=256)
-    alpha: float = Field(default=32, gt=0)
+    alpha: int = Field(default=32, ge=1)
     learning_rate: float = Field(default=5e-4, gt=0, lt=1)
 
 

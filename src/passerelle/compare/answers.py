@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from passerelle.costs.ledger import FlopMeter, Phase, measured
 from passerelle.methods.answering import Answerer
@@ -52,10 +53,7 @@ def answer_all(
     done = _read(path)
     for index, part in enumerate(parts):
         if index < len(done):
-            known = [
-                Answer(**{k: tuple(v) if isinstance(v, list) else v for k, v in a.items()})
-                for a in done[index]["answers"]
-            ]
+            known = [_revive(row) for row in done[index]["answers"]]
             cost = Phase(**done[index]["cost"])
             answerer.recall(part, known)
         else:
@@ -74,7 +72,12 @@ def answer_all(
     return answers
 
 
-def _read(path: Path) -> list[dict]:  # type: ignore[type-arg]
+def _revive(row: dict[str, Any]) -> Answer:
+    numbers = {key: tuple(row[key]) for key in ("logprobs", "priors", "tokens")}
+    return Answer(question=row["question"], text=row["text"], **numbers)
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
     """Return the whole chunks of a file; a torn last line is cut off."""
     found, whole = [], 0
     try:

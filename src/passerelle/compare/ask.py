@@ -84,7 +84,7 @@ def load_arm(model: VisionLanguageModel, folder: Path) -> None:
     Raises:
         InputError: Its weights are missing or broken; says how to make them again.
     """
-    record = read_json(folder / "arm.json")
+    record = read_json(folder / "arm.json") or {}
 
     def no_samples(epoch: int) -> NoReturn:
         raise InputError(f"weights in {str(folder)!r} are broken. Run the comparison again: they are made anew.")

@@ -23,7 +23,7 @@ from passerelle.models import embedded
 from passerelle.models.adapters import add_lora, lora_parameters, projector_parameters
 from passerelle.models.features import FeatureCache, compute_features
 from passerelle.models.vlm import VisionLanguageModel
-from passerelle.records import Picture
+from passerelle.records import Answer, Picture
 from passerelle.runs import cache_folder, write_atomically
 from passerelle.sources import art4apps, emoji, openclipart, splits, tuxpaint
 from passerelle.sources.augment import augment
@@ -75,7 +75,7 @@ def check(split: str, *, shuffled: bool = False, learnt: Path | None = None) -> 
     if shuffled:
         random.Random(1).shuffle(order)
     answerer = ModelAnswerer(model, features, {p.id: order[row] for row, p in enumerate(pictures)})
-    answers = {}
+    answers: dict[str, Answer] = {}
     parts = chunks(questions)
     with Progress("questions", "chunk") as progress:
         for index, part in enumerate(parts):

@@ -1,0 +1,1 @@
+"""The ledger: seconds, operations, memory and sentences, phase by phase."""

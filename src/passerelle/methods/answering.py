@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -111,11 +112,7 @@ class ModelAnswerer:
         for start in range(0, len(trees), TREES_PER_BATCH):
             part = [[s for group in tree for s in groups[group]] for tree in trees[start : start + TREES_PER_BATCH]]
             batch = collate(part, self.model.image_token, self.model.end_token)
-
-            def score(batch=batch) -> Tensor:  # type: ignore[no-untyped-def]
-                return self.model.target_logprobs(batch, self.features)
-
-            logprobs = self.meter.run(batch.nodes, score)
+            logprobs = self.meter.run(batch.nodes, partial(self.model.target_logprobs, batch, self.features))
             totals += torch.zeros(batch.sequences).index_add(0, batch.owners, logprobs).tolist()
         return totals
 

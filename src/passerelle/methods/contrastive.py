@@ -73,7 +73,10 @@ def start_projector(model: VisionLanguageModel, features: Tensor, captions: Sequ
 
 
 def info_nce(seen: Tensor, said: Tensor) -> Tensor:
-    """Return the symmetric InfoNCE loss of pictures [batch, hidden] and captions [batch, hidden]; equal captions match."""
+    """Return the symmetric InfoNCE loss of pictures [batch, hidden] and captions [batch, hidden].
+
+    Captions that are equal count as matches of each other's pictures.
+    """
     similarity = seen @ said.T / TEMPERATURE
     same = (said @ said.T > 0.999).float()
     rows = (similarity.log_softmax(1) * same / same.sum(1, keepdim=True)).sum(1).mean()
@@ -86,6 +89,7 @@ def _put_in(
     model: VisionLanguageModel, network: torch.nn.Sequential, inputs: Tensor, mean: Tensor, spread: Tensor
 ) -> None:
     first, second = network[0], network[2]
+    assert isinstance(first, torch.nn.Linear) and isinstance(second, torch.nn.Linear)
     table = model.language_model.embed_tokens.weight.detach().float()[: model.image_token]
     scale = table.std() / network((inputs.flatten(0, 1) - mean) / spread).std()
     weight = first.weight / spread

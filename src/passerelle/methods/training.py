@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -197,7 +198,7 @@ def train_stage(
             model.image_token,
             model.end_token,
         )
-        loss = meter.run(batch.nodes, lambda batch=batch: _backward(model, batch, features))
+        loss = meter.run(batch.nodes, partial(_backward, model, batch, features))
         if not math.isfinite(loss):
             raise TrainingError(
                 f"stage {name!r}: the loss at step {index + 1} is {loss}. Lower its learning rate "

@@ -1,0 +1,1 @@
+"""Vision-language models: the embedded base, vision features, adapters, prefix trees."""

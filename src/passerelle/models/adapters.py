@@ -13,7 +13,7 @@ LANGUAGE_LINEAR = r".*language_model\.layers\.\d+\.(self_attn\.[qkvo]_proj|mlp\.
 """Full-path pattern: `all-linear` and bare suffixes would also adapt the tower and the projector."""
 
 
-def add_lora(model: VisionLanguageModel, *, rank: int, alpha: float, seed: int, targets: str = LANGUAGE_LINEAR) -> Any:
+def add_lora(model: VisionLanguageModel, *, rank: int, alpha: int, seed: int, targets: str = LANGUAGE_LINEAR) -> Any:
     """Put a LoRA adapter (Hu et al., 2106.09685) into the model in place; return the `PeftModel` around it.
 
     The adapter's weights are bf16 as the model's are; the training loop keeps fp32 masters.

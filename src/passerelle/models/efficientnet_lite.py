@@ -29,7 +29,7 @@ BLOCKS = (
 BATCH_NORM_EPSILON = 1e-3
 
 
-class EfficientNetLiteConfig(PreTrainedConfig):
+class EfficientNetLiteConfig(PreTrainedConfig):  # type: ignore[misc]
     """Configuration of the tower; the defaults are EfficientNet-Lite2.
 
     Args:
@@ -76,7 +76,8 @@ class SameConv(nn.Conv2d):
         if vertical or horizontal:
             left, top = horizontal // 2, vertical // 2
             x = nn.functional.pad(x, (left, horizontal - left, top, vertical - top))
-        return self._conv_forward(x, self.weight, self.bias)
+        out: Tensor = self._conv_forward(x, self.weight, self.bias)
+        return out
 
 
 class InvertedResidual(nn.Module):
@@ -92,12 +93,13 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [batch, channels_in, height, width] to [batch, channels_out, height / stride, width / stride]."""
-        y = x if self.expand is None else nn.functional.relu6(self.expand(x))
+        y: Tensor = x if self.expand is None else nn.functional.relu6(self.expand(x))
         y = self.project(nn.functional.relu6(self.depthwise(y)))
-        return x + y if self.residual else y
+        y = x + y if self.residual else y
+        return y
 
 
-class EfficientNetLiteModel(PreTrainedModel):
+class EfficientNetLiteModel(PreTrainedModel):  # type: ignore[misc]
     """The tower: pictures in, one feature per patch out.
 
     Returns `BaseModelOutput` with `last_hidden_state` [batch, patches, hidden_size], patches in reading

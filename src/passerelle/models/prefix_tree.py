@@ -54,7 +54,8 @@ class PrefixTree:
 
     def add(self, sequence: TokenSequence) -> list[int]:
         """Insert a sequence and return the node of each of its tokens."""
-        path, node, image_position = [], -1, 0
+        path: list[int] = []
+        node, image_position = -1, 0
         for token in (*sequence.prompt, *sequence.reply):
             picture = sequence.picture if token == self.image_token else TEXT
             key = (node, token, picture)
@@ -147,7 +148,10 @@ def collate(groups_of_trees: Sequence[Sequence[TokenSequence]], image_token: int
         image_token: Id of the image token.
         pad_token: Id to fill up with.
     """
-    trees, predictors, targets, owners = [], [], [], []
+    trees: list[PrefixTree] = []
+    predictors: list[int] = []
+    targets: list[int] = []
+    owners: list[int] = []
     owner = 0
     paths: list[tuple[int, TokenSequence, list[int]]] = []
     for row, sequences in enumerate(groups_of_trees):

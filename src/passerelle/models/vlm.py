@@ -86,7 +86,7 @@ class VisionLanguageModel:
 
     def embed(self, batch: TreeBatch, features: Tensor) -> Tensor:
         """Return the input embeddings [trees, nodes, hidden], pictures put in."""
-        embeddings = self.language_model.embed_tokens(batch.tokens)
+        embeddings: Tensor = self.language_model.embed_tokens(batch.tokens)
         if len(batch.image_rows):
             pictures, rows = torch.unique(batch.image_rows[:, 0], return_inverse=True)
             projected = self.projector(features[pictures].to(embeddings.dtype))

@@ -1,0 +1,1 @@
+"""Pictures with captions, and what is asked and taught about them."""
