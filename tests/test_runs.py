@@ -90,10 +90,7 @@ def test_missing_json_is_none(tmp_path: Path) -> None:
 
 def test_a_hash_is_the_same_everywhere() -> None:
     # SHA-256 of {"a":[1,"é"],"b":null}, by an outside tool: it must never change, arms are found by it.
-    expected = "b05e4c0ff2dba54e9d1c6ea87f6d8ba4e5e6ba0d1c9b5f2b1c0ffee000000000"
-    import hashlib
-
-    expected = hashlib.sha256('{"a":[1,"é"],"b":null}'.encode()).hexdigest()
+    expected = "1e02bc81a26af2f027329541e97eef36f3290bedc6dfe043dbe66b057ecb13ba"
     assert content_hash({"b": None, "a": [1, "é"]}) == expected
     assert content_hash({"a": (1, "é"), "b": None}) == expected
 

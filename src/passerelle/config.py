@@ -34,13 +34,15 @@ class TestSettings(Settings):
     """Which part of the held-out pictures is asked about, and what is asked in each test.
 
     Attributes:
-        stamps: Most stamps that are asked about; the split holds 346.
+        split: Which held-out pictures: every choice of a setting is made on ``development``.
+        stamps: Most stamps that are asked about; the test split holds 346.
         emoji: Most emoji; the split holds 418.
         human: Kinds of question in the human test: the target language as natives wrote it.
         machine: Kinds in the machine-translated test.
         english: Kinds in the English test of adapted models (retention).
     """
 
+    split: Literal["test", "development"] = "test"
     stamps: int = Field(default=1000, ge=0)
     emoji: int = Field(default=1000, ge=0)
     human: tuple[Kind, ...] = ("choice-random", "choice-category", "yes-no", "caption")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import re
 import shutil
 import subprocess
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from passerelle.runs import cache_folder
 from passerelle.sources import emoji, tuxpaint
 
 Status = Literal["ok", "missing", "warning"]
@@ -68,18 +68,6 @@ def diagnose(target: str = "fr") -> list[Finding]:
         lambda: _room(cache),
     ]
     return [finding for look in looks for finding in look()]
-
-
-def cache_folder() -> Path:
-    """Say where Passerelle keeps what it makes once: ``PASSERELLE_CACHE``, or the user's cache folder."""
-    chosen = os.environ.get("PASSERELLE_CACHE")
-    if chosen:
-        return Path(chosen).expanduser()
-    try:
-        from platformdirs import user_cache_path
-    except ImportError:
-        return Path.home() / ".cache" / "passerelle"
-    return user_cache_path("passerelle")
 
 
 def _apt(*packages: str) -> str:
@@ -258,7 +246,7 @@ def _base(cache: Path) -> Iterator[Finding]:
             yield Finding(f"weights {package}", "missing", "not installed", how)
         else:
             yield Finding(f"weights {package}", "ok", version)
-    stored = sorted(cache.glob("base*/**/*.safetensors")) if cache.is_dir() else []
+    stored = sorted(cache.glob("base-*/model.safetensors")) if cache.is_dir() else []
     if stored:
         size = sum(path.stat().st_size for path in stored) / 2**20
         yield Finding("assembled base", "ok", f"{size:.0f} MiB in {stored[0].parent}")

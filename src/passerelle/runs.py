@@ -17,7 +17,7 @@ from passerelle.errors import StorageError
 def cache_folder() -> Path:
     """Return the user's cache folder: ``PASSERELLE_CACHE``, or the system's place for caches."""
     if chosen := os.environ.get("PASSERELLE_CACHE"):
-        return Path(chosen)
+        return Path(chosen).expanduser()
     from platformdirs import user_cache_path
 
     return user_cache_path("passerelle")

@@ -88,7 +88,10 @@ def _read(path: Path) -> list[dict[str, Any]]:
         try:
             if not line.endswith(b"\n"):
                 break
-            found.append(json.loads(line))
+            chunk = json.loads(line)
+            if not {"answers", "cost"} <= chunk.keys():
+                break
+            found.append(chunk)
         except ValueError:
             break
         whole += len(line)

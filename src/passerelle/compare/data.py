@@ -98,7 +98,7 @@ class Data:
         chosen = []
         limits = {"stamps": self.experiment.test.stamps, "emoji": self.experiment.test.emoji}
         for source, limit in limits.items():
-            pictures = [p for p in self.side("test") if p.source == source]
+            pictures = [p for p in self.side(self.experiment.test.split) if p.source == source]
             chosen += sorted(pictures, key=_shuffled)[:limit]
         if not chosen:
             raise InputError("the test is empty: raise test.stamps or test.emoji in the experiment.")
@@ -133,7 +133,7 @@ class Data:
     @cached_property
     def tests(self) -> dict[str, list[Question]]:
         """The tests: ``english``, ``human`` and ``machine``, with the same ids."""
-        return self.questions(self.side("test"), self.test)
+        return self.questions(self.side(self.experiment.test.split), self.test)
 
     def questions(self, pool: Sequence[Picture], asked: Sequence[Picture]) -> dict[str, list[Question]]:
         """Return the three versions of the questions about `asked`, with distractors from `pool`."""

@@ -145,7 +145,7 @@ def translate_questions(
     """
     texts: dict[str, str] = {}
     for question in questions:
-        texts |= dict.fromkeys((question.prompt, *_words_of(question)))
+        texts |= dict.fromkeys((question.prompt, *_words_of(question)), "")
     order = [text for text in texts if text]
     texts |= dict(zip(order, translate(order), strict=True))
     translated = []

@@ -79,7 +79,7 @@ def translate_samples(
     texts: dict[str, str] = {}
     for sample in samples:
         for turn in sample.turns:
-            texts |= dict.fromkeys((turn.prompt, *(() if turn.reply in lexicon else (turn.reply,))))
+            texts |= dict.fromkeys((turn.prompt, *(() if turn.reply in lexicon else (turn.reply,))), "")
     texts = dict(zip(texts, translate(list(texts)), strict=True)) | dict(lexicon)
     return [
         replace(

@@ -1,0 +1,192 @@
+"""The command line: what it refuses, in one line, with which exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from passerelle import __version__
+from passerelle.cli import main
+from passerelle.errors import RunError, StorageError
+
+ROOT = Path(__file__).resolve().parents[1]
+DEMO = str(ROOT / "experiments" / "demo.yaml")
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def one_line(result: Result) -> str:
+    """Return the only line on stderr."""
+    assert "Traceback" not in result.output
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1, result.stderr
+    return str(lines[0])
+
+
+@pytest.fixture(scope="module")
+def stamp(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from PIL import Image
+
+    path = tmp_path_factory.mktemp("picture") / "red.png"
+    Image.new("RGB", (64, 64), "red").save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["compare", DEMO, "--arms", "foo"], "unknown arm 'foo'."),
+        (["compare", DEMO, "--arms", "english,pipline"], "Did you mean 'pipeline'?"),
+        (["compare", DEMO, "--arms", ","], "name at least one arm"),
+        (["compare", "experiments/dmeo.yaml"], "no experiment file 'experiments/dmeo.yaml'"),
+        (["compare", DEMO, "--target", "xx"], "unknown language 'xx'"),
+        (["compare", DEMO, "--target", "frenhc"], "Did you mean 'French' (fr)?"),
+        (["compare", DEMO, "--target", "en"], "the base is English already"),
+        (["answer", "none.png", "What?", "--arm", "englsh"], "unknown arm 'englsh'. Did you mean 'english'?"),
+        (["answer", "none.png", "What?"], "no picture at 'none.png'"),
+        (["answer", "none.png", " "], "the question is empty"),
+        (["answer", "none.png", "What?", "--target", "xx"], "unknown language 'xx'"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(tmp_path: Path, arguments: list[str], said: str) -> None:
+    out = ["--out", str(tmp_path / "run")] if arguments[0] == "compare" else []
+    result = run(*arguments, *out)
+    assert result.exit_code == 2, result.output
+    assert said in one_line(result)
+    assert result.stdout == ""
+
+
+def test_a_mistake_leaves_no_results(tmp_path: Path) -> None:
+    assert run("compare", DEMO, "--target", "xx", "--out", str(tmp_path / "run")).exit_code == 2
+    assert not (tmp_path / "run" / "results.json").exists()
+
+
+def test_a_language_without_apertium_is_refused(tmp_path: Path) -> None:
+    result = run("compare", DEMO, "--target", "ja", "--out", str(tmp_path / "run"))
+    assert result.exit_code == 2
+    assert "Japanese" in one_line(result) or "'ja'" in one_line(result) or "jpn" in one_line(result)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["compare", DEMO, "--seeds", "one"],
+        ["compare", DEMO, "--sedes", "1"],
+        ["compare"],
+        ["answer", "x.png", "What?", "--max-new-tokens", "0"],
+        ["compair", DEMO],
+    ],
+)
+def test_wrong_options_are_exit_code_2(arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert "Error: " in result.stderr
+
+
+@pytest.mark.parametrize("content", [b"not a picture", b"", b"\x89PNG\r\n\x1a\n" + b"\0" * 30])
+def test_a_file_that_is_no_picture(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "picture.png"
+    path.write_bytes(content)
+    result = run("answer", str(path), "What is this?")
+    assert result.exit_code == 2
+    assert str(path) in one_line(result)
+
+
+def test_an_arm_that_was_not_trained(tmp_path: Path, stamp: Path) -> None:
+    result = run("answer", str(stamp), "Quoi ?", "--arm", "lora-mt", "--run", str(tmp_path), "--seed", "3")
+    assert result.exit_code == 2
+    assert "no arm 'lora-mt' with seed 3" in one_line(result)
+    assert "passerelle compare" in one_line(result)
+
+
+def test_no_traceback_in_a_real_process(tmp_path: Path) -> None:
+    path = tmp_path / "picture.png"
+    path.write_text("not a picture")
+    command = [sys.executable, "-m", "passerelle", "answer", str(path), "What is this?"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == f"passerelle: {str(path)!r} is not a picture that can be read (PNG, JPEG, WebP, GIF, BMP).\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(RunError("it broke"), 1), (StorageError("the disk is full"), 1), (KeyboardInterrupt(), 130)]
+)
+def test_exit_codes(monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int) -> None:
+    def fail(*args: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("passerelle.doctor.diagnose", fail)
+    result = run("doctor")
+    assert result.exit_code == code
+    assert (str(error) or "the same command goes on from there") in one_line(result)
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("passerelle.doctor.diagnose", fail)
+    assert isinstance(run("doctor").exception, ZeroDivisionError)
+
+
+def test_version() -> None:
+    assert run("--version").stdout.split() == ["passerelle,", "version", __version__]
+
+
+def commands(group: click.Group, words: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    found = []
+    for name, command in group.commands.items():
+        found.append((*words, name))
+        if isinstance(command, click.Group):
+            found += commands(command, (*words, name))
+    return found
+
+
+@pytest.mark.parametrize("words", commands(main), ids=" ".join)
+def test_every_command_explains_itself(words: tuple[str, ...]) -> None:
+    result = run(*words, "--help")
+    assert result.exit_code == 0
+    command: Any = main
+    for word in words:
+        command = command.commands[word]
+    assert command.help
+    for parameter in command.params:
+        assert isinstance(parameter, click.Argument) or getattr(parameter, "help", None), parameter.name
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
+    from filelock import FileLock
+
+    with FileLock(tmp_path / ".lock"):
+        # The lock is another process's for the command, since a lock object is its own holder.
+        result = run("compare", DEMO, "--smoke", "--arms", "english", "--out", str(tmp_path))
+    assert result.exit_code == 2
+    assert "another run is working in" in one_line(result)
+    assert not (tmp_path / "results.json").exists()
+
+
+def test_an_output_folder_that_is_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    path.write_text("")
+    assert run("compare", DEMO, "--out", str(path)).exit_code == 2
+
+
+def test_doctor_prints_json() -> None:
+    result = run("doctor", "--json")
+    assert result.exit_code in (0, 1)
+    assert {"name", "status", "detail"} <= json.loads(result.stdout)[0].keys()
+
+
+def test_idle_threads_sleep() -> None:
+    assert os.environ["OMP_WAIT_POLICY"]
