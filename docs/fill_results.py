@@ -94,9 +94,7 @@ def tests_table(results: Results) -> str:
 
 def differences_table(results: Results) -> str:
     """Show the paired differences in choice on the human test."""
-    shown = [
-        d for d in results["comparisons"] if (d["metric"], d["test"], d["source"]) == ("choice", "human", "all")
-    ]
+    shown = [d for d in results["comparisons"] if (d["metric"], d["test"], d["source"]) == ("choice", "human", "all")]
     rows = [
         [
             f"`{d['arm']}` − `{d['against']}`",

@@ -43,6 +43,88 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def stamps() -> list[Any]:
+    """All stamps with their French, those that are vector graphics drawn into the user's cache."""
+    from passerelle.runs import cache_folder
+    from passerelle.sources import tuxpaint
+
+    return tuxpaint.read_pictures("fr", cache_folder() / "pictures" / "stamps")
+
+
+@pytest.fixture(scope="session")
+def emojis() -> list[Any]:
+    """All emoji with their French, drawn into the user's cache."""
+    from passerelle.runs import cache_folder
+    from passerelle.sources import emoji
+
+    return emoji.read_pictures("fr", cache_folder() / "pictures" / "emoji")
+
+
+@pytest.fixture(scope="session")
+def base() -> Any:
+    """The embedded base as users have it; tests don't change it."""
+    from passerelle.models.embedded import assemble
+    from passerelle.models.vlm import VisionLanguageModel
+
+    return VisionLanguageModel.load(assemble())
+
+
+@pytest.fixture
+def tiny() -> Any:
+    """A LLaVA of the base's kind, random, in fp32, small enough to train in a test: 4 image tokens, bytes as tokens."""
+    return make_tiny()
+
+
+def make_tiny() -> Any:
+    """Build the tiny model; each call gives the same weights in new memory."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor, PreTrainedTokenizerFast
+
+    from passerelle.models.efficientnet_lite import EfficientNetLiteConfig
+    from passerelle.models.embedded import CHAT_TEMPLATE
+    from passerelle.models.image_processing import make_image_processor
+    from passerelle.models.vlm import VisionLanguageModel
+
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    content = Tokenizer(models.BPE(vocab={letter: row for row, letter in enumerate(letters)}, merges=[]))
+    content.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    content.decoder = decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=content, eos_token="<|im_end|>")
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<image>"]})
+    tower = EfficientNetLiteConfig(width=0.1, depth=0.5, image_size=64, patch_size=32, hidden_size=16)
+    text = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=512,
+        tie_word_embeddings=True,
+    )
+    config = LlavaConfig(
+        vision_config=tower,
+        text_config=text,
+        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+        vision_feature_layer=-1,
+        vision_feature_select_strategy="full",
+        image_seq_length=4,
+        tie_word_embeddings=True,
+    )
+    torch.manual_seed(1)
+    model = LlavaForConditionalGeneration(config).eval()
+    processor = LlavaProcessor(
+        image_processor=make_image_processor(64),
+        tokenizer=tokenizer,
+        patch_size=32,
+        vision_feature_select_strategy="full",
+        chat_template=CHAT_TEMPLATE,
+    )
+    return VisionLanguageModel(model, processor)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip tests marked gpu where there is none; torch is asked only if there are such tests."""
     wanted = [item for item in items if item.get_closest_marker("gpu")]

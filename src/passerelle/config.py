@@ -125,6 +125,13 @@ class Experiment(Settings):
     two_stage: TwoStageSettings = TwoStageSettings()
     examples: int = Field(default=48, ge=0)
 
+    @field_validator("against")
+    @classmethod
+    def _known_arm(cls, arm: str) -> str:
+        if arm not in ARM_NAMES:
+            raise ValueError(unknown("arm", arm, ARM_NAMES))
+        return arm
+
     @field_validator("arms")
     @classmethod
     def _known_arms(cls, arms: tuple[str, ...]) -> tuple[str, ...]:

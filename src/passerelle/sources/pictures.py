@@ -35,16 +35,15 @@ def open_picture(path: Path | str) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image: Image.Image = Image.open(path)
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise InputError(
-                    f"picture {str(path)!r} has {width}×{height} pixels; "
-                    f"at most {MAX_PIXELS // 1_000_000} megapixels are read. Scale it down first."
-                )
-            image.seek(0)
-            image = ImageOps.exif_transpose(image)
-            return _on_white(image)
+            with Image.open(path) as image:
+                width, height = image.size
+                if width * height > MAX_PIXELS:
+                    raise InputError(
+                        f"picture {str(path)!r} has {width}×{height} pixels; "
+                        f"at most {MAX_PIXELS // 1_000_000} megapixels are read. Scale it down first."
+                    )
+                image.seek(0)
+                return _on_white(ImageOps.exif_transpose(image))
     except UnidentifiedImageError:
         raise InputError(f"{str(path)!r} is not a picture that can be read (PNG, JPEG, WebP, GIF, BMP).") from None
     except (Image.DecompressionBombError, OSError, SyntaxError, ValueError, EOFError) as error:

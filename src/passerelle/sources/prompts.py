@@ -25,9 +25,9 @@ class Prompts:
     def inline(self, caption: str) -> str:
         """Return a caption as it stands inside a sentence: no full stop, its article in lower case."""
         text = caption.strip().rstrip(".!").strip()
-        first, _, _ = text.partition(" ")
-        elided = text[:2].lower() if text[1:2] in ("'", "’") else ""
-        if first.lower() in self.articles or elided.replace("’", "'") in self.articles:
+        first, _, _ = text.lower().partition(" ")
+        elided, mark, _ = first.replace("’", "'").partition("'")
+        if first in self.articles or elided + mark in self.articles:
             return text[:1].lower() + text[1:]
         return text
 
