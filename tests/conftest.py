@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,12 @@ def tiny() -> Any:
     return make_tiny()
 
 
+@pytest.fixture
+def fresh() -> Callable[[], Any]:
+    """Makes more models of the kind of `tiny`."""
+    return make_tiny
+
+
 def make_tiny() -> Any:
     """Build the tiny model; each call gives the same weights in new memory."""
     import torch
@@ -123,6 +129,12 @@ def make_tiny() -> Any:
         chat_template=CHAT_TEMPLATE,
     )
     return VisionLanguageModel(model, processor)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let pass the warnings of libraries about each other, which can't be put right here."""
+    # peft asks every transformers model for it.
+    config.addinivalue_line("filterwarnings", "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -212,11 +211,3 @@ def build(out: Path, seed: int) -> None:
     from passerelle.compare.base import build as run
 
     click.echo(run(out, seed=seed))
-
-
-def _threads() -> None:
-    """Let idle threads sleep: spinning ones slow down whatever else the machine does."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-
-_threads()

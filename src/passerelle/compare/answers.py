@@ -36,6 +36,7 @@ def answer_all(
     phase: Phase,
     meter: FlopMeter,
     *,
+    excluded: Callable[[], float] = float,
     watch: Callable[[int, int], None] | None = None,
 ) -> dict[str, Answer]:
     """Answer questions, or read the answers that an earlier run left.
@@ -46,6 +47,7 @@ def answer_all(
         path: JSONL file; a line a chunk, with what it cost.
         phase: Ledger phase that gets the costs.
         meter: The answerer's meter.
+        excluded: Returns seconds that are charged elsewhere; what it grows by is left out.
         watch: Told (chunks done, chunks).
     """
     answers: dict[str, Answer] = {}
@@ -58,8 +60,10 @@ def answer_all(
             answerer.recall(part, known)
         else:
             cost, flops, tokens = Phase(phase.phase), meter.flops, meter.tokens
+            elsewhere = excluded()
             with measured(cost):
                 known = answerer.answer(part)
+            cost.seconds -= excluded() - elsewhere
             cost.flops, cost.tokens = meter.flops - flops, meter.tokens - tokens
             _append(path, {"answers": [dataclasses.asdict(a) for a in known], "cost": cost.to_dict()})
         answers |= {answer.question: answer for answer in known}
@@ -89,7 +93,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
             if not line.endswith(b"\n"):
                 break
             chunk = json.loads(line)
-            if not {"answers", "cost"} <= chunk.keys():
+            if not isinstance(chunk, dict) or not {"answers", "cost"} <= chunk.keys():
                 break
             found.append(chunk)
         except ValueError:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from passerelle.compare.answers import answer_all
-from passerelle.compare.data import Data, timed_translation
+from passerelle.compare.data import Data
 from passerelle.compare.progress import Progress, say
 from passerelle.config import Experiment
 from passerelle.costs.ledger import Phase
@@ -20,7 +20,7 @@ from passerelle.methods.base import Method, Training
 from passerelle.methods.training import StageRecord
 from passerelle.models.vlm import VisionLanguageModel
 from passerelle.records import Answer, Question
-from passerelle.runs import content_hash, read_json, write_json
+from passerelle.runs import content_hash, write_json
 from passerelle.sources.prompts import english
 from passerelle.translation.languages import language
 
@@ -132,16 +132,25 @@ class Bench:
             model, data, self.experiment, run.seed, folder, stage, lambda name: Progress(f"{title}: {name}", "step")
         )
         run.stages = METHODS[arm.method](job)
-        cost = timed_translation(self.data, arm.text, self._epochs(run.stages))
-        if cost["sentences"]:
-            run.phases.insert(0, Phase("training data, translation", cost["seconds"], sentences=int(cost["sentences"])))
+        if arm.text == "machine":
+            run.phases.insert(0, self._translation_cost(run.stages))
         settings = self.experiment.model_dump(mode="json")
         write_json(folder / "arm.json", {"arm": run.name, "seed": run.seed, "experiment": settings})
         return model
 
-    def _epochs(self, stages: Sequence[StageRecord]) -> int:
-        most = max((stage.samples for stage in stages), default=0)
-        return max(1, -(-most // max(1, len(self.data.train))))
+    def _translation_cost(self, stages: Sequence[StageRecord]) -> Phase:
+        """Return what translating the samples that were seen costs."""
+        seen = max(stage.samples for stage in stages)
+        epochs = -(-seen // len(self.data.train))
+        texts = {
+            text
+            for epoch in range(epochs)
+            for sample in self.data.samples("english", epoch)
+            for turn in sample.turns
+            for text in (turn.prompt, turn.reply)
+        }
+        seconds = len(texts) * self.data.translation.forward.seconds_per_sentence
+        return Phase("training data, translation", seconds, sentences=len(texts))
 
     def questions_for(self, name: str) -> dict[str, list[Question]]:
         """Return the tests that an arm takes, each with the kinds of question that it asks."""
@@ -180,15 +189,14 @@ class Bench:
         answerer, inner = self.answerer(name, model)
 
         phase = Phase(f"answers, {test} test")
-        engines = (self.data.translation.forward, self.data.translation.backward)
-        before = sum(engine.translated for engine in engines)
+        translation = self.data.translation
+        translation.start_count()
         digest = content_hash([dataclasses.asdict(question) for question in questions])[:10]
         path = folder / f"answers-{test}-{digest}.jsonl"
         with Progress(f"{title}: {test} test", "chunk") as progress:
-            run.answers[test] = answer_all(answerer, questions, path, phase, inner.meter, watch=progress)
-        counted = path.with_suffix(".sentences.json")
+            run.answers[test] = answer_all(
+                answerer, questions, path, phase, inner.meter, excluded=translation.engine_seconds, watch=progress
+            )
         if name == "pipeline":
-            known = read_json(counted) or 0
-            phase.sentences = max(known, sum(engine.translated for engine in engines) - before)
-            write_json(counted, phase.sentences)
+            translation.charge(phase)
         run.phases.append(phase)

@@ -3,52 +3,76 @@
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from passerelle.config import Experiment
+from passerelle.costs.ledger import Phase
 from passerelle.errors import InputError, UserError
 from passerelle.methods.base import TrainingData
 from passerelle.records import Origin, Picture, Question, Sample, Text
-from passerelle.runs import cache_folder, content_hash, read_json, write_json
+from passerelle.runs import cache_folder, content_hash
 from passerelle.sources import emoji, splits, tuxpaint
 from passerelle.sources.prompts import Prompts, english, find_prompts
 from passerelle.sources.questions import draw_items, render, translate_questions
 from passerelle.sources.samples import make_samples, translate_samples
 from passerelle.translation.apertium import ApertiumTranslator
 from passerelle.translation.languages import language
-from passerelle.translation.memory import MemorizedTranslator, TranslationMemory
+from passerelle.translation.memory import TranslationMemory
+from passerelle.translation.metered import MeteredTranslator
 
 SYMBOLS = "symbols/"
+TIMED_CAPTIONS = 200
 MOST_SYMBOLS = 40
 """Training takes this many of the stamps that are letters, digits and coins, so that they don't dominate."""
 
 
 @dataclass
 class Translation:
-    """Both directions of the engine, with a memory, and what they cost."""
+    """Both directions of the engine."""
 
-    forward: MemorizedTranslator
-    backward: MemorizedTranslator
-    signature: str
+    forward: MeteredTranslator
+    backward: MeteredTranslator
 
     @classmethod
-    def open(cls, target: str) -> Translation:
+    def open(cls, target: str, pictures: Iterable[Picture] = ()) -> Translation:
         """Open the engine from English to `target` and back.
+
+        Args:
+            target: Code of the target language.
+            pictures: Their captions are what the engine's time is measured on.
 
         Raises:
             MissingDependency: The engine, or a pair of it, isn't installed; says what to type.
         """
         memory = TranslationMemory(cache_folder() / "translations.sqlite")
-        forward, backward = ApertiumTranslator("en", target), ApertiumTranslator(target, "en")
+        known = [p.captions for p in pictures if target in p.captions][:TIMED_CAPTIONS]
         return cls(
-            MemorizedTranslator(forward, memory),
-            MemorizedTranslator(backward, memory),
-            f"{forward.signature}; {backward.signature}",
+            MeteredTranslator(ApertiumTranslator("en", target), memory, [c["en"].text for c in known]),
+            MeteredTranslator(ApertiumTranslator(target, "en"), memory, [c[target].text for c in known]),
         )
+
+    @property
+    def signature(self) -> str:
+        """Engine, pairs and versions of both directions."""
+        return f"{self.forward.signature}; {self.backward.signature}"
+
+    def start_count(self) -> None:
+        """Begin to count sentences."""
+        self.forward.start_count()
+        self.backward.start_count()
+
+    def engine_seconds(self) -> float:
+        """Return the time that the engine has really taken so far."""
+        return self.forward.seconds_of_engine + self.backward.seconds_of_engine
+
+    def charge(self, phase: Phase) -> None:
+        """Charge a phase, measured without the engine's time, for all the sentences counted."""
+        for engine in (self.forward, self.backward):
+            phase.sentences += engine.sentences
+            phase.seconds += engine.sentences * engine.seconds_per_sentence
 
 
 @dataclass
@@ -112,15 +136,17 @@ class Data:
         """Return an epoch's training samples in human or in machine-translated target language.
 
         Args:
-            text: ``human`` or ``machine``.
+            text: ``human``, ``machine``, or ``english``, which the machine translates.
             epoch: Each epoch draws other yes/no turns.
         """
         if (text, epoch) not in self._samples:
             settings = {"yes_no": self.experiment.budget.yes_no, "seed": 100 + epoch}
             if text == "human":
                 made = make_samples(self.train, self.captions(self.target), self.prompts, **settings)
+            elif text == "english":
+                made = make_samples(self.train, self.captions("en"), english(), **settings)
             else:
-                source = make_samples(self.train, self.captions("en"), english(), **settings)
+                source = self.samples("english", epoch)
                 lexicon = {english().yes: self.prompts.yes, english().no: self.prompts.no}
                 made = translate_samples(source, self.translation.forward.translate, self.target, "machine", lexicon)
             self._samples[text, epoch] = made
@@ -200,9 +226,10 @@ def prepare(experiment: Experiment) -> Data:
     target = language(experiment.target).bcp47
     if target == "en":
         raise UserError("the base is English already: choose another --target.")
-    translation = Translation.open(target)
+    pictures = read_pictures(target)
+    translation = Translation.open(target, pictures.values())
     prompts = find_prompts(target) or translated_prompts(target, translation)
-    data = Data(experiment, read_pictures(target), translation, prompts)
+    data = Data(experiment, pictures, translation, prompts)
     counts: Mapping[str, int] = {side: len(data.side(side)) for side in ("train", "test")}
     if min(counts.values()) < 20:
         raise InputError(
@@ -220,21 +247,3 @@ def translated_prompts(target: str, translation: Translation) -> Prompts:
     yes, no, caption, yes_no = translation.forward.translate(texts)
     pattern = yes_no.replace(mark, "{caption}") if mark in yes_no else "{caption} ?"
     return Prompts(target, yes, no, caption, pattern, "{a}, {b}, {c}, {d} ?", frozenset())
-
-
-def timed_translation(data: Data, text: str, epochs: int) -> dict[str, float]:
-    """Return what translating the training data costs: unique sentences, and seconds when it was first done."""
-    if text != "machine":
-        return {"sentences": 0, "seconds": 0.0}
-    engine = data.translation.forward
-    before, start = engine.translated, time.perf_counter()
-    texts = {
-        t for e in range(epochs) for s in data.samples(text, e) for turn in s.turns for t in (turn.prompt, turn.reply)
-    }
-    seconds = time.perf_counter() - start
-    key = cache_folder() / "translation-cost" / f"{content_hash([sorted(texts), engine.signature])[:24]}.json"
-    known = read_json(key)
-    if known is None or engine.translated - before > known["translated"]:
-        known = {"sentences": len(texts), "seconds": seconds, "translated": engine.translated - before}
-        write_json(key, known)
-    return {"sentences": known["sentences"], "seconds": known["seconds"]}

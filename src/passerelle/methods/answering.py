@@ -21,7 +21,7 @@ from passerelle.translation.base import Translator
 
 NODES_PER_TREE = 128
 TREES_PER_BATCH = 8
-CAPTION_TOKENS = 20
+CAPTION_TOKENS = 16
 """Longest caption that is generated: the longest human one of nine in ten is shorter."""
 
 

@@ -63,7 +63,7 @@ def is_assembled(folder: Path) -> bool:
     try:
         size = json.loads(mark.read_text(encoding="utf-8"))["bytes"]
         return bool((folder / "model.safetensors").stat().st_size == size)
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return False
 
 

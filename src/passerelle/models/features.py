@@ -30,7 +30,7 @@ def tower_digest(model: VisionLanguageModel) -> str:
     digest = hashlib.sha256(model.processor.image_processor.to_json_string().encode())
     for name, weight in sorted(model.tower.state_dict().items()):
         digest.update(name.encode())
-        digest.update(weight.detach().contiguous().view(torch.uint8).numpy().tobytes())
+        digest.update(weight.detach().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 

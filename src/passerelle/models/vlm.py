@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from passerelle.errors import InputError
 from passerelle.models.prefix_tree import TEXT, TokenSequence, TreeBatch
+
+HEAD_ROWS = 128
+"""Nodes that the head is run on at a time: their logits stay in the processor's cache."""
 
 Model = Any
 """A `LlavaForConditionalGeneration`; transformers' classes are untyped."""
@@ -46,6 +50,11 @@ class VisionLanguageModel:
         import passerelle.models.image_processing  # noqa: F401 - registers the tower and its image processor
 
         model = LlavaForConditionalGeneration.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa")
+        if (model.config.vision_feature_layer, model.config.vision_feature_select_strategy) != (-1, "full"):
+            raise InputError(
+                f"{str(folder)!r} takes its vision features from layer {model.config.vision_feature_layer!r} by "
+                f"{model.config.vision_feature_select_strategy!r}; only the last layer in full is supported so far."
+            )
         return cls(model.eval(), AutoProcessor.from_pretrained(folder))
 
     @property
@@ -103,9 +112,17 @@ class VisionLanguageModel:
             position_ids=batch.positions,
             use_cache=False,
         ).last_hidden_state
-        states = hidden.flatten(0, 1)[batch.predictors]
-        logits = self.model.lm_head(states).float()
-        return -nn.functional.cross_entropy(logits, batch.targets, reduction="none")
+        nodes, rows = torch.unique(batch.predictors, return_inverse=True)
+        states = hidden.flatten(0, 1)[nodes]
+        totals, chosen = [], []
+        for start in range(0, len(nodes), HEAD_ROWS):
+            logits = self.model.lm_head(states[start : start + HEAD_ROWS]).float()
+            here = ((rows >= start) & (rows < start + HEAD_ROWS)).nonzero()[:, 0]
+            totals.append(logits.logsumexp(1))
+            chosen.append((here, logits[rows[here] - start, batch.targets[here]]))
+        order = torch.cat([index for index, _ in chosen])
+        picked = torch.cat([value for _, value in chosen])
+        return torch.empty_like(picked).index_copy(0, order, picked) - torch.cat(totals)[rows]
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[str], features: Tensor, max_new_tokens: int) -> list[str]:

@@ -1,0 +1,90 @@
+"""The ledger: operations as torch counts them, seconds added up, memory at its peak."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+
+from passerelle.costs.ledger import FlopMeter, Phase, forget_peak_memory, measured, peak_memory_bytes
+
+
+def product() -> torch.Tensor:
+    return torch.ones(4, 8) @ torch.ones(8, 16)
+
+
+def test_a_product_costs_two_operations_an_entry() -> None:
+    meter = FlopMeter()
+    result = meter.run(10, product)
+    assert result.tolist() == [[8.0] * 16] * 4
+    assert meter.flops == 2 * 4 * 8 * 16
+
+
+def test_uncounted_calls_are_taken_at_the_rate_per_token() -> None:
+    meter = FlopMeter(every=3)
+    calls: list[int] = []
+    for tokens in (10, 20, 30, 40):
+        meter.run(tokens, lambda: (calls.append(1), product()))
+    # Calls 1 and 4 were counted: 50 tokens of 100.
+    assert len(calls) == 4
+    assert (meter.calls, meter.tokens, meter.counted_tokens) == (4, 100, 50)
+    assert meter.flops == pytest.approx(2 * 1024 / 50 * 100)
+
+
+def test_nothing_costs_nothing() -> None:
+    assert FlopMeter().flops == 0.0
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_attention_is_counted(masked: bool) -> None:
+    query, key, value = (torch.randn(2, 3, n, 8, requires_grad=True) for n in (5, 7, 7))
+    mask: Any = torch.ones(2, 1, 5, 7, dtype=torch.bool) if masked else None
+    meter = FlopMeter()
+    meter.run(1, lambda: scaled_dot_product_attention(query, key, value, attn_mask=mask))
+    forward = 2 * (2 * 2 * 3 * 5 * 7 * 8)
+    assert meter.flops == forward
+    training = FlopMeter()
+    training.run(1, lambda: scaled_dot_product_attention(query, key, value, attn_mask=mask).sum().backward())
+    assert 2 * forward <= training.flops - forward <= 2.5 * forward
+
+
+def test_training_costs_three_times_a_forward_pass() -> None:
+    layer = torch.nn.Linear(8, 16, bias=False)
+    inputs = torch.ones(4, 8, requires_grad=True)
+    meter = FlopMeter()
+    meter.run(4, lambda: layer(inputs).sum().backward())
+    assert meter.flops == 3 * 2 * 4 * 8 * 16
+
+
+def test_seconds_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([10.0, 11.5, 20.0, 20.25])
+    monkeypatch.setattr("passerelle.costs.ledger.time.perf_counter", lambda: next(clock))
+    phase = Phase("training")
+    with measured(phase) as same:
+        assert same is phase
+    with pytest.raises(ValueError, match="it broke"), measured(phase):
+        raise ValueError("it broke")
+    assert phase.seconds == 1.75
+
+
+def test_peak_memory_sees_what_was_given_back() -> None:
+    phase, size = Phase("training"), 200_000_000
+    forget_peak_memory()
+    before = peak_memory_bytes()
+    with measured(phase):
+        held = bytearray(size)
+        for place in range(0, size, 4096):
+            held[place] = 1
+        del held
+    assert 0.9 * size < phase.peak_bytes - before < 2 * size
+    later = Phase("answers")
+    with measured(later):
+        pass
+    assert later.peak_bytes < phase.peak_bytes - 0.5 * size, "each phase has its own peak"
+
+
+def test_a_phase_is_plain_json() -> None:
+    phase = Phase("training", seconds=1.5, tokens=3)
+    assert Phase(**phase.to_dict()) == phase
