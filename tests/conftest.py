@@ -86,7 +86,13 @@ def make_tiny() -> Any:
     """Build the tiny model; each call gives the same weights in new memory."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor, PreTrainedTokenizerFast
+    from transformers import (
+        LlamaConfig,
+        LlavaConfig,
+        LlavaForConditionalGeneration,
+        LlavaProcessor,
+        PreTrainedTokenizerFast,
+    )
 
     from passerelle.models.efficientnet_lite import EfficientNetLiteConfig
     from passerelle.models.embedded import CHAT_TEMPLATE

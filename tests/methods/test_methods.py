@@ -31,7 +31,9 @@ def samples(epoch: int) -> list[Sample]:
     ]
 
 
-def job(model: Any, folder: Path, *, draw: Any = samples, seed: int = 1, **changes: Any) -> tuple[Training, list[Phase]]:
+def job(
+    model: Any, folder: Path, *, draw: Any = samples, seed: int = 1, **changes: Any
+) -> tuple[Training, list[Phase]]:
     torch.manual_seed(9)
     data = TrainingData(draw, torch.randn(len(NAMES), 4, 16), {name: row for row, name in enumerate(NAMES)})
     phases: list[Phase] = []
@@ -85,7 +87,9 @@ def test_two_stages(tiny: Any, tmp_path: Path) -> None:
 
     records = two_stage.adapt(Training(**{**vars(training), "stage": stage}))
     seen.append(parameters(tiny))
-    assert [record.name for record in records] == [phase.phase for phase in phases] == ["language stage", "vision stage"]
+    assert (
+        [record.name for record in records] == [phase.phase for phase in phases] == ["language stage", "vision stage"]
+    )
     start, middle, end = seen
     language = {name for name in start if not torch.equal(start[name], middle[name])}
     vision = {name for name in start if not torch.equal(middle[name], end[name])}

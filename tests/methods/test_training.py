@@ -112,9 +112,7 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(
 
 
 @pytest.mark.parametrize("damage", ["cut weights", "no weights", "cut record", "other weights", "no moments"])
-def test_a_broken_checkpoint_is_a_fresh_start(
-    tiny: Any, fresh: Callable[[], Any], tmp_path: Path, damage: str
-) -> None:
+def test_a_broken_checkpoint_is_a_fresh_start(tiny: Any, fresh: Callable[[], Any], tmp_path: Path, damage: str) -> None:
     from safetensors.torch import load_file, save_file
 
     def kill(step: int, steps: int, loss: float) -> None:

@@ -128,7 +128,9 @@ def test_the_defaults_are_lite2() -> None:
     assert len(model.blocks) == 21
 
 
-@pytest.mark.parametrize(("channels", "width", "scaled"), [(16, 1.1, 16), (40, 1.1, 48), (320, 1.1, 352), (16, 0.1, 8), (24, 1.1, 24)])
+@pytest.mark.parametrize(
+    ("channels", "width", "scaled"), [(16, 1.1, 16), (40, 1.1, 48), (320, 1.1, 352), (16, 0.1, 8), (24, 1.1, 24)]
+)
 def test_scaled_channels(channels: int, width: float, scaled: int) -> None:
     assert scaled_channels(channels, width) == scaled
 

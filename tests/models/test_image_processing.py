@@ -7,7 +7,12 @@ import pytest
 from PIL import Image
 from transformers import AutoImageProcessor
 
-from passerelle.models.image_processing import IMAGENET_MEAN, IMAGENET_STD, WhitePaddedImageProcessor, make_image_processor
+from passerelle.models.image_processing import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    WhitePaddedImageProcessor,
+    make_image_processor,
+)
 
 
 def seen(image: Image.Image, side: int = 32) -> np.ndarray:
@@ -43,5 +48,6 @@ def test_it_is_saved_and_read_again(tmp_path: object) -> None:
     assert isinstance(read, WhitePaddedImageProcessor)
     image = Image.new("RGB", (30, 10), "red")
     np.testing.assert_array_equal(
-        read(image, return_tensors="np")["pixel_values"], make_image_processor(48)(image, return_tensors="np")["pixel_values"]
+        read(image, return_tensors="np")["pixel_values"],
+        make_image_processor(48)(image, return_tensors="np")["pixel_values"],
     )

@@ -54,7 +54,11 @@ def test_emoji_differ(emojis: list[Picture]) -> None:
 
 
 def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, package in (("FONT", "fonts-noto-color-emoji"), ("EMOJI_TEST", "unicode-data"), ("ANNOTATIONS", "unicode-cldr-core")):
+    for name, package in (
+        ("FONT", "fonts-noto-color-emoji"),
+        ("EMOJI_TEST", "unicode-data"),
+        ("ANNOTATIONS", "unicode-cldr-core"),
+    ):
         with monkeypatch.context() as patch:
             patch.setattr(emoji, name, tmp_path / "none")
             with pytest.raises(MissingDependency, match=f"sudo apt-get install {package}"):

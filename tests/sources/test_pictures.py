@@ -161,7 +161,9 @@ def test_16_bits_keep_their_greys(tmp_path: Path) -> None:
     assert [read.getpixel((x, 0)) for x in range(3)] == [(0, 0, 0), (128, 128, 128), WHITE]
 
 
-@pytest.mark.parametrize(("mode", "value", "seen"), [("1", 1, WHITE), ("L", 100, (100, 100, 100)), ("CMYK", (0, 255, 255, 0), RED)])
+@pytest.mark.parametrize(
+    ("mode", "value", "seen"), [("1", 1, WHITE), ("L", 100, (100, 100, 100)), ("CMYK", (0, 255, 255, 0), RED)]
+)
 def test_other_modes(tmp_path: Path, mode: str, value: Any, seen: tuple[int, ...]) -> None:
     Image.new(mode, (4, 4), value).save(tmp_path / "a.tif")
     read = open_picture(tmp_path / "a.tif")

@@ -38,7 +38,10 @@ def test_questions() -> None:
     assert french is not None
     assert french.caption == "Qu'est-ce que c'est ?"
     assert french.ask_whether("L'oiseau.") == "Est-ce l'oiseau ?"
-    assert french.ask_which(["Un merle.", "Une pie.", "L'oie.", "Uranus."]) == "Est-ce un merle, une pie, l'oie ou Uranus ?"
+    assert (
+        french.ask_which(["Un merle.", "Une pie.", "L'oie.", "Uranus."])
+        == "Est-ce un merle, une pie, l'oie ou Uranus ?"
+    )
     assert english().ask_whether("A blackbird.") == "Is this a blackbird?"
 
 

@@ -29,7 +29,10 @@ def test_captions_by_language(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize(("content", "captions"), [(b"", {}), (b"\nfr.utf8=Un merle.\n", {"fr": "Un merle."}), (b"A b\xff\n", {"en": "A b\ufffd"})])
+@pytest.mark.parametrize(
+    ("content", "captions"),
+    [(b"", {}), (b"\nfr.utf8=Un merle.\n", {"fr": "Un merle."}), (b"A b\xff\n", {"en": "A b\ufffd"})],
+)
 def test_odd_caption_files(tmp_path: Path, content: bytes, captions: dict[str, str]) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(content)

@@ -19,8 +19,8 @@ from passerelle.records import Answer, Question
 from passerelle.sources.pictures import open_picture
 from passerelle.translation.languages import language
 
-HEADLINE = ("choice", "choice-random", "choice-category", "yes-no", "yes-no-auc", "caption-chrf")
-"""Metrics that arms are compared by; Holm's correction is over these and the pairs."""
+HEADLINE = ("choice",)
+"""The metric that arms are ranked by; Holm's correction is over its comparisons, the others are exploratory."""
 PAIRS = (("lora-human", "lora-mt"), ("two-stage-human", "two-stage-mt"), ("lora-mt", "two-stage-mt"))
 """Pairs that are compared beside each arm with `against` and each trained arm with zero-shot."""
 PACKAGES = ("passerelle", "torch", "transformers", "peft", "sacrebleu", "numpy", "pillow")

@@ -78,7 +78,7 @@ class FlopMeter:
     `every`-th call is counted and the rest is taken at the counted rate per token.
     """
 
-    every: int = 40
+    every: int = 10
     calls: int = 0
     tokens: int = 0
     counted_tokens: int = 0

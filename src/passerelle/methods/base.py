@@ -11,8 +11,9 @@ from torch import Tensor
 
 from passerelle.config import Experiment
 from passerelle.costs.ledger import Phase
+from passerelle.errors import TrainingError
 from passerelle.methods.training import Example, Schedule, StageRecord, Watch
-from passerelle.models.prefix_tree import grow_trees
+from passerelle.models.prefix_tree import TokenSequence, grow_trees
 from passerelle.models.vlm import VisionLanguageModel
 from passerelle.records import Sample
 
@@ -39,12 +40,14 @@ class TrainingData:
             schedule: Says how many tokens are wanted.
             seed: Shuffles each epoch.
             pictured: Without pictures, each turn is text only: the language stage's view of the same data.
+
+        Raises:
+            TrainingError: The samples are so few that one row holds them all, however often they are repeated.
         """
         examples: list[Example] = []
-        epoch = 0
-        while len(grow_trees(examples, model.image_token, schedule.nodes_per_tree)) * schedule.nodes_per_tree < (
-            schedule.tokens + schedule.nodes_per_tree * schedule.trees_per_step
-        ):
+        seen: set[TokenSequence] = set()
+        epoch = trees = 0
+        while trees * schedule.nodes_per_tree < schedule.tokens + schedule.nodes_per_tree * schedule.trees_per_step:
             samples = list(self.samples(epoch))
             random.Random(seed * 1000 + epoch).shuffle(samples)
             for sample in samples:
@@ -52,6 +55,14 @@ class TrainingData:
                 turns = sample.turns if pictured else sample.turns[:1]
                 examples.append([model.encode(turn.prompt, turn.reply, row) for turn in turns])
             epoch += 1
+            grown = len(grow_trees(examples, model.image_token, schedule.nodes_per_tree))
+            drawn = {sequence for example in examples for sequence in example}
+            if grown == trees and drawn == seen:
+                raise TrainingError(
+                    f"the training samples are too few to fill rows of {schedule.nodes_per_tree} tokens: raise "
+                    "budget.pictures or lower budget.nodes_per_tree."
+                )
+            trees, seen = grown, drawn
         return examples
 
 
