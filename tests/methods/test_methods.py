@@ -11,13 +11,17 @@ import torch
 
 from passerelle.config import parse_experiment
 from passerelle.costs.ledger import Phase
+from passerelle.errors import TrainingError
 from passerelle.methods import lora, two_stage
 from passerelle.methods.base import Training, TrainingData
 from passerelle.records import Sample, Turn
 
-NAMES = ("un merle", "une oie", "un chat", "des pommes", "la neige", "le camion")
+NAMES = (
+    "un merle", "une oie", "un chat", "des pommes", "la neige", "le camion",
+    "du pain", "trois clés", "mon vélo", "ce gland", "quel œuf", "sa jupe",
+)  # fmt: skip
 SETTINGS: dict[str, Any] = {
-    "budget": {"tokens": 1600, "nodes_per_tree": 100, "trees_per_step": 2},
+    "budget": {"tokens": 1600, "nodes_per_tree": 80, "trees_per_step": 2},
     "lora": {"rank": 4, "alpha": 8, "learning_rate": 0.01},
     "two_stage": {"language": {"rank": 4, "alpha": 8, "learning_rate": 0.01}},
 }
@@ -96,8 +100,8 @@ def test_two_stages(tiny: Any, tmp_path: Path) -> None:
     assert language and all("language_model.layers" in name for name in language)
     assert vision == {name for name in start if "multi_modal_projector" in name}
     assert records[0].learning_rates == {"adapter": 0.01}
-    spent = sum(record.steps * 2 * 100 for record in records)
-    assert 1600 <= spent <= 1600 + 2 * 200, "both stages share the one budget"
+    spent = sum(record.steps * 2 * 80 for record in records)
+    assert 1600 <= spent <= 1600 + 2 * 160, "both stages share the one budget"
     assert records[0].steps < records[1].steps
 
 
@@ -180,6 +184,15 @@ def test_a_killed_arm_goes_on(tiny: Any, fresh: Callable[[], Any], tmp_path: Pat
     expected = parameters(tiny)
     for name, parameter in parameters(model).items():
         torch.testing.assert_close(parameter, expected[name], rtol=0, atol=1e-6)
+
+
+def test_too_few_samples_are_refused(tiny: Any, tmp_path: Path) -> None:
+    training, _ = job(tiny, tmp_path, draw=lambda epoch: samples(0)[:2])
+    with pytest.raises(TrainingError, match=r"too few to fill rows of 80 tokens: raise budget\.pictures"):
+        two_stage.adapt(training)
+    training, _ = job(tiny, tmp_path, draw=lambda epoch: [])
+    with pytest.raises(TrainingError, match="too few"):
+        lora.adapt(training)
 
 
 def test_another_seed_learns_something_else(tiny: Any, fresh: Callable[[], Any], tmp_path: Path) -> None:

@@ -56,12 +56,13 @@ def parameters(model: Any) -> dict[str, torch.Tensor]:
 
 
 def test_the_loss_falls(tiny: Any) -> None:
-    record = train(tiny)
+    schedule = Schedule(tokens=8000, nodes_per_tree=150, trees_per_step=1)
+    record = train_stage(tiny, "training", groups(tiny, 0.05), examples(tiny) * 5, make_features(), schedule)
     losses = [loss for _, loss in record.loss]
     assert [step for step, _ in record.loss] == list(range(1, record.steps + 1))
-    assert record.steps >= 10
+    assert record.steps >= 40
     assert losses[0] == pytest.approx(math.log(len(tiny.tokenizer)), rel=0.1), "a random model guesses"
-    assert sum(losses[-3:]) / 3 < 0.8 * losses[0]
+    assert sum(losses[-5:]) / 5 < 0.7 * losses[0]
 
 
 def test_only_what_is_named_changes(tiny: Any) -> None:
@@ -107,7 +108,8 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(
     for name, parameter in parameters(second).items():
         torch.testing.assert_close(parameter, expected[name], rtol=0, atol=1e-6)
     assert (resumed.steps, resumed.samples, resumed.tokens) == (whole.steps, whole.samples, whole.tokens)
-    assert resumed.loss == pytest.approx(whole.loss)
+    assert [step for step, _ in resumed.loss] == [step for step, _ in whole.loss]
+    assert [loss for _, loss in resumed.loss] == pytest.approx([loss for _, loss in whole.loss], abs=2e-4)
     assert resumed.flops == pytest.approx(whole.flops, rel=0.05)
 
 

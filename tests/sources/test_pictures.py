@@ -59,7 +59,7 @@ def test_missing(tmp_path: Path) -> None:
         open_picture(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", "Ceci est un texte.\n".encode() * 100, b"\0" * 1000, b"%PDF-1.4\n"])
+@pytest.mark.parametrize("content", [b"", b"hello", b"Ceci est un texte.\n" * 100, b"\0" * 1000, b"%PDF-1.4\n"])
 def test_no_picture(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(content)

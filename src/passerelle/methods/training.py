@@ -143,11 +143,21 @@ class MasterAdamW:
         return tensors
 
     def load_state(self, tensors: dict[str, Tensor]) -> None:
-        """Go on from what `state` returned."""
+        """Go on from what `state` returned.
+
+        Raises:
+            KeyError: A tensor is missing; nothing is changed then.
+            ValueError: A tensor has another shape; nothing is changed then.
+        """
+        found = []
+        for name, master in zip(self.names, self.masters, strict=True):
+            state = {key: tensors[f"{key}.{name}"].clone() for key in ("master", "exp_avg", "exp_avg_sq", "step")}
+            if any(state[key].shape != (() if key == "step" else master.shape) for key in state):
+                raise ValueError(f"the state of {name!r} has another shape")
+            found.append(state)
         with torch.no_grad():
-            for name, master in zip(self.names, self.masters, strict=True):
-                master.copy_(tensors[f"master.{name}"])
-                state = {key: tensors[f"{key}.{name}"].clone() for key in ("step", "exp_avg", "exp_avg_sq")}
+            for master, state in zip(self.masters, found, strict=True):
+                master.copy_(state.pop("master"))
                 self.optimizer.state[master] = state
         self._publish()
 
