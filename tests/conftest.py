@@ -114,6 +114,7 @@ def make_tiny() -> Any:
         num_attention_heads=4,
         num_key_value_heads=2,
         max_position_embeddings=512,
+        initializer_range=0.15,
         tie_word_embeddings=True,
     )
     config = LlavaConfig(

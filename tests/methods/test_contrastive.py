@@ -45,7 +45,8 @@ def test_pictures_find_their_captions(tiny: Any, monkeypatch: pytest.MonkeyPatch
     features = pictures + 0.1 * torch.randn(len(CAPTIONS), 4, 16)
     tower = {name: p.clone() for name, p in tiny.tower.named_parameters()}
     last = start_projector(tiny, features, CAPTIONS, seed=1)
-    assert last < 0.5
+    # A batch holds each caption about 64 / 20 times, so the least loss is about 2 ln 3.2 = 2.3; guessing gives 8.3.
+    assert last < 3.5
     with torch.no_grad():
         projected = tiny.projector(features)
         table = tiny.language_model.embed_tokens.weight[: tiny.image_token]

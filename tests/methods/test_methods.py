@@ -186,13 +186,12 @@ def test_a_killed_arm_goes_on(tiny: Any, fresh: Callable[[], Any], tmp_path: Pat
         torch.testing.assert_close(parameter, expected[name], rtol=0, atol=1e-6)
 
 
-def test_too_few_samples_are_refused(tiny: Any, tmp_path: Path) -> None:
-    training, _ = job(tiny, tmp_path, draw=lambda epoch: samples(0)[:2])
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("count", [0, 1])
+def test_too_few_samples_are_refused(tiny: Any, tmp_path: Path, method: str, count: int) -> None:
+    training, _ = job(tiny, tmp_path, draw=lambda epoch: samples(0)[:count])
     with pytest.raises(TrainingError, match=r"too few to fill rows of 80 tokens: raise budget\.pictures"):
-        two_stage.adapt(training)
-    training, _ = job(tiny, tmp_path, draw=lambda epoch: [])
-    with pytest.raises(TrainingError, match="too few"):
-        lora.adapt(training)
+        METHODS[method](training)
 
 
 def test_another_seed_learns_something_else(tiny: Any, fresh: Callable[[], Any], tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_the_loss_falls(tiny: Any) -> None:
     losses = [loss for _, loss in record.loss]
     assert [step for step, _ in record.loss] == list(range(1, record.steps + 1))
     assert record.steps >= 40
-    assert losses[0] == pytest.approx(math.log(len(tiny.tokenizer)), rel=0.1), "a random model guesses"
+    assert losses[0] == pytest.approx(math.log(len(tiny.tokenizer)), rel=0.2), "a random model guesses"
     assert sum(losses[-5:]) / 5 < 0.7 * losses[0]
 
 

@@ -58,8 +58,9 @@ def test_numbers_of_turns(pictures: list[Picture], yes_no: int, which: int, turn
     made = make_samples(pictures, captions, english(), yes_no=yes_no, which=which)
     assert {len(sample.turns) for sample in made} == {turns}
     replies = Counter(turn.reply for sample in made for turn in sample.turns)
-    assert replies["Yes"] == len(made) * ((yes_no + 1) // 2)
-    assert replies["No"] == len(made) * (yes_no // 2)
+    assert replies["Yes"] + replies["No"] == len(made) * yes_no
+    # An odd turn is yes or no by chance: a model that only ever hears yes learns to say nothing else.
+    assert 0.3 * yes_no <= replies["Yes"] / len(made) <= 0.7 * yes_no
 
 
 def test_the_draw_is_repeatable(pictures: list[Picture]) -> None:
