@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -74,7 +73,7 @@ def test_a_mistake_leaves_no_results(tmp_path: Path) -> None:
 def test_a_language_without_apertium_is_refused(tmp_path: Path) -> None:
     result = run("compare", DEMO, "--target", "ja", "--out", str(tmp_path / "run"))
     assert result.exit_code == 2
-    assert "Japanese" in one_line(result) or "'ja'" in one_line(result) or "jpn" in one_line(result)
+    assert "no installed Apertium pair translates en to ja" in one_line(result)
 
 
 @pytest.mark.parametrize(
@@ -184,9 +183,6 @@ def test_an_output_folder_that_is_a_file(tmp_path: Path) -> None:
 
 def test_doctor_prints_json() -> None:
     result = run("doctor", "--json")
+    assert isinstance(result.exception, SystemExit | None), result.exception
     assert result.exit_code in (0, 1)
     assert {"name", "status", "detail"} <= json.loads(result.stdout)[0].keys()
-
-
-def test_idle_threads_sleep() -> None:
-    assert os.environ["OMP_WAIT_POLICY"]

@@ -146,11 +146,11 @@ def test_short(code: str, short: str) -> None:
 
 def test_assembled_base(empty_cache: Path) -> None:
     assert by_name(list(doctor._base(empty_cache)))["assembled base"].how_to_get == "passerelle base assemble"
-    (empty_cache / "base").mkdir(parents=True)
-    (empty_cache / "base" / "model.safetensors").write_bytes(b"0" * 2**20)
+    (empty_cache / "base-0123").mkdir(parents=True)
+    (empty_cache / "base-0123" / "model.safetensors").write_bytes(b"0" * 2**20)
     found = by_name(list(doctor._base(empty_cache)))["assembled base"]
     assert found.status == "ok"
-    assert found.detail == f"1 MiB in {empty_cache / 'base'}"
+    assert found.detail == f"1 MiB in {empty_cache / 'base-0123'}"
 
 
 def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

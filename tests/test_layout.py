@@ -31,6 +31,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("report",),
     ("compare",),
     ("doctor",),
+    ("__init__",),
     ("cli",),
     ("__main__",),
 )

@@ -123,7 +123,7 @@ def _print_tables(results: dict[str, Any]) -> None:
 )
 @click.option("--seed", type=int, help="Which of the arm's seeds [the first found].")
 @click.option("--target", default="fr", show_default=True, help="Language of the question, for `pipeline`.")
-@click.option("--max-new-tokens", type=click.IntRange(1, 512), default=40, show_default=True)
+@click.option("--max-new-tokens", type=click.IntRange(1, 512), default=40, show_default=True, help="Longest answer.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 def answer(
     picture: Path,
@@ -183,7 +183,13 @@ def assemble() -> None:
 
 
 @base.command()
-@click.option("--split", type=click.Choice(["development", "test"]), default="test", show_default=True)
+@click.option(
+    "--split",
+    type=click.Choice(["development", "test"]),
+    default="test",
+    show_default=True,
+    help="Which held-out pictures.",
+)
 @click.option("--shuffled", is_flag=True, help="Give each question another picture: scores must fall to chance.")
 @click.option("--learnt", type=click.Path(path_type=Path), help="Learnt weights to measure [those that ship].")
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
@@ -201,8 +207,14 @@ def check(split: str, shuffled: bool, learnt: Path | None, as_json: bool) -> Non
 
 
 @base.command()
-@click.option("--out", type=click.Path(path_type=Path), default=Path("learnt.safetensors"), show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("learnt.safetensors"),
+    show_default=True,
+    help="File to write.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seeds initial weights, views and order.")
 def build(out: Path, seed: int) -> None:
     """Train the base's projector and adapter again from the packages (about 40 minutes on two cores).
 

@@ -17,7 +17,6 @@ from typing import Literal
 from passerelle.errors import UserError
 from passerelle.runs import cache_folder
 from passerelle.sources import emoji, tuxpaint
-from passerelle.translation.apertium import apt_packages
 
 Status = Literal["ok", "missing", "warning"]
 
@@ -151,7 +150,7 @@ def _processor_flags() -> set[str]:
 def _apertium(target: str) -> Iterator[Finding]:
     program = shutil.which("apertium")
     if program is None:
-        how = _apt(*(_packages(target) or ["apertium"]))
+        how = _apt(*(_pair_packages(target) or ["apertium"]))
         yield Finding("apertium", "missing", "the program isn't installed", how)
     else:
         yield Finding("apertium", "ok", f"{_output(program, '-V').strip()} at {program}")
@@ -162,16 +161,18 @@ def _apertium(target: str) -> Iterator[Finding]:
         if way is not None:
             yield Finding(name, "ok", "by way of " + ", ".join(way))
             continue
-        known = _packages(target)
+        known = _pair_packages(target)
         how = _apt(*known) if known else f"apt-cache search apertium, and install the pairs for {target!r}"
         yield Finding(name, "missing", "no chain of installed language pairs leads there", how)
 
 
-def _packages(target: str) -> list[str]:
+def _pair_packages(target: str) -> list[str]:
     """Return the Debian packages of the engine for a language; none where they aren't known."""
     try:
+        from passerelle.translation.apertium import apt_packages
+
         return apt_packages("en", target)
-    except UserError:
+    except (ImportError, UserError):
         return []
 
 

@@ -18,8 +18,10 @@ def cache_folder() -> Path:
     """Return the user's cache folder: ``PASSERELLE_CACHE``, or the system's place for caches."""
     if chosen := os.environ.get("PASSERELLE_CACHE"):
         return Path(chosen).expanduser()
-    from platformdirs import user_cache_path
-
+    try:
+        from platformdirs import user_cache_path
+    except ImportError:
+        return Path.home() / ".cache" / "passerelle"
     return user_cache_path("passerelle")
 
 

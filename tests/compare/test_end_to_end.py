@@ -114,7 +114,7 @@ def test_costs_are_counted(smoke: Run) -> None:
     assert arms["zero-shot"]["cost"]["sentences_translated"] == 0
     assert arms["lora-mt"]["cost"]["sentences_translated"] > 0
     assert arms["lora-human"]["cost"]["sentences_translated"] == 0
-    assert arms["lora-human"]["cost"]["total_flops"] > 2 * arms["zero-shot"]["cost"]["total_flops"]
+    assert arms["lora-human"]["cost"]["total_flops"] > 1.5 * arms["zero-shot"]["cost"]["total_flops"]
     trained = {name: arm["training"]["stages"] for name, arm in arms.items() if arm["training"]}
     assert trained.keys() == {name for name in arms if name.startswith(("lora", "two-stage"))}
     budget = smoke.results["config"]["budget"]

@@ -51,7 +51,7 @@ def test_perfect_answers_score_full_marks_on_every_slice():
         assert found["all", name].value == 100, name
     assert found["all", "yes-rate"].value == pytest.approx(200 / 3)
     assert (found["all", "choice"].items, found["all", "choice"].pictures) == (6, 3)
-    assert (found["stamps", "caption-chrf"].items, found["stamps", "chrf"].pictures) == (2, 2)
+    assert (found["stamps", "caption-chrf"].items, found["stamps", "caption-chrf"].pictures) == (2, 2)
     # The emoji slice has one picture, and its only yes/no answer is yes: no AUC there, and no spread known.
     assert ("emoji", "yes-no-auc") not in found
     assert (found["emoji", "choice"].low, found["emoji", "choice"].high) == (0, 100)

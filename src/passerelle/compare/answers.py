@@ -36,7 +36,7 @@ def answer_all(
     phase: Phase,
     meter: FlopMeter,
     *,
-    excluded: Callable[[], float] = float,
+    charge: Callable[[Phase], None] | None = None,
     watch: Callable[[int, int], None] | None = None,
 ) -> dict[str, Answer]:
     """Answer questions, or read the answers that an earlier run left.
@@ -47,7 +47,7 @@ def answer_all(
         path: JSONL file; a line a chunk, with what it cost.
         phase: Ledger phase that gets the costs.
         meter: The answerer's meter.
-        excluded: Returns seconds that are charged elsewhere; what it grows by is left out.
+        charge: Adds to a chunk's cost what an engine's work since the last chunk costs.
         watch: Told (chunks done, chunks).
     """
     answers: dict[str, Answer] = {}
@@ -58,18 +58,21 @@ def answer_all(
             known = [_revive(row) for row in done[index]["answers"]]
             cost = Phase(**done[index]["cost"])
             answerer.recall(part, known)
+            if charge:
+                charge(Phase("charged when it was answered"))
         else:
             cost, flops, tokens = Phase(phase.phase), meter.flops, meter.tokens
-            elsewhere = excluded()
             with measured(cost):
                 known = answerer.answer(part)
-            cost.seconds -= excluded() - elsewhere
+            if charge:
+                charge(cost)
             cost.flops, cost.tokens = meter.flops - flops, meter.tokens - tokens
             _append(path, {"answers": [dataclasses.asdict(a) for a in known], "cost": cost.to_dict()})
         answers |= {answer.question: answer for answer in known}
         phase.seconds += cost.seconds
         phase.flops += cost.flops
         phase.tokens += cost.tokens
+        phase.sentences += cost.sentences
         phase.peak_bytes = max(phase.peak_bytes, cost.peak_bytes)
         if watch:
             watch(index + 1, len(parts))

@@ -189,14 +189,9 @@ class Bench:
         answerer, inner = self.answerer(name, model)
 
         phase = Phase(f"answers, {test} test")
-        translation = self.data.translation
-        translation.start_count()
         digest = content_hash([dataclasses.asdict(question) for question in questions])[:10]
         path = folder / f"answers-{test}-{digest}.jsonl"
         with Progress(f"{title}: {test} test", "chunk") as progress:
-            run.answers[test] = answer_all(
-                answerer, questions, path, phase, inner.meter, excluded=translation.engine_seconds, watch=progress
-            )
-        if name == "pipeline":
-            translation.charge(phase)
+            charge = self.data.translation.start_charging() if name == "pipeline" else None
+            run.answers[test] = answer_all(answerer, questions, path, phase, inner.meter, charge=charge, watch=progress)
         run.phases.append(phase)

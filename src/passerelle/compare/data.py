@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -59,20 +59,22 @@ class Translation:
         """Engine, pairs and versions of both directions."""
         return f"{self.forward.signature}; {self.backward.signature}"
 
-    def start_count(self) -> None:
-        """Begin to count sentences."""
-        self.forward.start_count()
-        self.backward.start_count()
+    def start_charging(self) -> Callable[[Phase], None]:
+        """Return what charges a phase for the sentences since the last call, each different one once.
 
-    def engine_seconds(self) -> float:
-        """Return the time that the engine has really taken so far."""
-        return self.forward.seconds_of_engine + self.backward.seconds_of_engine
+        The clock's share of it, the time that the engine really took for those not yet in the memory, is taken out.
+        """
+        engines = (self.forward, self.backward)
+        for engine in engines:
+            engine.start_count()
 
-    def charge(self, phase: Phase) -> None:
-        """Charge a phase, measured without the engine's time, for all the sentences counted."""
-        for engine in (self.forward, self.backward):
-            phase.sentences += engine.sentences
-            phase.seconds += engine.sentences * engine.seconds_per_sentence
+        def charge(phase: Phase) -> None:
+            for engine in engines:
+                sentences, seconds = engine.since_last()
+                phase.sentences += sentences
+                phase.seconds += sentences * engine.seconds_per_sentence - seconds
+
+        return charge
 
 
 @dataclass

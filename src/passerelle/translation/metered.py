@@ -27,20 +27,19 @@ class MeteredTranslator:
         self.seconds_per_sentence = _measured(engine, sample)
         self._memorized = MemorizedTranslator(engine, memory)
         self._asked: set[str] = set()
-
-    @property
-    def sentences(self) -> int:
-        """Different texts asked for since `start_count`."""
-        return len(self._asked)
-
-    @property
-    def seconds_of_engine(self) -> float:
-        """Time that the engine has really taken so far: what is in a clock that ran meanwhile."""
-        return self._memorized.seconds
+        self._counted = 0
+        self._spent = 0.0
 
     def start_count(self) -> None:
         """Begin to count anew."""
         self._asked.clear()
+        self.since_last()
+
+    def since_last(self) -> tuple[int, float]:
+        """Return how many more different texts were asked for since the last call, and the engine's time since."""
+        sentences, seconds = len(self._asked) - self._counted, self._memorized.seconds - self._spent
+        self._counted, self._spent = len(self._asked), self._memorized.seconds
+        return sentences, seconds
 
     def translate(self, texts: Sequence[str]) -> list[str]:
         """Translate each text, in order, by memory or by the engine."""
