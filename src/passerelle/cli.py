@@ -10,7 +10,6 @@ from typing import Any, NoReturn
 
 import click
 
-from passerelle import __version__
 from passerelle.errors import PasserelleError
 
 INTERRUPTED = 130
@@ -36,7 +35,7 @@ def _fail(message: str, code: int) -> NoReturn:
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="passerelle")
+@click.version_option(package_name="passerelle", prog_name="passerelle")
 def main() -> None:
     """Adapt an English vision-language model to French or another language, and see which way is best.
 

@@ -114,7 +114,7 @@ def test_a_full_disk(tiny: Any, tmp_path: Path, paths: list[Path], monkeypatch: 
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", full)
+        patch.setattr(os, "fsync", full)
         with pytest.raises(StorageError, match="the disk is full"):
             FeatureCache(tiny, tmp_path / "features").get(paths[:3])
     cache = FeatureCache(tiny, tmp_path / "features")

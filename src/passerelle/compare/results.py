@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import importlib.metadata
+import io
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from passerelle.compare.data import Data
 from passerelle.evaluation.choice import as_rule, option_scores
 from passerelle.evaluation.scores import Difference, Score, compare_arms, holm, score_arm
 from passerelle.records import Answer, Question
+from passerelle.runs import write_atomically
 from passerelle.sources.pictures import open_picture
 from passerelle.translation.languages import language
 
@@ -260,8 +262,9 @@ def _thumbnail(path: Path, folder: Path, identifier: str) -> str:
     if not (folder / place).is_file():
         image = open_picture(path)
         image.thumbnail(THUMBNAIL)
-        (folder / place).parent.mkdir(parents=True, exist_ok=True)
-        image.save(folder / place, quality=88)
+        encoded = io.BytesIO()
+        image.save(encoded, format="JPEG", quality=88)
+        write_atomically(folder / place, encoded.getvalue())
     return place.as_posix()
 
 

@@ -17,7 +17,7 @@ from passerelle.costs.ledger import FlopMeter
 from passerelle.errors import TrainingError
 from passerelle.models.prefix_tree import TokenSequence, TreeBatch, collate, grow_trees
 from passerelle.models.vlm import VisionLanguageModel
-from passerelle.runs import read_json, storage, write_json
+from passerelle.runs import read_json, write_atomically, write_json
 
 Example = Sequence[TokenSequence]
 Watch = Callable[[int, int, float], None]
@@ -246,13 +246,10 @@ def _backward(model: VisionLanguageModel, batch: TreeBatch, features: Tensor) ->
 
 
 def _save(folder: Path, optimizer: MasterAdamW, record: StageRecord) -> None:
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
-    with storage(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"step-{record.steps}.safetensors"
-        save_file(optimizer.state(), path.with_suffix(".part"))
-        path.with_suffix(".part").replace(path)
+    path = folder / f"step-{record.steps}.safetensors"
+    write_atomically(path, save(optimizer.state()))
     write_json(folder / "checkpoint.json", {"file": path.name, "record": asdict(record)})
     for old in folder.glob("step-*"):
         if old != path:

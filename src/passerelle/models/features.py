@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor
 
 from passerelle.models.vlm import VisionLanguageModel
-from passerelle.runs import storage
+from passerelle.runs import write_atomically
 from passerelle.sources.pictures import open_picture
 
 BATCH = 32
@@ -87,14 +86,10 @@ class FeatureCache:
         return torch.stack([self._known[digest] for digest in digests])
 
     def _write(self, fresh: dict[str, Tensor]) -> None:
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
         name = hashlib.sha256("".join(sorted(fresh)).encode()).hexdigest()[:24]
-        with storage(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            beside = self.folder / f".{name}.{os.getpid()}.part"
-            save_file(fresh, beside)
-            beside.replace(self.folder / f"{name}.safetensors")
+        write_atomically(self.folder / f"{name}.safetensors", save(fresh))
 
 
 @torch.inference_mode()
