@@ -48,7 +48,8 @@ class Translation:
             MissingDependency: The engine, or a pair of it, isn't installed; says what to type.
         """
         memory = TranslationMemory(cache_folder() / "translations.sqlite")
-        known = [p.captions for p in pictures if target in p.captions][:TIMED_CAPTIONS]
+        captioned = [p for p in pictures if target in p.captions]
+        known = [p.captions for p in sorted(captioned, key=_shuffled)[:TIMED_CAPTIONS]]
         return cls(
             MeteredTranslator(ApertiumTranslator("en", target), memory, [c["en"].text for c in known]),
             MeteredTranslator(ApertiumTranslator(target, "en"), memory, [c[target].text for c in known]),
