@@ -44,7 +44,7 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     quiet()
     model = VisionLanguageModel.load(assemble())
-    pictures = [p for p in own_pictures() if p.source == "stamps"][:PICTURES]
+    pictures = [p for p in own_pictures() if p.source == "stamps"][::10][:PICTURES]
     features = FeatureCache(model, cache_folder() / "features").get([p.path for p in pictures])
     rows = {p.id: row for row, p in enumerate(pictures)}
     questions = [
