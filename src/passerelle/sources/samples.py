@@ -26,7 +26,7 @@ def make_samples(
         pictures: Training pictures; distractors are drawn from them, half from the same category.
         captions: Caption by picture id; pictures without one are left out.
         prompts: The prompts of the language.
-        yes_no: Yes/no turns a picture; yes and no in turn, which one first by chance.
+        yes_no: Yes/no turns a picture; yes and no in turn, an odd last one by chance.
         which: Which-of-these turns a picture.
         seed: Seeds the draw; each picture's draw depends on its own id only.
     """
@@ -48,9 +48,9 @@ def make_samples(
             return captions[drawn.choice(known).id].text
 
         turns = [Turn(prompts.caption, own.text)]
-        begin_with_yes = drawn.random() < 0.5
         for index in range(yes_no):
-            positive = (index % 2 == 0) == begin_with_yes
+            alone = index == yes_no - 1 and index % 2 == 0
+            positive = drawn.random() < 0.5 if alone else index % 2 == 0
             asked = own.text if positive else other(near=drawn.random() < 0.5)
             turns.append(Turn(prompts.ask_whether(asked), prompts.yes if positive else prompts.no))
         for _ in range(which):
