@@ -114,6 +114,13 @@ def test_the_language_stage_sees_no_picture(tiny: Any, tmp_path: Path) -> None:
         assert {len(example) for example in examples} == ({2} if pictured else {1})
 
 
+def test_only_the_vision_stage_looks_at_pictures(tiny: Any, tmp_path: Path) -> None:
+    training, _ = job(tiny, tmp_path)
+    blind = TrainingData(samples, torch.full((len(NAMES), 4, 16), torch.nan), training.data.rows)
+    with pytest.raises(TrainingError, match="'vision stage': the loss at step 1 is nan"):
+        two_stage.adapt(Training(**{**vars(training), "data": blind}))
+
+
 def test_epochs_differ_and_fill_the_budget(tiny: Any, tmp_path: Path) -> None:
     drawn: list[int] = []
 

@@ -216,6 +216,17 @@ def test_each_group_has_its_rate() -> None:
     assert fast.tolist() == pytest.approx([-0.05] * 2)
 
 
+def test_a_large_gradient_is_clipped() -> None:
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = MasterAdamW([ParameterGroup("all", {"p": parameter}, 0.01)])
+    for gradient in (1e6, -0.5):
+        parameter.grad = torch.tensor([gradient])
+        optimizer.step(1.0, 1.0)
+    # By Adam's formulas (betas 0.9, 0.95) with gradients 1 and -0.5; unclipped, the second step would be 0.68.
+    mean, square = (0.9 * 0.1 - 0.1 * 0.5) / 0.19, (0.95 * 0.05 + 0.05 * 0.25) / 0.0975
+    assert parameter.item() == pytest.approx(-0.01 * (1 + mean / square**0.5), rel=1e-4)
+
+
 def test_rates_rise_and_fall() -> None:
     schedule = Schedule(tokens=1, warmup=0.1, final=0.2)
     rates = [rate(step, 100, schedule) for step in range(100)]
