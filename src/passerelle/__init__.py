@@ -31,6 +31,7 @@ _PLACES = {
     "Text": "records",
     "Turn": "records",
     "VisionLanguageModel": "models.vlm",
+    "assemble_base": "models.embedded:assemble",
     "compare": "compare.run",
     "load_experiment": "config",
     "write_page": "report",
@@ -57,8 +58,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that `import passerelle` stays light."""
-    if name == "assemble_base":
-        return import_module("passerelle.models.embedded").assemble
     if name in _PLACES:
-        return getattr(import_module(f"passerelle.{_PLACES[name]}"), name)
+        module, _, original = _PLACES[name].partition(":")
+        return getattr(import_module(f"passerelle.{module}"), original or name)
     raise AttributeError(f"module 'passerelle' has no attribute {name!r}")

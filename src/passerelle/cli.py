@@ -120,7 +120,7 @@ def _print_tables(results: dict[str, Any]) -> None:
     show_default=True,
     help="Run folder that holds the arm.",
 )
-@click.option("--seed", type=int, help="Which of the arm's seeds [the first found].")
+@click.option("--seed", type=int, help="Which of the arm's seeds [the one trained last].")
 @click.option("--target", default="fr", show_default=True, help="Language of the question, for `pipeline`.")
 @click.option("--max-new-tokens", type=click.IntRange(1, 512), default=40, show_default=True, help="Longest answer.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")

@@ -20,7 +20,6 @@ ARM_NAMES = (
     "two-stage-mt",
     "two-stage-human",
 )
-TestName = Literal["english", "human", "machine"]
 Kind = Literal["choice-random", "choice-category", "yes-no", "caption"]
 
 
@@ -100,6 +99,12 @@ class BudgetSettings(Settings):
     trees_per_step: int = Field(default=8, ge=1, le=64)
 
 
+def _checked(arm: str) -> str:
+    if arm not in ARM_NAMES:
+        raise ValueError(unknown("arm", arm, ARM_NAMES))
+    return arm
+
+
 class Experiment(Settings):
     """One comparison.
 
@@ -128,19 +133,15 @@ class Experiment(Settings):
     @field_validator("against")
     @classmethod
     def _known_arm(cls, arm: str) -> str:
-        if arm not in ARM_NAMES:
-            raise ValueError(unknown("arm", arm, ARM_NAMES))
-        return arm
+        return _checked(arm)
 
     @field_validator("arms")
     @classmethod
     def _known_arms(cls, arms: tuple[str, ...]) -> tuple[str, ...]:
-        for arm in arms:
-            if arm not in ARM_NAMES:
-                raise ValueError(unknown("arm", arm, ARM_NAMES))
         if not arms:
             raise ValueError(f"name at least one arm of {', '.join(ARM_NAMES)}.")
-        return tuple(name for name in ARM_NAMES if name in arms)
+        chosen = set(map(_checked, arms))
+        return tuple(name for name in ARM_NAMES if name in chosen)
 
 
 SMOKE: dict[str, Any] = {

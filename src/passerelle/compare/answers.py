@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from passerelle.costs.ledger import FlopMeter, Phase, measured
-from passerelle.methods.answering import Answerer
+from passerelle.methods.answering import Answerer, group_by_picture
 from passerelle.records import Answer, Question
 from passerelle.runs import storage
 
@@ -19,10 +19,7 @@ PICTURES_PER_CHUNK = 48
 
 def chunks(questions: Sequence[Question]) -> list[list[Question]]:
     """Divide questions into chunks of whole pictures, the same whatever was answered before."""
-    by_picture: dict[str, list[Question]] = {}
-    for question in questions:
-        by_picture.setdefault(question.picture, []).append(question)
-    pictures = list(by_picture.values())
+    pictures = list(group_by_picture(questions).values())
     return [
         [question for asked in pictures[start : start + PICTURES_PER_CHUNK] for question in asked]
         for start in range(0, len(pictures), PICTURES_PER_CHUNK)

@@ -34,7 +34,7 @@ def ask(
         question: The question, in the language that the arm expects.
         arm: Name of an arm.
         folder: Run folder that holds the arm, if it is a trained one.
-        seed: The arm's seed; the first found otherwise.
+        seed: The arm's seed; the one trained last otherwise.
         target: The language of the question, for arms that translate or are told to answer in it.
         max_new_tokens: Longest answer.
 

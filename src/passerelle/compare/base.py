@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from passerelle.compare.answers import chunks
+from passerelle.compare.data import read_pictures
 from passerelle.compare.progress import Progress, say
 from passerelle.compare.run import quiet
 from passerelle.errors import InputError
@@ -25,7 +26,7 @@ from passerelle.models.features import FeatureCache, compute_features
 from passerelle.models.vlm import VisionLanguageModel
 from passerelle.records import Answer, Picture
 from passerelle.runs import cache_folder, write_atomically
-from passerelle.sources import art4apps, emoji, openclipart, splits, tuxpaint
+from passerelle.sources import art4apps, openclipart, splits
 from passerelle.sources.augment import augment
 from passerelle.sources.pictures import open_picture
 from passerelle.sources.prompts import english
@@ -44,8 +45,7 @@ LEFT_OUT = "symbols/alphabets/english/outlined"
 
 def own_pictures() -> list[Picture]:
     """Return stamps and emoji, in English."""
-    drawn = cache_folder() / "pictures"
-    return tuxpaint.read_pictures("en", drawn / "stamps") + emoji.read_pictures("en", drawn / "emoji")
+    return list(read_pictures("en").values())
 
 
 def check(split: str, *, shuffled: bool = False, learnt: Path | None = None) -> list[dict[str, Any]]:

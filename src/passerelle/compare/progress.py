@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from types import TracebackType
+from typing import Any
 
 from tqdm import tqdm
 
@@ -15,7 +15,7 @@ class Progress:
     def __init__(self, title: str, unit: str = "it") -> None:
         self.title = title
         self.unit = unit
-        self._bar: tqdm[None] | None = None
+        self._bar: tqdm[Any] | None = None
 
     def __call__(self, done: int, total: int, loss: float | None = None) -> None:
         """Show that `done` of `total` are done."""
@@ -53,6 +53,3 @@ class Progress:
 def say(text: str) -> None:
     """Print a line on stderr."""
     print(text, file=sys.stderr, flush=True)
-
-
-Watcher = Callable[[int, int], None]

@@ -69,18 +69,16 @@ class ModelAnswerer:
                 self.priors |= {(question.prompt, o): p for o, p in zip(question.options, answer.priors, strict=True)}
 
     def _score(self, questions: Sequence[Question]) -> dict[int, Answer]:
-        by_picture: dict[str, list[Question]] = {}
-        for question in questions:
-            by_picture.setdefault(question.picture, []).append(question)
+        by_picture = group_by_picture(questions)
         groups = [
             [self.model.encode(q.prompt, option, self.rows[picture]) for q in asked for option in q.options]
             for picture, asked in by_picture.items()
         ]
-        order = [(q, index) for asked in by_picture.values() for q in asked for index in range(len(q.options))]
+        owners = [q for asked in by_picture.values() for q in asked for _ in q.options]
         sequences = [sequence for group in groups for sequence in group]
         logprobs = self.log_likelihoods(groups)
         found: dict[int, list[tuple[float, int]]] = {}
-        for (question, _), sequence, logprob in zip(order, sequences, logprobs, strict=True):
+        for question, sequence, logprob in zip(owners, sequences, logprobs, strict=True):
             found.setdefault(id(question), []).append((logprob, len(sequence.reply)))
         self._fill_priors(questions)
         return {
@@ -124,6 +122,14 @@ class ModelAnswerer:
         tokens = len(prompts) * (len(self.model.encode(prompts[0], "", 0)) + CAPTION_TOKENS // 2)
         texts = self.meter.run(tokens, lambda: self.model.generate(prompts, features, CAPTION_TOKENS))
         return {id(q): Answer(q.id, text=first_line(text)) for q, text in zip(questions, texts, strict=True)}
+
+
+def group_by_picture(questions: Sequence[Question]) -> dict[str, list[Question]]:
+    """Return the questions about each picture, pictures and questions in their order."""
+    groups: dict[str, list[Question]] = {}
+    for question in questions:
+        groups.setdefault(question.picture, []).append(question)
+    return groups
 
 
 def first_line(text: str) -> str:

@@ -209,11 +209,7 @@ def train_stage(
             model.end_token,
         )
         loss = meter.run(batch.nodes, partial(_backward, model, batch, features))
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"stage {name!r}: the loss at step {index + 1} is {loss}. Lower its learning rate "
-                f"({', '.join(f'{g.name}: {g.learning_rate:g}' for g in groups)})."
-            )
+        _require_finite(loss, index + 1, record)
         optimizer.step(rate(index, len(steps), schedule), schedule.clip)
         record.steps = index + 1
         record.samples += sum(map(len, steps[index]))
@@ -243,6 +239,14 @@ def _backward(model: VisionLanguageModel, batch: TreeBatch, features: Tensor) ->
     loss = -model.target_logprobs(batch, features).mean()
     loss.backward()  # type: ignore[no-untyped-call]
     return float(loss.detach())
+
+
+def _require_finite(loss: float, step: int, record: StageRecord) -> None:
+    if not math.isfinite(loss):
+        rates = ", ".join(f"{name}: {rate:g}" for name, rate in record.learning_rates.items())
+        raise TrainingError(
+            f"stage {record.name!r}: the loss at step {step} is {loss}. Lower its learning rate ({rates})."
+        )
 
 
 def _save(folder: Path, optimizer: MasterAdamW, record: StageRecord) -> None:

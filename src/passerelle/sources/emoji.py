@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from passerelle.errors import MissingDependency
 from passerelle.records import Picture, Text
+from passerelle.runs import write_atomically
 from passerelle.sources.concepts import concept
 
 FONT = Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf")
@@ -57,10 +58,9 @@ def draw(characters: str, path: Path) -> None:
     image = Image.new("RGBA", CELL, (255, 255, 255, 255))
     font = ImageFont.truetype(str(FONT), STRIKE_SIZE)
     ImageDraw.Draw(image).text((0, 0), characters, font=font, embedded_color=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(f".{os.getpid()}.tmp")
-    image.convert("RGB").save(beside, format="PNG")
-    beside.replace(path)
+    encoded = io.BytesIO()
+    image.convert("RGB").save(encoded, format="PNG")
+    write_atomically(path, encoded.getvalue())
 
 
 def read_pictures(language: str, folder: Path) -> list[Picture]:

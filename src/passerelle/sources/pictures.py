@@ -56,12 +56,10 @@ def _on_white(image: Image.Image) -> Image.Image:
     if image.mode == "RGB" and "transparency" not in image.info:
         image.load()
         return image
+    if image.mode == "I;16":
+        image = image.convert("I").point(lambda v: v / 256)
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        return (
-            image.convert("L").convert("RGB")
-            if image.mode != "I;16"
-            else image.convert("I").point(lambda v: v / 256).convert("L").convert("RGB")
-        )
+        return image.convert("L").convert("RGB")
     rgba = image.convert("RGBA")
     white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
     return Image.alpha_composite(white, rgba).convert("RGB")

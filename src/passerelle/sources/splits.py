@@ -54,8 +54,7 @@ def groups(pictures: Sequence[Picture], duplicates: Sequence[tuple[str, str]] = 
 
     first: dict[str, str] = {}
     for picture in pictures:
-        caption = " ".join(words(picture.captions["en"].text))
-        for key in (f"concept {picture.concept}", f"caption {caption}"):
+        for key in (f"concept {picture.concept}", f"caption {_caption_key(picture)}"):
             parent[root(picture.id)] = root(first.setdefault(key, picture.id))
     for one, other in duplicates:
         parent[root(one)] = root(other)
@@ -63,6 +62,11 @@ def groups(pictures: Sequence[Picture], duplicates: Sequence[tuple[str, str]] = 
     for picture in sorted(pictures, key=lambda p: p.id):
         joined[root(picture.id)].append(picture)
     return sorted(joined.values(), key=lambda group: group[0].id)
+
+
+def _caption_key(picture: Picture) -> str:
+    """Return what two English captions share when they differ in articles, case and punctuation only."""
+    return " ".join(words(picture.captions["en"].text))
 
 
 def divide(
@@ -109,10 +113,10 @@ def held_out_conflicts(
         near_duplicates: Candidate id to the held-out picture that it looks like.
     """
     concepts = {picture.concept for picture in held_out}
-    captions = {" ".join(words(picture.captions["en"].text)) for picture in held_out}
+    captions = {_caption_key(picture) for picture in held_out}
     conflicts = {}
     for picture in candidates:
-        caption = " ".join(words(picture.captions["en"].text))
+        caption = _caption_key(picture)
         if picture.concept in concepts:
             conflicts[picture.id] = f"concept {picture.concept!r} is held out"
         elif caption in captions:

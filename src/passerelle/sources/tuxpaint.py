@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
 from passerelle.errors import MissingDependency
 from passerelle.records import Picture, Text
+from passerelle.runs import write_atomically
 from passerelle.sources.concepts import concept
 
 FOLDER = Path("/usr/share/tuxpaint/stamps")
@@ -33,10 +33,7 @@ def render(vector: Path, path: Path) -> None:
     import resvg_py
 
     png = resvg_py.svg_to_bytes(svg_path=str(vector), width=256, dpi=96, skip_system_fonts=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(f".{os.getpid()}.tmp")
-    beside.write_bytes(png)
-    beside.replace(path)
+    write_atomically(path, png)
 
 
 def read_pictures(language: str, rendered: Path, folder: Path = FOLDER) -> list[Picture]:

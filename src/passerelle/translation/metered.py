@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import cached_property
 
 from passerelle.runs import cache_folder, content_hash, read_json, write_json
 from passerelle.translation.base import Translator
@@ -24,11 +25,16 @@ class MeteredTranslator:
 
     def __init__(self, engine: Translator, memory: TranslationMemory, sample: Sequence[str]) -> None:
         self.source, self.target, self.signature = engine.source, engine.target, engine.signature
-        self.seconds_per_sentence = _measured(engine, sample)
+        self._engine, self._sample = engine, sample
         self._memorized = MemorizedTranslator(engine, memory)
         self._asked: set[str] = set()
         self._counted = 0
         self._spent = 0.0
+
+    @cached_property
+    def seconds_per_sentence(self) -> float:
+        """The engine's own time for a sentence, measured when it is first asked for."""
+        return _measured(self._engine, self._sample)
 
     def start_count(self) -> None:
         """Begin to count anew."""
