@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,13 @@ class StageRecord:
     trainable_parameters: int = 0
     learning_rates: dict[str, float] = field(default_factory=dict)
     loss: list[tuple[int, float]] = field(default_factory=list)
+
+    def add_step(self, samples: int, tokens: int, loss: float) -> None:
+        """Count a step that was taken."""
+        self.steps += 1
+        self.samples += samples
+        self.tokens += tokens
+        self.loss.append((self.steps, round(loss, 4)))
 
 
 def plan(examples: Sequence[Example], image_token: int, schedule: Schedule) -> list[list[list[int]]]:
@@ -201,7 +208,7 @@ def train_stage(
     optimizer = MasterAdamW(groups)
     done = _resume(checkpoint, optimizer, record)
     meter = FlopMeter()
-    flops_before, seconds_before, start = record.flops, record.seconds_before, time.perf_counter()
+    flops_before, start = record.flops, time.perf_counter()
     for index in range(done, len(steps)):
         batch = collate(
             [[s for example in tree for s in examples[example]] for tree in steps[index]],
@@ -211,15 +218,11 @@ def train_stage(
         loss = meter.run(batch.nodes, partial(_backward, model, batch, features))
         _require_finite(loss, index + 1, record)
         optimizer.step(rate(index, len(steps), schedule), schedule.clip)
-        record.steps = index + 1
-        record.samples += sum(map(len, steps[index]))
-        record.tokens += batch.nodes
+        record.add_step(sum(map(len, steps[index])), batch.nodes, loss)
         record.flops = flops_before + meter.flops
-        record.loss.append((index + 1, round(loss, 4)))
         if checkpoint and (index + 1) % checkpoint_steps == 0 and index + 1 < len(steps):
-            record.seconds_before = seconds_before + time.perf_counter() - start
-            _save(checkpoint, optimizer, record)
-            record.seconds_before = seconds_before
+            spent = record.seconds_before + time.perf_counter() - start
+            _save(checkpoint, optimizer, replace(record, seconds_before=spent))
         if watch:
             watch(index + 1, len(steps), loss)
     return record
