@@ -86,6 +86,8 @@ def test_the_record_adds_up(tiny: Any) -> None:
     assert 0.6 * SCHEDULE.tokens < record.tokens <= SCHEDULE.tokens + 150
     assert record.flops > 6 * record.tokens * 10_000
     assert 0 < record.samples <= 36
+    planned = plan(examples(tiny), tiny.image_token, SCHEDULE)
+    assert record.samples == sum(len(tree) for step in planned for tree in step)
 
 
 @pytest.mark.parametrize("killed_at", [1, 4, 6, 9])
@@ -111,6 +113,8 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(
     assert [step for step, _ in resumed.loss] == [step for step, _ in whole.loss]
     assert [loss for _, loss in resumed.loss] == pytest.approx([loss for _, loss in whole.loss], abs=2e-4)
     assert resumed.flops == pytest.approx(whole.flops, rel=0.05)
+    assert (resumed.seconds_before > 0) == (killed_at >= 3), "the time up to the last checkpoint isn't lost"
+    assert whole.seconds_before == 0, "the time of a run that wasn't cut off is on the clock of whoever runs it"
 
 
 @pytest.mark.parametrize("damage", ["cut weights", "no weights", "cut record", "other weights", "no moments"])
