@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 
 from passerelle.errors import StorageError
-from passerelle.runs import cache_folder, content_hash, read_json, storage, write_atomically, write_json
+from passerelle.runs import (
+    cache_folder,
+    content_hash,
+    read_json,
+    remove_leftovers,
+    storage,
+    write_atomically,
+    write_json,
+)
 
 
 def failing(number: int) -> Any:
@@ -67,6 +75,14 @@ def test_other_errors_are_not_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyP
         write_atomically(tmp_path / "results.json", "new")
     assert not isinstance(error.value, StorageError)
     assert names(tmp_path) == []
+
+
+def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "arms").mkdir()
+    for name in ("results.json", "arms/.answers.jsonl.123.part", ".results.json.77.part", "chapter.part"):
+        (tmp_path / name).write_text("x")
+    remove_leftovers(tmp_path)
+    assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == ["chapter.part", "results.json"]
 
 
 def test_json_comes_back(tmp_path: Path) -> None:

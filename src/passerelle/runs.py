@@ -67,6 +67,12 @@ def write_atomically(path: Path, content: str | bytes) -> None:
             beside.unlink(missing_ok=True)
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes left half written in a folder that is locked for this one."""
+    for beside in folder.rglob(".*.part"):
+        beside.unlink(missing_ok=True)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write a value as indented JSON, atomically."""
     write_atomically(path, json.dumps(value, ensure_ascii=False, indent=1, default=str) + "\n")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from passerelle.errors import InputError, MissingDependency
+from passerelle.errors import InputError, MissingDependency, StorageError
 from passerelle.models import embedded
 from passerelle.models.features import compute_features
 from passerelle.models.prefix_tree import TEXT, collate
@@ -51,6 +51,22 @@ def test_a_half_written_base_is_replaced(tiny: Any, tmp_path: Path) -> None:
     assert embedded.is_assembled(folder)
     assert not (folder / "rubbish").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["base"]
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full on this system")
+    save = tiny.model.save_pretrained
+
+    def onto_a_full_device(folder: Path) -> None:
+        folder.mkdir()
+        (folder / "model.safetensors").symlink_to("/dev/full")
+        save(folder)
+
+    monkeypatch.setattr(tiny.model, "save_pretrained", onto_a_full_device)
+    with pytest.raises(StorageError, match="the disk is full"):
+        embedded.save(tiny.model, tiny.processor, tmp_path / "base")
+    assert not list(tmp_path.iterdir())
 
 
 def test_without_learnt_weights(tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,6 +109,12 @@ def test_a_picture_that_cannot_be_read_stops_and_loses_nothing(
     assert cache.computed == 39 - 16, "what was computed before is kept"
 
 
+def test_a_missing_picture_is_named(tiny: Any, tmp_path: Path, paths: list[Path]) -> None:
+    paths[1].unlink()
+    with pytest.raises(InputError, match=r"no picture at .*1\.png"):
+        FeatureCache(tiny, tmp_path / "features").get(paths[:3])
+
+
 def test_a_full_disk(tiny: Any, tmp_path: Path, paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*args: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

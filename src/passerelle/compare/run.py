@@ -15,7 +15,7 @@ from passerelle.compare.progress import Progress, say
 from passerelle.compare.results import collect, test_counts
 from passerelle.config import Experiment
 from passerelle.errors import UserError
-from passerelle.runs import cache_folder, storage, write_json
+from passerelle.runs import cache_folder, remove_leftovers, storage, write_json
 
 
 def compare(experiment: Experiment, folder: Path) -> dict[str, Any]:
@@ -37,6 +37,7 @@ def compare(experiment: Experiment, folder: Path) -> dict[str, Any]:
     lock = FileLock(folder / ".lock")
     try:
         with lock.acquire(timeout=0):
+            remove_leftovers(folder)
             return _compare(experiment, folder)
     except Timeout:
         raise UserError(f"another run is working in {str(folder)!r}: wait for it, or choose another --out.") from None

