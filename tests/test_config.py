@@ -35,6 +35,7 @@ def written(folder: Path, text: str) -> Path:
         ("rule: max", "rule: Input should be 'sum', 'mean', 'pmi' or 'pmi-mean' (given: 'max')"),
         ("name: ../elsewhere", "name: String should match pattern"),
         ("seeds: []", "seeds: Tuple should have at least 1 item"),
+        ("seeds: [1, 2, 1]", "seeds: a seed is named twice"),
         ("seeds: [one]", "seeds.0: Input should be a valid integer"),
         ("test: 5", "test: Input should be a valid dictionary"),
         ("- arms", "an experiment is a mapping of settings, not a list"),

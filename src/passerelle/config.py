@@ -130,6 +130,13 @@ class Experiment(Settings):
     two_stage: TwoStageSettings = TwoStageSettings()
     examples: int = Field(default=48, ge=0)
 
+    @field_validator("seeds")
+    @classmethod
+    def _each_seed_once(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("a seed is named twice; its runs would count as two.")
+        return seeds
+
     @field_validator("against")
     @classmethod
     def _known_arm(cls, arm: str) -> str:
