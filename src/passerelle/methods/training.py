@@ -22,6 +22,13 @@ from passerelle.runs import read_json, write_atomically, write_json
 Example = Sequence[TokenSequence]
 Watch = Callable[[int, int, float], None]
 """Called after each step with (step, steps, loss)."""
+Objective = Callable[[Tensor, TreeBatch], Tensor]
+"""From the log-likelihood of each target token [targets] and its batch to the loss."""
+
+
+def mean_loss(logprobs: Tensor, batch: TreeBatch) -> Tensor:
+    """Return the mean negative log-likelihood of the target tokens."""
+    return -logprobs.mean()
 
 
 @dataclass(frozen=True)
@@ -179,6 +186,7 @@ def train_stage(
     *,
     checkpoint: Path | None = None,
     checkpoint_steps: int = 25,
+    objective: Objective = mean_loss,
     watch: Watch | None = None,
 ) -> StageRecord:
     """Train the given parameters, and nothing else, on examples in their order.
@@ -192,6 +200,7 @@ def train_stage(
         schedule: Budget and portions.
         checkpoint: Folder to save to and to go on from.
         checkpoint_steps: Steps from one checkpoint to the next.
+        objective: What is made small.
         watch: Told the loss of each step.
 
     Returns:
@@ -206,23 +215,22 @@ def train_stage(
     if not steps:
         raise TrainingError(f"stage {name!r} has no examples to train on.")
     optimizer = MasterAdamW(groups)
-    done = _resume(checkpoint, optimizer, record)
-    meter = FlopMeter()
-    flops_before, start = record.flops, time.perf_counter()
-    for index in range(done, len(steps)):
+    meter = _resume(checkpoint, optimizer, record)
+    start = time.perf_counter()
+    for index in range(record.steps, len(steps)):
         batch = collate(
             [[s for example in tree for s in examples[example]] for tree in steps[index]],
             model.image_token,
             model.end_token,
         )
-        loss = meter.run(batch.nodes, partial(_backward, model, batch, features))
+        loss = meter.run(batch.nodes, partial(_backward, model, batch, features, objective))
         _require_finite(loss, index + 1, record)
         optimizer.step(rate(index, len(steps), schedule), schedule.clip)
         record.add_step(sum(map(len, steps[index])), batch.nodes, loss)
-        record.flops = flops_before + meter.flops
+        record.flops = meter.flops
         if checkpoint and (index + 1) % checkpoint_steps == 0 and index + 1 < len(steps):
             spent = record.seconds_before + time.perf_counter() - start
-            _save(checkpoint, optimizer, replace(record, seconds_before=spent))
+            _save(checkpoint, optimizer, replace(record, seconds_before=spent), meter)
         if watch:
             watch(index + 1, len(steps), loss)
     return record
@@ -238,8 +246,8 @@ def _prepare(model: VisionLanguageModel, groups: Sequence[ParameterGroup], recor
         raise TrainingError(f"stage {record.name!r} trains nothing: no parameter matches what it names.")
 
 
-def _backward(model: VisionLanguageModel, batch: TreeBatch, features: Tensor) -> float:
-    loss = -model.target_logprobs(batch, features).mean()
+def _backward(model: VisionLanguageModel, batch: TreeBatch, features: Tensor, objective: Objective) -> float:
+    loss = objective(model.target_logprobs(batch, features), batch)
     loss.backward()  # type: ignore[no-untyped-call]
     return float(loss.detach())
 
@@ -252,29 +260,36 @@ def _require_finite(loss: float, step: int, record: StageRecord) -> None:
         )
 
 
-def _save(folder: Path, optimizer: MasterAdamW, record: StageRecord) -> None:
+def _save(folder: Path, optimizer: MasterAdamW, record: StageRecord, meter: FlopMeter) -> None:
     from safetensors.torch import save
 
     path = folder / f"step-{record.steps}.safetensors"
     write_atomically(path, save(optimizer.state()))
-    write_json(folder / "checkpoint.json", {"file": path.name, "record": asdict(record)})
+    write_json(folder / "checkpoint.json", {"file": path.name, "record": asdict(record), "meter": asdict(meter)})
     for old in folder.glob("step-*"):
         if old != path:
             old.unlink(missing_ok=True)
 
 
-def _resume(folder: Path | None, optimizer: MasterAdamW, record: StageRecord) -> int:
+def _resume(folder: Path | None, optimizer: MasterAdamW, record: StageRecord) -> FlopMeter:
+    """Go on from the checkpoint, if there is a whole one.
+
+    Returns:
+        The meter as it was: a step that is counted rounds its gradients otherwise than one that isn't, so a
+        training that goes on must count the steps that it would have counted.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     saved: dict[str, Any] | None = read_json(folder / "checkpoint.json") if folder else None
     if folder is None or saved is None:
-        return 0
+        return FlopMeter()
     try:
-        optimizer.load_state(load_file(folder / saved["file"]))
+        meter = FlopMeter(**saved["meter"])
         loaded = {**saved["record"], "loss": [tuple(point) for point in saved["record"]["loss"]]}
-    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError):
-        return 0
+        optimizer.load_state(load_file(folder / saved["file"]))
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError):
+        return FlopMeter()
     for key, value in loaded.items():
         setattr(record, key, value)
-    return record.steps
+    return meter
