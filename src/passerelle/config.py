@@ -54,7 +54,7 @@ class AdapterSettings(Settings):
 
     rank: int = Field(default=16, ge=1, le=256)
     alpha: int = Field(default=32, ge=1)
-    learning_rate: float = Field(default=5e-4, gt=0, lt=1)
+    learning_rate: float = Field(default=1.5e-3, gt=0, lt=1)
 
 
 class LoraSettings(AdapterSettings):
@@ -77,8 +77,8 @@ class TwoStageSettings(Settings):
     """
 
     language_share: float = Field(default=0.4, gt=0, lt=1)
-    language: AdapterSettings = AdapterSettings()
-    projector_learning_rate: float = Field(default=1e-3, gt=0, lt=1)
+    language: AdapterSettings = AdapterSettings(learning_rate=2e-4)
+    projector_learning_rate: float = Field(default=3e-5, gt=0, lt=1)
 
 
 class BudgetSettings(Settings):
