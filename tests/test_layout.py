@@ -22,6 +22,7 @@ MOST_LINES = 400
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "records", "config", "runs", "costs", "data"),
     ("sources",),
+    ("formats",),
     ("translation",),
     ("quality",),
     ("models",),
@@ -37,7 +38,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
-HEAVY = {"lingua", "matplotlib", "peft", "sacrebleu", "scipy", "torch", "transformers"}
+HEAVY = {"lingua", "matplotlib", "pandas", "peft", "pyarrow", "sacrebleu", "scipy", "torch", "transformers"}
 UNSAFE_MODULES = {"pickle", "cPickle", "dill", "shelve", "marshal"}
 UNSAFE_CALLS = {"eval", "exec", "os.system", "yaml.load", "yaml.unsafe_load"}
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from passerelle.errors import InputError
-from passerelle.sources.pictures import MAX_PIXELS, open_picture
+from passerelle.sources.pictures import MAX_PIXELS, PictureTooLarge, check_picture, open_picture
 
 WHITE, RED = (255, 255, 255), (255, 0, 0)
 
@@ -194,3 +194,18 @@ def test_damaged_files_are_read_or_refused(tmp_path: Path, format: str) -> None:
         except InputError:
             refused += 1
     assert 0 < refused < 150
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "GIF", "WEBP", "BMP"])
+def test_looking_without_decoding(tmp_path: Path, format: str) -> None:
+    content = encoded(noise(), format)
+    (tmp_path / "a").write_bytes(content)
+    check_picture(content, "it")
+    check_picture(tmp_path / "a", "it")
+    for bad in (b"", b"hello", content[:10]):
+        with pytest.raises(InputError, match=r"it is (broken|not a picture)"):
+            check_picture(bad, "it")
+    with pytest.raises(PictureTooLarge, match="it has 10000×10000 pixels"):
+        check_picture(png_header(10_000, 10_000), "it")
+    with pytest.raises(InputError, match="no picture at"):
+        check_picture(tmp_path / "none", "it")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +16,10 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 50_000_000
 """Larger pictures are refused before they are decoded: 150 MB as RGB."""
+
+
+class PictureTooLarge(InputError):
+    """A picture has more pixels than are read."""
 
 
 def open_picture(path: Path | str) -> Image.Image:
@@ -27,27 +34,55 @@ def open_picture(path: Path | str) -> Image.Image:
     Raises:
         InputError: The file is missing, is no picture, is truncated, or has more than `MAX_PIXELS`.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import ImageOps
 
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"no picture at {str(path)!r}: give the path of a PNG, JPEG, WebP, GIF or BMP file.")
+    with _opened(path, repr(str(path))) as image:
+        image.seek(0)
+        return _on_white(ImageOps.exif_transpose(image))
+
+
+def check_picture(source: Path | bytes, name: str) -> None:
+    """Look whether something is a picture that `open_picture` would take, without decoding it.
+
+    This reads the header and, where the format has checksums, compares them; some truncated pictures pass.
+
+    Args:
+        source: A file, or its content.
+        name: What to call it in messages.
+
+    Raises:
+        PictureTooLarge: It has more than `MAX_PIXELS`.
+        InputError: It is missing, is no picture, or is broken.
+    """
+    with _opened(source, name) as image:
+        image.verify()
+
+
+@contextmanager
+def _opened(source: Path | bytes, name: str) -> Iterator[Image.Image]:
+    """Open a picture of a bearable size, undecoded; what is wrong with it becomes an `InputError`."""
+    from PIL import Image, UnidentifiedImageError
+
+    if isinstance(source, Path) and not source.is_file():
+        raise InputError(f"no picture at {str(source)!r}: give the path of a PNG, JPEG, WebP, GIF or BMP file.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
                 width, height = image.size
                 if width * height > MAX_PIXELS:
-                    raise InputError(
-                        f"picture {str(path)!r} has {width}×{height} pixels; "
+                    raise PictureTooLarge(
+                        f"{name} has {width}×{height} pixels; "
                         f"at most {MAX_PIXELS // 1_000_000} megapixels are read. Scale it down first."
                     )
-                image.seek(0)
-                return _on_white(ImageOps.exif_transpose(image))
+                yield image
     except UnidentifiedImageError:
-        raise InputError(f"{str(path)!r} is not a picture that can be read (PNG, JPEG, WebP, GIF, BMP).") from None
-    except (Image.DecompressionBombError, OSError, SyntaxError, ValueError, EOFError) as error:
-        raise InputError(f"picture {str(path)!r} is broken: {error}.") from None
+        raise InputError(f"{name} is not a picture that can be read (PNG, JPEG, WebP, GIF, BMP).") from None
+    except Image.DecompressionBombError as error:
+        raise PictureTooLarge(f"{name} is too large: {error}.") from None
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise InputError(f"{name} is broken: {error}.") from None
 
 
 def _on_white(image: Image.Image) -> Image.Image:

@@ -1,0 +1,86 @@
+"""What a reader found in one row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from passerelle.formats.base import Field, FieldKind
+from passerelle.formats.places import TEXT_ROLES, Node, escape
+
+# Data sets are translated out of English. What stands around a bare answer is white space and punctuation.
+_BARE_YES_NO = re.compile(r"\W*(?:yes|no)\W*", re.IGNORECASE)
+_LONGEST_BARE = 20
+
+
+class Number(str):
+    """A number as it is written: ``1.0`` is no ``1``, and an id may have thousands of digits."""
+
+    __slots__ = ()
+
+
+@dataclass(slots=True)
+class Found:
+    """All that is wanted of one row.
+
+    Attributes:
+        fields: The texts to translate, blank ones too.
+        images: Image paths by place.
+        embedded: Image data by place: base64 or bytes.
+        values: Other wanted values by place: the id, and what templates name.
+        present: The required places that are there.
+    """
+
+    fields: list[Field] = field(default_factory=list)
+    images: dict[str, str] = field(default_factory=dict)
+    embedded: dict[str, str | bytes] = field(default_factory=dict)
+    values: dict[str, str] = field(default_factory=dict)
+    present: set[str] = field(default_factory=set)
+
+    def visit(self, node: Node, value: Any, place: str = "") -> None:
+        """Keep what is wanted of a value and of everything below it.
+
+        Args:
+            node: What is wanted.
+            value: Made of dictionaries, lists, strings, numbers and bytes.
+            place: Where the value is in its row.
+        """
+        if node.roles:
+            self.record(node, value, place)
+        if isinstance(value, dict):
+            members: Iterable[tuple[str, Any]] = value.items()
+        elif isinstance(value, list):
+            members = zip(map(str, range(len(value))), value, strict=True)
+        else:
+            return
+        before = place + "." if place else ""
+        for key, inner in members:
+            child = node.children.get(key, node.star)
+            if child is not None:
+                self.visit(child, inner, before + escape(key))
+
+    def record(self, node: Node, value: Any, place: str) -> None:
+        """Keep one value for whatever it is wanted for."""
+        if value is None:
+            return
+        for role in node.roles:
+            if role in TEXT_ROLES:
+                if isinstance(value, str) and not isinstance(value, Number):
+                    self.fields.append(Field(place, value, _kind(cast(FieldKind, role), value)))
+            elif role == "embedded":
+                if isinstance(value, str | bytes):
+                    self.embedded[place] = value
+            elif role == "image":
+                if isinstance(value, str) and not isinstance(value, Number):
+                    self.images[place] = value
+            elif role == "value":
+                self.values[place] = str(value)
+            else:
+                self.present.add(role.removeprefix("need:"))
+
+
+def _kind(kind: FieldKind, text: str) -> FieldKind:
+    bare = len(text) < _LONGEST_BARE and kind in ("text", "answer") and _BARE_YES_NO.fullmatch(text)
+    return "yes-no" if bare else kind

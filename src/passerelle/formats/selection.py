@@ -1,0 +1,36 @@
+"""Which rows are written, and with which texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from passerelle.errors import InputError
+from passerelle.formats.base import Row
+
+
+class Selection:
+    """The rows to write, taken one after the other while the source is read again."""
+
+    def __init__(self, rows: Iterable[tuple[Row, Mapping[str, str]]]) -> None:
+        self._rows = iter(rows)
+        self._next = next(self._rows, None)
+
+    def take(self, number: int) -> Mapping[str, str] | None:
+        """Return the new texts of the row with this number; ``None`` if it is left out."""
+        if self._next is None or self._next[0].number != number:
+            return None
+        texts = self._next[1]
+        self._next = next(self._rows, None)
+        return texts
+
+    def finish(self) -> None:
+        """Make sure that every row was written.
+
+        Raises:
+            InputError: A row wasn't met in the source.
+        """
+        if self._next is not None:
+            raise InputError(
+                f"row {self._next[0].number} (id {self._next[0].id!r}) isn't where it was: the rows were given in "
+                "another order, or the file changed since it was read. Run the same command again."
+            )
