@@ -1,0 +1,144 @@
+"""Ask an engine for segments, one way after the other, until the answer is sound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from passerelle.errors import RunError
+from passerelle.translation.base import Translator
+from passerelle.translation.glossary import Glossary
+from passerelle.translation.placeholders import Encoded, Form, decode, encode, probe
+from passerelle.translation.protect import MASK
+from passerelle.translation.segments import Segment
+from passerelle.translation.verify import verify
+
+Way = Literal["engine", "other-placeholder", "around", "lexicon", "unchanged", "glossary"]
+
+_SENTENCE_MARKS = ".!?…。！？"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a segment.
+
+    Attributes:
+        text: The translation with its parts restored; ``None`` where every way failed.
+        way: The way that led to it, or the last one tried.
+        reason: Why the last way failed.
+        detail: The same for people.
+    """
+
+    text: str | None
+    way: Way = "engine"
+    reason: str = ""
+    detail: str = ""
+
+
+class Asker:
+    """Asks one engine.
+
+    The ways: with placeholders in the form that the engine keeps best, numbers as they are; in the next form,
+    numbers hidden too; around the parts, each stretch between two parts by itself.
+    """
+
+    def __init__(self, engine: Translator, glossary: Glossary | None) -> None:
+        """Take the engine and the terms that its answers are checked for."""
+        self._engine = engine
+        self._glossary = glossary
+
+    @cached_property
+    def forms(self) -> tuple[Form, ...]:
+        """Forms that the engine keeps, best first."""
+        return probe(self._engine)
+
+    def answer(self, segments: Iterable[Segment]) -> dict[Segment, Answer]:
+        """Translate segments; each way asks the engine once for all that are left."""
+        answers: dict[Segment, Answer] = {}
+        left = list(dict.fromkeys(segments))
+        for step, way in enumerate[Way](("engine", "other-placeholder")):
+            encoded = {segment: self._encoded(segment, step) for segment in left}
+            translations = self._ask(found.text for found in encoded.values() if found)
+            for segment, found in encoded.items():
+                if found:
+                    answers[segment] = self._checked(
+                        segment, decode(_tidy(found.text, translations[found.text]), found), way
+                    )
+            left = [s for s in left if s.parts and (s not in answers or answers[s].text is None)]
+        stretches = {segment: _stretches(segment) for segment in left}
+        translations = self._ask(ask for cut in stretches.values() for ask, _ in cut if ask)
+        for segment, cut in stretches.items():
+            answers[segment] = self._checked(segment, "".join(_joined(cut, translations)), "around")
+        return answers
+
+    def _encoded(self, segment: Segment, step: int) -> Encoded | None:
+        """Write a segment in the first form that can serve, or at step 1 in the next."""
+        if step == 0:
+            shown = all(part.role == "number" for part in segment.parts)
+            forms: Sequence[Form | None] = [None] if shown else self.forms
+            return next(filter(None, (encode(segment, form, hide_numbers=False) for form in forms)), None)
+        usable = filter(None, (encode(segment, form, hide_numbers=True) for form in self.forms))
+        if all(part.role == "number" for part in segment.parts):
+            return next(usable, None)
+        next(usable, None)
+        return next(usable, None)
+
+    def _ask(self, texts: Iterable[str]) -> dict[str, str]:
+        unique = list(dict.fromkeys(texts))
+        if not unique:
+            return {}
+        translations = self._engine.translate(unique)
+        if len(translations) != len(unique):
+            raise RunError(
+                f"the engine {self._engine.signature!r} gave {len(translations)} translations for {len(unique)} texts; "
+                "it must give one for each. Choose another engine."
+            )
+        return dict(zip(unique, translations, strict=True))
+
+    def _checked(self, segment: Segment, translation: str | None, way: Way) -> Answer:
+        if translation is None:
+            return Answer(None, way, "lost-placeholder", f"in {segment.source[:80]!r}")
+        violations = verify(segment.source, translation, self._glossary, self._engine.source)
+        if violations:
+            return Answer(None, way, violations[0].code, violations[0].detail)
+        return Answer(translation, way)
+
+
+def _tidy(asked: str, translation: str) -> str:
+    """Take blanks off the ends; give back a sentence mark that the engine took."""
+    text = translation.strip()
+    if asked[-1:] in _SENTENCE_MARKS and text[-1:].isalnum():
+        text += asked[-1:]
+    return text
+
+
+def _stretches(segment: Segment) -> list[tuple[str, str]]:
+    """Cut a segment at its parts: (what to ask, what to keep), where one of both is empty."""
+    cut: list[tuple[str, str]] = []
+    parts = iter(segment.parts)
+    for number, piece in enumerate(segment.masked.split(MASK)):
+        if number:
+            cut.append(("", next(parts).becomes))
+        core = piece.strip()
+        if any(character.isalpha() for character in core):
+            before, _, after = piece.partition(core)
+            cut += [("", before), (core, ""), ("", after)]
+        else:
+            cut.append(("", piece))
+    return cut
+
+
+def _joined(cut: Sequence[tuple[str, str]], translations: dict[str, str]) -> Iterator[str]:
+    for ask, keep in cut:
+        yield _fitted(ask, translations[ask].strip()) if ask else keep
+
+
+def _fitted(stretch: str, translation: str) -> str:
+    """Take off the capital and the full stop that engines give to what they think a sentence."""
+    if translation[-1:] == "." and stretch[-1:] != ".":
+        translation = translation[:-1]
+    if stretch[:1].islower() and translation[:1].isupper() and not translation[:2].isupper():
+        translation = translation[:1].lower() + translation[1:]
+    return translation
