@@ -33,6 +33,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("compare",),
     ("doctor",),
     ("__init__",),
+    ("commands",),
     ("cli",),
     ("__main__",),
 )

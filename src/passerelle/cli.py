@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
+from passerelle.commands.memory import memory
 from passerelle.errors import PasserelleError
 
 INTERRUPTED = 130
@@ -160,6 +161,9 @@ def doctor(target: str, as_json: bool) -> None:
             if finding.how_to_get:
                 click.echo(f"         → {finding.how_to_get}")
     sys.exit(1 if any(finding.status == "missing" for finding in findings) else 0)
+
+
+main.add_command(memory)
 
 
 @main.group()

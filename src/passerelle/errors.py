@@ -9,13 +9,15 @@ The tree::
     │   └── MissingDependency  an engine, a package or a language pair isn't installed
     └── RunError               the run itself failed: exit code 1, no traceback
         ├── StorageError       the disk is full, or a folder can't be written
+        ├── EngineStopped      a translation engine can't go on; it carries what it has done
+        │   └── BudgetSpent    what the user allowed it to cost is used up
         └── TrainingError      a loss that isn't finite, nothing to train
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class PasserelleError(Exception):
@@ -51,6 +53,22 @@ class RunError(PasserelleError):
 
 class StorageError(RunError):
     """The disk is full, or a folder can't be written."""
+
+
+class EngineStopped(RunError):
+    """A translation engine can't go on.
+
+    Attributes:
+        translations: What it finished of the texts that it was given; it may have been paid for.
+    """
+
+    def __init__(self, message: str, translations: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.translations = dict(translations or {})
+
+
+class BudgetSpent(EngineStopped):
+    """What the user allowed a translation engine to cost is used up."""
 
 
 class TrainingError(RunError):

@@ -1,3 +1,4 @@
+import contextlib
 import itertools
 import signal
 import sqlite3
@@ -9,13 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from passerelle.errors import InputError, StorageError
-from passerelle.translation import memory as memory_module
+from passerelle.errors import EngineStopped, InputError, StorageError
+from passerelle.translation import memory_schema
 from passerelle.translation.base import FakeTranslator, Translator
 from passerelle.translation.memory import (
     ORIGINS_BY_RANK,
     SCHEMA_VERSION,
+    Entry,
     MemorizedTranslator,
+    Part,
+    Stored,
     TranslationMemory,
 )
 
@@ -196,10 +200,10 @@ def test_several_processes_that_meet_damage_begin_one_new_file(tmp_path):
 def test_a_sound_file_is_never_moved_aside(tmp_path, caplog):
     path = tmp_path / "memory.sqlite"
     fill(path, 10)
-    memory_module._move_damaged_aside(path)  # what the second of two processes does that met the same damage
+    memory_schema.move_damaged_aside(path)  # what the second of two processes does that met the same damage
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sqlite3, "connect", busy)
-        memory_module._move_damaged_aside(path)
+        memory_schema.move_damaged_aside(path)
     assert path.exists() and aside(path) == [] and caplog.text == ""
 
 
@@ -209,7 +213,7 @@ def busy(*_, **__):
     raise error
 
 
-def test_one_process_at_a_time_begins_a_file(tmp_path):
+def test_one_process_at_a_time_begins_a_file(tmp_path, monkeypatch):
     path = tmp_path / "memory.sqlite"
     opened = threading.Event()
 
@@ -217,12 +221,16 @@ def test_one_process_at_a_time_begins_a_file(tmp_path):
         with TranslationMemory(path):
             opened.set()
 
-    with memory_module._lock(path):
+    with memory_schema.lock(path):
         thread = threading.Thread(target=begin)
         thread.start()
         assert not opened.wait(0.3)
+        monkeypatch.setattr(memory_schema, "lock", lambda path: contextlib.nullcontext())
+        fill(path, 3)  # as the process does that holds the lock
     assert opened.wait(10)
     thread.join()
+    with TranslationMemory(path) as memory:
+        assert len(memory) == 3
 
 
 def test_a_full_disk_is_a_storage_error_and_loses_nothing(tmp_path):
@@ -274,3 +282,155 @@ def test_a_memory_of_a_newer_version_is_left_alone(tmp_path):
     with pytest.raises(InputError, match="newer Passerelle"):
         TranslationMemory(path)
     assert path.read_bytes() == before and aside(path) == []
+
+
+def test_a_persons_translation_is_found_whatever_the_engine_and_the_glossary(memory):
+    memory.store([("dog", "toutou")], *PLACE, "human-translation")
+    memory.store([("dog", "chien")], "en", "fr", "fake 2", "machine", "glossary 1")
+    for signature, glossary in [("fake 1", ""), ("fake 2", "glossary 1"), ("fake 3", "x"), (None, "")]:
+        found = memory.lookup(["dog"], "en", "fr", signature, glossary)["dog"]
+        assert (found.translation, found.origin, found.signature) == ("toutou", "human-translation", "fake 1")
+    assert memory.lookup(["dog"], "en", "es", "fake 1") == {}
+    assert len(memory) == 2
+
+
+def test_of_several_peoples_translations_the_highest_origin_wins_then_the_youngest(memory):
+    def person(translation, signature, origin, created):
+        memory.add([Entry("dog", translation, "en", "fr", signature, "", origin, f"{created}T00:00:00+00:00")])
+        return memory.lookup(["dog"], *PLACE)["dog"].translation
+
+    assert person("first", "fake 1", "human-translation", "2024-01-01") == "first"
+    assert person("younger", "fake 2", "human-translation", "2025-01-01") == "younger"
+    assert person("older", "fake 3", "human-translation", "2023-01-01") == "younger"
+    assert person("native", "fake 4", "native", "2020-01-01") == "native"
+
+
+def test_a_glossary_is_part_of_the_key(memory):
+    memory.store([("dog", "chien")], *PLACE, "machine", "a")
+    memory.store([("dog", "toutou")], *PLACE, "repaired", "b")
+    assert memory.lookup(["dog"], *PLACE) == {}
+    assert memory.lookup(["dog"], *PLACE, "a")["dog"].translation == "chien"
+    assert memory.lookup(["dog"], "en", "fr", None)["dog"].translation == "toutou"
+    fake = FakeTranslator()
+    assert MemorizedTranslator(fake, memory, glossary="b").translate(["dog"]) == ["toutou"]
+    assert MemorizedTranslator(fake, memory, glossary="c").translate(["dog"]) == ["[fr] dog"]
+    assert memory.lookup(["dog"], *PLACE, "c")["dog"].translation == "[fr] dog"
+
+
+def test_storing_says_what_became_of_each(memory):
+    assert memory.store([("a", "1"), ("b", "2"), ("\ud800", "3")], *PLACE, "machine") == Stored(new=2)
+    assert memory.store([("a", "1"), ("b", "3"), ("c", "4")], *PLACE, "repaired") == Stored(new=1, replaced=2)
+    assert memory.store([("a", "5"), ("c", "4"), ("d", "6")], *PLACE, "machine") == Stored(new=1, kept=2)
+    assert memory.store([("e", "7"), ("e", "8")], *PLACE, "machine") == Stored(new=1, replaced=1)
+    assert memory.store([], *PLACE, "machine") == Stored()
+
+
+def test_many_texts_are_found_at_once(memory):
+    texts = [f"text {number}" for number in range(3210)]
+    memory.store([(text, text.upper()) for text in texts], *PLACE, "machine")
+    found = memory.lookup([*texts, *texts, "unknown"], *PLACE)
+    assert {text: known.translation for text, known in found.items()} == {text: text.upper() for text in texts}
+    assert [entry.source for entry in memory.entries()] == texts
+    assert list(memory.entries("es")) == list(memory.entries("en", "es")) == []
+    assert len(list(memory.entries(target="fr"))) == 3210
+
+
+def test_the_parts_of_a_memory(memory):
+    memory.store([("dog", "chien"), ("cat", "chat")], *PLACE, "machine")
+    memory.store([("cats", "gatos")], "en", "es", "fake 1", "native", "g")
+    assert memory.parts() == [
+        Part("en", "es", "fake 1", "g", "native", 1, 4),
+        Part("en", "fr", "fake 1", "", "machine", 2, 6),
+    ]
+
+
+def test_the_state_changes_with_each_write_and_from_file_to_file(memory, tmp_path):
+    before = memory.state
+    assert memory.state == before
+    memory.store([("dog", "chien")], *PLACE, "machine")
+    with TranslationMemory(tmp_path / "other.sqlite") as other:
+        assert len({before, memory.state, other.state}) == 3
+
+
+class Stopping(FakeTranslator):
+    """Stops at the text "c", having finished what came before; has no answer for "?"."""
+
+    def translate(self, texts):
+        done = {text: answer for text, answer in zip(texts, super().translate(texts), strict=True) if text < "c"}
+        if "c" in texts:
+            raise EngineStopped("the budget is spent", done)
+        return ["" if text == "?" else answer for text, answer in done.items()]
+
+
+def test_what_a_stopped_engine_finished_is_kept_and_a_missing_answer_is_not(memory):
+    translator = MemorizedTranslator(Stopping(), memory)
+    assert translator.translate(["?", "0"]) == ["", "[fr] 0"]
+    with pytest.raises(EngineStopped):
+        translator.translate(["a", "b", "c"])
+    assert sorted(memory.lookup(["?", "0", "a", "b", "c"], *PLACE)) == ["0", "a", "b"]
+    assert translator.translated == 4
+
+
+VERSION_1 = """
+CREATE TABLE translations (
+    id INTEGER PRIMARY KEY, source TEXT NOT NULL, source_language TEXT NOT NULL, target_language TEXT NOT NULL,
+    signature TEXT NOT NULL, translation TEXT NOT NULL,
+    origin TEXT NOT NULL CHECK (origin IN ('machine', 'repaired', 'human-translation', 'native')),
+    created TEXT NOT NULL, UNIQUE (source_language, target_language, signature, source)
+);
+PRAGMA journal_mode = WAL;
+PRAGMA user_version = 1;
+"""
+OLD = [
+    ("dog", "en", "fr", "fake 1", "chien", "machine", "2025-01-01T00:00:00+00:00"),
+    ("dog", "en", "es", "fake 1", "perro", "machine", "2025-01-02T00:00:00+00:00"),
+    ("été\0", "fr", "en", "fake 2", "summer", "native", "2025-01-03T00:00:00+00:00"),
+]
+
+
+@pytest.fixture
+def old(tmp_path):
+    """A file that the first version made."""
+    connection = sqlite3.connect(tmp_path / "memory.sqlite")
+    connection.executescript(VERSION_1)
+    columns = "source, source_language, target_language, signature, translation, origin, created"
+    connection.executemany(f"INSERT INTO translations ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", OLD)
+    connection.commit()
+    connection.close()
+    return tmp_path / "memory.sqlite"
+
+
+def expected_of_old():
+    return [Entry(s, t, sl, tl, signature, "", origin, date) for s, sl, tl, signature, t, origin, date in OLD]
+
+
+def test_entries_of_the_first_version_are_carried_over(old):
+    with TranslationMemory(old) as memory:
+        assert list(memory.entries()) == expected_of_old()
+        assert memory.lookup(["dog"], *PLACE)["dog"].translation == "chien"
+        assert memory.store([("dog", "toutou")], *PLACE, "machine") == Stored(replaced=1)
+    connection = sqlite3.connect(old)
+    assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    connection.close()
+    assert names == {"places", "translations", "state"} and aside(old) == []
+
+
+def test_a_failed_carrying_over_leaves_the_old_file(old, monkeypatch):
+    statements = memory_schema._CARRY_OVER
+    monkeypatch.setattr(memory_schema, "_CARRY_OVER", (*statements, "INSERT INTO nowhere VALUES (1)"))
+    with pytest.raises(StorageError, match="nowhere"):
+        TranslationMemory(old)
+    monkeypatch.setattr(memory_schema, "_CARRY_OVER", statements)
+    with TranslationMemory(old) as memory:
+        assert list(memory.entries()) == expected_of_old()
+
+
+def test_several_processes_carry_over_one_file(old):
+    command = [sys.executable, "-c", WRITER, str(old)]
+    writers = [subprocess.Popen([*command, name], stderr=subprocess.PIPE, text=True) for name in "abc"]
+    errors = [writer.communicate()[1] for writer in writers]
+    assert [writer.returncode for writer in writers] == [0] * 3, errors
+    with TranslationMemory(old) as memory:
+        assert list(memory.entries())[:3] == expected_of_old()
+        assert len(memory) == 3 + 3 * 40 * 25 + 1

@@ -2,78 +2,71 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
-from filelock import FileLock
-
-from passerelle.errors import InputError, StorageError
+from passerelle.errors import EngineStopped, InputError, unknown
 from passerelle.records import Origin
 from passerelle.translation.base import Translator
+from passerelle.translation.memory_entries import ORIGINS_BY_RANK, Entry, Part, Remembered, Stored, write
+from passerelle.translation.memory_schema import (
+    SCHEMA_VERSION,
+    connect,
+    digest,
+    is_damage,
+    move_damaged_aside,
+    storage_error,
+)
 
-_log = logging.getLogger(__name__)
+__all__ = [
+    "ORIGINS_BY_RANK",
+    "SCHEMA_VERSION",
+    "Entry",
+    "MemorizedTranslator",
+    "Part",
+    "Remembered",
+    "Stored",
+    "TranslationMemory",
+]
+
 _Result = TypeVar("_Result")
 
-SCHEMA_VERSION = 1
-# From lowest to highest: a translation is replaced only by one of the same or a higher origin.
-ORIGINS_BY_RANK: tuple[Origin, ...] = ("machine", "repaired", "human-translation", "native")
+# Texts in one query or one page.
+_AT_ONCE = 500
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS translations (
-    id INTEGER PRIMARY KEY,
-    source TEXT NOT NULL,
-    source_language TEXT NOT NULL,
-    target_language TEXT NOT NULL,
-    signature TEXT NOT NULL,
-    translation TEXT NOT NULL,
-    origin TEXT NOT NULL CHECK (origin IN ('machine', 'repaired', 'human-translation', 'native')),
-    created TEXT NOT NULL,
-    UNIQUE (source_language, target_language, signature, source)
-)
+_RANK = "CASE origin WHEN 'machine' THEN 0 WHEN 'repaired' THEN 1 WHEN 'human-translation' THEN 2 ELSE 3 END"
+# The best comes last: people's before machines', whatever the engine that they correct.
+_FIND = f"""
+SELECT source, translation, origin, created, signature
+FROM translations JOIN places ON places.id = place
+WHERE digest IN ({{digests}}) AND source_language = ? AND target_language = ?
+AND (origin IN ('human-translation', 'native') OR ? IS NULL OR (signature = ? AND glossary = ?))
+ORDER BY {_RANK}, created, translations.id
 """
-_RANK = "CASE {} WHEN 'machine' THEN 0 WHEN 'repaired' THEN 1 WHEN 'human-translation' THEN 2 ELSE 3 END"
-_STORE = f"""
-INSERT INTO translations (source, source_language, target_language, signature, translation, origin, created)
-VALUES (?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (source_language, target_language, signature, source) DO UPDATE
-SET translation = excluded.translation, origin = excluded.origin, created = excluded.created
-WHERE {_RANK.format("excluded.origin")} >= {_RANK.format("translations.origin")}
+_PAGE = """
+SELECT translations.id, source, translation, source_language, target_language, signature, glossary, origin, created
+FROM translations JOIN places ON places.id = place
+WHERE translations.id > ? AND (? IS NULL OR source_language = ?) AND (? IS NULL OR target_language = ?)
+ORDER BY translations.id LIMIT ?
 """
-_FIND = """
-SELECT translation, origin, created FROM translations
-WHERE source_language = ? AND target_language = ? AND signature = ? AND source = ?
+_PARTS = """
+SELECT source_language, target_language, signature, glossary, origin, count(*), sum(length(source))
+FROM translations JOIN places ON places.id = place
+GROUP BY place, origin ORDER BY source_language, target_language, signature, glossary, origin
 """
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-
-
-@dataclass(frozen=True)
-class Remembered:
-    """One entry of the memory.
-
-    Attributes:
-        translation: The text in the target language.
-        origin: Who made it.
-        created: When it was stored, ISO 8601 in UTC.
-    """
-
-    translation: str
-    origin: Origin
-    created: str
 
 
 class TranslationMemory:
     """Translations kept in one SQLite file that several processes may use at once.
 
-    An entry belongs to a source text, two languages and the signature of the engine, so that engines can be
-    compared; a correction by a person is stored under the signature of the engine that it corrects.
+    An entry belongs to a source text, two languages, the signature of the engine and the digest of the
+    glossary, so that engines can be compared. A correction by a person is stored under the signature of the
+    engine that it corrects, and is found whatever the engine.
     """
 
     def __init__(self, path: Path, timeout_seconds: float = 60.0) -> None:
@@ -92,14 +85,18 @@ class TranslationMemory:
         self._connection: sqlite3.Connection | None = None
         self._guarded(lambda connection: None)
 
-    def lookup(self, texts: Iterable[str], source: str, target: str, signature: str) -> dict[str, Remembered]:
-        """Find what is known of some texts.
+    def lookup(
+        self, texts: Iterable[str], source: str, target: str, signature: str | None, glossary: str = ""
+    ) -> dict[str, Remembered]:
+        """Find what is known of some texts: a person's translation first, else the engine's own.
 
         Args:
             texts: Source texts.
             source: BCP-47 code.
             target: BCP-47 code.
-            signature: Signature of the engine.
+            signature: Signature of the engine; ``None`` for whatever any engine made, the newest of the
+                highest origin.
+            glossary: Digest of the glossary that the engine works with.
 
         Returns:
             The known ones by source text.
@@ -107,14 +104,18 @@ class TranslationMemory:
         Raises:
             StorageError: The file can't be read.
         """
-        wanted = [text for text in dict.fromkeys(texts) if _storable(text)]
+        digests = [found for found in map(digest, dict.fromkeys(texts)) if found is not None]
 
         def find(connection: sqlite3.Connection) -> dict[str, Remembered]:
-            place = (source, target, signature)
-            rows = ((text, connection.execute(_FIND, (*place, text)).fetchone()) for text in wanted)
-            return {text: Remembered(*row) for text, row in rows if row is not None}
+            known = {}
+            for start in range(0, len(digests), _AT_ONCE):
+                chunk = digests[start : start + _AT_ONCE]
+                query = _FIND.format(digests=",".join("?" * len(chunk)))
+                rows = connection.execute(query, (*chunk, source, target, signature, signature, glossary))
+                known.update({text: Remembered(*rest) for text, *rest in rows})
+            return known
 
-        return self._guarded(find)
+        return self._guarded(find) if digests else {}
 
     def store(
         self,
@@ -123,7 +124,8 @@ class TranslationMemory:
         target: str,
         signature: str,
         origin: Origin,
-    ) -> None:
+        glossary: str = "",
+    ) -> Stored:
         """Store some translations, all or none; entries of a higher origin stay as they are.
 
         Args:
@@ -132,26 +134,71 @@ class TranslationMemory:
             target: BCP-47 code.
             signature: Signature of the engine.
             origin: Who made them.
+            glossary: Digest of the glossary that the engine worked with.
 
         Raises:
             InputError: `origin` is none of those that exist.
             StorageError: The disk is full, or the file can't be written.
         """
         if origin not in get_args(Origin):
-            raise InputError(f"unknown origin {origin!r}. Allowed: {', '.join(ORIGINS_BY_RANK)}.")
+            raise InputError(unknown("origin", origin, ORIGINS_BY_RANK))
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        rows = [
-            (text, source, target, signature, translation, origin, now)
-            for text, translation in translations
-            if _storable(text) and _storable(translation)
-        ]
+        place = (source, target, signature, glossary, origin, now)
+        return self._write([Entry(text, translation, *place) for text, translation in translations])
 
-        def insert(connection: sqlite3.Connection) -> None:
+    def add(self, entries: Iterable[Entry]) -> Stored:
+        """Store entries from elsewhere, all or none: one of the same origin replaces only an older one.
+
+        Args:
+            entries: Entries with their keys and dates. Texts that aren't valid Unicode are left out.
+
+        Raises:
+            StorageError: The disk is full, or the file can't be written.
+        """
+        return self._write(list(entries), by_date=True)
+
+    def _write(self, entries: list[Entry], by_date: bool = False) -> Stored:
+        def work(connection: sqlite3.Connection) -> Stored:
             with connection:
                 connection.execute("BEGIN IMMEDIATE")
-                connection.executemany(_STORE, rows)
+                chunks = (entries[start : start + _AT_ONCE] for start in range(0, len(entries), _AT_ONCE))
+                counts = [write(connection, chunk, by_date) for chunk in chunks]
+                connection.execute("UPDATE state SET changes = changes + 1")
+                return Stored(*map(sum, zip(*counts, strict=True)))
 
-        self._guarded(insert)
+        return self._guarded(work) if entries else Stored()
+
+    def entries(self, source: str | None = None, target: str | None = None) -> Iterator[Entry]:
+        """Read all entries, of these languages if given, in the order in which they came.
+
+        They are read page by page, so that no reader holds back those who write.
+
+        Args:
+            source: BCP-47 code, ``None`` for all.
+            target: The same.
+
+        Raises:
+            StorageError: The file can't be read.
+        """
+        page = self._page(0, source, target)
+        while page:
+            for _, *content in page:
+                yield Entry(*content)
+            page = self._page(page[-1][0], source, target)
+
+    def _page(self, last: int, source: str | None, target: str | None) -> list[Any]:
+        values = (last, source, source, target, target, _AT_ONCE)
+        return self._guarded(lambda connection: connection.execute(_PAGE, values).fetchall())
+
+    def parts(self) -> list[Part]:
+        """How much is known by pair of languages, engine, glossary and origin."""
+        return self._guarded(lambda connection: [Part(*row) for row in connection.execute(_PARTS)])
+
+    @property
+    def state(self) -> str:
+        """What the memory holds now, in a word: another after each write, and in another file."""
+        row = self._guarded(lambda connection: connection.execute("SELECT * FROM state").fetchone())
+        return "{}.{}".format(*row)
 
     def __len__(self) -> int:
         """Number of entries."""
@@ -179,15 +226,15 @@ class TranslationMemory:
         for attempt in (1, 2):
             try:
                 if self._connection is None:
-                    self._connection = _connect(self.path, self._timeout_seconds)
+                    self._connection = connect(self.path, self._timeout_seconds)
                 return work(self._connection)
             except sqlite3.Error as error:
                 self.close()
-                if _code(error) not in _DAMAGED or attempt == 2:
-                    raise _storage_error(self.path, error) from error
-                _move_damaged_aside(self.path)
+                if not is_damage(error) or attempt == 2:
+                    raise storage_error(self.path, error) from error
+                move_damaged_aside(self.path)
             except OSError as error:
-                raise _storage_error(self.path, error) from error
+                raise storage_error(self.path, error) from error
         raise AssertionError("unreachable")
 
 
@@ -204,17 +251,21 @@ class MemorizedTranslator:
         seconds: Time that the engine took.
     """
 
-    def __init__(self, translator: Translator, memory: TranslationMemory, batch_size: int = 256) -> None:
+    def __init__(
+        self, translator: Translator, memory: TranslationMemory, batch_size: int = 256, glossary: str = ""
+    ) -> None:
         """Put a memory before an engine.
 
         Args:
             translator: The engine.
             memory: Where its translations are kept.
             batch_size: Texts to translate before they are stored; a killed process loses at most one batch.
+            glossary: Digest of the glossary that the texts were prepared with.
         """
         self._translator = translator
         self._memory = memory
         self._batch_size = batch_size
+        self._glossary = glossary
         self.source, self.target, self.signature = translator.source, translator.target, translator.signature
         self.translated = 0
         self.from_memory = 0
@@ -223,6 +274,9 @@ class MemorizedTranslator:
     def translate(self, texts: Sequence[str]) -> list[str]:
         """Translate each text, by memory or by the engine.
 
+        An empty answer to a text that isn't empty says that the engine couldn't translate it. It is handed
+        on, but not remembered.
+
         Args:
             texts: Texts in the source language.
 
@@ -230,10 +284,11 @@ class MemorizedTranslator:
             One translation for each text, in the same order.
 
         Raises:
+            EngineStopped: The engine can't go on; what it did before is in the memory.
             StorageError: The memory can't be read or written.
         """
         wanted = [text for text in dict.fromkeys(texts) if text]
-        known = self._memory.lookup(wanted, self.source, self.target, self.signature)
+        known = self._memory.lookup(wanted, self.source, self.target, self.signature, self._glossary)
         translations = {text: remembered.translation for text, remembered in known.items()}
         self.from_memory += len(translations)
         missing = [text for text in wanted if text not in translations]
@@ -243,92 +298,19 @@ class MemorizedTranslator:
 
     def _ask(self, batch: list[str]) -> dict[str, str]:
         began = time.perf_counter()
-        answers = dict(zip(batch, self._translator.translate(batch), strict=True))
-        self.seconds += time.perf_counter() - began
-        self.translated += len(batch)
-        self._memory.store(answers.items(), self.source, self.target, self.signature, "machine")
+        try:
+            answers = dict(zip(batch, self._translator.translate(batch), strict=True))
+        except EngineStopped as stopped:
+            self._remember(stopped.translations)
+            raise
+        finally:
+            self.seconds += time.perf_counter() - began
+        self._remember(answers)
         return answers
 
-
-def _connect(path: Path, timeout_seconds: float) -> sqlite3.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, timeout=timeout_seconds, isolation_level=None)
-    try:
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            raise InputError(
-                f"{path} was made by a newer Passerelle (schema {version}, this one reads {SCHEMA_VERSION}). "
-                "Update Passerelle, or name another file."
-            )
-        if version < SCHEMA_VERSION:
-            _begin(connection, path)
-        connection.execute("PRAGMA synchronous = NORMAL")
-        return connection
-    except BaseException:
-        connection.close()
-        raise
-
-
-def _begin(connection: sqlite3.Connection, path: Path) -> None:
-    """Make the tables. The lock is for ``journal_mode``, which doesn't wait for other processes by itself."""
-    with _lock(path):
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute(_SCHEMA)
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        connection.execute("COMMIT")
-
-
-def _storable(text: str) -> bool:
-    """Whether SQLite can keep it: lone surrogates have no UTF-8."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _code(error: sqlite3.Error) -> int:
-    """SQLite's primary result code."""
-    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
-
-
-def _storage_error(path: Path, error: sqlite3.Error | OSError) -> StorageError:
-    advice = "check that the folder exists and can be written"
-    if isinstance(error, sqlite3.Error) and _code(error) == sqlite3.SQLITE_FULL:
-        advice = "free some space on the disk; what was stored before is kept"
-    elif isinstance(error, sqlite3.Error) and _code(error) == sqlite3.SQLITE_BUSY:
-        advice = "another process holds it; wait for that one, or name another file"
-    return StorageError(f"translation memory {path}: {error}; {advice}")
-
-
-def _lock(path: Path) -> FileLock:
-    """One process at a time begins a file, or decides that it is damaged."""
-    return FileLock(path.with_name(f"{path.name}.lock"))
-
-
-def _move_damaged_aside(path: Path) -> None:
-    """Rename a damaged file and its journals, unless another process has done so already."""
-    with _lock(path):
-        if _is_sound(path):
-            return
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
-        aside = path.with_name(f"{path.name}.damaged-{stamp}")
-        for suffix in ("", "-wal", "-shm"):
-            with contextlib.suppress(FileNotFoundError):
-                path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
-        _log.warning(
-            "the translation memory %s is damaged: it was moved to %s and a new one is begun; "
-            "try `sqlite3 %s .recover` to save its entries",
-            path,
-            aside,
-            aside,
-        )
-
-
-def _is_sound(path: Path) -> bool:
-    try:
-        with contextlib.closing(sqlite3.connect(path, timeout=10.0)) as connection:
-            return bool(connection.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok")
-    except sqlite3.Error as error:
-        return _code(error) not in _DAMAGED  # busy or unreadable isn't damaged
+    def _remember(self, answers: dict[str, str]) -> None:
+        self.translated += len(answers)
+        # What an engine knows from a memory isn't its own work.
+        if not getattr(self._translator, "only_remembers", False):
+            made = [(text, answer) for text, answer in answers.items() if answer]
+            self._memory.store(made, self.source, self.target, self.signature, "machine", self._glossary)

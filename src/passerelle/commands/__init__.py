@@ -1,0 +1,1 @@
+"""Groups of commands, each in a file of its own; `cli.py` puts them together."""

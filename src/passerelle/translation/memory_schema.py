@@ -1,0 +1,175 @@
+"""The memory's SQLite file: its tables, how those of an older version are carried over, what becomes of damage."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import secrets
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock
+
+from passerelle.errors import InputError, StorageError
+
+_log = logging.getLogger(__name__)
+
+SCHEMA_VERSION = 2
+# Pages that a connection keeps in memory, in KiB; the file may be far larger.
+_CACHE_KIB = 16 * 1024
+_DIGEST_BYTES = 16
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+# Texts are found by their digest: an index over the texts themselves would be as large as they are.
+_TABLES = (
+    """
+    CREATE TABLE places (
+        id INTEGER PRIMARY KEY,
+        source_language TEXT NOT NULL,
+        target_language TEXT NOT NULL,
+        signature TEXT NOT NULL,
+        glossary TEXT NOT NULL,
+        UNIQUE (source_language, target_language, signature, glossary)
+    )
+    """,
+    """
+    CREATE TABLE translations (
+        id INTEGER PRIMARY KEY,
+        digest BLOB NOT NULL,
+        place INTEGER NOT NULL REFERENCES places (id),
+        source TEXT NOT NULL,
+        translation TEXT NOT NULL,
+        origin TEXT NOT NULL CHECK (origin IN ('machine', 'repaired', 'human-translation', 'native')),
+        created TEXT NOT NULL
+    )
+    """,
+    "CREATE UNIQUE INDEX translations_by_text ON translations (digest, place)",
+    "CREATE TABLE state (memory TEXT NOT NULL, changes INTEGER NOT NULL)",
+)
+# The first version had one table, with languages and signature in every row and no glossary.
+_CARRY_OVER = (
+    "ALTER TABLE translations RENAME TO translations_of_1",
+    *_TABLES,
+    """
+    INSERT INTO places (source_language, target_language, signature, glossary)
+    SELECT DISTINCT source_language, target_language, signature, '' FROM translations_of_1
+    """,
+    """
+    INSERT INTO translations (id, digest, place, source, translation, origin, created)
+    SELECT old.id, digest(old.source), places.id, old.source, old.translation, old.origin, old.created
+    FROM translations_of_1 AS old JOIN places USING (source_language, target_language, signature)
+    """,
+    "DROP TABLE translations_of_1",
+)
+
+
+def digest(text: str) -> bytes | None:
+    """Return what a text is found by; ``None`` for one that SQLite can't keep: lone surrogates have no UTF-8."""
+    try:
+        return hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest()
+    except UnicodeEncodeError:
+        return None
+
+
+def connect(path: Path, timeout_seconds: float) -> sqlite3.Connection:
+    """Open the file, make it if it isn't there, carry it over if an older version made it.
+
+    Args:
+        path: The SQLite file.
+        timeout_seconds: How long to wait for another process that writes.
+
+    Raises:
+        InputError: A newer version of Passerelle made it.
+        sqlite3.Error: It can't be opened; `is_damage` says whether it is damaged.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, timeout=timeout_seconds, isolation_level=None)
+    try:
+        version = _version(connection)
+        if version > SCHEMA_VERSION:
+            raise InputError(
+                f"{path} was made by a newer Passerelle (schema {version}, this one reads {SCHEMA_VERSION}). "
+                "Update Passerelle, or name another file."
+            )
+        if version < SCHEMA_VERSION:
+            _begin(connection, path)
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        return connection
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _begin(connection: sqlite3.Connection, path: Path) -> None:
+    """Make the tables. The lock is for ``journal_mode``, which doesn't wait for other processes by itself."""
+    with lock(path):
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.create_function("digest", 1, digest, deterministic=True)
+        with connection:  # rolls back what was done so far, should the disk be full
+            connection.execute("BEGIN IMMEDIATE")
+            version = _version(connection)
+            if version == SCHEMA_VERSION:  # another process came first
+                return
+            for statement in _TABLES if version == 0 else _CARRY_OVER:
+                connection.execute(statement)
+            connection.execute("INSERT INTO state VALUES (?, 0)", (secrets.token_hex(4),))
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def lock(path: Path) -> FileLock:
+    """One process at a time begins a file, or decides that it is damaged."""
+    return FileLock(path.with_name(f"{path.name}.lock"))
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether an error means that the file is damaged, or no memory at all."""
+    return _code(error) in _DAMAGED
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def storage_error(path: Path, error: sqlite3.Error | OSError) -> StorageError:
+    """Say what is wrong with the file and what to do."""
+    advice = "check that the folder exists and can be written"
+    if isinstance(error, sqlite3.Error) and _code(error) == sqlite3.SQLITE_FULL:
+        advice = "free some space on the disk; what was stored before is kept"
+    elif isinstance(error, sqlite3.Error) and _code(error) == sqlite3.SQLITE_BUSY:
+        advice = "another process holds it; wait for that one, or name another file"
+    return StorageError(f"translation memory {path}: {error}; {advice}")
+
+
+def move_damaged_aside(path: Path) -> None:
+    """Rename a damaged file and its journals, unless another process has done so already."""
+    with lock(path):
+        if _is_sound(path):
+            return
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
+        aside = path.with_name(f"{path.name}.damaged-{stamp}")
+        for suffix in ("", "-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+        _log.warning(
+            "the translation memory %s is damaged: it was moved to %s and a new one is begun; "
+            "try `sqlite3 %s .recover` to save its entries",
+            path,
+            aside,
+            aside,
+        )
+
+
+def _is_sound(path: Path) -> bool:
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=10.0)) as connection:
+            return bool(connection.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok")
+    except sqlite3.Error as error:
+        return not is_damage(error)  # busy or unreadable isn't damaged
