@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from passerelle.runs import (
     content_hash,
     read_json,
     remove_leftovers,
+    remove_parts_of_dead,
     storage,
     write_atomically,
     write_json,
@@ -54,6 +56,20 @@ def test_a_full_disk_leaves_the_old_file(
     assert "run the same command again" in str(refusal.value)
     assert path.read_text() == "old"
     assert names(tmp_path) == ["results.json"], "no half-written file stays behind"
+
+
+def test_only_what_dead_processes_left_is_removed(tmp_path: Path) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    kept = ["a.json", f".a.json.{os.getpid()}.part", f".b.json.{dead.pid}.part", ".a.json.x.part", f"a.json.{dead.pid}"]
+    for name in (*kept, f".a.json.{dead.pid}.part"):
+        (tmp_path / name).touch()
+    remove_parts_of_dead(tmp_path / "a.json")
+    assert names(tmp_path) == sorted(kept)
+    (tmp_path / f".a.{dead.pid}.part" / "inside").mkdir(parents=True)
+    remove_parts_of_dead(tmp_path / "a")
+    assert names(tmp_path) == sorted(kept)
+    remove_parts_of_dead(tmp_path / "nowhere" / "a.json")
 
 
 def test_a_device_that_is_really_full(tmp_path: Path) -> None:

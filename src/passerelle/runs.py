@@ -6,10 +6,11 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from passerelle.errors import StorageError
 
@@ -47,24 +48,62 @@ def storage(path: Path) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def written_beside(path: Path) -> Iterator[Path]:
+    """Give a place beside a file or folder to write to, and rename it when the block ends well: whole or not at all.
+
+    Raises:
+        StorageError: The disk is full, or the folder can't be written.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with storage(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield beside
+            beside.replace(path)
+        finally:
+            if beside.is_dir():
+                shutil.rmtree(beside)
+            beside.unlink(missing_ok=True)
+
+
+def flush_to_disk(file: IO[Any]) -> None:
+    """Make sure that what was written to a file is on the disk before the file is renamed."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def remove_parts_of_dead(path: Path) -> None:
+    """Remove what killed processes left half written beside a file or folder."""
+    beginning, end = f".{path.name}.", ".part"
+    for part in path.parent.glob("*.part"):
+        process = part.name.removeprefix(beginning).removesuffix(end)
+        if part.name == f"{beginning}{process}{end}" and process.isdigit() and not _is_running(int(process)):
+            if part.is_dir():
+                shutil.rmtree(part, ignore_errors=True)
+            else:
+                part.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True
+
+
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a file beside its place, flush it to the disk and rename it: a reader sees all of it or the old one.
 
     Raises:
         StorageError: The disk is full, or the folder can't be written.
     """
-    data = content.encode() if isinstance(content, str) else content
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with storage(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with beside.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
+    with written_beside(path) as beside, beside.open("wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+        flush_to_disk(file)
 
 
 def remove_leftovers(folder: Path) -> None:

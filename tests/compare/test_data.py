@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from passerelle.compare.data import MOST_SYMBOLS, Data, translated_prompts
+from passerelle.compare.data import MOST_SYMBOLS, Data, Translation, translated_prompts
 from passerelle.config import Experiment, parse_experiment
 from passerelle.errors import InputError
 from passerelle.records import Picture
 from passerelle.sources import splits
 from passerelle.sources.prompts import find_prompts
+from passerelle.translation.memory import TranslationMemory
 
 
 class Engine:
@@ -33,6 +36,13 @@ class Engine:
 @pytest.fixture(scope="module")
 def pictures(stamps: list[Picture], emojis: list[Picture]) -> dict[str, Picture]:
     return {picture.id: picture for picture in stamps + emojis}
+
+
+@pytest.mark.skipif(shutil.which("apertium") is None, reason="install apertium")
+def test_the_users_memory_is_not_the_engines_here(empty_cache: Path) -> None:
+    with TranslationMemory(empty_cache / "translations.sqlite") as memory:
+        memory.store([("a dog", "un toutou")], "en", "fr", "", "human-translation")
+    assert Translation.open("fr").forward.translate(["a dog"]) == ["un chien"]
 
 
 def make_data(pictures: dict[str, Picture], **settings: Any) -> Data:

@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -51,6 +52,28 @@ def test_a_lower_origin_never_replaces_a_higher(memory, first, second):
     found = memory.lookup(["dog"], *PLACE)["dog"]
     assert (found.translation, found.origin) == (("second", second) if wins else ("first", first))
     assert len(memory) == 1
+
+
+def test_batches_grow_for_an_engine_that_sorts_by_length(memory, monkeypatch):
+    class Timed(FakeTranslator):
+        now = 0.0
+
+        def translate(self, texts):
+            sizes.append(len(texts))
+            Timed.now += 100.0 if len(texts) == 8 else 0.1
+            return super().translate(texts)
+
+    class Sorting(Timed):
+        sorts_by_length = True
+
+    sizes = []
+    monkeypatch.setattr("passerelle.translation.memory.time", SimpleNamespace(perf_counter=lambda: Timed.now))
+    texts = [str(number) for number in range(2 + 4 + 8 + 4)]
+    MemorizedTranslator(Sorting(), memory, batch_size=2).translate(texts)
+    assert sizes == [2, 4, 8, 4]
+    sizes.clear()
+    MemorizedTranslator(Timed(signature="plain"), memory, batch_size=6).translate(texts)
+    assert sizes == [6, 6, 6]
 
 
 def test_an_unknown_origin_is_refused(memory):

@@ -14,6 +14,7 @@ from passerelle.translation.apertium import ApertiumTranslator
 from passerelle.translation.base import FakeTranslator, Translator
 from passerelle.translation.glossary import Glossary
 from passerelle.translation.memory import MemorizedTranslator, TranslationMemory
+from passerelle.translation.remembered import RememberedTranslator
 from passerelle.translation.safe import Outcome, SafeTranslator
 from passerelle.translation.verify import verify
 
@@ -96,7 +97,7 @@ def test_engines_see_one_sentence_and_nothing_protected(empty_cache, texts):
         ("keeps", "A. 5 km", Outcome("A. 5 km", way="unchanged")),
         ("keeps", "B", Outcome("B", way="unchanged")),
         ("keeps", "", Outcome("", way="unchanged")),
-        ("empties", "A big dog", Outcome(None, "dropped", "'A big dog' became ''", "engine")),
+        ("empties", "A big dog", Outcome(None, "not-translated", "no translation came of 'A big dog'", "engine")),
     ],
 )
 def test_ways_and_reasons(empty_cache, way, text, expected):
@@ -143,6 +144,25 @@ def test_the_engine_is_asked_once_for_all_and_again_for_what_failed(empty_cache)
 def test_the_fallback_engine_is_asked_for_what_was_rejected(empty_cache):
     safe = SafeTranslator(NastyTranslator("empties"), fallback=FakeTranslator(table={"A dog.": "Un chien."}))
     assert safe.translate(["A dog."]) == [Outcome("Un chien.")]
+
+
+def test_a_sentence_is_not_put_together_without_a_stretch_that_the_engine_gave_nothing_for(empty_cache):
+    class Partly(FakeTranslator):
+        def translate(self, texts):
+            return [text if text == "in the big garden of our old house" else "" for text in texts]
+
+    (outcome,) = SafeTranslator(Partly(signature="partly")).translate(["See {name} in the big garden of our old house"])
+    assert (outcome.text, outcome.reason, outcome.way) == (None, "not-translated", "around")
+
+
+def test_the_memory_alone_knows_sentences_with_placeholders(empty_cache, tmp_path):
+    text = "See cat.jpg and http://a.b/c now. It is 3 km."
+    with TranslationMemory(tmp_path / "memory.sqlite") as memory:
+        engine = MemorizedTranslator(FakeTranslator(), memory)
+        (first,) = SafeTranslator(engine).translate([text])
+        (again, unknown) = SafeTranslator(RememberedTranslator(memory, "en", "fr")).translate([text, "A dog."])
+    assert again.text == first.text is not None
+    assert unknown.reason == "not-translated"
 
 
 def test_bare_yes_and_no_never_reach_the_engine(empty_cache):

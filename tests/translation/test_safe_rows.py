@@ -77,7 +77,7 @@ def test_a_rejected_option_rejects_the_answer_too(empty_cache):
         [[Field("a", "A big dog", "option"), Field("answer", "A big dog", "answer"), Field("yes", "Yes", "yes-no")]]
     )
     assert outcomes["a"] == outcomes["answer"]
-    assert outcomes["a"].reason == "dropped"
+    assert outcomes["a"].reason == "not-translated"
     assert outcomes["yes"].text == "Oui"
 
 

@@ -47,7 +47,8 @@ class Translation:
         Raises:
             MissingDependency: The engine, or a pair of it, isn't installed; says what to type.
         """
-        memory = TranslationMemory(cache_folder() / "translations.sqlite")
+        # Not the users' memory: what people import there would pass for the engine's work here.
+        memory = TranslationMemory(cache_folder() / "compare-translations.sqlite")
         captioned = [p for p in pictures if target in p.captions]
         known = [p.captions for p in sorted(captioned, key=_shuffled)[:TIMED_CAPTIONS]]
         return cls(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, Protocol, runtime_checkable
+from typing import BinaryIO, Literal, Protocol, runtime_checkable
 
 FieldKind = Literal["text", "option", "answer", "yes-no"]
 
@@ -39,14 +39,14 @@ class Row:
         id: The row's own id, or its number.
         fields: The texts to translate, in the order of the file; blank ones are left out.
         images: Relative paths in the image folder. Embedded images were checked by the reader.
-        raw: Private to the format.
+        raw: The row as it stands in the file; of Parquet, the columns that were read.
     """
 
     number: int
     id: str
     fields: tuple[Field, ...]
     images: tuple[str, ...]
-    raw: Any = None
+    raw: bytes = b""
 
 
 @dataclass(frozen=True)

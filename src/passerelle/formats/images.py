@@ -22,7 +22,7 @@ Problem = tuple[str, str]
 """A reason code, and what was wrong, for people."""
 
 
-def check_images(row: Row, folder: Path) -> Problem | None:
+def check_images(row: Row, folder: Path | None) -> Problem | None:
     """Check the images that a row names.
 
     Each must be a file inside `folder` (also where a link leads) and a picture within the limits. It is looked at,
@@ -30,7 +30,7 @@ def check_images(row: Row, folder: Path) -> Problem | None:
 
     Args:
         row: The row.
-        folder: The image folder.
+        folder: The image folder; ``None`` if it isn't known: then no file is looked at, only its path.
 
     Returns:
         ``None`` if all are well, else the first problem: ``outside-folder``, ``missing-image``, ``bad-image`` or
@@ -68,10 +68,12 @@ def check_embedded(data: str | bytes) -> Problem | None:
     return None
 
 
-def _check_file(image: str, folder: Path) -> Problem | None:
+def _check_file(image: str, folder: Path | None) -> Problem | None:
     posix, windows = PurePosixPath(image), PureWindowsPath(image)
     if posix.is_absolute() or windows.anchor or ".." in windows.parts or image.startswith("file:"):
         return "outside-folder", f"image {image!r} must be a relative path inside the image folder"
+    if folder is None:
+        return None
     try:
         path = (folder / posix).resolve()
         if not path.is_relative_to(folder.resolve()):

@@ -116,7 +116,7 @@ class Layout:
             images = (table[reference],)
         fields = tuple(field for field in found.fields if field.text.strip())
         own = found.values.get(self.id, "") if self.id else key
-        return Row(number, printable(own) or str(number), fields, images)
+        return Row(number, printable(own) or str(number), fields, images, raw)
 
     def _problem(self, found: Found) -> tuple[str, str] | None:
         missing = [place for place in self.require if place not in found.present]

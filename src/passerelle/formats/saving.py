@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from passerelle.errors import InputError
 from passerelle.formats.base import FolderFormat, Format, Row
-from passerelle.runs import storage
+from passerelle.runs import flush_to_disk, written_beside
 
 
 def save(
@@ -27,21 +25,30 @@ def save(
         InputError: The source changed since the rows were read, or `target` is a folder with something in it.
         StorageError: The disk is full, or the place can't be written.
     """
-    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    check_target(data_format, target)
+    with written_beside(target) as beside:
+        write_data(data_format, source, beside, rows)
+
+
+def check_target(data_format: Format | FolderFormat, target: Path) -> None:
+    """Make sure that a data set can be put in a place.
+
+    Raises:
+        InputError: A folder with something in it is there, or a file where a folder is to be.
+    """
     if target.is_dir() and (not data_format.is_folder or any(target.iterdir())):
         raise InputError(f"{str(target)!r} is a folder with something in it: name one that doesn't exist yet.")
-    with storage(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            if isinstance(data_format, FolderFormat):
-                data_format.write_folder(source, beside, rows)
-            else:
-                with beside.open("wb") as out:
-                    data_format.write(source, out, rows)
-                    out.flush()
-                    os.fsync(out.fileno())
-            beside.replace(target)
-        finally:
-            if beside.is_dir():
-                shutil.rmtree(beside)
-            beside.unlink(missing_ok=True)
+    if data_format.is_folder and target.is_file():
+        raise InputError(f"{str(target)!r} is a file, and {data_format.name} is a folder: name one for it.")
+
+
+def write_data(
+    data_format: Format | FolderFormat, source: Path, target: Path, rows: Iterable[tuple[Row, Mapping[str, str]]]
+) -> None:
+    """Write a data set again with other texts, and flush it to the disk; arguments and errors as in `save`."""
+    if isinstance(data_format, FolderFormat):
+        data_format.write_folder(source, target, rows)
+    else:
+        with target.open("wb") as out:
+            data_format.write(source, out, rows)
+            flush_to_disk(out)

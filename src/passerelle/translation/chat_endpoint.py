@@ -90,7 +90,8 @@ class ChatTranslator:
         """
         self.source, self.target = language(source).bcp47, language(target).bcp47
         self._system = _system(self.source, self.target)
-        self._budget = Budget(Prices(input_price, output_price), most_tokens, most_cost)
+        self._prices = Prices(input_price, output_price)
+        self._budget = Budget(self._prices, most_tokens, most_cost)
         self._endpoint = Endpoint(url, key_variable, timeout_seconds, retries, first_wait_seconds)
         self._settings = {"model": model} | ({} if temperature is None else {"temperature": temperature})
         self._texts_at_once, self._concurrency = texts_at_once, concurrency
@@ -119,6 +120,14 @@ class ChatTranslator:
             ConfigError: The endpoint refuses the key, the model or the request.
         """
         return translate_inner(texts, self._ask)
+
+    def estimate(self, texts: int, characters: int) -> Spent:
+        """Return what so many texts would cost at most; nothing is sent."""
+        requests = math.ceil(texts / self._texts_at_once)
+        numbers = texts * len('"99": "", ')
+        expected = math.ceil((characters + numbers) / _BYTES_PER_TOKEN * _EXPANSION)
+        asked = math.ceil((requests * len(self._system.encode()) + characters + numbers) / _BYTES_PER_TOKEN)
+        return Spent(requests, asked, expected, self._prices.cost(asked, expected))
 
     def close(self) -> None:
         """Close the connections. The translator can't be used any more."""

@@ -91,14 +91,17 @@ def _needed(name: str, place: str) -> str:
 
 
 def _checked(name: str, kind: type, options: dict[str, Any]) -> dict[str, Any]:
-    """Refuse an option that the engine doesn't have."""
-    parameters = inspect.signature(kind).parameters.values()
-    allowed = [each.name for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY]
-    for option in options:
+    """Refuse an option that the engine doesn't have, and a word where it takes a number."""
+    parameters = inspect.signature(kind).parameters
+    allowed = [each.name for each in parameters.values() if each.kind is inspect.Parameter.KEYWORD_ONLY]
+    for option, value in options.items():
         if option not in allowed and not allowed:
             raise ConfigError(f"{name} has no options, but {option!r} was given.")
         if option not in allowed:
             raise ConfigError(unknown(f"option of {name}", option, allowed))
+        usual = parameters[option].default
+        if isinstance(value, str) != isinstance(usual, str):
+            raise ConfigError(f"option {option!r} of {name} can't be {value!r}; it is {usual!r} unless given.")
     return options
 
 

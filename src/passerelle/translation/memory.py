@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar, get_args
+from typing import Any, Self, TypeVar, get_args
 
 from passerelle.errors import EngineStopped, InputError, unknown
 from passerelle.records import Origin
@@ -38,6 +38,9 @@ _Result = TypeVar("_Result")
 
 # Texts in one query or one page.
 _AT_ONCE = 500
+# An engine that sorts texts by length gains by larger batches: as many texts as it does in about this time.
+_BATCH_SECONDS = 10.0
+_LARGEST_BATCH = 4096
 
 _RANK = "CASE origin WHEN 'machine' THEN 0 WHEN 'repaired' THEN 1 WHEN 'human-translation' THEN 2 ELSE 3 END"
 # The best comes last: people's before machines', whatever the engine that they correct.
@@ -211,7 +214,7 @@ class TranslationMemory:
             self._connection.close()
             self._connection = None
 
-    def __enter__(self) -> TranslationMemory:
+    def __enter__(self) -> Self:
         """Use the memory in a ``with`` block that closes it."""
         return self
 
@@ -259,7 +262,8 @@ class MemorizedTranslator:
         Args:
             translator: The engine.
             memory: Where its translations are kept.
-            batch_size: Texts to translate before they are stored; a killed process loses at most one batch.
+            batch_size: Texts to translate before they are stored; a killed process loses at most one batch. For
+                an engine that says `sorts_by_length`, batches grow from there as long as they take few seconds.
             glossary: Digest of the glossary that the texts were prepared with.
         """
         self._translator = translator
@@ -292,8 +296,11 @@ class MemorizedTranslator:
         translations = {text: remembered.translation for text, remembered in known.items()}
         self.from_memory += len(translations)
         missing = [text for text in wanted if text not in translations]
-        for start in range(0, len(missing), self._batch_size):
-            translations.update(self._ask(missing[start : start + self._batch_size]))
+        while missing:
+            batch, missing = missing[: self._batch_size], missing[self._batch_size :]
+            began = time.perf_counter()
+            translations.update(self._ask(batch))
+            self._adapt(len(batch), time.perf_counter() - began)
         return [translations[text] if text else "" for text in texts]
 
     def _ask(self, batch: list[str]) -> dict[str, str]:
@@ -307,6 +314,12 @@ class MemorizedTranslator:
             self.seconds += time.perf_counter() - began
         self._remember(answers)
         return answers
+
+    def _adapt(self, texts: int, seconds: float) -> None:
+        """Choose the next batch by the time that a full one took."""
+        if texts == self._batch_size and getattr(self._translator, "sorts_by_length", False):
+            fitting = int(texts * _BATCH_SECONDS / max(seconds, 1e-3))
+            self._batch_size = max(texts // 2, min(2 * texts, fitting, _LARGEST_BATCH), 1)
 
     def _remember(self, answers: dict[str, str]) -> None:
         self.translated += len(answers)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -17,7 +16,7 @@ from typing import BinaryIO, TextIO
 
 from passerelle.errors import ConfigError, InputError, unknown
 from passerelle.records import Origin
-from passerelle.runs import storage
+from passerelle.runs import flush_to_disk, written_beside
 from passerelle.translation.languages import language
 from passerelle.translation.memory import TranslationMemory
 from passerelle.translation.memory_entries import ORIGINS_BY_RANK, Entry, Stored
@@ -178,17 +177,9 @@ def _kind(path: Path) -> str:
 @contextlib.contextmanager
 def _beside(path: Path) -> Iterator[TextIO]:
     """Open a file beside its place and rename it when all is written and on the disk."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with storage(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with beside.open("w", encoding="utf-8", newline="") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
+    with written_beside(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+        yield file
+        flush_to_disk(file)
 
 
 def _read_tmx(file: BinaryIO, path: Path, defaults: Defaults, report: ImportReport) -> Iterator[Entry]:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from passerelle.runs import cache_folder, content_hash, read_json, write_json
@@ -149,28 +150,47 @@ def probe(engine: Translator) -> tuple[Form, ...]:
         engine: The engine to try.
 
     Returns:
-        The forms that come back whole from at least half of the sentences, best first.
+        The forms that come back whole from at least half of the sentences, best first. All of them for an engine
+        that only remembers: the one that was asked decides which form it knows.
     """
-    table = _table()
-    key = content_hash([engine.signature, engine.source, engine.target, table])
-    path = cache_folder() / "placeholders" / f"{key[:16]}.json"
-    known = read_json(path)
+    known = probed(engine)
     if known is None:
-        kept = _count_survivors(engine, table["probe"]["sentences"])
-        known = {"signature": engine.signature, "sentences": len(table["probe"]["sentences"]), "kept": kept}
-        write_json(path, known)
-    survivors: dict[str, int] = known["kept"]
-    usable = [form for form in all_forms() if 2 * survivors.get(form.name, 0) >= known["sentences"]]
+        sentences = _table()["probe"]["sentences"]
+        kept = _count_survivors(engine, sentences)
+        write_json(_probe_file(engine), {"signature": engine.signature, "sentences": len(sentences), "kept": kept})
+        known = _usable(kept, len(sentences))
+    return known
+
+
+def probed(engine: Translator) -> tuple[Form, ...] | None:
+    """Return what `probe` found on an engine before; ``None`` if it was never tried. The engine isn't asked."""
+    if getattr(engine, "only_remembers", False):
+        return all_forms()
+    known = read_json(_probe_file(engine))
+    return None if known is None else _usable(known["kept"], known["sentences"])
+
+
+def _probe_file(engine: Translator) -> Path:
+    key = content_hash([engine.signature, engine.source, engine.target, _table()])
+    return cache_folder() / "placeholders" / f"{key[:16]}.json"
+
+
+def _usable(survivors: Mapping[str, int], sentences: int) -> tuple[Form, ...]:
+    usable = [form for form in all_forms() if 2 * survivors.get(form.name, 0) >= sentences]
     return tuple(sorted(usable, key=lambda form: -survivors[form.name]))
 
 
-def _count_survivors(engine: Translator, sentences: Sequence[str]) -> dict[str, int]:
-    asked = [
+def probe_texts() -> list[str]:
+    """Return what `probe` asks an engine: each sentence in each form."""
+    return [
         sentence.replace(_PROBE_PARTS[0], form.write(1)).replace(_PROBE_PARTS[1], form.write(2))
         for form in all_forms()
-        for sentence in sentences
+        for sentence in _table()["probe"]["sentences"]
     ]
-    answers = iter(engine.translate(asked))
+
+
+def _count_survivors(engine: Translator, sentences: Sequence[str]) -> dict[str, int]:
+    answers = iter(engine.translate(probe_texts()))
     return {
         form.name: sum(
             sorted(form.numbers(next(answers))) == [1, 2][: 1 + (_PROBE_PARTS[1] in sentence)] for sentence in sentences

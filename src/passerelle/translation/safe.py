@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple, Protocol
 
@@ -11,6 +11,7 @@ from passerelle.translation.base import Translator
 from passerelle.translation.glossary import Glossary
 from passerelle.translation.lexicon import look_up, read_lexicon
 from passerelle.translation.options import Options, find_collision
+from passerelle.translation.placeholders import Form
 from passerelle.translation.protect import is_letter_reply
 from passerelle.translation.segments import Known, Segment, cut
 from passerelle.translation.verify import verify
@@ -48,12 +49,14 @@ class Outcome:
         reason: Code of why it was rejected; `docs/reference/protection.md` lists them.
         detail: The same for people.
         way: The most laborious way that one of its sentences needed.
+        segments: How many of its sentences needed the engine or the memory.
     """
 
     text: str | None
     reason: str = ""
     detail: str = ""
     way: Way = "engine"
+    segments: int = field(default=0, compare=False)
 
 
 class _Job(NamedTuple):
@@ -79,6 +82,7 @@ class SafeTranslator:
         glossary: Glossary | None = None,
         lexicon: Mapping[str, str] | None = None,
         fallback: Translator | None = None,
+        forms: tuple[Form, ...] | None = None,
     ) -> None:
         """Put the checks around an engine.
 
@@ -87,11 +91,12 @@ class SafeTranslator:
             glossary: Terms that stay or have a fixed translation.
             lexicon: Words for bare yes and no, in lower case; the shipped ones if ``None``.
             fallback: Another engine, asked where this one's answers can't be used.
+            forms: Forms of placeholders to use; those that the engine keeps if ``None``.
         """
         self.source, self.target, self.signature = engine.source, engine.target, engine.signature
         self._glossary = glossary
         self._lexicon = read_lexicon(engine.source, engine.target) if lexicon is None else lexicon
-        self._asker = Asker(engine, glossary)
+        self._asker = Asker(engine, glossary, forms)
         self._fallback = (
             SafeTranslator(fallback, glossary=glossary, lexicon=self._lexicon) if fallback is not None else None
         )
@@ -193,23 +198,23 @@ class SafeTranslator:
         used = [answers[item] for item in plan if isinstance(item, Segment)]
         for answer in used:
             if answer.text is None:
-                return Outcome(None, answer.reason, answer.detail, answer.way)
+                return Outcome(None, answer.reason, answer.detail, answer.way, len(used))
         joined = "".join(item if isinstance(item, str) else answers[item].text or "" for item in plan)
         if len(plan) == 1 and used and isinstance(plan[0], Segment) and plan[0].source == text:
-            return Outcome(joined, way=used[0].way)  # verified as a segment
+            return Outcome(joined, way=used[0].way, segments=1)  # verified as a segment
         way = max((answer.way for answer in used), key=_WAYS_BY_EFFORT.index, default=self._way_without(text, joined))
-        return self._verified(text, joined, way)
+        return self._verified(text, joined, way, len(used))
 
     def _way_without(self, text: str, joined: str) -> Way:
         if text == joined:
             return "unchanged"
         return "glossary" if self._glossary is not None else "lexicon"
 
-    def _verified(self, text: str, translation: str, way: Way) -> Outcome:
+    def _verified(self, text: str, translation: str, way: Way, segments: int = 0) -> Outcome:
         violations = verify(text, translation, self._glossary, self.source)
         if violations:
-            return Outcome(None, violations[0].code, violations[0].detail, way)
-        return Outcome(translation, way=way)
+            return Outcome(None, violations[0].code, violations[0].detail, way, segments)
+        return Outcome(translation, way=way, segments=segments)
 
 
 def _collision(outcomes: Mapping[str, Outcome]) -> str:

@@ -44,15 +44,16 @@ class Asker:
     numbers hidden too; around the parts, each stretch between two parts by itself.
     """
 
-    def __init__(self, engine: Translator, glossary: Glossary | None) -> None:
-        """Take the engine and the terms that its answers are checked for."""
+    def __init__(self, engine: Translator, glossary: Glossary | None, forms: tuple[Form, ...] | None = None) -> None:
+        """Take the engine, the terms that its answers are checked for, and the forms if they are known."""
         self._engine = engine
         self._glossary = glossary
+        self._known_forms = forms
 
     @cached_property
     def forms(self) -> tuple[Form, ...]:
         """Forms that the engine keeps, best first."""
-        return probe(self._engine)
+        return probe(self._engine) if self._known_forms is None else self._known_forms
 
     def answer(self, segments: Iterable[Segment]) -> dict[Segment, Answer]:
         """Translate segments; each way asks the engine once for all that are left."""
@@ -63,14 +64,14 @@ class Asker:
             translations = self._ask(found.text for found in encoded.values() if found)
             for segment, found in encoded.items():
                 if found:
-                    answers[segment] = self._checked(
-                        segment, decode(_tidy(found.text, translations[found.text]), found), way
-                    )
+                    tidy = _tidy(found.text, translations[found.text])
+                    answers[segment] = self._checked(segment, decode(tidy, found) if tidy else "", way)
             left = [s for s in left if s.parts and (s not in answers or answers[s].text is None)]
         stretches = {segment: _stretches(segment) for segment in left}
         translations = self._ask(ask for cut in stretches.values() for ask, _ in cut if ask)
         for segment, cut in stretches.items():
-            answers[segment] = self._checked(segment, "".join(_joined(cut, translations)), "around")
+            whole = all(translations[ask].strip() for ask, _ in cut if ask)
+            answers[segment] = self._checked(segment, "".join(_joined(cut, translations)) if whole else "", "around")
         return answers
 
     def _encoded(self, segment: Segment, step: int) -> Encoded | None:
@@ -100,6 +101,8 @@ class Asker:
     def _checked(self, segment: Segment, translation: str | None, way: Way) -> Answer:
         if translation is None:
             return Answer(None, way, "lost-placeholder", f"in {segment.source[:80]!r}")
+        if not translation.strip():
+            return Answer(None, way, "not-translated", f"no translation came of {segment.source[:80]!r}")
         violations = verify(segment.source, translation, self._glossary, self._engine.source)
         if violations:
             return Answer(None, way, violations[0].code, violations[0].detail)
