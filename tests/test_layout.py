@@ -24,6 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("sources",),
     ("formats",),
     ("translation",),
+    ("dataset",),
     ("quality",),
     ("models",),
     ("methods",),

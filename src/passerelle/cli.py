@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from passerelle.commands.memory import memory
+from passerelle.commands.translate import translate
 from passerelle.errors import PasserelleError
 
 INTERRUPTED = 130
@@ -45,6 +46,7 @@ def main() -> None:
       passerelle doctor                         what is installed, what is missing
       passerelle compare experiments/demo.yaml  all ways of adapting, compared
       passerelle answer PICTURE "Qu'est-ce que c'est ?" --arm lora-human
+      passerelle translate en.json --to fr --out fr.json   a data set, in its own format
     """  # noqa: D301 - click reads the backspace
 
 
@@ -164,6 +166,7 @@ def doctor(target: str, as_json: bool) -> None:
 
 
 main.add_command(memory)
+main.add_command(translate)
 
 
 @main.group()

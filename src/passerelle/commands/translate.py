@@ -1,0 +1,204 @@
+"""``passerelle translate``: a whole data set into another language, in its own format."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from passerelle.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+    from passerelle.dataset.job import Job
+    from passerelle.dataset.runner import Progress
+    from passerelle.dataset.summary import Summary
+    from passerelle.dataset.survey import Estimate
+
+_FILE = click.Path(path_type=Path)
+
+
+def _names(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def _options(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> dict[str, Any]:
+    """Read ``name=value`` pairs; a value is JSON, or else a word."""
+    options = {}
+    for pair in value:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise ConfigError(f"{pair!r} is no option of an engine: write it as in 'beams=4'.")
+        try:
+            options[name.strip()] = json.loads(text)
+        except ValueError:
+            options[name.strip()] = text
+    return options
+
+
+@click.command()
+@click.argument("source", type=_FILE)
+@click.option("--to", "target", required=True, help="Language to translate to: fr, fra, fr-CA, French, …")
+@click.option("--from", "source_language", default="en", show_default=True, help="Language of SOURCE.")
+@click.option("--out", type=_FILE, help="File to write, or folder where SOURCE is one.  [required]")
+@click.option("--format", "data_format", default="", help="Format of SOURCE  [found out from its content].")
+@click.option("--fields", callback=_names, default="", help="Places of the texts, for any rows: messages.*.content,a.b")
+@click.option("--image-fields", callback=_names, default="", help="Places of image paths, where --fields is given.")
+@click.option("--images", type=_FILE, help="Folder of the images; each row's are looked at.")
+@click.option("--engine", default="apertium", show_default=True, help="apertium, ctranslate2:…, seq2seq:…, …")
+@click.option("--engine-option", "options", callback=_options, multiple=True, help="beams=4; may be given again.")
+@click.option("--fallback-engine", "fallback", default="", help="Asked for what the first engine can't do.")
+@click.option("--glossary", type=_FILE, help="CSV file of terms: term,translation.")
+@click.option("--memory", "at", type=_FILE, help="Translation memory  [the one in the cache].")
+@click.option("--limit", type=click.IntRange(min=1), help="Only so many rows.")
+@click.option("--strict", is_flag=True, help="Stop at the first bad row, instead of setting it apart.")
+@click.option("--dry-run", is_flag=True, help="Say what there is to translate and what it would take; write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+def translate(
+    source: Path,
+    target: str,
+    source_language: str,
+    out: Path | None,
+    data_format: str,
+    fields: tuple[str, ...],
+    image_fields: tuple[str, ...],
+    images: Path | None,
+    engine: str,
+    options: dict[str, Any],
+    fallback: str,
+    glossary: Path | None,
+    at: Path | None,
+    limit: int | None,
+    strict: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Translate the data set SOURCE, in its own format: nothing lost, nothing broken, nothing paid for twice.
+
+    Beside OUT stand OUT.rejects.jsonl, the rows that couldn't be kept whole with the reasons, and OUT.README.md, the
+    card. Stopped anywhere, the same command goes on and writes the same bytes.
+    """
+    from passerelle.dataset.job import Job
+    from passerelle.runs import cache_folder
+
+    if out is None and not dry_run:
+        raise ConfigError("say where the translated data are to be written: --out FILE.")
+    job = Job(
+        source=source,
+        out=out or source.with_name(f"{source.name}.translated"),
+        target_language=target,
+        source_language=source_language,
+        memory=at or cache_folder() / "translations.sqlite",
+        engine=engine,
+        engine_options=options,
+        fallback=fallback,
+        format=data_format,
+        fields=fields,
+        image_fields=image_fields,
+        images=images,
+        glossary=glossary,
+        limit=limit,
+        strict=strict,
+    )
+    if dry_run:
+        from passerelle.dataset.survey import survey
+
+        estimate = survey(job)
+        _print(estimate.as_dict(), as_json, _estimate_lines(estimate))
+        return
+    summary = _run(job)
+    _print(summary.as_dict(), as_json, _summary_lines(summary))
+
+
+def _run(job: Job) -> Summary:
+    from passerelle.dataset.run import translate as run
+
+    bar = _Bar()
+    try:
+        return run(job, bar)
+    except KeyboardInterrupt:
+        bar.close()
+        click.echo(f"{bar.translated:,} texts translated by now are kept in {str(job.memory)!r}", err=True)
+        raise
+    finally:
+        bar.close()
+
+
+class _Bar:
+    """Shows on stderr how far a run is, where somebody watches."""
+
+    def __init__(self) -> None:
+        self.translated = 0
+        self._bar: tqdm[Any] | None = None
+
+    def __call__(self, progress: Progress) -> None:
+        from tqdm import tqdm
+
+        if self._bar is None:
+            self._bar = tqdm(total=progress.total, unit="row", file=sys.stderr, disable=None, leave=False)
+        self.translated = progress.needed.translated
+        shown = f"{progress.needed.from_memory:,} from memory, {self.translated:,} translated"
+        if progress.spent is not None:
+            shown += f", cost {progress.spent.cost:.2f}" if progress.spent.cost else f", {progress.spent}"
+        self._bar.set_postfix_str(shown, refresh=False)
+        self._bar.update(progress.tally.rows - self._bar.n)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _print(table: dict[str, Any], as_json: bool, lines: list[tuple[str, str]]) -> None:
+    if as_json:
+        click.echo(json.dumps(table, ensure_ascii=False))
+        return
+    width = max(len(name) for name, _ in lines)
+    for name, value in lines:
+        click.echo(f"{name:{width}}  {value}")
+
+
+def _summary_lines(summary: Summary) -> list[tuple[str, str]]:
+    tally, needed = summary.tally, summary.needed
+    lines = [
+        ("rows", f"{tally.rows:,}: {tally.written:,} written, {tally.rejected.total():,} rejected"),
+        *((f"  {reason}", f"{count:,}") for reason, count in sorted(tally.rejected.items())),
+        ("texts", f"{tally.texts:,}, {tally.characters:,} characters, {tally.repaired:,} repaired"),
+        ("segments", f"{tally.segments:,}, {needed.unique:,} different"),
+        ("", f"{needed.from_memory:,} from memory, {needed.translated:,} translated"),
+        ("seconds", f"{summary.seconds:,.1f}"),
+        ("engine", summary.engine),
+    ]
+    if summary.fallback:
+        lines.append(("fallback", summary.fallback))
+    if summary.spent is not None:
+        lines.append(("spent", str(summary.spent)))
+    lines += [("written", summary.out), ("rejects", summary.rejects), ("card", summary.card)]
+    return lines
+
+
+def _estimate_lines(estimate: Estimate) -> list[tuple[str, str]]:
+    tally, needed = estimate.tally, estimate.needed
+    unknown = needed.unique - needed.from_memory
+    lines = [
+        ("rows", f"{tally.rows:,}, {tally.rejected.total():,} of them bad"),
+        *((f"  {reason}", f"{count:,}") for reason, count in sorted(tally.rejected.items())),
+        ("texts", f"{tally.texts:,}, {tally.characters:,} characters"),
+        ("segments", f"{tally.segments:,}, {needed.unique:,} different"),
+        ("", f"{needed.from_memory:,} known, {unknown:,} to translate: {needed.characters_unknown:,} characters"),
+        ("engine", estimate.engine),
+    ]
+    if estimate.seconds is not None:
+        lines.append(("time", f"about {_duration(estimate.seconds)}"))
+    if estimate.spent is not None:
+        lines.append(("cost", f"at most {estimate.spent}"))
+    return lines
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
