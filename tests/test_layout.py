@@ -40,7 +40,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
-HEAVY = {"lingua", "matplotlib", "pandas", "peft", "pyarrow", "sacrebleu", "scipy", "torch", "transformers"}
+HEAVY = {"lingua", "matplotlib", "pandas", "peft", "pyarrow", "ray", "sacrebleu", "scipy", "torch", "transformers"}
 UNSAFE_MODULES = {"pickle", "cPickle", "dill", "shelve", "marshal"}
 UNSAFE_CALLS = {"eval", "exec", "os.system", "yaml.load", "yaml.unsafe_load"}
 

@@ -52,6 +52,7 @@ def written(source: Path, out: str) -> tuple[bytes, bytes]:
     return (source.parent / out).read_bytes(), (source.parent / f"{out}.rejects.jsonl").read_bytes()
 
 
+@pytest.mark.timeout(1200)  # on a busy machine each of its twelve runs takes a minute
 def test_killed_ten_times_it_writes_the_same_bytes(source: Path) -> None:
     began = time.perf_counter()
     whole = finish(start(source, "whole.jsonl", "whole.sqlite"))

@@ -13,6 +13,7 @@ from PIL import Image
 from passerelle.dataset import rows as rows_module
 from passerelle.dataset.job import Job
 from passerelle.dataset.run import translate
+from passerelle.dataset.survey import survey
 from passerelle.errors import EngineStopped, InputError, RunError
 from passerelle.translation import engines
 from passerelle.translation.base import FakeTranslator
@@ -45,6 +46,13 @@ def test_rows_come_out_translated_and_counted(job: MakeJob, fake: FakeTranslator
     assert {key: value for key, value in found.items() if key != "seconds"} == wanted
     assert found["seconds"] > 0
     json.dumps(found)
+
+
+def test_what_stays_the_same_keeps_its_bytes(job: MakeJob) -> None:
+    line = '{"text": "5\\u00a0km", "other": "é \\/", "n": 1.50}'.encode()
+    work = job([line, DOG])
+    translate(work)
+    assert work.out.read_bytes().splitlines()[0] == line
 
 
 def test_a_second_run_asks_the_engine_nothing_and_writes_the_same(job: MakeJob, fake: FakeTranslator) -> None:
@@ -248,6 +256,7 @@ def test_the_memory_alone(job: MakeJob) -> None:
     with pytest.raises(InputError, match="no translation memory at"):
         translate(work)
     translate(job([DOG]))
+    assert survey(work).needed.from_memory == 1
     summary = translate(job(rows, engine="memory"))
     assert (summary.needed.unique, summary.needed.from_memory, summary.needed.translated) == (2, 1, 0)
     assert [entry["reason"] for entry in read(work.rejects)] == ["not-translated"]

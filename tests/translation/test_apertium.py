@@ -17,13 +17,13 @@ from passerelle.errors import ConfigError, MissingDependency, RunError
 from passerelle.translation import apertium
 from passerelle.translation.apertium import ApertiumTranslator, available_pairs
 from passerelle.translation.base import Translator
+from stamp_captions import STAMPS, captions
 
 INSTALLED = {pair[:2] for pair in available_pairs()}
 needs_pair = pytest.mark.skipif(
     not {("en", "fr"), ("fr", "en"), ("en", "es")} <= INSTALLED,
     reason="install apertium apertium-eng-cat apertium-fra-cat apertium-eng-spa",
 )
-STAMPS = Path("/usr/share/tuxpaint/stamps")
 BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]+")
 
 
@@ -31,17 +31,6 @@ BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]+
 def translator():
     with ApertiumTranslator("en", "fr") as made:
         yield made
-
-
-def captions():
-    """English and French captions of Tux Paint's stamps."""
-    pairs = []
-    for path in sorted(STAMPS.rglob("*.txt")):
-        english, *rest = path.read_text("utf-8", "replace").splitlines() or [""]
-        french = [line.partition("=")[2] for line in rest if line.startswith("fr.utf8=")]
-        if english.strip() and french:
-            pairs.append((english.strip(), french[0].strip()))
-    return pairs
 
 
 @needs_pair

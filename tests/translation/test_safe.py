@@ -5,10 +5,10 @@ from collections import Counter
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from nasty import WAYS, NastyTranslator
-from test_apertium import STAMPS, captions, needs_pair
+from test_apertium import needs_pair
 from test_protect import MIXED
 
+from nasty import WAYS, NastyTranslator
 from passerelle.errors import RunError
 from passerelle.translation.apertium import ApertiumTranslator
 from passerelle.translation.base import FakeTranslator, Translator
@@ -17,6 +17,7 @@ from passerelle.translation.memory import MemorizedTranslator, TranslationMemory
 from passerelle.translation.remembered import RememberedTranslator
 from passerelle.translation.safe import Outcome, SafeTranslator
 from passerelle.translation.verify import verify
+from stamp_captions import STAMPS, captions
 
 # None is a part of another, and no word holds one: so they can be counted without the code under test.
 PARTS = ["<image>", "https://a.example/x", "[0.1, 0.2]", "$x^2$", "{name}", "cat.jpg", "3.5 km", "<|im_end|>", "`a b`"]

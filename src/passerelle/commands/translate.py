@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
     from passerelle.dataset.job import Job
-    from passerelle.dataset.runner import Progress
+    from passerelle.dataset.runner import OpenRunner, Progress
     from passerelle.dataset.summary import Summary
     from passerelle.dataset.survey import Estimate
 
+RUNNERS = ("local", "ray")
 _FILE = click.Path(path_type=Path)
 
 
@@ -42,40 +44,39 @@ def _options(context: click.Context, parameter: click.Parameter, value: tuple[st
 
 @click.command()
 @click.argument("source", type=_FILE)
-@click.option("--to", "target", required=True, help="Language to translate to: fr, fra, fr-CA, French, …")
+@click.option("--to", "target_language", required=True, help="Language to translate to: fr, fra, fr-CA, French, …")
 @click.option("--from", "source_language", default="en", show_default=True, help="Language of SOURCE.")
 @click.option("--out", type=_FILE, help="File to write, or folder where SOURCE is one.  [required]")
-@click.option("--format", "data_format", default="", help="Format of SOURCE  [found out from its content].")
+@click.option("--format", default="", help="Format of SOURCE  [found out from its content].")
 @click.option("--fields", callback=_names, default="", help="Places of the texts, for any rows: messages.*.content,a.b")
 @click.option("--image-fields", callback=_names, default="", help="Places of image paths, where --fields is given.")
 @click.option("--images", type=_FILE, help="Folder of the images; each row's are looked at.")
 @click.option("--engine", default="apertium", show_default=True, help="apertium, ctranslate2:…, seq2seq:…, …")
-@click.option("--engine-option", "options", callback=_options, multiple=True, help="beams=4; may be given again.")
+@click.option(
+    "--engine-option", "engine_options", callback=_options, multiple=True, help="beams=4; may be given again."
+)
 @click.option("--fallback-engine", "fallback", default="", help="Asked for what the first engine can't do.")
 @click.option("--glossary", type=_FILE, help="CSV file of terms: term,translation.")
 @click.option("--memory", "at", type=_FILE, help="Translation memory  [the one in the cache].")
 @click.option("--limit", type=click.IntRange(min=1), help="Only so many rows.")
 @click.option("--strict", is_flag=True, help="Stop at the first bad row, instead of setting it apart.")
 @click.option("--dry-run", is_flag=True, help="Say what there is to translate and what it would take; write nothing.")
+@click.option(
+    "--runner", type=click.Choice(RUNNERS), default="local", show_default=True, help="Who translates the rows."
+)
+@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Engines at work, on Ray.")
+@click.option("--ray-address", "address", default="", help="Address of a Ray cluster  [Ray on this machine].")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def translate(
     source: Path,
-    target: str,
-    source_language: str,
     out: Path | None,
-    data_format: str,
-    fields: tuple[str, ...],
-    image_fields: tuple[str, ...],
-    images: Path | None,
-    engine: str,
-    options: dict[str, Any],
-    fallback: str,
-    glossary: Path | None,
     at: Path | None,
-    limit: int | None,
-    strict: bool,
     dry_run: bool,
+    runner: str,
+    workers: int,
+    address: str,
     as_json: bool,
+    **settings: Any,
 ) -> None:
     """Translate the data set SOURCE, in its own format: nothing lost, nothing broken, nothing paid for twice.
 
@@ -90,19 +91,8 @@ def translate(
     job = Job(
         source=source,
         out=out or source.with_name(f"{source.name}.translated"),
-        target_language=target,
-        source_language=source_language,
         memory=at or cache_folder() / "translations.sqlite",
-        engine=engine,
-        engine_options=options,
-        fallback=fallback,
-        format=data_format,
-        fields=fields,
-        image_fields=image_fields,
-        images=images,
-        glossary=glossary,
-        limit=limit,
-        strict=strict,
+        **settings,
     )
     if dry_run:
         from passerelle.dataset.survey import survey
@@ -110,16 +100,26 @@ def translate(
         estimate = survey(job)
         _print(estimate.as_dict(), as_json, _estimate_lines(estimate))
         return
-    summary = _run(job)
+    summary = _run(job, _open_runner(runner, workers, address))
     _print(summary.as_dict(), as_json, _summary_lines(summary))
 
 
-def _run(job: Job) -> Summary:
+def _open_runner(runner: str, workers: int, address: str) -> OpenRunner:
+    if runner == "ray":
+        from passerelle.dataset.ray_runner import open_ray
+
+        return partial(open_ray, workers=workers, address=address)
+    from passerelle.dataset.local import open_local
+
+    return open_local
+
+
+def _run(job: Job, open_runner: OpenRunner) -> Summary:
     from passerelle.dataset.run import translate as run
 
     bar = _Bar()
     try:
-        return run(job, bar)
+        return run(job, bar, open_runner)
     except KeyboardInterrupt:
         bar.close()
         click.echo(f"{bar.translated:,} texts translated by now are kept in {str(job.memory)!r}", err=True)

@@ -12,7 +12,7 @@ from passerelle.translation.base import Translator
 from passerelle.translation.engines import make_engine
 from passerelle.translation.glossary import Glossary
 from passerelle.translation.languages import language
-from passerelle.translation.memory import MemorizedTranslator, TranslationMemory
+from passerelle.translation.memory import MemorizedTranslator, Memory
 from passerelle.translation.remembered import RememberedTranslator
 from passerelle.translation.safe import SafeTranslator
 
@@ -48,7 +48,7 @@ class Engines:
                 close()
 
 
-def open_engines(job: Job, memory: TranslationMemory, glossary: Glossary | None) -> Engines:
+def open_engines(job: Job, memory: Memory, glossary: Glossary | None) -> Engines:
     """Open the engines of a job.
 
     Raises:
@@ -67,7 +67,7 @@ def open_engines(job: Job, memory: TranslationMemory, glossary: Glossary | None)
     return Engines(engine, memorized, fallback, safe)
 
 
-def _open(spec: str, job: Job, memory: TranslationMemory, options: Mapping[str, Any]) -> Translator:
+def _open(spec: str, job: Job, memory: Memory, options: Mapping[str, Any]) -> Translator:
     if spec.startswith(f"{MEMORY}:"):
         raise ConfigError(f"write '--engine memory --memory {spec.partition(':')[2]}', not '--engine {spec}'.")
     if spec == MEMORY and not options:
@@ -77,7 +77,7 @@ def _open(spec: str, job: Job, memory: TranslationMemory, options: Mapping[str, 
     return make_engine(spec, source, target, **options)
 
 
-def _memorized(engine: Translator, memory: TranslationMemory, glossary: Glossary | None) -> Translator:
+def _memorized(engine: Translator, memory: Memory, glossary: Glossary | None) -> Translator:
     if isinstance(engine, RememberedTranslator):
         return engine
     return MemorizedTranslator(engine, memory, glossary="" if glossary is None else glossary.digest)

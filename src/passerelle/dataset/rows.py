@@ -36,14 +36,20 @@ class Chunk:
     tally: Tally = field(default_factory=Tally)
 
 
-def chunks(rows: Iterable[Row | BadRow]) -> Iterator[list[Row | BadRow]]:
-    """Cut a stream of rows into pieces that memory can hold, whatever the rows' size."""
+def chunks(rows: Iterable[Row | BadRow], most_rows: int | None = None) -> Iterator[list[Row | BadRow]]:
+    """Cut a stream of rows into pieces that memory can hold, whatever the rows' size.
+
+    Args:
+        rows: The rows.
+        most_rows: Most rows of a piece; `CHUNK_ROWS` if not given.
+    """
+    most_rows = most_rows or CHUNK_ROWS
     chunk: list[Row | BadRow] = []
     size = 0
     for row in rows:
         chunk.append(row)
         size += len(row.raw)
-        if len(chunk) == CHUNK_ROWS or size >= CHUNK_BYTES:
+        if len(chunk) == most_rows or size >= CHUNK_BYTES:
             yield chunk
             chunk, size = [], 0
     if chunk:
@@ -117,4 +123,6 @@ def _finish(row: Row, outcomes: Mapping[str, Outcome], tally: Tally) -> Written 
         tally.add_rejected(rejected[1].reason)
         return Reject.of_text(row, *rejected)
     tally.add_written(outcomes.values())
-    return Written(row.number, row.id, {place: found.text or "" for place, found in outcomes.items()})
+    # A text that stays the same isn't written anew, so that its bytes stay too.
+    new = ((text, outcomes[text.place].text or "") for text in row.fields)
+    return Written(row.number, row.id, {text.place: found for text, found in new if found != text.text})

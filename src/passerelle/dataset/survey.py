@@ -65,11 +65,13 @@ class _Recorder:
         self.source, self.target, self.signature = engine.source, engine.target, engine.signature
         self.sample: list[str] = []
         self._memory, self._glossary = memory, glossary
+        # What only remembers knows every engine's work.
+        self._known_by = None if getattr(engine, "only_remembers", False) else engine.signature
         self._met, self._random = 0, random.Random(0)
 
     def translate(self, texts: Sequence[str]) -> list[str]:
         """Look texts up, and keep some that aren't known."""
-        known = self._memory.lookup(texts, self.source, self.target, self.signature, self._glossary)
+        known = self._memory.lookup(texts, self.source, self.target, self._known_by, self._glossary)
         for text in texts:
             if text not in known:
                 self._keep(text)

@@ -79,7 +79,7 @@ def _check_file(image: str, folder: Path | None) -> Problem | None:
         if not path.is_relative_to(folder.resolve()):
             return "outside-folder", f"image {image!r} is a link that leads out of the image folder"
         if not path.is_file():
-            return "missing-image", f"no file {image!r} in {str(folder)!r}"
+            return "missing-image", f"no file {image!r} in the image folder"
     except (OSError, RuntimeError, ValueError):  # names too long, links in a circle, NUL characters, half surrogates
         return "missing-image", f"no file can have the name {image[:200]!a}"
     return _check_picture(path, f"image {image!r}")

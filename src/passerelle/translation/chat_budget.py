@@ -38,6 +38,14 @@ class Spent:
     output_tokens: int = 0
     cost: float = 0.0
 
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(
+            self.requests + other.requests,
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cost + other.cost,
+        )
+
     def __str__(self) -> str:
         tokens = f"{self.input_tokens + self.output_tokens:,} tokens"
         return f"{tokens} ({self.input_tokens:,} in, {self.output_tokens:,} out) in {self.requests:,} requests, " + (

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, get_args
+from typing import Any, Protocol, Self, TypeVar, get_args
 
 from passerelle.errors import EngineStopped, InputError, unknown
 from passerelle.records import Origin
@@ -28,6 +28,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "Entry",
     "MemorizedTranslator",
+    "Memory",
     "Part",
     "Remembered",
     "Stored",
@@ -62,6 +63,33 @@ SELECT source_language, target_language, signature, glossary, origin, count(*), 
 FROM translations JOIN places ON places.id = place
 GROUP BY place, origin ORDER BY source_language, target_language, signature, glossary, origin
 """
+
+
+class Memory(Protocol):
+    """What translators ask of a memory, wherever it is."""
+
+    @property
+    def state(self) -> str:
+        """What the memory holds now, in a word."""
+        ...
+
+    def lookup(
+        self, texts: Iterable[str], source: str, target: str, signature: str | None, glossary: str = ""
+    ) -> dict[str, Remembered]:
+        """Find what is known of some texts, as `TranslationMemory.lookup` does."""
+        ...
+
+    def store(
+        self,
+        translations: Iterable[tuple[str, str]],
+        source: str,
+        target: str,
+        signature: str,
+        origin: Origin,
+        glossary: str = "",
+    ) -> Stored:
+        """Store some translations, as `TranslationMemory.store` does."""
+        ...
 
 
 class TranslationMemory:
@@ -254,9 +282,7 @@ class MemorizedTranslator:
         seconds: Time that the engine took.
     """
 
-    def __init__(
-        self, translator: Translator, memory: TranslationMemory, batch_size: int = 256, glossary: str = ""
-    ) -> None:
+    def __init__(self, translator: Translator, memory: Memory, batch_size: int = 256, glossary: str = "") -> None:
         """Put a memory before an engine.
 
         Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from passerelle.translation.languages import language
-from passerelle.translation.memory import TranslationMemory
+from passerelle.translation.memory import Memory
 
 
 class RememberedTranslator:
@@ -23,7 +23,7 @@ class RememberedTranslator:
 
     only_remembers = True
 
-    def __init__(self, memory: TranslationMemory, source: str, target: str) -> None:
+    def __init__(self, memory: Memory, source: str, target: str) -> None:
         """Answer from a memory.
 
         Args:
