@@ -3,9 +3,9 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nasty import NastyTranslator
 from test_apertium import needs_pair
 
+from nasty import NastyTranslator
 from passerelle.translation.apertium import ApertiumTranslator
 from passerelle.translation.base import FakeTranslator
 from passerelle.translation.placeholders import all_forms, decode, encode, find_leftovers, probe

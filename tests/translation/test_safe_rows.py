@@ -3,8 +3,8 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from nasty import WAYS, NastyTranslator
 
+from nasty import WAYS, NastyTranslator
 from passerelle.translation.base import FakeTranslator
 from passerelle.translation.options import Options, find_collision, option_key
 from passerelle.translation.safe import Outcome, SafeTranslator
