@@ -119,17 +119,26 @@ class Worker:
         self._opened: tuple[Engines, RowTranslator] | None = None
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Translate the chunks of a batch."""
-        if self._opened is None:  # here rather than at its birth: an error in a call comes to the caller as it is
+        """Translate the chunks of a batch; an error of ours is handed on in a chunk's place."""
+        return {"number": batch["number"], "done": _objects([self._translate(rows) for rows in batch["rows"]])}
+
+    def _translate(self, rows: list[Row | BadRow] | PasserelleError) -> Done | PasserelleError:
+        # Ray would keep an error's text only, with all that it went through.
+        if isinstance(rows, PasserelleError):
+            return rows
+        try:
+            engines, translator = self._open()
+            chunk = translator.translate(rows)
+        except PasserelleError as error:
+            return error
+        fallback = "" if engines.fallback is None else engines.fallback.signature
+        return Done(chunk, self._name, engines.engine.signature, fallback, engines.spent)
+
+    def _open(self) -> tuple[Engines, RowTranslator]:
+        if self._opened is None:
             engines = open_engines(self._job, RemoteMemory(self._keeper), self._job.open_glossary())
             self._opened = engines, RowTranslator(engines.safe, self._images)
-        engines, translator = self._opened
-        fallback = "" if engines.fallback is None else engines.fallback.signature
-        done = [
-            Done(translator.translate(rows), self._name, engines.engine.signature, fallback, engines.spent)
-            for rows in batch["rows"]
-        ]
-        return {"number": batch["number"], "done": _objects(done)}
+        return self._opened
 
 
 class RayRunner:
@@ -160,7 +169,9 @@ class RayRunner:
         try:
             for number, row in enumerate(self._dataset().iter_rows()):
                 assert row["number"] == number, "Ray keeps the order"
-                done: Done = row["done"]
+                done: Done | PasserelleError = row["done"]
+                if isinstance(done, PasserelleError):
+                    raise done
                 self.engine, self.fallback = done.engine, done.fallback
                 if done.spent is not None:
                     self._spent[done.worker] = done.spent
@@ -246,8 +257,12 @@ def _absolute(spec: str) -> str:
 
 def _reader(job: Job, data_format: Format) -> Callable[[dict[str, Any]], Iterator[dict[str, Any]]]:
     def read(batch: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        for number, rows in enumerate(chunks(read_rows(job, data_format), CHUNK_ROWS)):
-            yield {"number": [number], "rows": _objects([rows])}
+        number = 0
+        try:
+            for number, rows in enumerate(chunks(read_rows(job, data_format), CHUNK_ROWS), start=1):
+                yield {"number": [number - 1], "rows": _objects([rows])}
+        except PasserelleError as error:
+            yield {"number": [number], "rows": _objects([error])}
 
     return read
 
@@ -260,7 +275,7 @@ def _quieten() -> None:
     warnings.filterwarnings("ignore", module=r"ray\.data")
 
 
-def _objects(values: Sequence[list[Row | BadRow] | Done]) -> Any:
+def _objects(values: Sequence[list[Row | BadRow] | Done | PasserelleError]) -> Any:
     """Put values into a column of Ray Data, which would take lists apart."""
     import numpy as np
 
