@@ -198,14 +198,12 @@ class Handler(BaseHTTPRequestHandler):
         self.texts: dict[str, str] = json.loads(body["messages"][1]["content"])
         request = {"path": self.path, "body": body, "texts": self.texts, "time": time.monotonic()}
         fault = owner.enter({**request, "headers": dict(self.headers)})
-        try:
-            time.sleep(owner.delay_seconds)
-            if fault is None:
-                self.say({number: f"[fr] {text}" for number, text in self.texts.items()})
-            else:
-                fault(self)
-        finally:
-            owner.leave()
+        time.sleep(owner.delay_seconds)
+        owner.leave()  # before the answer: whoever has it may ask again at once
+        if fault is None:
+            self.say({number: f"[fr] {text}" for number, text in self.texts.items()})
+        else:
+            fault(self)
 
     def say(self, content: Any, finish: str = "stop", usage: bool = True) -> None:
         """Answer as a model; what isn't a text is sent as JSON."""
