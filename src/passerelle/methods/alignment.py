@@ -143,7 +143,8 @@ def imagine(words: Tensor, aligned: Tensor, targets: Tensor, *, seed: int, grade
     share = torch.rand(len(words), 1, 1, generator=drawn)
     made = (share * strength + 1 - share) * words[:, None] + share * error
     length = aligned.mean(1).norm(dim=1).mean()
-    return made * length / made.mean(1, keepdim=True).norm(dim=2, keepdim=True)
+    scaled: Tensor = made * length / made.mean(1, keepdim=True).norm(dim=2, keepdim=True)
+    return scaled
 
 
 def start_reader(texts: Tensor, inputs: Tensor, table: Tensor) -> torch.nn.Linear:
