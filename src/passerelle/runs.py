@@ -32,6 +32,12 @@ def content_hash(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def file_hash(path: Path) -> str:
+    """Return a file's SHA-256, in hexadecimal letters; the file may be larger than memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 @contextmanager
 def storage(path: Path) -> Iterator[None]:
     """Turn a full disk or a folder that can't be written into a `StorageError` that says so."""

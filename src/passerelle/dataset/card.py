@@ -10,7 +10,7 @@ from pathlib import Path
 
 from passerelle.dataset.job import Job
 from passerelle.dataset.summary import Summary
-from passerelle.runs import write_atomically
+from passerelle.runs import file_hash, write_atomically
 from passerelle.translation.languages import language
 
 
@@ -46,8 +46,7 @@ def render(job: Job, summary: Summary, source_digest: str) -> str:
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file; of a folder that of the names and digests of its files, as sha256sum lists them."""
     if path.is_file():
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_hash(path)
     files = sorted(one.relative_to(path).as_posix() for one in path.rglob("*") if one.is_file())
     listed = "".join(f"{sha256(path / name)}  ./{name}\n" for name in files)
     return hashlib.sha256(listed.encode()).hexdigest()

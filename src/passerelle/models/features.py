@@ -12,7 +12,7 @@ from torch import Tensor
 
 from passerelle.errors import InputError
 from passerelle.models.vlm import VisionLanguageModel
-from passerelle.runs import write_atomically
+from passerelle.runs import file_hash, write_atomically
 from passerelle.sources.pictures import open_picture
 
 BATCH = 32
@@ -27,7 +27,7 @@ def file_digest(path: Path) -> str:
         InputError: No such file.
     """
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return file_hash(path)
     except (FileNotFoundError, IsADirectoryError):
         raise InputError(f"no picture at {str(path)!r}.") from None
 

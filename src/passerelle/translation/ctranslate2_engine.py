@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from passerelle.errors import ConfigError, InputError, MissingDependency, RunError
-from passerelle.translation.inner_texts import length_batches, model_digest, short_enough, translate_inner
+from passerelle.translation.inner_texts import answer_by_length, model_digest, translate_inner
 from passerelle.translation.language_tokens import language_tokens
 from passerelle.translation.languages import language, same_language
 from passerelle.translation.pieces import open_pieces
@@ -95,14 +95,12 @@ class CTranslate2Translator:
     def _ask(self, texts: list[str]) -> list[str]:
         marks = [token for token in (self._tokens.in_front, self._tokens.source) if token]
         cut = [[*marks, *self._pieces.cut(text), *self._end] for text in texts]
-        answers = [""] * len(texts)
-        taken = short_enough([len(tokens) for tokens in cut], self._longest)
-        for batch, limit in length_batches([len(cut[row]) for row in taken], len(texts) * self._longest):
-            rows = [taken[position] for position in batch]
-            decoded = self._decode([cut[row] for row in rows], min(limit, self._longest - 1))
-            for row, answer in zip(rows, decoded, strict=True):
-                answers[row] = answer
-        return answers
+
+        def decode(rows: list[int], limit: int) -> list[str]:
+            return self._decode([cut[row] for row in rows], limit)
+
+        # CTranslate2 divides what it gets into batches itself: only the limit differs from length to length.
+        return answer_by_length([len(tokens) for tokens in cut], self._longest, len(texts) * self._longest, decode)
 
     def _decode(self, batch: list[list[str]], limit: int) -> list[str]:
         first = [self._tokens.target] if self._tokens.target else []

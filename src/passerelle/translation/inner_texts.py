@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from passerelle.runs import file_hash
+
 _log = logging.getLogger(__name__)
 
 # Texts of one batch have about the same length, so that little of it is padding.
@@ -63,7 +65,7 @@ def _rounded(tokens: int) -> int:
     return next((length for length in _LENGTHS if tokens <= length), tokens)
 
 
-def length_batches(lengths: Sequence[int], most_tokens: int) -> Iterator[tuple[list[int], int]]:
+def _length_batches(lengths: Sequence[int], most_tokens: int) -> Iterator[tuple[list[int], int]]:
     """Divide texts into batches of about one length, short ones first.
 
     Args:
@@ -84,7 +86,30 @@ def length_batches(lengths: Sequence[int], most_tokens: int) -> Iterator[tuple[l
         yield batch, answer_limit(lengths[batch[0]])
 
 
-def short_enough(lengths: Sequence[int], longest: int) -> list[int]:
+def answer_by_length(
+    lengths: Sequence[int], longest: int, most_tokens: int, decode: Callable[[list[int], int], list[str]]
+) -> list[str]:
+    """Translate texts in batches of about one length.
+
+    Args:
+        lengths: Tokens of each text.
+        longest: Most tokens that the model takes at once.
+        most_tokens: Most tokens of a batch, padding included.
+        decode: Translates the texts at some positions, with at most so many tokens each.
+
+    Returns:
+        One translation for each text, in order; empty for those that are too long.
+    """
+    answers = [""] * len(lengths)
+    taken = _short_enough(lengths, longest)
+    for batch, limit in _length_batches([lengths[position] for position in taken], most_tokens):
+        positions = [taken[place] for place in batch]
+        for position, answer in zip(positions, decode(positions, min(limit, longest - 1)), strict=True):
+            answers[position] = answer
+    return answers
+
+
+def _short_enough(lengths: Sequence[int], longest: int) -> list[int]:
     """Return the positions of the texts that a model can take; those that are too long are logged.
 
     A model would cut them off without a word; they are better left untranslated.
@@ -104,7 +129,5 @@ def model_digest(folder: Path) -> str:
     """Return a digest of all files of a model folder that its translations depend on, 12 letters."""
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.suffix in _MODEL_FILES and path.is_file()):
-        with path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-        digest.update(f"{path.relative_to(folder).as_posix()} {content}\n".encode())
+        digest.update(f"{path.relative_to(folder).as_posix()} {file_hash(path)}\n".encode())
     return digest.hexdigest()[:_DIGEST_LETTERS]

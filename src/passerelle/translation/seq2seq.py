@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from passerelle.errors import ConfigError, InputError, MissingDependency, unknown
-from passerelle.translation.inner_texts import length_batches, model_digest, short_enough, translate_inner
+from passerelle.translation.inner_texts import answer_by_length, model_digest, translate_inner
 from passerelle.translation.language_tokens import language_tokens
 from passerelle.translation.languages import language, same_language
 
@@ -99,14 +99,11 @@ class Seq2SeqTranslator:
 
     def _ask(self, texts: list[str]) -> list[str]:
         encoded = self._tokenizer([self._prefix + text for text in texts], verbose=False)["input_ids"]
-        answers = [""] * len(texts)
-        taken = short_enough([len(ids) for ids in encoded], self._longest)
-        for batch, limit in length_batches([len(encoded[row]) for row in taken], self._batch_tokens):
-            rows = [taken[position] for position in batch]
-            decoded = self._generate([encoded[row] for row in rows], min(limit, self._longest - 1))
-            for row, answer in zip(rows, decoded, strict=True):
-                answers[row] = answer
-        return answers
+
+        def generate(rows: list[int], limit: int) -> list[str]:
+            return self._generate([encoded[row] for row in rows], limit)
+
+        return answer_by_length([len(ids) for ids in encoded], self._longest, self._batch_tokens, generate)
 
     def _generate(self, batch: list[list[int]], limit: int) -> list[str]:
         """Translate one batch of token ids; `limit` is the most tokens of a translation."""
