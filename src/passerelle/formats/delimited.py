@@ -10,7 +10,6 @@ from typing import BinaryIO, NamedTuple
 from passerelle.errors import InputError, unknown
 from passerelle.formats.base import BadRow, Row
 from passerelle.formats.found import Found
-from passerelle.formats.json_tokens import is_utf8
 from passerelle.formats.layout import Layout
 from passerelle.formats.places import Node, escape
 from passerelle.formats.probing import looks_like
@@ -80,7 +79,7 @@ class Delimited:
         if len(record.cells) != len(table.columns):
             detail = f"{len(record.cells)} cells; the header has {len(table.columns)}"
             return BadRow(number, "wrong-column-count", detail, raw)
-        if not is_utf8(record.text):
+        if not _is_utf8(record.text):
             return BadRow(number, "invalid-utf-8", "the row isn't encoded in UTF-8", raw)
         return self.layout.row(number, table.find(record), raw)
 
@@ -124,7 +123,7 @@ class _Table:
         first = self._record()
         if first is None or first.is_blank or first.unclosed:
             raise InputError(f"{str(path)!r} has no header: its first line must name the columns.")
-        if not is_utf8(first.text):
+        if not _is_utf8(first.text):
             raise InputError(f"{str(path)!r} isn't encoded in UTF-8. Convert it: iconv -f CP1252 -t UTF-8")
         self.header = bom + first.text + first.ending
         self.columns = [_value(first.text[start:end]) for start, end in first.cells]
@@ -213,6 +212,17 @@ def _value(cell: str) -> str:
         # Python and pandas add what follows the closing quote as it is.
         cell = cell[1 : quoted.end() - 1].replace('""', '"') + cell[quoted.end() :]
     return cell if cell.isascii() else cell.encode("latin-1").decode("utf-8")
+
+
+def _is_utf8(text: str) -> bool:
+    """Say whether a text, read as Latin-1, is valid UTF-8."""
+    if text.isascii():
+        return True
+    try:
+        text.encode("latin-1").decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _delimiter(window: Window) -> str:

@@ -119,17 +119,6 @@ def _locate(node: Node, text: str, pos: int, place: str, spans: dict[str, tuple[
     return pos + 1
 
 
-def is_utf8(text: str) -> bool:
-    """Say whether a text, read as Latin-1, is valid UTF-8."""
-    if text.isascii():
-        return True
-    try:
-        text.encode("latin-1").decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def cut_off(error: JSONDecodeError, text: str) -> bool:
     """Say whether a value may only be broken because the text ends inside it."""
     # The longest thing that is read at once and isn't a string is "-Infinity" or a pair of \u escapes.

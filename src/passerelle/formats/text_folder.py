@@ -12,7 +12,6 @@ from typing import BinaryIO
 from passerelle.errors import InputError
 from passerelle.formats.base import BadRow, Row
 from passerelle.formats.found import Found
-from passerelle.formats.json_tokens import is_utf8
 from passerelle.formats.layout import Layout
 from passerelle.formats.lines import Line, lines
 from passerelle.formats.places import escape
@@ -65,10 +64,10 @@ class TextFolder:
         where = f"line {line.number} of {file.as_posix()!r}"
         if line.too_long:
             return BadRow(number, "too-long", f"{where} has more than {MAX_ROW_BYTES >> 20} MB", line.content)
-        text = line.content.decode("latin-1")
-        if not is_utf8(text):
+        try:
+            cells = line.content.decode("utf-8").split("\t")
+        except UnicodeDecodeError:
             return BadRow(number, "invalid-utf-8", f"{where} isn't encoded in UTF-8", line.content)
-        cells = line.content.decode("utf-8").split("\t")
         if len(cells) != len(self.layout.columns):
             detail = f"{where} has {len(cells)} cells; {self.name} has {len(self.layout.columns)}"
             return BadRow(number, "wrong-column-count", detail, line.content)
