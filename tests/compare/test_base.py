@@ -113,7 +113,7 @@ def test_a_build_that_was_stopped_ends_as_one_that_was_not(
 
 
 def test_no_held_out_picture_is_trained_on(small: list[Picture], fresh: Callable[[], Any]) -> None:
-    pictures, features = base.training_pictures(fresh())
+    pictures, features = base.training_pictures(fresh(), small)
     assert len(pictures) == len(features) == 40
     assert {splits.stored()[p.id] for p in pictures} == {"train"}
 

@@ -100,23 +100,27 @@ def _with_learnt(learnt: Path) -> VisionLanguageModel:
     return VisionLanguageModel(model, processor)
 
 
-def training_pictures(model: VisionLanguageModel) -> tuple[list[Picture], Tensor]:
-    """Return the base's training pictures of all sources, none like a held-out one, and their features."""
-    own = own_pictures()
-    side = splits.stored()
-    held_out = [p for p in own if side.get(p.id) != "train"]
+def held_out_of(own: Sequence[Picture]) -> list[Picture]:
+    """Return those of stamps and emoji that the base must never see."""
+    return [p for p in own if splits.stored().get(p.id) != "train"]
+
+
+def training_pictures(model: VisionLanguageModel, own: Sequence[Picture]) -> tuple[list[Picture], Tensor]:
+    """Return the base's training pictures, `own` and of other sources, none like a held-out one, and their features."""
+    held_out = held_out_of(own)
     others = [p for p in openclipart.read_pictures() + art4apps.read_pictures() if _readable(p)]
     cache = FeatureCache(model, cache_folder() / "features")
     with Progress("vision features", "picture") as progress:
-        features = cache.get([p.path for p in own + others], progress)
+        features = cache.get([p.path for p in (*own, *others)], progress)
     mean = torch.nn.functional.normalize(features.float().mean(1), dim=1)
-    row = {picture.id: index for index, picture in enumerate(own + others)}
+    row = {picture.id: index for index, picture in enumerate((*own, *others))}
     similarity = mean[[row[p.id] for p in others]] @ mean[[row[p.id] for p in held_out]].T
     best, which = similarity.max(1)
     duplicates = {p.id: held_out[int(w)].id for p, b, w in zip(others, best, which, strict=True) if b > NEAR_DUPLICATE}
     conflicts = splits.held_out_conflicts(others, held_out, duplicates)
     say(f"{len(conflicts)} of {len(others)} other pictures left out: they show what is held out")
-    kept = [p for p in own if side.get(p.id) == "train" and not p.category.startswith(LEFT_OUT)]
+    unseen = {p.id for p in held_out}
+    kept = [p for p in own if p.id not in unseen and not p.category.startswith(LEFT_OUT)]
     kept += [p for p in others if p.id not in conflicts]
     return kept, features[[row[p.id] for p in kept]]
 
@@ -146,11 +150,11 @@ def build(out: Path, *, seed: int = 0) -> Path:
     """
     quiet()
     model = VisionLanguageModel(*embedded.join(seed))
-    pictures, plain = training_pictures(model)
+    own = own_pictures()
+    pictures, plain = training_pictures(model, own)
     features = torch.cat([plain, *(_augmented(model, pictures, view) for view in range(1, VIEWS))])
-    held_out = [p for p in own_pictures() if splits.stored().get(p.id) != "train"]
     words = wordnet.read_words()
-    conflicts = splits.held_out_conflicts(words, held_out, {})
+    conflicts = splits.held_out_conflicts(words, held_out_of(own), {})
     words = [word for word in words if word.id not in conflicts]
     say(f"{len(pictures)} pictures in {VIEWS} views, {len(words)} words ({len(conflicts)} left out: they are held out)")
     targets = SentenceEncoder()([p.captions["en"].text for p in pictures + words])
