@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from passerelle.commands.memory import memory
+from passerelle.commands.printing import print_json
 from passerelle.commands.translate import translate
 from passerelle.errors import PasserelleError
 
@@ -92,7 +92,7 @@ def compare(
 
     results = run(settings, folder)
     if as_json:
-        click.echo(json.dumps(results, ensure_ascii=False))
+        print_json(results)
     else:
         _print_tables(results)
     click.echo(f"report: {folder / 'report.html'}", err=True)
@@ -141,7 +141,10 @@ def answer(
     from passerelle.compare.ask import ask
 
     said = ask(picture, question, arm=arm, folder=folder, seed=seed, target=target, max_new_tokens=max_new_tokens)
-    click.echo(json.dumps({"arm": arm, "answer": said}, ensure_ascii=False) if as_json else said)
+    if as_json:
+        print_json({"arm": arm, "answer": said})
+    else:
+        click.echo(said)
 
 
 @main.command()
@@ -155,7 +158,7 @@ def doctor(target: str, as_json: bool) -> None:
 
     findings = diagnose(target)
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(finding) for finding in findings], ensure_ascii=False))
+        print_json([dataclasses.asdict(finding) for finding in findings])
     else:
         marks = {"ok": "ok     ", "warning": "warning", "missing": "MISSING"}
         for finding in findings:
@@ -205,7 +208,7 @@ def check(split: str, shuffled: bool, learnt: Path | None, as_json: bool) -> Non
 
     scores = run(split, shuffled=shuffled, learnt=learnt)
     if as_json:
-        click.echo(json.dumps(scores, ensure_ascii=False))
+        print_json(scores)
         return
     for score in scores:
         interval = f"{score['value']:5.1f} [{score['low']:.1f}, {score['high']:.1f}]"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from passerelle.commands.printing import print_json
 from passerelle.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,10 +41,6 @@ def _code(named: str | None) -> str | None:
     return None if named is None else language(named).bcp47
 
 
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False))
-
-
 @click.group()
 def memory() -> None:
     """The translation memory: every translation that was ever made or imported."""
@@ -61,7 +57,7 @@ def stats(at: Path | None, as_json: bool) -> None:
     entries = sum(part.entries for part in parts)
     if as_json:
         listed = [dataclasses.asdict(part) for part in parts]
-        _print_json({"memory": str(path), "bytes": size_bytes, "entries": entries, "parts": listed})
+        print_json({"memory": str(path), "bytes": size_bytes, "entries": entries, "parts": listed})
         return
     for part in parts:
         glossary = f", glossary {part.glossary}" if part.glossary else ""
@@ -83,7 +79,7 @@ def export_file(file: Path, source: str | None, target: str | None, at: Path | N
     with _open(at) as opened:
         written = export_memory(opened, file, _code(source), _code(target))
     if as_json:
-        _print_json({"file": str(file), "entries": written})
+        print_json({"file": str(file), "entries": written})
     else:
         click.echo(f"{written:,} entries written to {file}")
 
@@ -113,7 +109,7 @@ def import_file(
     with _open(at, must_exist=False) as opened:
         report = import_memory(opened, file, Defaults(_code(source), _code(target), origin))
     if as_json:
-        _print_json(dataclasses.asdict(report))
+        print_json(dataclasses.asdict(report))
     else:
         _print_report(report)
 
@@ -144,7 +140,7 @@ def lookup(text: str, source: str, target: str, limit: int, least: float, at: Pa
     with _open(at) as opened:
         matches = similar(opened, text, *codes, limit=limit, least_score=least)
     if as_json:
-        _print_json([{"score": match.score, **dataclasses.asdict(match.entry)} for match in matches])
+        print_json([{"score": match.score, **dataclasses.asdict(match.entry)} for match in matches])
         return
     for match in matches:
         entry = match.entry

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from passerelle.commands.printing import print_json
 from passerelle.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ class _Bar:
 
 def _print(table: dict[str, Any], as_json: bool, lines: list[tuple[str, str]]) -> None:
     if as_json:
-        click.echo(json.dumps(table, ensure_ascii=False))
+        print_json(table)
         return
     width = max(len(name) for name, _ in lines)
     for name, value in lines:
