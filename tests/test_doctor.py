@@ -93,6 +93,21 @@ def test_package_versions_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "pip install 'numpy>=1.26'" in found["package numpy"].how_to_get
 
 
+def test_an_extra_that_is_missing_names_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = ["numpy>=1", "ray[data]>=2; extra == 'ray'", "a>=1; extra == 'seq2seq'", "b>=1; extra == 'seq2seq'"]
+    monkeypatch.setattr(importlib.metadata, "requires", lambda name: wanted)
+    monkeypatch.setattr(doctor, "EXTRAS", {"ray": "no clusters", "seq2seq": "no models"})
+    monkeypatch.setattr(doctor, "_version", {"ray": "2.60", "a": "1"}.get)
+    ray, seq2seq = doctor._extras()
+    assert ray == Finding("extra ray", "ok", "ray 2.60")
+    assert seq2seq == Finding("extra seq2seq", "warning", "without b: no models", "pip install 'passerelle[seq2seq]'")
+
+
+def test_every_extra_is_looked_for() -> None:
+    extras = importlib.metadata.metadata("passerelle").get_all("Provides-Extra") or []
+    assert set(doctor.EXTRAS) == set(extras) - {"test", "dev"}
+
+
 def test_without_apertium(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
     monkeypatch.setattr(doctor, "MODES", tmp_path / "none")

@@ -12,11 +12,14 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from passerelle.errors import UserError
 from passerelle.runs import cache_folder
 from passerelle.sources import emoji, tuxpaint
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 Status = Literal["ok", "missing", "warning"]
 
@@ -28,6 +31,14 @@ DISK_BYTES = 4 * 2**30
 MEMORY_BYTES = 6 * 2**30
 MOST_STEPS = 3
 SETUP = "make setup"
+EXTRAS = {
+    "ctranslate2": "translate --engine ctranslate2 can't be used",
+    "openai": "translate --engine openai can't be used",
+    "parquet": "Parquet files can't be read",
+    "ray": "translate --runner ray can't be used",
+    "seq2seq": "translate --engine seq2seq can't be used",
+}
+"""What doesn't work without each extra of the package."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,7 @@ def diagnose(target: str = "fr") -> list[Finding]:
     looks: list[Callable[[], Iterator[Finding]]] = [
         _python,
         _packages,
+        _extras,
         _torch,
         lambda: _apertium(target),
         lambda: _pictures(target),
@@ -83,19 +95,30 @@ def _python() -> Iterator[Finding]:
         yield Finding("python", "missing", f"{version}, {least} is needed", f"{_apt('python3')}, then {SETUP}")
 
 
+def _requirements() -> list[Requirement]:
+    """Return what Passerelle's own metadata asks for.
+
+    Raises:
+        ImportError: Passerelle itself or the package ``packaging`` isn't installed.
+    """
+    from packaging.requirements import Requirement
+
+    return [Requirement(line) for line in importlib.metadata.requires("passerelle") or []]
+
+
+def _asks(requirement: Requirement, extra: str = "") -> bool:
+    return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
+
+
 def _packages() -> Iterator[Finding]:
     """Compare the installed packages with what Passerelle's own metadata asks for, importing none of them."""
     try:
-        from packaging.requirements import Requirement
-
-        requirements = [Requirement(line) for line in importlib.metadata.requires("passerelle") or []]
+        requirements = [requirement for requirement in _requirements() if _asks(requirement)]
     except ImportError:  # PackageNotFoundError is an ImportError
         detail = "can't be checked: passerelle itself or the package 'packaging' isn't installed"
         yield Finding("python packages", "missing", detail, SETUP)
         return
     for requirement in sorted(requirements, key=lambda requirement: requirement.name.lower()):
-        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
-            continue
         name = f"package {requirement.name}"
         version = _version(requirement.name)
         if version is None:
@@ -105,6 +128,24 @@ def _packages() -> Iterator[Finding]:
             yield Finding(name, "missing", detail, f"{SETUP}, or pip install '{requirement}'")
         else:
             yield Finding(name, "ok", version)
+
+
+def _extras() -> Iterator[Finding]:
+    """Look for the packages of each extra; one that isn't there keeps nothing else from working."""
+    try:
+        optional = [requirement for requirement in _requirements() if not _asks(requirement)]
+    except ImportError:
+        return  # `_packages` says so
+    for extra in EXTRAS:
+        named = sorted(requirement.name for requirement in optional if _asks(requirement, extra))
+        versions = {name: _version(name) for name in named}
+        lacking = [name for name, version in versions.items() if version is None]
+        if lacking:
+            how = f"pip install 'passerelle[{extra}]'"
+            yield Finding(f"extra {extra}", "warning", f"without {', '.join(lacking)}: {EXTRAS[extra]}", how)
+        else:
+            detail = ", ".join(f"{name} {version}" for name, version in versions.items())
+            yield Finding(f"extra {extra}", "ok", detail)
 
 
 def _version(package: str) -> str | None:

@@ -9,6 +9,7 @@ from passerelle.dataset.job import Job
 from passerelle.dataset.rejects import Reject
 from passerelle.errors import InputError
 from passerelle.formats.base import BadRow, Format, Row
+from passerelle.formats.images import check_images
 
 
 def read_rows(job: Job, data_format: Format) -> Iterator[Row | BadRow]:
@@ -24,12 +25,17 @@ def read_rows(job: Job, data_format: Format) -> Iterator[Row | BadRow]:
 
 
 def count_rows(job: Job, data_format: Format) -> int:
-    """Count the rows of a job, before anything is paid for.
+    """Count the rows of a job, before anything is paid for; those of a strict job with a look at their images.
 
     Raises:
-        InputError: As in `read_rows`.
+        InputError: As in `read_rows`; or a strict job's image is bad.
     """
-    return sum(1 for _ in read_rows(job, data_format))
+    rows, folder = 0, job.image_folder(data_format)
+    for row in read_rows(job, data_format):
+        if job.strict and isinstance(row, Row) and (problem := check_images(row, folder)) is not None:
+            raise strict_error(job, Reject.of_image(row, problem))
+        rows += 1
+    return rows
 
 
 def strict_error(job: Job, reject: Reject) -> InputError:
