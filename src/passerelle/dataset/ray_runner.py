@@ -186,7 +186,7 @@ class RayRunner:
         context.enable_progress_bars = False
         context.target_max_block_size = 1  # each chunk goes to a worker as soon as it's read
         job, data_format = self._shared(), self._format
-        return (
+        dataset: ray.data.Dataset = (
             data.range(1, override_num_blocks=1)
             .map_batches(_reader(job, data_format), batch_size=None, num_cpus=_READER_CPUS)
             .map_batches(
@@ -197,6 +197,7 @@ class RayRunner:
                 num_cpus=_WORKER_CPUS,
             )
         )
+        return dataset
 
     def _shared(self) -> Job:
         """Give each worker its part of the budget, and paths that hold wherever it works."""
