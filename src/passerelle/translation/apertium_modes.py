@@ -101,13 +101,24 @@ def find_chain(source: str, target: str, modes: Iterable[Mode]) -> tuple[Mode, .
     Returns:
         The modes in order, ``None`` if no chain leads there.
     """
+    return next(iter(find_chains(source, target, modes)), None)
+
+
+def find_chains(source: str, target: str, modes: Iterable[Mode]) -> list[tuple[Mode, ...]]:
+    """All chains of the shortest length from one language to another, the preferred one first.
+
+    Args:
+        source: BCP-47 code.
+        target: BCP-47 code.
+        modes: The modes to choose from.
+    """
     modes = sorted(modes, key=lambda mode: mode.name)
     chains: list[tuple[Mode, ...]] = [(mode,) for mode in modes if mode.source == source]
     reached = {source}
     while chains:
         arrived = [chain for chain in chains if chain[-1].target == target]
         if arrived:
-            return min(arrived, key=lambda chain: _preference(source, target, chain))
+            return sorted(arrived, key=lambda chain: _preference(source, target, chain))
         reached |= {chain[-1].target for chain in chains}
         chains = [
             (*chain, mode)
@@ -115,7 +126,7 @@ def find_chain(source: str, target: str, modes: Iterable[Mode]) -> tuple[Mode, .
             for mode in modes
             if mode.source == chain[-1].target and mode.target not in reached
         ]
-    return None
+    return []
 
 
 def available_pairs(folder: Path | None = None) -> list[AvailablePair]:
