@@ -1,0 +1,118 @@
+"""The engines that checks share: every way from one language to another, each text asked once."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+from passerelle.errors import MissingDependency
+from passerelle.translation.apertium import ApertiumTranslator
+from passerelle.translation.apertium_modes import find_chains, installed_modes
+from passerelle.translation.base import Translator
+from passerelle.translation.memory import Memory
+
+_log = logging.getLogger(__name__)
+_MARK = re.compile(r"(?<!\w)[*@#](?=\w)")
+
+Ways = Callable[[str, str], Sequence[Translator]]
+"""Finds the engines from one language (BCP-47) to another; none where there are none."""
+
+
+def apertium_ways(source: str, target: str) -> list[Translator]:
+    """All of Apertium's shortest chains from one language to another, unknown words marked.
+
+    Args:
+        source: BCP-47 code.
+        target: BCP-47 code.
+
+    Returns:
+        An engine for each chain, the usual one first; none where no chain is installed.
+    """
+    chains = find_chains(source, target, installed_modes())
+    try:
+        return [
+            ApertiumTranslator(source, target, chain=[mode.name for mode in chain], mark_unknown=True)
+            for chain in chains
+        ]
+    except MissingDependency as missing:
+        _log.warning("checks go without Apertium from %s to %s: %s", source, target, missing)
+        return []
+
+
+def bare(text: str) -> str:
+    """Return a translation without the marks that Apertium puts before words that it doesn't know."""
+    return _MARK.sub("", text)
+
+
+def unknown_words(text: str) -> int:
+    """Count the words that Apertium marked as unknown."""
+    return len(_MARK.findall(text))
+
+
+class Engines:
+    """Every way from one language to another, with what was answered before.
+
+    Args:
+        ways: Finds the engines; Apertium's chains unless told otherwise.
+        memory: A translation memory to ask first and to store answers in. People's translations in it are
+            passed over: a check compares with what an engine says.
+    """
+
+    def __init__(self, ways: Ways = apertium_ways, memory: Memory | None = None) -> None:
+        self._find, self._memory = ways, memory
+        self._engines: dict[tuple[str, str], tuple[Translator, ...]] = {}
+        self._answers: dict[str, dict[str, str]] = {}
+
+    def ways(self, source: str, target: str) -> tuple[Translator, ...]:
+        """Return the engines from one language to another; none where there are none."""
+        key = source, target
+        if key not in self._engines:
+            self._engines[key] = tuple(self._find(source, target))
+        return self._engines[key]
+
+    def translate(self, texts: Iterable[str], source: str, target: str) -> list[dict[str, str]]:
+        """Translate texts by every way, asking for each distinct text once in the life of this object.
+
+        Args:
+            texts: Any texts.
+            source: BCP-47 code of their language.
+            target: BCP-47 code.
+
+        Returns:
+            For each way the translation by text; Apertium's marks are left in (see `bare`).
+
+        Raises:
+            RunError: An engine failed.
+        """
+        asked = dict.fromkeys(texts)
+        return [self._ask(engine, asked) for engine in self.ways(source, target)]
+
+    def signature(self, source: str, target: str) -> str:
+        """Return the signatures of the engines from one language to another; ``none`` without any."""
+        return " | ".join(engine.signature for engine in self.ways(source, target)) or "none"
+
+    def close(self) -> None:
+        """End the engines' processes; what was answered stays known."""
+        for engines in self._engines.values():
+            for engine in engines:
+                if isinstance(engine, ApertiumTranslator):
+                    engine.close()
+
+    def _ask(self, engine: Translator, texts: Iterable[str]) -> dict[str, str]:
+        known = self._answers.setdefault(f"{engine.source}>{engine.target} {engine.signature}", {})
+        fresh = [text for text in texts if text not in known]
+        known.update(self._remembered(engine, fresh))
+        fresh = [text for text in fresh if text not in known]
+        made = list(zip(fresh, engine.translate(fresh), strict=True))
+        known.update(made)
+        if self._memory is not None and made:
+            filled = [(text, answer) for text, answer in made if answer]
+            self._memory.store(filled, engine.source, engine.target, engine.signature, "machine")
+        return {text: known[text] for text in texts}
+
+    def _remembered(self, engine: Translator, texts: Iterable[str]) -> dict[str, str]:
+        if self._memory is None:
+            return {}
+        found = self._memory.lookup(texts, engine.source, engine.target, engine.signature)
+        return {text: known.translation for text, known in found.items() if known.origin == "machine"}
