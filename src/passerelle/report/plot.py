@@ -62,7 +62,7 @@ def cost_plot(results: Mapping[str, Any] | Contents, cost: CostKey = "seconds") 
     ]
     if not points:
         return ""
-    with _figure(5.3, 4.2, f"cost-{cost}") as (figure, axes):
+    with figure_of(5.3, 4.2, f"cost-{cost}") as (figure, axes):
         _cost_axis(axes, [price for _, price, _ in points], cost)
         axes.set_ylabel(f"{metric_title(metric)}, human test (%)")
         _english_line(axes, contents)
@@ -72,7 +72,7 @@ def cost_plot(results: Mapping[str, Any] | Contents, cost: CostKey = "seconds") 
         _key(axes, [arm for arm, _, _ in points])
         figure.tight_layout(pad=0.4, rect=(0, 0, 1, 0.94))
         _draw_labels(figure, axes, points)
-        return _as_svg(figure)
+        return as_svg(figure)
 
 
 def dumbbell_plot(results: Mapping[str, Any] | Contents) -> str:
@@ -94,7 +94,7 @@ def dumbbell_plot(results: Mapping[str, Any] | Contents) -> str:
     if not rows:
         return ""
     rows.sort(key=lambda row: row[1].value or 0.0)
-    with _figure(5.3, 1.0 + 0.44 * len(rows), "dumbbell") as (figure, axes):
+    with figure_of(5.3, 1.0 + 0.44 * len(rows), "dumbbell") as (figure, axes):
         for row, (_, human, machine) in enumerate(rows):
             _draw_dumbbell(axes, row, human, machine)
         axes.set_yticks(range(len(rows)), [arm.name for arm, _, _ in rows])
@@ -106,11 +106,11 @@ def dumbbell_plot(results: Mapping[str, Any] | Contents) -> str:
         axes.set_xlabel(f"{metric_title(metric)} (%)")
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, frameon=False, fontsize=9.5)
         figure.tight_layout(pad=0.4)
-        return _as_svg(figure)
+        return as_svg(figure)
 
 
 @contextmanager
-def _figure(width: float, height: float, salt: str) -> Iterator[tuple[Figure, Axes]]:
+def figure_of(width: float, height: float, salt: str) -> Iterator[tuple[Figure, Axes]]:
     """Yield a figure of `width` × `height` inches; `salt` keeps the ids of two plots on a page apart."""
     import matplotlib
     from matplotlib.figure import Figure
@@ -138,7 +138,8 @@ def _figure(width: float, height: float, salt: str) -> Iterator[tuple[Figure, Ax
         yield figure, axes
 
 
-def _as_svg(figure: Figure) -> str:
+def as_svg(figure: Figure) -> str:
+    """Return a figure as an SVG document without a date."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()

@@ -1,0 +1,101 @@
+"""Ask every check about every pair, each different pair once, and keep the answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from passerelle.quality.base import Check, Finding, Pair
+from passerelle.quality.store import AssessmentStore
+from passerelle.runs import content_hash, file_hash
+
+BATCH = 500
+_VERSION = 1
+
+
+class Assessor:
+    """Asks checks about pairs.
+
+    Attributes:
+        checks: The checks.
+        seconds: What each has taken so far, by name.
+        from_store: How many of its findings were known before, by name.
+    """
+
+    def __init__(self, checks: Sequence[Check], store: AssessmentStore | None = None) -> None:
+        """Take the checks, and where their findings are kept between runs."""
+        self.checks = list(checks)
+        self.seconds: dict[str, float] = {check.name: 0.0 for check in checks}
+        self.from_store: dict[str, int] = {check.name: 0 for check in checks}
+        self._store = store
+
+    def assess(self, pairs: Sequence[Pair], quiet: bool = False) -> dict[str, list[Finding]]:
+        """Assess pairs.
+
+        Findings are kept after each batch, so that a run that was stopped goes on from there.
+
+        Args:
+            pairs: Any pairs; of those that are alike one is looked at.
+            quiet: Show no progress bar.
+
+        Returns:
+            For each check its findings, one for each pair, in order.
+
+        Raises:
+            RunError: An engine or a model that a check needs failed.
+            StorageError: The store can't be used.
+        """
+        keys = [pair_key(pair) for pair in pairs]
+        unique = dict(zip(keys, pairs, strict=True))
+        found: dict[str, list[Finding]] = {}
+        total = len(unique) * len(self.checks)
+        with tqdm(total=total, desc="checks", unit="pair", disable=quiet or None, leave=False) as bar:
+            for check in self.checks:
+                bar.set_postfix_str(check.name)
+                known = self._ask(check, unique, bar)
+                found[check.name] = [known[key] for key in keys]
+        return found
+
+    def _ask(self, check: Check, pairs: Mapping[str, Pair], bar: tqdm[Any]) -> dict[str, Finding]:
+        began = time.perf_counter()
+        signature = check.signature
+        known = {} if self._store is None else self._store.find(list(pairs), signature)
+        self.from_store[check.name] += len(known)
+        bar.update(len(known))
+        fresh = [key for key in pairs if key not in known]
+        for start in range(0, len(fresh), BATCH):
+            batch = fresh[start : start + BATCH]
+            made = dict(zip(batch, check.assess([pairs[key] for key in batch]), strict=True))
+            if self._store is not None:
+                self._store.keep(made, signature)
+            known |= made
+            bar.update(len(batch))
+        self.seconds[check.name] += time.perf_counter() - began
+        return known
+
+
+def pair_key(pair: Pair) -> str:
+    """Return what tells pairs apart that a check may judge differently: all but category and cluster."""
+    picture = "" if pair.picture is None else _picture_hash(pair.picture)
+    return content_hash(
+        [
+            _VERSION,
+            pair.source,
+            pair.target,
+            pair.source_language,
+            pair.target_language,
+            pair.field,
+            pair.marked,
+            picture,
+        ]
+    )
+
+
+@lru_cache(maxsize=65536)
+def _picture_hash(path: Path) -> str:
+    return file_hash(path) if path.is_file() else ""

@@ -1,0 +1,54 @@
+"""The checks by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from passerelle.errors import ConfigError, unknown
+from passerelle.quality.back_translation import BackTranslationCheck
+from passerelle.quality.base import Check
+from passerelle.quality.copied import CopiedCheck
+from passerelle.quality.dictionary import DictionaryCheck
+from passerelle.quality.embedding import EmbeddingCheck
+from passerelle.quality.engines import Engines
+from passerelle.quality.language import LanguageCheck
+from passerelle.quality.length import LengthCheck
+from passerelle.quality.pivots import PivotsCheck
+from passerelle.quality.repetition import RepetitionCheck
+from passerelle.quality.structure import StructureCheck
+from passerelle.quality.unknown import UnknownCheck
+
+Factory = Callable[[str, str, Engines], Check]
+
+CHECKS: dict[str, Factory] = {
+    "structure": lambda source, target, engines: StructureCheck(),
+    "language": lambda source, target, engines: LanguageCheck(source, target),
+    "copied": lambda source, target, engines: CopiedCheck(source, target),
+    "unknown": lambda source, target, engines: UnknownCheck(source, target),
+    "length": lambda source, target, engines: LengthCheck(source, target),
+    "repetition": lambda source, target, engines: RepetitionCheck(),
+    "back-translation": lambda source, target, engines: BackTranslationCheck(engines, (source, target)),
+    "pivots": lambda source, target, engines: PivotsCheck(engines, (source, target)),
+    "embedding": lambda source, target, engines: EmbeddingCheck(engines, languages=(source, target)),
+    "dictionary": lambda source, target, engines: DictionaryCheck((source, target)),
+}
+"""What makes each check for a source and a target language (BCP-47)."""
+
+
+def build_checks(source: str, target: str, engines: Engines, names: Sequence[str] | None = None) -> list[Check]:
+    """Make checks.
+
+    Args:
+        source: BCP-47 code of the source language.
+        target: BCP-47 code of the target language.
+        engines: What the checks that translate share.
+        names: Those to make, in this order; all if ``None``.
+
+    Raises:
+        ConfigError: There is no such check.
+    """
+    chosen = list(CHECKS) if names is None else list(dict.fromkeys(names))
+    for name in chosen:
+        if name not in CHECKS:
+            raise ConfigError(unknown("check", name, CHECKS))
+    return [CHECKS[name](source, target, engines) for name in chosen]

@@ -1,0 +1,176 @@
+"""Every different pair is asked about once, findings are kept, and the shipped estimate tells good from bad."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from passerelle.cli import main
+from passerelle.errors import ConfigError, MissingDependency, StorageError
+from passerelle.quality.assessor import Assessor, pair_key
+from passerelle.quality.base import UNKNOWN, Finding, Pair
+from passerelle.quality.calibrated import open_assess
+from passerelle.quality.checks import CHECKS, build_checks
+from passerelle.quality.engines import Engines
+from passerelle.quality.store import AssessmentStore
+
+
+class Counting:
+    """A check that remembers what it was asked."""
+
+    def __init__(self, signature: str = "counting 1") -> None:
+        self.name, self.signature = "counting", signature
+        self.asked: list[Pair] = []
+
+    def assess(self, pairs: Sequence[Pair]) -> list[Finding]:
+        self.asked += pairs
+        return [
+            UNKNOWN if pair.source == "?" else Finding(len(pair.target) / 10, "reason", "grammar", {"x": math.nan})
+            for pair in pairs
+        ]
+
+
+DOG = Pair("A dog.", "Un chien.")
+CAT = Pair("A cat.", "Un chat.", category="animals", cluster="2")
+
+
+def test_alike_pairs_are_asked_about_once() -> None:
+    check = Counting()
+    found = Assessor([check]).assess([DOG, CAT, replace(DOG, cluster="elsewhere")], quiet=True)
+    assert [pair.source for pair in check.asked] == [DOG.source, CAT.source]
+    assert [finding.score for finding in found["counting"]] == [0.9, 0.8, 0.9]
+
+
+def test_what_was_found_before_is_not_asked_again(tmp_path: Path) -> None:
+    with AssessmentStore(tmp_path / "a.sqlite") as store:
+        first = Assessor([Counting()], store).assess([DOG, Pair("?", "?")], quiet=True)
+    with AssessmentStore(tmp_path / "a.sqlite") as store:
+        check, newer = Counting(), Counting("counting 2")
+        assessor = Assessor([check], store)
+        second = assessor.assess([DOG, Pair("?", "?"), CAT], quiet=True)
+        Assessor([newer], store).assess([DOG], quiet=True)
+    assert check.asked == [CAT]
+    assert assessor.from_store == {"counting": 2}
+    assert newer.asked == [DOG], "another version of a check asks anew"
+    assert repr(second["counting"][:2]) == repr(first["counting"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"source": "A cat."},
+        {"target": "Un chat."},
+        {"source_language": "de"},
+        {"target_language": "es"},
+        {"field": "option"},
+        {"marked": "Un *dog."},
+    ],
+)
+def test_what_a_check_may_see_tells_pairs_apart(change: dict[str, str]) -> None:
+    assert pair_key(replace(DOG, **change)) != pair_key(DOG)
+
+
+def test_a_picture_is_known_by_its_content(tmp_path: Path) -> None:
+    for name, content in (("a.png", b"1"), ("b.png", b"1"), ("c.png", b"2")):
+        (tmp_path / name).write_bytes(content)
+    a, b, c = (pair_key(replace(DOG, picture=tmp_path / name)) for name in ("a.png", "b.png", "c.png"))
+    assert a == b != c
+
+
+_WRITER = """
+import sys
+from pathlib import Path
+from passerelle.quality.base import Finding
+from passerelle.quality.store import AssessmentStore
+with AssessmentStore(Path(sys.argv[1])) as store:
+    for number in range(200):
+        store.keep({f"{sys.argv[2]} {number}": Finding(0.5, "é")}, "s")
+"""
+
+
+def test_two_processes_keep_all(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+    writers = [subprocess.Popen([sys.executable, "-c", _WRITER, str(path), name]) for name in "ab"]
+    assert [writer.wait(60) for writer in writers] == [0, 0]
+    with AssessmentStore(path) as store:
+        found = store.find([f"{name} {number}" for name in "ab" for number in range(200)], "s")
+    assert len(found) == 400
+    assert set(map(repr, found.values())) == {repr(Finding(0.5, "é"))}
+
+
+def test_a_damaged_store_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "a.sqlite").write_bytes(b"no database" * 1000)
+    with pytest.raises(StorageError, match="move it away"):
+        AssessmentStore(tmp_path / "a.sqlite")
+
+
+def test_an_unknown_check_names_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="Did you mean 'length'"):
+        build_checks("en", "fr", Engines(), ["lenght"])
+
+
+def test_every_check_goes_by_its_name() -> None:
+    engines = Engines()
+    assert [check.name for check in build_checks("en", "fr", engines)] == list(CHECKS)
+
+
+def test_languages_without_a_calibration(tmp_path: Path) -> None:
+    with pytest.raises(MissingDependency, match="passerelle quality fit LABELS --source en --to sv"):
+        open_assess("en", "sv", store=tmp_path / "a.sqlite")
+
+
+GOOD = {
+    "A dog.": "Un chien.",
+    "A red flower.": "Une fleur rouge.",
+    "A small house.": "Une petite maison.",
+    "A yellow bird.": "Un oiseau jaune.",
+    "An apple.": "Une pomme.",
+    "A black cat.": "Un chat noir.",
+}
+BAD = {
+    "A dog.": "Un dog.",
+    "A red flower.": "Un moteur de farine.",
+    "A small house.": "Maison maison maison maison.",
+    "A yellow bird.": "A yellow bird.",
+    "An apple.": "Le gouvernement a refusé de répondre à la question.",
+    "A black cat.": "Une fenêtre.",
+}
+
+
+def test_the_shipped_estimate_tells_good_from_bad(tmp_path: Path) -> None:
+    assess = open_assess("en", "fr", store=tmp_path / "a.sqlite")
+    good = assess.estimate([Pair(*pair) for pair in GOOD.items()])
+    bad = assess.estimate([Pair(*pair) for pair in BAD.items()])
+    assert min(found.probability for found in good) > max(found.probability for found in bad)
+    assert sum(found.probability for found in good) / len(good) > 0.7
+    assert all(found.reason and found.error for found in bad)
+    assert bad[3].error == "wrong-language"
+    assert "Tux Paint stamps, training side" in assess.calibrated_on
+
+
+def test_audit_of_two_text_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASSERELLE_CACHE", str(tmp_path / "cache"))
+    english, french, truth = (tmp_path / name for name in ("en.txt", "fr.txt", "human.txt"))
+    english.write_text("".join(f"{text}\n" for text in [*GOOD, *BAD]))
+    french.write_text("".join(f"{text}\n" for text in [*GOOD.values(), *BAD.values()]))
+    truth.write_text("".join(f"{text}\n" for text in [*GOOD.values(), *GOOD.values()]))
+    command = ["audit", str(english), str(french), "--to", "fr", "--references", str(truth)]
+    out = tmp_path / "audit"
+    done = CliRunner().invoke(main, [*command, "--out", str(out), "--json"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found == json.loads((out / "audit.json").read_text())
+    assert found["lost"]["pairs"] == 12
+    assert found["truth"]["true"]["value"] == 0.5
+    assert abs(found["lost"]["value"] - 0.5) < 0.15
+    assert set(found["seconds"]) == set(CHECKS)
+    page = (out / "audit.html").read_text()
+    assert "Maison maison maison maison." in page
