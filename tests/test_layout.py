@@ -222,4 +222,4 @@ def test_setup_refuses_an_unknown_target() -> None:
     command = ["bash", str(ROOT / "scripts" / "setup.sh"), "tets"]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60)
     assert done.returncode == 2
-    assert "unknown target 'tets'. Allowed: run, test, dev, base." in done.stderr
+    assert "unknown target 'tets'. Allowed: run, test, quality, dev, base." in done.stderr

@@ -9,8 +9,12 @@ from typing import Any, NoReturn
 
 import click
 
+from passerelle.commands.audit import audit
+from passerelle.commands.gate import gate
 from passerelle.commands.memory import memory
 from passerelle.commands.printing import print_json
+from passerelle.commands.quality import quality
+from passerelle.commands.repair import repair
 from passerelle.commands.translate import translate
 from passerelle.errors import PasserelleError
 
@@ -168,7 +172,11 @@ def doctor(target: str, as_json: bool) -> None:
     sys.exit(1 if any(finding.status == "missing" for finding in findings) else 0)
 
 
+main.add_command(audit)
+main.add_command(gate)
 main.add_command(memory)
+main.add_command(quality)
+main.add_command(repair)
 main.add_command(translate)
 
 

@@ -35,6 +35,7 @@ EXTRAS = {
     "ctranslate2": "translate --engine ctranslate2 can't be used",
     "openai": "translate --engine openai can't be used",
     "parquet": "Parquet files can't be read",
+    "quality": "quality fit can't be used",
     "ray": "translate --runner ray can't be used",
     "seq2seq": "translate --engine seq2seq can't be used",
 }
@@ -74,6 +75,7 @@ def diagnose(target: str = "fr") -> list[Finding]:
         _extras,
         _torch,
         lambda: _apertium(target),
+        lambda: _dictionaries(target),
         lambda: _pictures(target),
         lambda: _base(cache),
         _browser,
@@ -205,6 +207,22 @@ def _apertium(target: str) -> Iterator[Finding]:
         known = _pair_packages(target)
         how = _apt(*known) if known else f"apt-cache search apertium, and install the pairs for {target!r}"
         yield Finding(name, "missing", "no chain of installed language pairs leads there", how)
+
+
+def _dictionaries(target: str) -> Iterator[Finding]:
+    """Look for the dictionaries of a quality check; it goes without, with a weaker estimate."""
+    from passerelle.quality.freedict import packages
+
+    try:
+        wanted = packages("en", target)
+    except UserError:
+        return
+    installed = [package for package in wanted if _output("dpkg-query", "-W", "-f", "${Version}", package)]
+    name = f"dictionaries en → {target}"
+    if installed:
+        yield Finding(name, "ok", f"{len(installed)} of {len(wanted)} packages of FreeDict")
+    else:
+        yield Finding(name, "warning", "none: the check of single words can't say anything", _apt(*wanted))
 
 
 def _pair_packages(target: str) -> list[str]:

@@ -1,0 +1,72 @@
+"""``passerelle audit``: what a translation loses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from passerelle.commands.printing import print_json
+from passerelle.commands.quality_options import FILE, reading
+
+
+@click.command()
+@click.argument("source", type=FILE)
+@click.argument("translated", type=FILE, required=False)
+@reading
+@click.option("--references", type=FILE, help="People's translations, for some of the rows or all.")
+@click.option("--sample", type=click.IntRange(min=1), help="About so many pairs, whole pictures at a time.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the sample.")
+@click.option("--engine", default="apertium", show_default=True, help="Translates where TRANSLATED isn't given.")
+@click.option("--memory", "at", type=FILE, help="Translation memory  [the one in the cache].")
+@click.option("--out", type=FILE, default=Path("audit"), show_default=True, help="Folder of audit.json and audit.html.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def audit(
+    source: Path,
+    translated: Path | None,
+    references: Path | None,
+    sample: int | None,
+    seed: int,
+    engine: str,
+    at: Path | None,
+    out: Path,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Estimate what TRANSLATED, the translation of SOURCE, loses; without it SOURCE is translated first.
+
+    Writes audit.json and audit.html, a page that needs no other file.
+    """
+    from passerelle.quality.audit import audit as run
+    from passerelle.quality.calibrated import open_assess
+    from passerelle.quality.pairs import PairOptions, read_pairs, read_references, sample_source
+    from passerelle.quality.pairs import sample as draw
+    from passerelle.quality.translating import translate_source
+    from passerelle.report.audit_page import render_audit, write_audit_page
+    from passerelle.runs import cache_folder, write_json
+
+    how, left_out = PairOptions(**options), frozenset[int]()
+    assess = open_assess(how.source_language, how.target_language)
+    if translated is None and not how.columns:
+        memory = at or cache_folder() / "translations.sqlite"
+        out.mkdir(parents=True, exist_ok=True)
+        if sample is not None:
+            whole, source = source, out / f"sample{source.suffix}"
+            sample_source(whole, how, sample, source, seed)
+        translated, left_out = translate_source(source, how, engine, memory, out)
+    paired = read_pairs(source, translated, how, left_out)
+    if sample is not None:
+        paired = draw(paired, sample, seed)
+    known = None if references is None else read_references(references, paired)
+    found = run(paired.pairs, assess, known, len(left_out))
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / "audit.json", found.as_dict())
+    write_audit_page(found, source.name, paired.pairs[0].target_language, out / "audit.html")
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        from rich.console import Console
+
+        render_audit(found, Console())
+    click.echo(f"page: {out / 'audit.html'}", err=True)

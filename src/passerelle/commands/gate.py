@@ -1,0 +1,54 @@
+"""``passerelle gate``: translated rows into keep, repair and drop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from passerelle.commands.printing import print_json
+from passerelle.commands.quality_options import FILE, reading
+
+
+@click.command()
+@click.argument("source", type=FILE)
+@click.argument("translated", type=FILE, required=False)
+@reading
+@click.option("--keep-above", type=float, help="Keep rows that a reader accepts with this probability  [0.7].")
+@click.option("--drop-below", type=float, help="Drop rows below this one  [0.3].")
+@click.option("--keep-share", type=float, help="Keep this share of the rows instead, the best ones.")
+@click.option("--config", type=FILE, help="YAML file of thresholds.")
+@click.option("--out", type=FILE, required=True, help="File of the kept rows; the others are written beside it.")
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
+def gate(
+    source: Path,
+    translated: Path | None,
+    keep_above: float | None,
+    drop_below: float | None,
+    keep_share: float | None,
+    config: Path | None,
+    out: Path,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Sort the rows of TRANSLATED, the translation of SOURCE: keep, repair or drop, each with its reason.
+
+    Nothing is deleted: repair.jsonl and dropped.jsonl hold the others.
+    """
+    from passerelle.quality.calibrated import open_assess
+    from passerelle.quality.gate import gate as run
+    from passerelle.quality.gate import load_gate
+    from passerelle.quality.pairs import PairOptions, read_pairs
+
+    given = {"keep_above": keep_above, "drop_below": drop_below, "keep_share": keep_share}
+    settings = load_gate(config, {key: value for key, value in given.items() if value is not None})
+    paired = read_pairs(source, translated, PairOptions(**options))
+    assess = open_assess(paired.pairs[0].source_language, paired.pairs[0].target_language)
+    counts = run(paired, assess, settings, out)
+    if as_json:
+        print_json(counts)
+        return
+    for verdict in ("keep", "repair", "drop"):
+        click.echo(f"{verdict:7} {counts[verdict]:>9,} of {counts['rows']:,} rows")
+    click.echo(f"kept in {counts['kept']}, others in {counts['repairs']} and {counts['dropped']}", err=True)

@@ -1,0 +1,32 @@
+"""Options that the commands about translation quality share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+FILE = click.Path(path_type=Path)
+
+
+def names(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
+    """Split a list of names at its commas."""
+    return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def reading(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of how two aligned files are read."""
+    for option in reversed(
+        (
+            click.option("--to", "target_language", required=True, help="Language of the translation: fr, French, …"),
+            click.option("--from", "source_language", default="en", show_default=True, help="Language of SOURCE."),
+            click.option("--format", default="", help="Format of the files  [found out from their content]."),
+            click.option("--fields", callback=names, default="", help="Places of the texts, for any rows."),
+            click.option("--columns", callback=names, default="", help="Places of both in one file: source,target"),
+            click.option("--images", type=FILE, help="Folder of the images."),
+        )
+    ):
+        command = option(command)
+    return command

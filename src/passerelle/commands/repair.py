@@ -1,0 +1,62 @@
+"""``passerelle repair``: better translations in the order of cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from passerelle.commands.printing import print_json
+from passerelle.commands.quality_options import FILE, reading
+
+
+@click.command()
+@click.argument("source", type=FILE)
+@click.argument("translated", type=FILE, required=False)
+@reading
+@click.option("--good", type=click.FloatRange(0, 1), default=0.7, show_default=True, help="Pairs from here on stay.")
+@click.option("--engine", "more", multiple=True, help="One more engine for candidates; may be given again.")
+@click.option("--memory", "at", type=FILE, help="Translation memory  [the one in the cache].")
+@click.option("--out", type=FILE, required=True, help="File to write; review.jsonl is written beside it.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def repair(
+    source: Path,
+    translated: Path | None,
+    good: float,
+    more: tuple[str, ...],
+    at: Path | None,
+    out: Path,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Repair TRANSLATED, the translation of SOURCE: from the memory, then by choosing among many candidates.
+
+    What stays doubtful goes to review.jsonl, ordered by what a person's minute is expected to gain.
+    """
+    from passerelle.quality.calibrated import open_assess
+    from passerelle.quality.candidates import Pool, needed
+    from passerelle.quality.choose import LinearScorer
+    from passerelle.quality.pairs import PairOptions, read_pairs
+    from passerelle.quality.repair import Repairer, repair_file
+    from passerelle.quality.ways import pivot_engines
+    from passerelle.quality.wordbook import Wordbook
+    from passerelle.runs import cache_folder
+    from passerelle.translation.apertium import ApertiumTranslator
+    from passerelle.translation.engines import make_engine
+    from passerelle.translation.memory import TranslationMemory
+
+    paired = read_pairs(source, translated, PairOptions(**options))
+    codes = paired.pairs[0].source_language, paired.pairs[0].target_language
+    assess = open_assess(*codes)
+    engines = {**pivot_engines(*codes), **{spec: make_engine(spec, *codes) for spec in more}}
+    book = Wordbook(needed([pair.source for pair in paired.pairs]), *codes)
+    signature = ApertiumTranslator(*codes).signature
+    with TranslationMemory(at or cache_folder() / "translations.sqlite") as memory:
+        repairer = Repairer(Pool(engines, book), LinearScorer(book), assess, memory, signature, good)
+        result = repair_file(paired, repairer, memory, out, good)
+    if as_json:
+        print_json(result)
+        return
+    for name, value in result.items():
+        click.echo(f"{name:15} {value}")

@@ -1,0 +1,214 @@
+"""What a translation loses, estimated pair by pair, with intervals that know of pictures and of the calibration."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from passerelle.evaluation.significance import cluster_bootstrap, mean_of
+from passerelle.quality.assessing import Assess, Assessment
+from passerelle.quality.base import ERROR_CLASSES, Pair
+from passerelle.quality.chrf import LOST_BELOW, sentence_chrf
+
+EXAMPLES = 12
+_SIDES = 1.96
+_GOOD = 0.5
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share of pairs with its 95% interval, 0..1.
+
+    Attributes:
+        name: What the pairs have in common.
+        value: The share.
+        low: Lower end.
+        high: Upper end.
+        pairs: How many pairs it is of.
+        clusters: How many pictures or rows these come from.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    pairs: int
+    clusters: int
+
+
+@dataclass(frozen=True)
+class Example:
+    """A pair to show.
+
+    Attributes:
+        source: What was translated.
+        target: Its translation.
+        reference: A person's translation; empty if there is none.
+        picture: Its picture.
+        probability: That a native reader would accept it.
+        error: Class of the error; empty if none is named.
+        reason: In words.
+    """
+
+    source: str
+    target: str
+    reference: str
+    picture: Path | None
+    probability: float
+    error: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What references say beside what is estimated, on the pairs that have one.
+
+    Attributes:
+        true: Share of pairs whose chrF to the reference is below 40.
+        estimated: The estimate for the same pairs.
+        missing: Pairs without a reference.
+    """
+
+    true: Share
+    estimated: Share
+    missing: int
+
+
+@dataclass(frozen=True)
+class Audit:
+    """All that was found.
+
+    Attributes:
+        lost: Estimated share of pairs that lose meaning.
+        errors: By error class: these shares add up to `lost`, but for pairs that no check names a class for.
+        fields: By field.
+        categories: By category, the largest first.
+        worst: Examples.
+        typical: Examples, evenly over all estimates.
+        truth: ``None`` without references.
+        seconds: By check.
+        calibrated_on: What the estimate was fitted on.
+        slack: Standard error of the calibration that the intervals hold.
+        left_out: Rows that the engine couldn't translate.
+    """
+
+    lost: Share
+    errors: tuple[Share, ...]
+    fields: tuple[Share, ...]
+    categories: tuple[Share, ...]
+    worst: tuple[Example, ...]
+    typical: tuple[Example, ...]
+    truth: Truth | None
+    seconds: dict[str, float]
+    calibrated_on: str
+    slack: float
+    left_out: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON types; seconds also for each thousand pairs."""
+        found = asdict(self)
+        for example in (*found["worst"], *found["typical"]):
+            example["picture"] = str(example["picture"]) if example["picture"] else ""
+        found["seconds_per_1000"] = {
+            name: round(1000 * value / self.lost.pairs, 3) for name, value in self.seconds.items()
+        }
+        return found
+
+
+def audit(
+    pairs: Sequence[Pair], assess: Assess, references: Sequence[str | None] | None = None, left_out: int = 0
+) -> Audit:
+    """Estimate what is lost in some pairs.
+
+    Args:
+        pairs: At least one.
+        assess: Estimates them.
+        references: A person's translation of each, ``None`` where there is none.
+        left_out: Rows that aren't among the pairs, as the engine couldn't translate them.
+
+    Raises:
+        InputError: There are no pairs.
+        RunError: A check failed.
+    """
+    found = assess.estimate(pairs)
+    share = _Shares(pairs, assess.slack)
+    losses = [1 - one.probability for one in found]
+    truth = None
+    if references is not None:
+        known = [place for place, text in enumerate(references) if text is not None]
+        bad = [
+            float(text is not None and sentence_chrf(pair.target, text) < LOST_BELOW)
+            for pair, text in zip(pairs, references, strict=True)
+        ]
+        estimated = share("estimated", losses, known)
+        truth = Truth(share("true", bad, known, slack=0.0), estimated, len(pairs) - len(known))
+    errors = [
+        share(name, [loss * (one.error == name) for loss, one in zip(losses, found, strict=True)])
+        for name in ERROR_CLASSES
+    ]
+    order = sorted(range(len(pairs)), key=lambda place: (found[place].probability, place))
+    shown = references or [None] * len(pairs)
+    return Audit(
+        lost=share("all", losses),
+        errors=tuple(sorted(errors, key=lambda one: -one.value)),
+        fields=share.by(lambda pair: pair.field, losses),
+        categories=share.by(lambda pair: pair.category, losses),
+        worst=tuple(_example(pairs[place], found[place], shown[place]) for place in order[:EXAMPLES]),
+        typical=tuple(_example(pairs[place], found[place], shown[place]) for place in _evenly(order)),
+        truth=truth,
+        seconds=dict(assess.seconds),
+        calibrated_on=assess.calibrated_on,
+        slack=assess.slack,
+        left_out=left_out,
+    )
+
+
+class _Shares:
+    """Makes shares of pairs."""
+
+    def __init__(self, pairs: Sequence[Pair], slack: float) -> None:
+        self._pairs, self._slack = pairs, slack
+        self._clusters = [pair.cluster or str(place) for place, pair in enumerate(pairs)]
+
+    def __call__(
+        self, name: str, values: Sequence[float], places: Sequence[int] | None = None, slack: float | None = None
+    ) -> Share:
+        """The mean of some pairs' values; both doubts, of the draw and of the calibration, are added as squares."""
+        places = range(len(self._pairs)) if places is None else places
+        clusters = [self._clusters[place] for place in places]
+        found = cluster_bootstrap(mean_of([values[place] for place in places]), clusters, bounds=(0.0, 1.0))
+        more = _SIDES * (self._slack if slack is None else slack)
+        low = found.value - math.hypot(found.value - found.low, more)
+        high = found.value + math.hypot(found.high - found.value, more)
+        return Share(name, found.value, max(0.0, low), min(1.0, high), len(clusters), len(set(clusters)))
+
+    def by(self, key: Callable[[Pair], str], values: Sequence[float]) -> tuple[Share, ...]:
+        """A share for each group; none where there is one group without a name."""
+        groups: dict[str, list[int]] = {}
+        for place, pair in enumerate(self._pairs):
+            groups.setdefault(key(pair), []).append(place)
+        if set(groups) == {""}:
+            return ()
+        ordered = sorted(groups, key=lambda name: (-len(groups[name]), name))
+        return tuple(self(name or "(none)", values, groups[name]) for name in ordered)
+
+
+def _evenly(order: Sequence[int]) -> list[int]:
+    if len(order) <= EXAMPLES:
+        return list(order)
+    return [order[round((step + _GOOD) * len(order) / EXAMPLES - _GOOD)] for step in range(EXAMPLES)]
+
+
+def _example(pair: Pair, found: Assessment, reference: str | None) -> Example:
+    return Example(
+        pair.source,
+        pair.target,
+        reference or "",
+        pair.picture,
+        found.probability,
+        found.error or "",
+        found.reason,
+    )

@@ -1,0 +1,40 @@
+"""Translate a data set before it is audited, as ``passerelle translate`` does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from passerelle.dataset.job import Job
+from passerelle.dataset.run import translate
+from passerelle.quality.pairs import PairOptions
+
+
+def translate_source(
+    source: Path, options: PairOptions, engine: str, memory: Path, folder: Path
+) -> tuple[Path, frozenset[int]]:
+    """Translate a data set into a folder.
+
+    Returns:
+        The translated file, and the numbers of the rows that the engine couldn't keep whole.
+
+    Raises:
+        UserError: Something that the user can put right.
+        EngineStopped: The engine can't go on.
+        StorageError: The disk is full, or a file can't be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    job = Job(
+        source=source,
+        out=folder / f"translated{source.suffix}",
+        target_language=options.target_language,
+        source_language=options.source_language,
+        memory=memory,
+        engine=engine,
+        format=options.format,
+        fields=options.fields,
+        images=options.images,
+    )
+    translate(job)
+    rejects = job.rejects.read_text(encoding="utf-8").splitlines()
+    return job.out, frozenset(int(json.loads(line)["row"]) for line in rejects)

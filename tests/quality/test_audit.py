@@ -1,0 +1,135 @@
+"""The audit's shares are means with intervals; its page shows every text as a text."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from passerelle.cli import main
+from passerelle.quality import calibrated
+from passerelle.quality.assessing import FakeAssess
+from passerelle.quality.audit import audit
+from passerelle.quality.base import Pair
+from passerelle.report.audit_page import audit_text, render_audit, write_audit_page
+
+HOSTILE = "<script>document.title='broken'</script>"
+
+
+def pairs(count: int = 20) -> list[Pair]:
+    return [
+        Pair("text", "un *mot" if n % 2 else "bon", field="caption" if n < 10 else "answer", cluster=f"{n // 2}.png")
+        for n in range(count)
+    ]
+
+
+def test_the_share_is_the_mean_of_what_is_missing_to_one() -> None:
+    found = audit(pairs(), FakeAssess())
+    assert found.lost.value == pytest.approx((0.8 + 0.1) / 2)
+    assert (found.lost.pairs, found.lost.clusters) == (20, 10)
+    assert found.errors[0].name == "unknown-word" and found.errors[0].value == pytest.approx(0.4)
+    assert [(share.name, share.pairs) for share in found.fields] == [("answer", 10), ("caption", 10)]
+    assert found.categories == ()
+
+
+def test_pictures_are_drawn_not_pairs() -> None:
+    # Each picture has a good and a bad pair, so that every draw of pictures gives the same mean.
+    found = audit(pairs(), FakeAssess())
+    assert found.lost.low == pytest.approx(found.lost.value) and found.lost.high == pytest.approx(found.lost.value)
+
+
+def test_the_calibrations_doubt_is_in_the_interval() -> None:
+    assess = FakeAssess()
+    assess.slack = 0.05
+    found = audit(pairs(), assess)
+    assert found.lost.high - found.lost.value == pytest.approx(1.96 * 0.05)
+    assert found.lost.value - found.lost.low == pytest.approx(1.96 * 0.05)
+
+
+def test_references_stand_beside_and_their_gap_is_stated() -> None:
+    references = ["bon" if n < 10 else None for n in range(20)]
+    found = audit(pairs(), FakeAssess(), references)
+    assert found.truth is not None
+    assert (found.truth.true.pairs, found.truth.missing) == (10, 10)
+    assert found.truth.true.value == pytest.approx(0.5)  # "bon" is the reference itself, "un *mot" has chrF near 0
+    assert found.truth.estimated.value == pytest.approx(0.45)
+
+
+def test_the_worst_come_first_and_typical_ones_are_spread() -> None:
+    assess = FakeAssess({f"t{n}": n / 100 for n in range(100)})
+    found = audit([Pair("s", f"t{n}", cluster=str(n)) for n in range(100)], assess)
+    assert [example.target for example in found.worst[:3]] == ["t0", "t1", "t2"]
+    assert len(found.typical) == 12 and found.typical[0].probability < 0.1 and found.typical[-1].probability > 0.9
+
+
+def test_the_table_fits_a_terminal() -> None:
+    from rich.console import Console
+
+    console = Console(file=io.StringIO(), width=80)
+    with console.capture() as capture:
+        render_audit(audit(pairs(), FakeAssess(), ["bon", *[None] * 19]), console)
+    assert "45.0%" in capture.get() and "unknown-word" in capture.get() and "19 without" in capture.get()
+    assert max(map(len, capture.get().splitlines())) <= 80
+
+
+def picture(path: Path) -> Path:
+    Image.new("RGB", (300, 200), "red").save(path)
+    return path
+
+
+def test_texts_are_escaped(tmp_path: Path) -> None:
+    shown = [Pair(HOSTILE, f"*{HOSTILE}", picture=picture(tmp_path / "a.png"), category=HOSTILE)]
+    text = audit_text(audit(shown, FakeAssess(), [HOSTILE]), HOSTILE, "fr")
+    assert HOSTILE not in text and "&lt;script&gt;" in text
+    assert text.count("data:image/jpeg") == 2 and str(tmp_path) not in text
+
+
+CHROMIUM = shutil.which("chromium")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium isn't installed")
+def test_the_page_in_a_browser(tmp_path: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    shown = [Pair(HOSTILE, "un *mot", picture=picture(tmp_path / "a.png"), cluster="a"), Pair("ok", "bon", cluster="b")]
+    page_path = write_audit_page(audit(shown, FakeAssess()), "demo", "fr", tmp_path / "audit.html")
+    asked, said = [], []
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 390, "height": 800})
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda message: said.append(message.text))
+        page.goto(page_path.as_uri())
+        assert page.title() == "demo: what its translation loses, audited by Passerelle"
+        assert page.locator("#worst .card").count() == 2
+        assert page.evaluate("document.querySelector('#worst img').naturalWidth") == 160
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        browser.close()
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert said == []
+
+
+def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibrated, "open_assess", lambda source, target: FakeAssess())
+    (tmp_path / "a.txt").write_text("A frog.\nA cow.\n", encoding="utf-8")
+    (tmp_path / "b.txt").write_text("Une *frog.\nUne vache.\n", encoding="utf-8")
+    given = [
+        "audit",
+        str(tmp_path / "a.txt"),
+        str(tmp_path / "b.txt"),
+        "--to",
+        "fr",
+        "--out",
+        str(tmp_path / "o"),
+        "--json",
+    ]
+    result = CliRunner().invoke(main, given)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["lost"]["value"] == pytest.approx(0.45)
+    assert json.loads((tmp_path / "o" / "audit.json").read_text())["seconds_per_1000"] == {"fake": 0.0}
+    assert (tmp_path / "o" / "audit.html").is_file()

@@ -1,0 +1,202 @@
+"""Candidates come from engines and dictionaries, people's words come first, and what is left is queued by gain."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from passerelle.errors import MissingDependency
+from passerelle.quality.assessing import Assessment, FakeAssess
+from passerelle.quality.base import Pair
+from passerelle.quality.candidates import Candidate, Pool, fitted, needed
+from passerelle.quality.choose import LinearScorer, choose, features
+from passerelle.quality.composing import compose, feminine, forms
+from passerelle.quality.pairs import PairOptions, read_pairs
+from passerelle.quality.repair import Repaired, Repairer, repair_file, settle_row
+from passerelle.quality.wordbook import Wordbook
+from passerelle.translation.base import FakeTranslator
+from passerelle.translation.memory import TranslationMemory
+
+DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+
+def number(value: int) -> str:
+    return (number(value // 64) if value >= 64 else "") + DIGITS[value % 64]
+
+
+def dictd(folder: Path, pair: str, entries: dict[str, str]) -> None:
+    """Write a dictionary as dictd has it: an index of places in a gzip file."""
+    data, lines = b"", []
+    for head, text in entries.items():
+        content = text.encode()
+        lines.append(f"{head}\t{number(len(data))}\t{number(len(content))}\n")
+        data += content
+    (folder / f"freedict-{pair}.index").write_text("".join(lines), encoding="utf-8")
+    (folder / f"freedict-{pair}.dict.dz").write_bytes(gzip.compress(data))
+
+
+@pytest.fixture
+def dictionaries(tmp_path: Path) -> Path:
+    folder = tmp_path / "dictd"
+    folder.mkdir()
+    dictd(folder, "eng-fra", {"frog": "frog /x/\ngrenouille\n", "green": "green\nvert\n", "hat": "hat\nchapeau\n"})
+    dictd(
+        folder, "eng-deu", {"ferret": "ferret /x/\nFrettchen <neut>, Frett <neut> [zool.]\n", "frog": "frog\nFrosch\n"}
+    )
+    dictd(folder, "deu-fra", {"Frosch": "Frosch\n1. grenouille, rainette (x)\nSorte\n2. cœur\n"})
+    dictd(
+        folder,
+        "fra-deu",
+        {
+            "furet": "furet /y/ <n, masc>\n1. Frettchen\nAnimal\n",
+            "grenouille": "grenouille <n, fem>\nFrosch\n",
+            "vert": "vert <adj>\ngrün\n",
+            "chapeau": "chapeau <n, masc>\nHut\n",
+        },
+    )
+    return folder
+
+
+@pytest.fixture
+def book(dictionaries: Path) -> Wordbook:
+    return Wordbook(needed(["A green frog.", "A ferret.", "Green hats."]), folder=dictionaries)
+
+
+def test_direct_entries_and_ways_through_german_are_added_up(book: Wordbook) -> None:
+    assert book.weighed("frog")[0] == ("grenouille", 3.0)  # 2 directly, 1 through Frosch
+    assert book.weighed("ferret") == [("furet", 1.0)]
+    assert ("rainette", 0.5) in book.weighed("frog")
+    assert book.grammar("grenouille").is_feminine is True
+    assert book.grammar("vert").kind == "adj"
+    assert book.is_word("furet") and not book.is_word("ferret")
+
+
+def test_a_missing_dictionary_says_how_to_get_it(tmp_path: Path) -> None:
+    with pytest.raises(MissingDependency, match="apt-get install dict-freedict-eng-fra"):
+        Wordbook(["frog"], folder=tmp_path)
+
+
+def test_phrases_are_composed_with_gender_and_number(book: Wordbook) -> None:
+    assert compose("A green frog.", book)[0].text == "une grenouille verte"
+    assert compose("Green hats.", book)[0].text == "chapeaux verts"
+    assert compose("The frog with a ferret.", book)[0].text == "la grenouille avec un furet"
+    assert compose("A wibble frog.", book) == []
+    assert compose("A frog, green.", book) == []
+
+
+@pytest.mark.parametrize(
+    ("word", "other"), [("vert", "verte"), ("heureux", "heureuse"), ("blanc", "blanche"), ("rouge", "rouge")]
+)
+def test_feminines(word: str, other: str) -> None:
+    assert feminine(word) == other
+
+
+def test_singulars() -> None:
+    assert forms("berries")[1] == "berry" and "box" in forms("boxes") and forms("glass") == ["glass"]
+
+
+def test_a_translation_begins_and_ends_as_its_source() -> None:
+    assert fitted("A frog!", "une grenouille.") == "Une grenouille !"
+    assert fitted("frog", "Une grenouille.") == "Une grenouille"
+    assert fitted("A frog.", " . ") == ""
+
+
+def engines() -> dict[str, FakeTranslator]:
+    return {"one": FakeTranslator(table={"A ferret.": "Un *ferret.", "A green frog.": "Une *frog verte."})}
+
+
+def test_unknown_words_are_put_right(book: Wordbook) -> None:
+    pool = Pool(engines(), book).candidates(["A ferret."])[0]
+    assert pool[0] == Candidate("Un ferret.", "engine", "one", unknown=1)
+    fixed = next(one for one in pool if one.text == "Un furet.")
+    assert fixed.unknown == 0 and fixed.votes == 1.0 and fixed.makers >= 2
+    assert len({one.text for one in pool}) == len(pool)
+
+
+def test_the_article_follows_the_gender(book: Wordbook) -> None:
+    wrong = {"one": FakeTranslator(table={"A green frog.": "Un *frog verte."})}
+    texts = [one.text for one in Pool(wrong, book).candidates(["A green frog."])[0]]
+    assert "Une grenouille verte." in texts and "Un grenouille verte." not in texts
+
+
+def test_features_are_differences_and_the_licensed_one_wins(book: Wordbook) -> None:
+    pool = [Candidate("Un ferret.", "engine", "one", 1), Candidate("Un furet.", "fixed", "one", 0, 1.0, 1.0)]
+    columns = zip(*features("A ferret.", pool, book), strict=True)
+    assert all(abs(sum(column)) < 1e-9 for column in columns)
+    assert choose("A ferret.", pool, LinearScorer(book)).text == "Un furet."
+    assert choose("A ferret.", pool, LinearScorer(book, {"unknown": 1.0})).text == "Un ferret."
+
+
+ESTIMATE = FakeAssess({"Un ferret.": 0.2, "Un furet.": 0.8, "Mot.": 0.1, "Texte bien plus long que le premier.": 0.1})
+
+
+def repairer(book: Wordbook, memory: TranslationMemory) -> Repairer:
+    return Repairer(Pool(engines(), book), LinearScorer(book), ESTIMATE, memory, "engine 1")
+
+
+def test_people_come_first(book: Wordbook, tmp_path: Path) -> None:
+    with TranslationMemory(tmp_path / "m.sqlite") as memory:
+        memory.store([("A ferret.", "Un putois.")], "en", "fr", "", "human-translation")
+        done = repairer(book, memory).repair([Pair("A ferret.", "Un ferret.")])[0]
+    assert (done.text, done.way) == ("Un putois.", "memory")
+
+
+def test_a_machine_in_the_memory_is_no_person(book: Wordbook, tmp_path: Path) -> None:
+    with TranslationMemory(tmp_path / "m.sqlite") as memory:
+        memory.store([("A ferret.", "Un putois.")], "en", "fr", "e", "machine")
+        done = repairer(book, memory).repair([Pair("A ferret.", "Un ferret.")])[0]
+    assert done.text == "Un furet."
+
+
+def test_good_pairs_and_worse_choices_stay(book: Wordbook, tmp_path: Path) -> None:
+    with TranslationMemory(tmp_path / "m.sqlite") as memory:
+        good = repairer(book, memory).repair([Pair("A ferret.", "Une bête.")])[0]
+        assert (good.text, good.way) == ("Une bête.", "kept")
+        doubtful = Repairer(
+            Pool(engines(), book), LinearScorer(book), FakeAssess({"Un ferret.": 0.6, "Un furet.": 0.1}), memory, "e"
+        )
+        assert doubtful.repair([Pair("A ferret.", "Un ferret.")])[0].text == "Un ferret."
+
+
+def lines(path: Path, *texts: str) -> Path:
+    path.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+    return path
+
+
+def test_a_file_is_repaired_and_remembered(book: Wordbook, tmp_path: Path) -> None:
+    ours = lines(tmp_path / "a.txt", "A long text, much longer than the other one.", "A ferret.", "Word.")
+    theirs = lines(tmp_path / "b.txt", "Texte bien plus long que le premier.", "Un ferret.", "Mot.")
+    with TranslationMemory(tmp_path / "m.sqlite") as memory:
+        result = repair_file(
+            read_pairs(ours, theirs, PairOptions()), repairer(book, memory), memory, tmp_path / "c.txt"
+        )
+        kept = memory.lookup(["A ferret."], "en", "fr", "engine 1")["A ferret."]
+    assert (tmp_path / "c.txt").read_text(encoding="utf-8").splitlines()[1] == "Un furet."
+    assert (kept.translation, kept.origin) == ("Un furet.", "repaired")
+    assert result["pairs"] == 3 and result["changed"] >= 1
+    queue = [json.loads(line) for line in (tmp_path / "review.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert "2" not in {row["id"] for row in queue}
+    assert [row["gain_per_minute"] for row in queue] == sorted((row["gain_per_minute"] for row in queue), reverse=True)
+
+
+def test_the_gain_is_by_the_minute() -> None:
+    found = Repaired(Pair("a" * 60, "b"), "b" * 60, "fixed", Assessment(0.1), Assessment(0.5))
+    assert found.minutes == pytest.approx(0.5)  # 0.1 + 120 / 300
+    assert found.gain_per_minute == pytest.approx(1.0)
+
+
+def test_options_never_become_alike(tmp_path: Path) -> None:
+    content = "index\timage\tquestion\tA\tB\tanswer\n0\t\tWhich?\t{}\t{}\tA\n"
+    (tmp_path / "a.tsv").write_text(content.format("frog", "toad"), encoding="utf-8")
+    (tmp_path / "b.tsv").write_text(content.format("g", "c"), encoding="utf-8")
+    row = read_pairs(tmp_path / "a.tsv", tmp_path / "b.tsv", PairOptions(format="mmbench")).rows[0]
+    new = {"Which?": "Lequel ?", "frog": "crapaud", "toad": "crapaud"}
+    one = Assessment(0.5)
+    assert settle_row(row, [Repaired(p, new[p.source], "fixed", one, one) for p in row.pairs]) == {
+        "question": "Lequel ?"
+    }
+    new["frog"] = "grenouille"
+    assert settle_row(row, [Repaired(p, new[p.source], "fixed", one, one) for p in row.pairs])["A"] == "grenouille"
