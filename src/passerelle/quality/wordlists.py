@@ -23,11 +23,13 @@ class WordList:
         name: The file's name, with the beginning of its SHA-256.
         words: Each word in lower case, ligatures written apart.
         pieces: What an elision leaves of a word: French "l", "qu".
+        common: The words that the list doesn't write with a capital only: no names.
     """
 
     name: str
     words: frozenset[str]
     pieces: frozenset[str]
+    common: frozenset[str] = frozenset()
 
     def knows(self, word: str) -> bool:
         """Whether a word (as of `identify.words_of`, any case) is in the list, or all of its hyphenated parts are.
@@ -77,6 +79,7 @@ def _read(language: str, folder: Path) -> WordList | None:
         name=f"{entry['file']} {file_hash(path)[:12]}",
         words=frozenset(plain_word(line.strip()) for line in lines),
         pieces=frozenset(entry["pieces"].split()),
+        common=frozenset(plain_word(line.strip()) for line in lines if line[:1].islower()),
     )
 
 
