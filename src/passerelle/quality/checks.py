@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from passerelle.errors import ConfigError, unknown
+from passerelle.quality.agreement import AgreementCheck
 from passerelle.quality.back_translation import BackTranslationCheck
 from passerelle.quality.base import Check
 from passerelle.quality.copied import CopiedCheck
 from passerelle.quality.dictionary import DictionaryCheck
 from passerelle.quality.embedding import EmbeddingCheck
 from passerelle.quality.engines import Engines
+from passerelle.quality.fluency import FluencyCheck
 from passerelle.quality.language import LanguageCheck
 from passerelle.quality.length import LengthCheck
+from passerelle.quality.names import NamesCheck
 from passerelle.quality.pivots import PivotsCheck
 from passerelle.quality.repetition import RepetitionCheck
 from passerelle.quality.structure import StructureCheck
 from passerelle.quality.unknown import UnknownCheck
+from passerelle.quality.word_order import WordOrderCheck
 
 Factory = Callable[[str, str, Engines], Check]
 
@@ -27,6 +31,10 @@ CHECKS: dict[str, Factory] = {
     "unknown": lambda source, target, engines: UnknownCheck(source, target),
     "length": lambda source, target, engines: LengthCheck(source, target),
     "repetition": lambda source, target, engines: RepetitionCheck(),
+    "names": lambda source, target, engines: NamesCheck(source, target),
+    "agreement": lambda source, target, engines: AgreementCheck(source, target),
+    "word-order": lambda source, target, engines: WordOrderCheck(source, target),
+    "fluency": lambda source, target, engines: FluencyCheck(source, target),
     "back-translation": lambda source, target, engines: BackTranslationCheck(engines, (source, target)),
     "pivots": lambda source, target, engines: PivotsCheck(engines, (source, target)),
     "embedding": lambda source, target, engines: EmbeddingCheck(engines, languages=(source, target)),
