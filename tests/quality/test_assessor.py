@@ -174,3 +174,16 @@ def test_audit_of_two_text_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert set(found["seconds"]) == set(CHECKS)
     page = (out / "audit.html").read_text()
     assert "Maison maison maison maison." in page
+
+
+def test_a_calibration_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASSERELLE_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "en.txt").write_text("A dog.\n")
+    (tmp_path / "sv.txt").write_text("En hund.\n")
+    files = [str(tmp_path / "en.txt"), str(tmp_path / "sv.txt")]
+    (tmp_path / "mine.json").write_text("{}")
+    given = ["--to", "sv", "--calibration", str(tmp_path / "mine.json"), "--out", str(tmp_path / "out" / "kept.txt")]
+    for command in ("audit", "gate", "repair"):
+        done = CliRunner().invoke(main, [command, *files, *given])
+        assert done.exit_code == 2, done.output
+        assert "not a calibration file of this version" in done.stderr

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from passerelle.commands.printing import print_json
-from passerelle.commands.quality_options import FILE, reading
+from passerelle.commands.quality_options import CALIBRATION, FILE, reading
 
 
 @click.command()
@@ -21,6 +21,7 @@ from passerelle.commands.quality_options import FILE, reading
 @click.option("--engine", default="apertium", show_default=True, help="Translates where TRANSLATED isn't given.")
 @click.option("--memory", "at", type=FILE, help="Translation memory  [the one in the cache].")
 @click.option("--out", type=FILE, default=Path("audit"), show_default=True, help="Folder of audit.json and audit.html.")
+@CALIBRATION
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def audit(
     source: Path,
@@ -31,6 +32,7 @@ def audit(
     engine: str,
     at: Path | None,
     out: Path,
+    calibration: Path | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -47,7 +49,7 @@ def audit(
     from passerelle.runs import cache_folder, write_json
 
     how, left_out = PairOptions(**options), frozenset[int]()
-    assess = open_assess(how.source_language, how.target_language)
+    assess = open_assess(how.source_language, how.target_language, calibration)
     if translated is None and not how.columns:
         memory = at or cache_folder() / "translations.sqlite"
         out.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from passerelle.commands.printing import print_json
-from passerelle.commands.quality_options import FILE, reading
+from passerelle.commands.quality_options import CALIBRATION, FILE, reading
 
 
 @click.command()
@@ -20,6 +20,7 @@ from passerelle.commands.quality_options import FILE, reading
 @click.option("--keep-share", type=float, help="Keep this share of the rows instead, the best ones.")
 @click.option("--config", type=FILE, help="YAML file of thresholds.")
 @click.option("--out", type=FILE, required=True, help="File of the kept rows; the others are written beside it.")
+@CALIBRATION
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def gate(
     source: Path,
@@ -29,6 +30,7 @@ def gate(
     keep_share: float | None,
     config: Path | None,
     out: Path,
+    calibration: Path | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -44,7 +46,7 @@ def gate(
     given = {"keep_above": keep_above, "drop_below": drop_below, "keep_share": keep_share}
     settings = load_gate(config, {key: value for key, value in given.items() if value is not None})
     paired = read_pairs(source, translated, PairOptions(**options))
-    assess = open_assess(paired.pairs[0].source_language, paired.pairs[0].target_language)
+    assess = open_assess(paired.pairs[0].source_language, paired.pairs[0].target_language, calibration)
     counts = run(paired, assess, settings, out)
     if as_json:
         print_json(counts)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 FILE = click.Path(path_type=Path)
+CALIBRATION = click.option("--calibration", type=FILE, help="Made by `passerelle quality fit`  [the one that ships].")
 
 
 def names(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from passerelle.commands.printing import print_json
-from passerelle.commands.quality_options import FILE, reading
+from passerelle.commands.quality_options import CALIBRATION, FILE, reading
 
 
 @click.command()
@@ -19,6 +19,7 @@ from passerelle.commands.quality_options import FILE, reading
 @click.option("--engine", "more", multiple=True, help="One more engine for candidates; may be given again.")
 @click.option("--memory", "at", type=FILE, help="Translation memory  [the one in the cache].")
 @click.option("--out", type=FILE, required=True, help="File to write; review.jsonl is written beside it.")
+@CALIBRATION
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def repair(
     source: Path,
@@ -27,6 +28,7 @@ def repair(
     more: tuple[str, ...],
     at: Path | None,
     out: Path,
+    calibration: Path | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -48,7 +50,7 @@ def repair(
 
     paired = read_pairs(source, translated, PairOptions(**options))
     codes = paired.pairs[0].source_language, paired.pairs[0].target_language
-    assess = open_assess(*codes)
+    assess = open_assess(*codes, calibration)
     engines = {**pivot_engines(*codes), **{spec: make_engine(spec, *codes) for spec in more}}
     book = Wordbook(needed([pair.source for pair in paired.pairs]), *codes)
     signature = ApertiumTranslator(*codes).signature
