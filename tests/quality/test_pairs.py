@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from passerelle.errors import ConfigError, InputError
 from passerelle.quality.pairs import PairOptions, read_pairs, read_references, sample
@@ -129,3 +130,12 @@ def test_a_sample_takes_whole_pictures_and_is_the_same_again(tmp_path: Path) -> 
     assert drawn == sample(paired, 8, seed=3)
     assert {sample(paired, 8, seed=s).rows[0].row.id for s in range(9)} != {"0"}
     assert sample(paired, 999).rows == paired.rows
+
+
+def test_rows_of_any_kind_have_pictures(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 4)).save(tmp_path / "dog.png")
+    for name, text in (("en.jsonl", "A dog."), ("fr.jsonl", "Un chien.")):
+        (tmp_path / name).write_text(json.dumps({"caption": text, "image": "dog.png"}) + "\n")
+    how = PairOptions(fields=("caption",), image_fields=("image",), images=tmp_path)
+    (pair,) = read_pairs(tmp_path / "en.jsonl", tmp_path / "fr.jsonl", how).pairs
+    assert (pair.picture, pair.cluster) == (tmp_path / "dog.png", "dog.png")

@@ -25,6 +25,7 @@ def reading(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--from", "source_language", default="en", show_default=True, help="Language of SOURCE."),
             click.option("--format", default="", help="Format of the files  [found out from their content]."),
             click.option("--fields", callback=names, default="", help="Places of the texts, for any rows."),
+            click.option("--image-fields", callback=names, default="", help="Places of image paths, with --fields."),
             click.option("--columns", callback=names, default="", help="Places of both in one file: source,target"),
             click.option("--images", type=FILE, help="Folder of the images."),
         )

@@ -68,6 +68,7 @@ class PairOptions:
         target_language: The same.
         format: Name of the format; empty: find out.
         fields: Places of the texts, for rows of any kind.
+        image_fields: Places of image paths, for rows of any kind.
         images: The image folder; ``None`` if it isn't known.
         columns: Places of source and translation, where both stand in one file.
     """
@@ -76,6 +77,7 @@ class PairOptions:
     target_language: str = "fr"
     format: str = ""
     fields: tuple[str, ...] = ()
+    image_fields: tuple[str, ...] = ()
     images: Path | None = None
     columns: tuple[str, ...] = field(default=())
 
@@ -129,7 +131,7 @@ def _open(source: Path, options: PairOptions) -> Format:
     plain = PlainText()
     if options.format == plain.name or (not options.format and not options.fields and plain.detects(source)):
         return plain
-    return open_format(source, options.format, options.fields)
+    return open_format(source, options.format, options.fields, options.image_fields)
 
 
 def _read_columns(source: Path, options: PairOptions, codes: tuple[str, str]) -> Paired:
@@ -139,7 +141,7 @@ def _read_columns(source: Path, options: PairOptions, codes: tuple[str, str]) ->
             f"{str(source)!r} alone holds no translation: give the translated file too, or the places of both in it, "
             "as in --columns source,target."
         )
-    data_format = open_format(source, options.format, options.columns)
+    data_format = open_format(source, options.format, options.columns, options.image_fields)
     rows = []
     for row in _good(data_format.rows(source), source):
         texts = {text.place: text.text for text in row.fields}

@@ -33,6 +33,7 @@ def translate_source(
         engine=engine,
         format=options.format,
         fields=options.fields,
+        image_fields=options.image_fields,
         images=options.images,
     )
     translate(job)
