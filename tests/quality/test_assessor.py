@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -86,23 +87,26 @@ def test_a_picture_is_known_by_its_content(tmp_path: Path) -> None:
 
 
 _WRITER = """
-import sys
+import sys, time
 from pathlib import Path
 from passerelle.quality.base import Finding
 from passerelle.quality.store import AssessmentStore
+while time.time() < float(sys.argv[3]):  # so that all open the file at the same moment
+    pass
 with AssessmentStore(Path(sys.argv[1])) as store:
     for number in range(200):
         store.keep({f"{sys.argv[2]} {number}": Finding(0.5, "é")}, "s")
 """
 
 
-def test_two_processes_keep_all(tmp_path: Path) -> None:
+def test_four_processes_that_begin_one_file_keep_all(tmp_path: Path) -> None:
     path = tmp_path / "a.sqlite"
-    writers = [subprocess.Popen([sys.executable, "-c", _WRITER, str(path), name]) for name in "ab"]
-    assert [writer.wait(60) for writer in writers] == [0, 0]
+    begin = str(time.time() + 1.0)
+    writers = [subprocess.Popen([sys.executable, "-c", _WRITER, str(path), name, begin]) for name in "abcd"]
+    assert [writer.wait(60) for writer in writers] == [0, 0, 0, 0]
     with AssessmentStore(path) as store:
-        found = store.find([f"{name} {number}" for name in "ab" for number in range(200)], "s")
-    assert len(found) == 400
+        found = store.find([f"{name} {number}" for name in "abcd" for number in range(200)], "s")
+    assert len(found) == 800
     assert set(map(repr, found.values())) == {repr(Finding(0.5, "é"))}
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from passerelle.errors import StorageError
 from passerelle.quality.base import Finding
 from passerelle.runs import storage
+from passerelle.translation.memory_schema import lock
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS findings (
@@ -46,10 +47,10 @@ class AssessmentStore:
         with self._guarded():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, timeout=timeout_seconds, isolation_level=None)
-            self._connection.execute("PRAGMA busy_timeout = 60000")
-            self._connection.execute("PRAGMA journal_mode = WAL")
+            with lock(path):  # journal_mode doesn't wait for other processes by itself
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._connection.execute(_TABLE)
             self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.execute(_TABLE)
 
     def find(self, keys: Sequence[str], signature: str) -> dict[str, Finding]:
         """Return what a check found about pairs before, by their keys."""
