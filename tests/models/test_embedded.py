@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from passerelle.errors import InputError, MissingDependency, StorageError
 from passerelle.models import embedded
 from passerelle.models.features import compute_features
+from passerelle.models.precision import best_dtype
 from passerelle.models.prefix_tree import TEXT, collate
 from passerelle.sources.pictures import open_picture
 
@@ -92,7 +93,7 @@ def test_the_base_is_where_it_says(base: Any) -> None:
     assert embedded.learnt_weights().stat().st_size <= 20_000_000
     assert type(base.model).__name__ == "LlavaForConditionalGeneration"
     assert type(base.tower).__name__ == "EfficientNetLiteModel"
-    assert base.model.dtype == torch.bfloat16
+    assert base.model.dtype == best_dtype()
 
 
 def test_a_picture_is_four_tokens(base: Any) -> None:
@@ -118,7 +119,7 @@ def test_it_answers_as_transformers_does(base: Any, stamps: list[Any]) -> None:
     messages = [{"role": "user", "content": [{"type": "text", "text": "What is this?"}, {"type": "image"}]}]
     text = base.processor.apply_chat_template(messages, add_generation_prompt=True)
     inputs = base.processor(text=text, images=image, return_tensors="pt")
-    inputs["pixel_values"] = inputs["pixel_values"].to(torch.bfloat16)
+    inputs["pixel_values"] = inputs["pixel_values"].to(base.model.dtype)
     written = base.model.generate(**inputs, do_sample=False, max_new_tokens=12)
     expected = base.tokenizer.decode(written[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
     (said,) = base.generate(["What is this?"], torch.stack(compute_features(base, [image])), 12)

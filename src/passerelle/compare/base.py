@@ -26,6 +26,7 @@ from passerelle.methods.training import Example, Objective, ParameterGroup, Sche
 from passerelle.models import embedded
 from passerelle.models.adapters import add_lora, lora_parameters, projector_parameters
 from passerelle.models.features import FeatureCache, compute_features
+from passerelle.models.precision import best_dtype
 from passerelle.models.sentences import SentenceEncoder
 from passerelle.models.vlm import VisionLanguageModel
 from passerelle.records import Answer, Picture, Sample, Text
@@ -97,7 +98,7 @@ def _with_learnt(learnt: Path) -> VisionLanguageModel:
 
     model, processor = embedded.join()
     embedded.apply_learnt(model, load_file(learnt))
-    return VisionLanguageModel(model, processor)
+    return VisionLanguageModel(model.to(best_dtype()), processor)
 
 
 def held_out_of(own: Sequence[Picture]) -> list[Picture]:
@@ -149,7 +150,8 @@ def build(out: Path, *, seed: int = 0) -> Path:
         `out`.
     """
     quiet()
-    model = VisionLanguageModel(*embedded.join(seed))
+    joined, processor = embedded.join(seed)
+    model = VisionLanguageModel(joined.to(best_dtype()), processor)
     own = own_pictures()
     pictures, plain = training_pictures(model, own)
     features = torch.cat([plain, *(_augmented(model, pictures, view) for view in range(1, VIEWS))])
@@ -170,7 +172,7 @@ def build(out: Path, *, seed: int = 0) -> Path:
     )
     table = model.language_model.embed_tokens.weight.detach().float()[: model.image_token]
     inputs = torch.stack([_mean_input(model, table, p.captions["en"].text) for p in pictures + words])
-    reader = start_reader(targets, inputs, table).to(torch.bfloat16)
+    reader = start_reader(targets, inputs, table).to(model.model.dtype)
     model.model.model.multi_modal_projector = reader
     settings = [seed, RANK, dataclasses.asdict(MATCHING_STAGE), dataclasses.asdict(JUDGING_STAGE)]
     key = content_hash([*settings, VIEWS, YES_NO, [p.id for p in pictures], [word.id for word in words]])

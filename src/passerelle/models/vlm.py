@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from passerelle.errors import InputError
+from passerelle.models.precision import best_dtype
 from passerelle.models.prefix_tree import TEXT, TokenSequence, TreeBatch
 
 HEAD_ROWS = 128
@@ -43,13 +44,15 @@ class VisionLanguageModel:
         self._prompt_tokens = lru_cache(maxsize=100_000)(self._encode_prompt)
 
     @classmethod
-    def load(cls, folder: Path | str, dtype: torch.dtype = torch.bfloat16) -> VisionLanguageModel:
-        """Load a model that `save_pretrained` wrote."""
+    def load(cls, folder: Path | str, dtype: torch.dtype | None = None) -> VisionLanguageModel:
+        """Load a model that `save_pretrained` wrote, in the number type that this machine computes best by default."""
         from transformers import AutoProcessor, LlavaForConditionalGeneration
 
         import passerelle.models.image_processing  # noqa: F401 - registers the tower and its image processor
 
-        model = LlavaForConditionalGeneration.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa")
+        model = LlavaForConditionalGeneration.from_pretrained(
+            folder, dtype=dtype or best_dtype(), attn_implementation="sdpa"
+        )
         if (model.config.vision_feature_layer, model.config.vision_feature_select_strategy) != (-1, "full"):
             raise InputError(
                 f"{str(folder)!r} takes its vision features from layer {model.config.vision_feature_layer!r} by "
