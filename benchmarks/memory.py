@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 
 from passerelle.translation.base import FakeTranslator
-from passerelle.translation.memory import MemorizedTranslator, TranslationMemory
+from passerelle.translation.memorized import MemorizedTranslator
+from passerelle.translation.memory import TranslationMemory
 from passerelle.translation.memory_matches import similar
 
 WORDS = "a the red black small large dog cat house street man woman with under near holding sees two of train".split()

@@ -1,24 +1,29 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from passerelle.dataset import distinct as distinct_module
 from passerelle.dataset.distinct import DistinctTexts
 
-TEXTS = st.text(st.characters(), max_size=3)
+DIGESTS = st.integers(0, 12).map(lambda number: bytes([number * 20]) * 8)
 
 
-@given(st.lists(st.lists(TEXTS, max_size=6), max_size=6))
-def test_each_text_is_new_once(batches):
+@pytest.mark.parametrize("most_recent", [0, 3, 50_000])
+@given(batches=st.lists(st.lists(DIGESTS, max_size=6), max_size=9))
+def test_each_text_is_new_once(most_recent, batches):
+    distinct_module._MOST_RECENT, kept = most_recent, distinct_module._MOST_RECENT
     seen = set()
     distinct = DistinctTexts()
     for batch in batches:
-        assert distinct.take_new(batch) == [text for text in dict.fromkeys(batch) if text not in seen]
+        assert distinct.take_new(batch) == [digest for digest in dict.fromkeys(batch) if digest not in seen]
         seen.update(batch)
     distinct.close()
+    distinct_module._MOST_RECENT = kept
 
 
 def test_many_at_once():
     distinct = DistinctTexts()
-    texts = [str(number) for number in range(3000)]
-    assert distinct.take_new(texts) == texts
-    assert distinct.take_new([*texts, "new"]) == ["new"]
+    digests = [number.to_bytes(8) for number in range(3000)]
+    assert distinct.take_new(digests) == digests
+    assert distinct.take_new([*digests, b"new text"]) == [b"new text"]
     distinct.close()

@@ -13,7 +13,8 @@ from tiny_engines import ChatServer
 from passerelle.errors import BudgetSpent, ConfigError, EngineStopped
 from passerelle.translation.base import Translator
 from passerelle.translation.chat_endpoint import ChatTranslator
-from passerelle.translation.memory import MemorizedTranslator, TranslationMemory
+from passerelle.translation.memorized import MemorizedTranslator
+from passerelle.translation.memory import TranslationMemory
 
 pytest.importorskip("httpx")
 

@@ -13,7 +13,8 @@ from passerelle.errors import ConfigError, InputError, MissingDependency, RunErr
 from passerelle.translation.apertium import available_pairs
 from passerelle.translation.base import Translator
 from passerelle.translation.engines import ENGINES, EXAMPLES, make_engine
-from passerelle.translation.memory import MemorizedTranslator, TranslationMemory
+from passerelle.translation.memorized import MemorizedTranslator
+from passerelle.translation.memory import TranslationMemory
 
 LONGEST = 96  # tokens that the tiny models take
 PAIRS = {pair[:2] for pair in available_pairs()}

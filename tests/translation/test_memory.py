@@ -10,14 +10,8 @@ from hypothesis import strategies as st
 
 from passerelle.errors import EngineStopped, InputError
 from passerelle.translation.base import FakeTranslator, Translator
-from passerelle.translation.memory import (
-    ORIGINS_BY_RANK,
-    Entry,
-    MemorizedTranslator,
-    Part,
-    Stored,
-    TranslationMemory,
-)
+from passerelle.translation.memorized import MemorizedTranslator
+from passerelle.translation.memory import ORIGINS_BY_RANK, Entry, Part, Stored, TranslationMemory
 
 PLACE = ("en", "fr", "fake 1")
 
@@ -118,7 +112,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from passerelle.translation.base import FakeTranslator
-from passerelle.translation.memory import MemorizedTranslator, TranslationMemory
+from passerelle.translation.memorized import MemorizedTranslator
+from passerelle.translation.memory import TranslationMemory
 
 class Dying(FakeTranslator):
     def translate(self, texts):

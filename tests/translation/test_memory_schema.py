@@ -9,7 +9,8 @@ import pytest
 from passerelle.errors import InputError, StorageError
 from passerelle.translation import memory_schema
 from passerelle.translation.base import FakeTranslator
-from passerelle.translation.memory import SCHEMA_VERSION, Entry, MemorizedTranslator, Stored, TranslationMemory
+from passerelle.translation.memorized import MemorizedTranslator
+from passerelle.translation.memory import SCHEMA_VERSION, Entry, Stored, TranslationMemory
 
 PLACE = ("en", "fr", "fake 1")
 

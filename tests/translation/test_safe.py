@@ -13,7 +13,9 @@ from passerelle.errors import RunError
 from passerelle.translation.apertium import ApertiumTranslator
 from passerelle.translation.base import FakeTranslator, Translator
 from passerelle.translation.glossary import Glossary
-from passerelle.translation.memory import MemorizedTranslator, TranslationMemory
+from passerelle.translation.memorized import MemorizedTranslator
+from passerelle.translation.memory import TranslationMemory
+from passerelle.translation.placeholders import all_forms
 from passerelle.translation.remembered import RememberedTranslator
 from passerelle.translation.safe import Outcome, SafeTranslator
 from passerelle.translation.verify import verify
@@ -164,6 +166,26 @@ def test_the_memory_alone_knows_sentences_with_placeholders(empty_cache, tmp_pat
         (again, unknown) = SafeTranslator(RememberedTranslator(memory, "en", "fr")).translate([text, "A dog."])
     assert again.text == first.text is not None
     assert unknown.reason == "not-translated"
+
+
+@pytest.mark.parametrize("form", all_forms(), ids=lambda form: form.name)
+def test_the_memory_alone_knows_what_an_engine_was_asked_in_any_form(empty_cache, tmp_path, form):
+    class Choosy(FakeTranslator):
+        """Keeps placeholders of one form, and takes the figures off all others."""
+
+        def translate(self, texts):
+            others = [other for other in all_forms() if other != form]
+            for other in others:
+                texts = [text if form.numbers(text) else other.pattern.sub("", text) for text in texts]
+            return super().translate(texts)
+
+    text = "See cat.jpg and http://a.b/c now, please. Look at 5 of {name}."
+    with TranslationMemory(tmp_path / "memory.sqlite") as memory:
+        engine = Choosy(signature=f"choosy {form.name}")
+        (first,) = SafeTranslator(MemorizedTranslator(engine, memory)).translate([text])
+        (again,) = SafeTranslator(RememberedTranslator(memory, "en", "fr")).translate([text])
+    assert first.text == again.text == text.replace("See", "[fr] See").replace("Look", "[fr] Look")
+    assert (first.way, again.way) == ("engine", "engine")
 
 
 def test_bare_yes_and_no_never_reach_the_engine(empty_cache):

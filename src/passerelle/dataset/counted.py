@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +11,7 @@ from passerelle.dataset.distinct import DistinctTexts
 from passerelle.records import Origin
 from passerelle.translation.memory import Remembered, Stored, TranslationMemory
 from passerelle.translation.placeholders import probe_texts
+from passerelle.translation.whole_texts import Key, Whole, asked_digest
 
 
 @dataclass
@@ -55,9 +56,8 @@ class CountedMemory(TranslationMemory):
         """Find what is known of some texts."""
         wanted = list(dict.fromkeys(texts))
         known = super().lookup(wanted, source, target, signature, glossary)
-        # Two engines that are asked for one text are two texts to pay for.
-        keys = {f"{signature}\0{text}": text for text in wanted if text not in self._probe}
-        new = [keys[key] for key in self._asked.take_new(list(keys))]
+        texts_by_digest = {asked_digest(signature, text): text for text in wanted if text not in self._probe}
+        new = [texts_by_digest[digest] for digest in self._asked.take_new(texts_by_digest)]
         self.needed.unique += len(new)
         unknown = [text for text in new if text not in known]
         self.needed.from_memory += len(new) - len(unknown)
@@ -81,6 +81,15 @@ class CountedMemory(TranslationMemory):
         self.needed.characters_translated += sum(map(len, made))
         self.watch()
         return stored
+
+    def recall(self, keys: Sequence[Key]) -> dict[Key, Whole]:
+        """Find some whole texts; those that are known count as what was asked for them."""
+        known = super().recall(keys)
+        asked = b"".join({whole.asked for whole in known.values()})
+        new = len(self._asked.take_new(asked[start : start + 8] for start in range(0, len(asked), 8)))
+        self.needed.unique += new
+        self.needed.from_memory += new
+        return known
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

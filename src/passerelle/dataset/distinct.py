@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 _AT_ONCE = 500
 _CACHE_KIB = 8 * 1024
+# Texts that come again soon needn't be looked for on the disk.
+_MOST_RECENT = 50_000
 
 
 class DistinctTexts:
     """Tells new texts from those that came before, by a digest of 64 bits."""
 
     def __init__(self) -> None:
+        self._recent: set[int] = set()
         # Without a name SQLite keeps the table in a temporary file, which goes when it is closed.
         self._connection = sqlite3.connect("", isolation_level=None)
         for setting in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KIB}"):
             self._connection.execute(f"PRAGMA {setting}")
         self._connection.execute("CREATE TABLE seen (digest INTEGER PRIMARY KEY)")
 
-    def take_new(self, texts: Sequence[str]) -> list[str]:
-        """Return the texts that never came before, each once; from now on they did."""
-        new = {_digest(text): text for text in texts}
-        digests = list(new)
-        for start in range(0, len(digests), _AT_ONCE):
-            for known in self._known(digests[start : start + _AT_ONCE]):
-                del new[known]
-        self._connection.execute("BEGIN")
-        self._connection.executemany("INSERT INTO seen VALUES (?)", [(digest,) for digest in new])
-        self._connection.execute("COMMIT")
-        return list(new.values())
+    def take_new(self, digests: Iterable[bytes]) -> list[bytes]:
+        """Return the digests, of eight bytes, that never came before, each once; from now on they did."""
+        numbers = {int.from_bytes(digest, "big", signed=True): digest for digest in digests}
+        for number in self._recent.intersection(numbers):
+            del numbers[number]
+        asked = list(numbers)
+        for start in range(0, len(asked), _AT_ONCE):
+            for known in self._known(asked[start : start + _AT_ONCE]):
+                del numbers[known]
+        if numbers:
+            self._connection.execute("BEGIN")
+            self._connection.executemany("INSERT INTO seen VALUES (?)", [(number,) for number in numbers])
+            self._connection.execute("COMMIT")
+        self._recent = set(asked) if len(self._recent) > _MOST_RECENT else self._recent.union(asked)
+        return list(numbers.values())
 
     def _known(self, digests: Sequence[int]) -> list[int]:
         marks = ",".join("?" * len(digests))
@@ -40,8 +46,3 @@ class DistinctTexts:
     def close(self) -> None:
         """Let go of the temporary file."""
         self._connection.close()
-
-
-def _digest(text: str) -> int:
-    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)

@@ -11,8 +11,10 @@ from passerelle.errors import ConfigError
 from passerelle.translation.base import Translator
 from passerelle.translation.engines import make_engine
 from passerelle.translation.glossary import Glossary
+from passerelle.translation.known_texts import KnownTexts
 from passerelle.translation.languages import language
-from passerelle.translation.memory import MemorizedTranslator, Memory
+from passerelle.translation.memorized import MemorizedTranslator
+from passerelle.translation.memory import Memory
 from passerelle.translation.remembered import RememberedTranslator
 from passerelle.translation.safe import SafeTranslator
 
@@ -28,12 +30,14 @@ class Engines:
         memorized: The same behind the memory.
         fallback: The engine for what the first can't do.
         safe: What translates the texts of rows.
+        asking: All that asks an engine.
     """
 
     engine: Translator
     memorized: Translator
     fallback: Translator | None
     safe: SafeTranslator
+    asking: tuple[MemorizedTranslator, ...]
 
     @property
     def spent(self) -> Any | None:
@@ -59,12 +63,22 @@ def open_engines(job: Job, memory: Memory, glossary: Glossary | None) -> Engines
     engine = _open(job.engine, job, memory, job.engine_options)
     fallback = _open(job.fallback, job, memory, {}) if job.fallback else None
     memorized = _memorized(engine, memory, glossary)
-    safe = SafeTranslator(
-        memorized,
-        glossary=glossary,
-        fallback=None if fallback is None else _memorized(fallback, memory, glossary),
-    )
-    return Engines(engine, memorized, fallback, safe)
+    second = None if fallback is None else _memorized(fallback, memory, glossary)
+    known = known_texts(engine, fallback, memory, glossary)
+    safe = SafeTranslator(memorized, glossary=glossary, fallback=second, texts=known)
+    asking = tuple(each for each in (memorized, second) if isinstance(each, MemorizedTranslator))
+    return Engines(engine, memorized, fallback, safe, asking)
+
+
+def known_texts(
+    engine: Translator, fallback: Translator | None, memory: Memory, glossary: Glossary | None, *, keeps: bool = True
+) -> KnownTexts | None:
+    """Return what finds whole texts in the memory; ``None`` for an engine whose answers change with each new entry."""
+    if isinstance(engine, RememberedTranslator) or isinstance(fallback, RememberedTranslator):
+        return None
+    used = (engine.source, engine.target, engine.signature)
+    other = "" if fallback is None else fallback.signature
+    return KnownTexts(memory, (*used, other, "" if glossary is None else glossary.digest), keeps=keeps)
 
 
 def _open(spec: str, job: Job, memory: Memory, options: Mapping[str, Any]) -> Translator:

@@ -19,11 +19,14 @@ class LocalRunner:
 
     def __init__(self, job: Job, data_format: Format, memory: CountedMemory, engines: Engines, glossary: str) -> None:
         self.watch: Callable[[], None] = lambda: None
+        self.before_engine: Callable[[], None] = lambda: None
         self.engine = engines.engine.signature
         self.fallback = "" if engines.fallback is None else engines.fallback.signature
         self.glossary = glossary
         self._job, self._format, self._memory, self._engines = job, data_format, memory, engines
         memory.watch = lambda: self.watch()
+        for translator in engines.asking:
+            translator.before_asked = lambda: self.before_engine()
 
     @property
     def needed(self) -> Needed:

@@ -6,7 +6,7 @@ import logging
 import os
 import uuid
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from passerelle.errors import MissingDependency, PasserelleError, RunError
 from passerelle.formats.base import BadRow, Format, Row
 from passerelle.records import Origin
 from passerelle.translation.memory import Remembered, Stored
+from passerelle.translation.whole_texts import Key, Whole
 
 if TYPE_CHECKING:
     import ray.data
@@ -50,6 +51,18 @@ class MemoryKeeper:
     def state(self) -> str:
         """Say what the memory holds now, in a word."""
         return self._memory.state
+
+    def corrections(self) -> int:
+        """Return how often entries were corrected or replaced so far."""
+        return self._memory.corrections
+
+    def recall(self, keys: Sequence[Key]) -> dict[Key, Whole]:
+        """Find some whole texts."""
+        return self._memory.recall(keys)
+
+    def keep(self, texts: Mapping[Key, Whole], corrections: int, rules: str) -> None:
+        """Keep some whole texts."""
+        self._memory.keep(texts, corrections, rules)
 
     def needed(self) -> Needed:
         """Return what all workers asked for so far."""
@@ -89,6 +102,20 @@ class RemoteMemory:
         place = (source, target, signature, origin, glossary)
         stored: Stored = _get(self._keeper.store.remote(list(translations), place))
         return stored
+
+    @property
+    def corrections(self) -> int:
+        """How often entries were corrected or replaced so far."""
+        return int(_get(self._keeper.corrections.remote()))
+
+    def recall(self, keys: Sequence[Key]) -> dict[Key, Whole]:
+        """Find some whole texts."""
+        known: dict[Key, Whole] = _get(self._keeper.recall.remote(list(keys)))
+        return known
+
+    def keep(self, texts: Mapping[Key, Whole], corrections: int, rules: str) -> None:
+        """Keep some whole texts."""
+        _get(self._keeper.keep.remote(dict(texts), corrections, rules))
 
 
 @dataclass(frozen=True)
@@ -146,6 +173,7 @@ class RayRunner:
 
     def __init__(self, job: Job, data_format: Format, workers: int, keeper: Any) -> None:
         self.watch: Callable[[], None] = lambda: None
+        self.before_engine: Callable[[], None] = lambda: None
         glossary = job.open_glossary()
         self.glossary = "" if glossary is None else glossary.digest
         self.engine = self.fallback = ""
@@ -166,6 +194,7 @@ class RayRunner:
 
     def chunks(self) -> Iterator[Chunk]:
         """Translate all rows of the job."""
+        self.before_engine()  # when workers ask theirs isn't known here
         try:
             for number, row in enumerate(self._dataset().iter_rows()):
                 assert row["number"] == number, "Ray keeps the order"

@@ -21,10 +21,9 @@ _MOST_FAILURES = 10
 
 @dataclass(frozen=True)
 class Written:
-    """A row of the output: its number and id, and its new texts by place."""
+    """A row of the output, as it was read, and its new texts by place."""
 
-    number: int
-    id: str
+    row: Row
     texts: Mapping[str, str]
 
 
@@ -125,4 +124,4 @@ def _finish(row: Row, outcomes: Mapping[str, Outcome], tally: Tally) -> Written 
     tally.add_written(outcomes.values())
     # A text that stays the same isn't written anew, so that its bytes stay too.
     new = ((text, outcomes[text.place].text or "") for text in row.fields)
-    return Written(row.number, row.id, {text.place: found for text, found in new if found != text.text})
+    return Written(row, {text.place: found for text, found in new if found != text.text})

@@ -45,13 +45,22 @@ def translate(job: Job, watch: Watch = lambda progress: None, open_runner: OpenR
     data_format = job.open_format()
     check_target(data_format, job.out)
     with open_runner(job, data_format) as runner:
-        # All rows are read once before anything is paid for: a file that breaks off late is known early.
-        total, tally = count_rows(job, data_format), Tally()
+        tally = Tally()
+        total: int | None = None
 
         def tell() -> None:
             watch(Progress(total, tally, runner.needed, runner.spent))
 
-        runner.watch = tell
+        def count() -> None:
+            nonlocal total
+            if total is None:
+                total = count_rows(job, data_format)
+                tell()
+
+        # All rows are read once before anything is paid for: a file that breaks off late is known early.
+        runner.watch, runner.before_engine = tell, count
+        if job.strict:
+            count()
         tell()
         for path in (job.out, job.rejects, job.card):
             remove_parts_of_dead(path)
@@ -72,7 +81,7 @@ def _kept(
     for chunk in runner.chunks():
         for row in chunk.rows:
             if not isinstance(row, Reject):
-                yield Row(row.number, row.id, (), ()), row.texts
+                yield row.row, row.texts
             elif job.strict and row.is_bad_input:
                 raise strict_error(job, row)
             else:
@@ -81,11 +90,12 @@ def _kept(
         tell()
 
 
-def _check_count(job: Job, total: int, tally: Tally) -> None:
+def _check_count(job: Job, total: int | None, tally: Tally) -> None:
     """Make sure that no row is lost."""
-    if not total == tally.rows == tally.written + tally.rejected.total():
+    first = tally.rows if total is None else total
+    if not first == tally.rows == tally.written + tally.rejected.total():
         raise InputError(
-            f"{str(job.source)!r} had {total:,} rows at first, then {tally.rows:,}, of which {tally.written:,} were "
+            f"{str(job.source)!r} had {first:,} rows at first, then {tally.rows:,}, of which {tally.written:,} were "
             f"written and {tally.rejected.total():,} rejected: it changed meanwhile. Run the same command again."
         )
 

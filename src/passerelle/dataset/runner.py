@@ -19,13 +19,13 @@ class Progress:
     """How far a run is.
 
     Attributes:
-        total: Rows in all.
+        total: Rows in all; ``None`` as long as they weren't counted, which they are before an engine is asked.
         tally: What became of rows so far.
         needed: What engine and memory did so far.
         spent: What the engine has cost so far, for one that costs something.
     """
 
-    total: int
+    total: int | None
     tally: Tally
     needed: Needed
     spent: Any | None
@@ -39,9 +39,11 @@ class Runner(Protocol):
 
     Attributes:
         watch: Called whenever the engine has finished some texts.
+        before_engine: Called before the engine is asked, once or more.
     """
 
     watch: Callable[[], None]
+    before_engine: Callable[[], None]
 
     @property
     def engine(self) -> str:

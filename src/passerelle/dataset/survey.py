@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from passerelle.dataset.counted import CountedMemory, Needed
-from passerelle.dataset.engines import Engines, open_engines
+from passerelle.dataset.engines import Engines, known_texts, open_engines
 from passerelle.dataset.job import Job
 from passerelle.dataset.reading import read_rows
 from passerelle.dataset.rows import RowTranslator, chunks
@@ -101,7 +101,7 @@ def survey(job: Job) -> Estimate:
         engines = open_engines(job, memory, glossary)
         try:
             recorder, tally = _Recorder(engines.engine, memory, "" if glossary is None else glossary.digest), Tally()
-            translator = RowTranslator(_safe(recorder, engines, glossary), job.image_folder(data_format))
+            translator = RowTranslator(_safe(recorder, engines, memory, glossary), job.image_folder(data_format))
             began = time.perf_counter()
             for rows in chunks(read_rows(job, data_format)):
                 tally.add(translator.translate(rows).tally)
@@ -113,11 +113,13 @@ def survey(job: Job) -> Estimate:
             engines.close()
 
 
-def _safe(recorder: _Recorder, engines: Engines, glossary: Glossary | None) -> SafeTranslator:
+def _safe(recorder: _Recorder, engines: Engines, memory: CountedMemory, glossary: Glossary | None) -> SafeTranslator:
     forms = probed(engines.memorized)
     if forms is None:
         forms = all_forms() if engines.spent is not None else probe(engines.memorized)
-    return SafeTranslator(recorder, glossary=glossary, forms=forms)
+    # What is made of the recorder's answers is no translation, so it isn't kept.
+    texts = known_texts(engines.engine, engines.fallback, memory, glossary, keeps=False)
+    return SafeTranslator(recorder, glossary=glossary, forms=forms, texts=texts)
 
 
 def _most_spent(engines: Engines, needed: Needed) -> Any | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal, Protocol, runtime_checkable
+from typing import BinaryIO, Literal, NamedTuple, Protocol, runtime_checkable
 
 FieldKind = Literal["text", "option", "answer", "yes-no"]
 
@@ -13,8 +13,7 @@ MAX_TEXT_CHARACTERS = 1_000_000
 """A longer text is no text of a data set: its row is bad, with the reason ``too-long``."""
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(NamedTuple):
     """One text of a row that is to be translated.
 
     Attributes:
@@ -30,8 +29,7 @@ class Field:
     kind: FieldKind = "text"
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One row of a data set.
 
     Attributes:
@@ -100,7 +98,8 @@ class Format(Protocol):
             source: The file that the rows were read from.
             out: Where to write.
             rows: Rows in the order of the file, each with its new texts by place. Places that aren't named keep
-                their text; rows that aren't named are left out.
+                their text; rows that aren't named are left out. Of a row only the number is needed; with its fields
+                and its raw bytes it may be written faster.
 
         Raises:
             InputError: The source changed since the rows were read.

@@ -56,9 +56,14 @@ class Found:
         else:
             return
         before = place + "." if place else ""
+        children, star = node.children, node.star
         for key, inner in members:
-            child = node.children.get(key, node.star)
-            if child is not None:
+            child = children.get(key, star)
+            if child is None:
+                continue
+            if child.is_leaf:
+                self.record(child, inner, before + escape(key))
+            else:
                 self.visit(child, inner, before + escape(key))
 
     def record(self, node: Node, value: Any, place: str) -> None:
@@ -67,13 +72,13 @@ class Found:
             return
         for role in node.roles:
             if role in TEXT_ROLES:
-                if isinstance(value, str) and not isinstance(value, Number):
+                if type(value) is str:  # no number
                     self.fields.append(Field(place, value, _kind(cast(FieldKind, role), value)))
             elif role == "embedded":
                 if isinstance(value, str | bytes):
                     self.embedded[place] = value
             elif role == "image":
-                if isinstance(value, str) and not isinstance(value, Number):
+                if type(value) is str:
                     self.images[place] = value
             elif role == "value":
                 self.values[place] = str(value)

@@ -39,6 +39,7 @@ class Element:
         found: What is wanted of it; nothing unless the walk is for finding.
         problem: Reason and detail, where it is broken.
         group: Tells the rows of one array or object from those of another.
+        is_known: Whether it is the row that was expected, as it was read before.
     """
 
     separator: str
@@ -48,6 +49,7 @@ class Element:
     found: Found = field(default_factory=Found)
     problem: tuple[str, str] | None = None
     group: int = 0
+    is_known: bool = False
 
 
 class JsonDocument:
@@ -101,18 +103,21 @@ class JsonDocument:
         selection = Selection(rows)
         with opened(source) as file:
             number, group = 0, 0
-            for piece in _Walk(source, file, self.layout, finding=False).pieces():
+            walk = _Walk(source, file, self.layout, finding=False)
+            walk.expect(selection.next)
+            for piece in walk.pieces():
                 if isinstance(piece, str):
                     out.write(piece.encode("latin-1"))
                     continue
                 number += 1
-                texts = selection.take(number)
-                if texts is None:
+                row, texts = selection.next, selection.take(number)
+                if row is None or texts is None:
                     continue
+                walk.expect(selection.next)
                 # The first row that is kept follows the opening bracket, whatever stood before it.
                 separator = piece.separator if piece.group == group else ""
                 group = piece.group
-                text = rewrite(self.layout.tree, piece.text, texts)
+                text = rewrite(self.layout.tree, piece.text, texts, row.fields if piece.is_known else ())
                 out.write((separator + piece.head + text).encode("latin-1"))
         selection.finish()
 
@@ -146,6 +151,11 @@ class _Walk:
         self._group = 0
         self.reached = False
         self._taken = ""
+        self._expected = ""
+
+    def expect(self, row: Row | None) -> None:
+        """Say which row is wanted next, as it was read before: where it stands it needn't be read again."""
+        self._expected = row.raw.decode("latin-1") if row is not None and row.raw[-1:] == b"}" else ""
 
     def pieces(self) -> Iterator[str | Element]:
         """Yield the rows, and as text what stands between, before and after them."""
@@ -206,6 +216,9 @@ class _Walk:
             raise self._broken(f"expecting an object with the key {place[0]!r}")
 
     def _element(self, separator: str, head: str, key: str, group: int) -> Element:
+        if self._expected and self._is_ahead(self._expected):
+            text = self._window.take(self._window.pos + len(self._expected))
+            return Element(separator, head, key, text, group=group, is_known=True)
         start = self._window.offset
         found, problem = Found(), None
         try:
@@ -220,6 +233,13 @@ class _Walk:
             text = self._to_next_row(detail, separator, bool(head))
             problem = ("broken-json", detail)
         return Element(separator, head, key, text, found, problem, group)
+
+    def _is_ahead(self, text: str) -> bool:
+        """Say whether a text stands here, bringing more into view if need be."""
+        window = self._window
+        while len(window.text) - window.pos < len(text) and window.grow():
+            pass
+        return window.text.startswith(text, window.pos)
 
     def _read(self, read: Callable[[str, int], tuple[_Read, int]]) -> _Read:
         try:

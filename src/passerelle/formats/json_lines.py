@@ -71,15 +71,17 @@ class JsonLines:
                 if not line.content.strip():
                     out.write(line.content + line.ending)
                     continue
-                texts = selection.take(line.number)
-                if texts is not None:
-                    out.write(self._rewritten(line.content, texts) + line.ending)
+                row, texts = selection.next, selection.take(line.number)
+                if row is not None and texts is not None:
+                    out.write(self._rewritten(line.content, row, texts) + line.ending)
         selection.finish()
 
-    def _rewritten(self, content: bytes, texts: Mapping[str, str]) -> bytes:
+    def _rewritten(self, content: bytes, row: Row, texts: Mapping[str, str]) -> bytes:
         if not texts:
             return content
         text = content.decode("latin-1")
+        if content == row.raw and text[0] == "{":  # it needn't be read again
+            return rewrite(self.layout.tree, text, texts, row.fields).encode("latin-1")
         begin, end, _ = _parsed(text)
         return (text[:begin] + rewrite(self.layout.tree, text[begin:end], texts) + text[end:]).encode("latin-1")
 

@@ -114,13 +114,13 @@ class Layout:
             if reference not in table:
                 return BadRow(number, "missing-image", f"the file's list of images has none with id {reference!r}", raw)
             images = (table[reference],)
-        fields = tuple(field for field in found.fields if field.text.strip())
+        fields = tuple([field for field in found.fields if field.text.strip()])
         own = found.values.get(self.id, "") if self.id else key
         return Row(number, printable(own) or str(number), fields, images, raw)
 
     def _problem(self, found: Found) -> tuple[str, str] | None:
-        missing = [place for place in self.require if place not in found.present]
-        if missing:
+        if len(found.present) < len(self.require):
+            missing = [place for place in self.require if place not in found.present]
             return "missing-field", f"{self.name} rows have {', '.join(missing)}; this one doesn't"
         for field in found.fields:
             if len(field.text) > MAX_TEXT_CHARACTERS:
@@ -138,6 +138,8 @@ class Layout:
             if all(name in known for name in _VARIABLE.findall(self.image_template)):
                 return (_VARIABLE.sub(lambda name: known[name[1]], self.image_template),)
             return ()
+        if not found.images:
+            return ()
         # Hugging Face keeps {bytes, path}: with the bytes there, the path is only where they once came from.
         inside = {place.rpartition(".")[0] for place in found.embedded}
         return tuple(path for place, path in found.images.items() if path and place.rpartition(".")[0] not in inside)
@@ -145,7 +147,7 @@ class Layout:
 
 def printable(text: str) -> str:
     """Return a text that can be encoded: half surrogate pairs become escapes."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 @cache

@@ -52,11 +52,13 @@ class Node:
         children: By key.
         star: For keys that `children` doesn't name.
         roles: What the value here is wanted for; empty: only things below it are.
+        is_leaf: Whether nothing below it is wanted.
     """
 
     children: dict[str, Node] = field(default_factory=dict)
     star: Node | None = None
     roles: set[str] = field(default_factory=set)
+    is_leaf: bool = False
 
     def child(self, key: str) -> Node | None:
         """Return what is wanted below a key; ``None`` if nothing is."""
@@ -88,6 +90,7 @@ class Node:
             child._settle()
         if self.star is not None:
             self.star._settle()
+        self.is_leaf = not self.children and self.star is None
 
 
 def tree(wanted: Iterable[tuple[str, str]]) -> Node:

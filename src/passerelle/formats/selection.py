@@ -15,6 +15,11 @@ class Selection:
         self._rows = iter(rows)
         self._next = next(self._rows, None)
 
+    @property
+    def next(self) -> Row | None:
+        """The next row to be written; ``None`` after the last."""
+        return None if self._next is None else self._next[0]
+
     def take(self, number: int) -> Mapping[str, str] | None:
         """Return the new texts of the row with this number; ``None`` if it is left out."""
         if self._next is None or self._next[0].number != number:

@@ -257,7 +257,7 @@ def sample_source(source: Path, options: PairOptions, pairs: int, target: Path, 
         StorageError: The file can't be written.
     """
     data_format = _open(source, options)
-    rows = [replace(row, raw=b"") for row in _good(data_format.rows(source), source)]
+    rows = [row._replace(raw=b"") for row in _good(data_format.rows(source), source)]
     drawn = _drawn([(_cluster(row), len(row.fields)) for row in rows], pairs, seed)
     save(data_format, source, target, ((row, {}) for row in rows if _cluster(row) in drawn))
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar, get_args
 
-from passerelle.errors import EngineStopped, InputError, unknown
+from passerelle.errors import InputError, unknown
 from passerelle.records import Origin
-from passerelle.translation.base import Translator
+from passerelle.translation import whole_texts
 from passerelle.translation.memory_entries import ORIGINS_BY_RANK, Entry, Part, Remembered, Stored, write
 from passerelle.translation.memory_schema import (
     SCHEMA_VERSION,
@@ -27,7 +26,6 @@ __all__ = [
     "ORIGINS_BY_RANK",
     "SCHEMA_VERSION",
     "Entry",
-    "MemorizedTranslator",
     "Memory",
     "Part",
     "Remembered",
@@ -39,9 +37,6 @@ _Result = TypeVar("_Result")
 
 # Texts in one query or one page.
 _AT_ONCE = 500
-# An engine that sorts texts by length gains by larger batches: as many texts as it does in about this time.
-_BATCH_SECONDS = 10.0
-_LARGEST_BATCH = 4096
 
 _RANK = "CASE origin WHEN 'machine' THEN 0 WHEN 'repaired' THEN 1 WHEN 'human-translation' THEN 2 ELSE 3 END"
 # The best comes last: people's before machines', whatever the engine that they correct.
@@ -89,6 +84,19 @@ class Memory(Protocol):
         glossary: str = "",
     ) -> Stored:
         """Store some translations, as `TranslationMemory.store` does."""
+        ...
+
+    @property
+    def corrections(self) -> int:
+        """How often entries were corrected or replaced so far."""
+        ...
+
+    def recall(self, keys: Sequence[whole_texts.Key]) -> dict[whole_texts.Key, whole_texts.Whole]:
+        """Find some whole texts, as `TranslationMemory.recall` does."""
+        ...
+
+    def keep(self, texts: Mapping[whole_texts.Key, whole_texts.Whole], corrections: int, rules: str) -> None:
+        """Keep some whole texts, as `TranslationMemory.keep` does."""
         ...
 
 
@@ -195,9 +203,52 @@ class TranslationMemory:
                 chunks = (entries[start : start + _AT_ONCE] for start in range(0, len(entries), _AT_ONCE))
                 counts = [write(connection, chunk, by_date) for chunk in chunks]
                 connection.execute("UPDATE state SET changes = changes + 1")
-                return Stored(*map(sum, zip(*counts, strict=True)))
+                stored = Stored(*map(sum, zip(*counts, strict=True)))
+                if stored.replaced or any(entry.origin != "machine" for entry in entries):
+                    whole_texts.forget(connection)
+                return stored
 
         return self._guarded(work) if entries else Stored()
+
+    @property
+    def corrections(self) -> int:
+        """How often entries were corrected or replaced so far."""
+        query = "SELECT corrections FROM state"
+        return self._guarded(lambda connection: int(connection.execute(query).fetchone()[0]))
+
+    def recall(self, keys: Sequence[whole_texts.Key]) -> dict[whole_texts.Key, whole_texts.Whole]:
+        """Find some whole texts that were translated and checked before.
+
+        Raises:
+            StorageError: The file can't be read.
+        """
+
+        def find(connection: sqlite3.Connection) -> dict[whole_texts.Key, whole_texts.Whole]:
+            known = {}
+            for start in range(0, len(keys), _AT_ONCE):
+                known.update(whole_texts.find(connection, keys[start : start + _AT_ONCE]))
+            return known
+
+        return self._guarded(find)
+
+    def keep(self, texts: Mapping[whole_texts.Key, whole_texts.Whole], corrections: int, rules: str) -> None:
+        """Keep some whole texts, unless an entry was corrected since `corrections`.
+
+        Args:
+            texts: The texts.
+            corrections: What `corrections` was before the first of their sentences was looked up.
+            rules: What they were checked by.
+
+        Raises:
+            StorageError: The disk is full, or the file can't be written.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                whole_texts.write(connection, texts, corrections, rules)
+
+        self._guarded(work)
 
     def entries(self, source: str | None = None, target: str | None = None) -> Iterator[Entry]:
         """Read all entries, of these languages if given, in the order in which they came.
@@ -228,7 +279,7 @@ class TranslationMemory:
     @property
     def state(self) -> str:
         """What the memory holds now, in a word: another after each write, and in another file."""
-        row = self._guarded(lambda connection: connection.execute("SELECT * FROM state").fetchone())
+        row = self._guarded(lambda connection: connection.execute("SELECT memory, changes FROM state").fetchone())
         return "{}.{}".format(*row)
 
     def __len__(self) -> int:
@@ -267,89 +318,3 @@ class TranslationMemory:
             except OSError as error:
                 raise storage_error(self.path, error) from error
         raise AssertionError("unreachable")
-
-
-class MemorizedTranslator:
-    """A translator that asks its engine only for texts that the memory doesn't know.
-
-    Attributes:
-        source: The engine's source language.
-        target: The engine's target language.
-        signature: The engine's signature.
-        translated: Number of texts that the engine translated.
-        from_memory: Number of texts that the memory knew. Repeated texts count once for each call, empty
-            ones never.
-        seconds: Time that the engine took.
-    """
-
-    def __init__(self, translator: Translator, memory: Memory, batch_size: int = 256, glossary: str = "") -> None:
-        """Put a memory before an engine.
-
-        Args:
-            translator: The engine.
-            memory: Where its translations are kept.
-            batch_size: Texts to translate before they are stored; a killed process loses at most one batch. For
-                an engine that says `sorts_by_length`, batches grow from there as long as they take few seconds.
-            glossary: Digest of the glossary that the texts were prepared with.
-        """
-        self._translator = translator
-        self._memory = memory
-        self._batch_size = batch_size
-        self._glossary = glossary
-        self.source, self.target, self.signature = translator.source, translator.target, translator.signature
-        self.translated = 0
-        self.from_memory = 0
-        self.seconds = 0.0
-
-    def translate(self, texts: Sequence[str]) -> list[str]:
-        """Translate each text, by memory or by the engine.
-
-        An empty answer to a text that isn't empty says that the engine couldn't translate it. It is handed
-        on, but not remembered.
-
-        Args:
-            texts: Texts in the source language.
-
-        Returns:
-            One translation for each text, in the same order.
-
-        Raises:
-            EngineStopped: The engine can't go on; what it did before is in the memory.
-            StorageError: The memory can't be read or written.
-        """
-        wanted = [text for text in dict.fromkeys(texts) if text]
-        known = self._memory.lookup(wanted, self.source, self.target, self.signature, self._glossary)
-        translations = {text: remembered.translation for text, remembered in known.items()}
-        self.from_memory += len(translations)
-        missing = [text for text in wanted if text not in translations]
-        while missing:
-            batch, missing = missing[: self._batch_size], missing[self._batch_size :]
-            began = time.perf_counter()
-            translations.update(self._ask(batch))
-            self._adapt(len(batch), time.perf_counter() - began)
-        return [translations[text] if text else "" for text in texts]
-
-    def _ask(self, batch: list[str]) -> dict[str, str]:
-        began = time.perf_counter()
-        try:
-            answers = dict(zip(batch, self._translator.translate(batch), strict=True))
-        except EngineStopped as stopped:
-            self._remember(stopped.translations)
-            raise
-        finally:
-            self.seconds += time.perf_counter() - began
-        self._remember(answers)
-        return answers
-
-    def _adapt(self, texts: int, seconds: float) -> None:
-        """Choose the next batch by the time that a full one took."""
-        if texts == self._batch_size and getattr(self._translator, "sorts_by_length", False):
-            fitting = int(texts * _BATCH_SECONDS / max(seconds, 1e-3))
-            self._batch_size = max(texts // 2, min(2 * texts, fitting, _LARGEST_BATCH), 1)
-
-    def _remember(self, answers: dict[str, str]) -> None:
-        self.translated += len(answers)
-        # What an engine knows from a memory isn't its own work.
-        if not getattr(self._translator, "only_remembers", False):
-            made = [(text, answer) for text, answer in answers.items() if answer]
-            self._memory.store(made, self.source, self.target, self.signature, "machine", self._glossary)

@@ -16,12 +16,24 @@ from passerelle.errors import InputError, StorageError
 
 _log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 # Pages that a connection keeps in memory, in KiB; the file may be far larger.
 _CACHE_KIB = 16 * 1024
 _DIGEST_BYTES = 16
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
+# Whole texts that were put together of entries, and checked; see `whole_texts.py`. Their key is a digest of 128 bits.
+# Its first half is the number that SQLite gives each row, so that one search finds the text.
+_WHOLE_TEXTS = """
+CREATE TABLE whole_texts (
+    id INTEGER PRIMARY KEY,
+    rest INTEGER NOT NULL,
+    translation TEXT NOT NULL,
+    way TEXT NOT NULL,
+    segments INTEGER NOT NULL,
+    asked BLOB NOT NULL
+)
+"""
 # Texts are found by their digest: an index over the texts themselves would be as large as they are.
 _TABLES = (
     """
@@ -46,10 +58,18 @@ _TABLES = (
     )
     """,
     "CREATE UNIQUE INDEX translations_by_text ON translations (digest, place)",
-    "CREATE TABLE state (memory TEXT NOT NULL, changes INTEGER NOT NULL)",
+    """
+    CREATE TABLE state (
+        memory TEXT NOT NULL,
+        changes INTEGER NOT NULL,
+        corrections INTEGER NOT NULL DEFAULT 0,
+        rules TEXT NOT NULL DEFAULT ''
+    )
+    """,
+    _WHOLE_TEXTS,
 )
 # The first version had one table, with languages and signature in every row and no glossary.
-_CARRY_OVER = (
+_CARRY_OVER_FROM_1 = (
     "ALTER TABLE translations RENAME TO translations_of_1",
     *_TABLES,
     """
@@ -63,6 +83,13 @@ _CARRY_OVER = (
     """,
     "DROP TABLE translations_of_1",
 )
+# The second knew sentences only.
+_CARRY_OVER_FROM_2 = (
+    "ALTER TABLE state ADD COLUMN corrections INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE state ADD COLUMN rules TEXT NOT NULL DEFAULT ''",
+    _WHOLE_TEXTS,
+)
+_STEPS = {0: _TABLES, 1: _CARRY_OVER_FROM_1, 2: _CARRY_OVER_FROM_2}
 
 
 def digest(text: str) -> bytes | None:
@@ -117,9 +144,10 @@ def _begin(connection: sqlite3.Connection, path: Path) -> None:
             version = _version(connection)
             if version == SCHEMA_VERSION:  # another process came first
                 return
-            for statement in _TABLES if version == 0 else _CARRY_OVER:
+            for statement in _STEPS[version]:
                 connection.execute(statement)
-            connection.execute("INSERT INTO state VALUES (?, 0)", (secrets.token_hex(4),))
+            if version < 2:
+                connection.execute("INSERT INTO state (memory, changes) VALUES (?, 0)", (secrets.token_hex(4),))
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 

@@ -8,7 +8,8 @@ from functools import cached_property
 
 from passerelle.runs import cache_folder, content_hash, read_json, write_json
 from passerelle.translation.base import Translator
-from passerelle.translation.memory import MemorizedTranslator, TranslationMemory
+from passerelle.translation.memorized import MemorizedTranslator
+from passerelle.translation.memory import TranslationMemory
 
 
 class MeteredTranslator:

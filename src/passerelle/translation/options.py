@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import cached_property
 
 _PUNCTUATION = re.compile(r"(?<!\w)[.,;:!?\"'“”‘’«»()\[\]¿¡]+|[.,;:!?\"'“”‘’«»()\[\]]+(?!\w)")
 
@@ -46,6 +49,11 @@ class Options:
         for option, translation in translations.items():
             core, _ = _without_end(option)
             self._by_core.setdefault(core.casefold(), (core, _without_end(translation)[0]))
+
+    @cached_property
+    def digest(self) -> bytes:
+        """A digest of the options with their translations."""
+        return hashlib.blake2b(json.dumps(list(self.translations.items())).encode(), digest_size=16).digest()
 
     def find(self, text: str) -> str | None:
         """Translate a line that is one of the options, with another mark at its end or another first letter.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import Protocol, cast
 
 from passerelle.translation.base import Translator
 from passerelle.translation.glossary import Glossary
+from passerelle.translation.known_texts import KnownTexts, RowText
 from passerelle.translation.lexicon import look_up, read_lexicon
 from passerelle.translation.options import Options, find_collision
 from passerelle.translation.placeholders import Form
@@ -16,6 +17,7 @@ from passerelle.translation.protect import is_letter_reply
 from passerelle.translation.segments import Known, Segment, cut
 from passerelle.translation.verify import verify
 from passerelle.translation.ways import Answer, Asker, Way
+from passerelle.translation.whole_texts import Whole, asked_digest
 
 _WAYS_BY_EFFORT: tuple[Way, ...] = ("unchanged", "lexicon", "glossary", "engine", "other-placeholder", "around")
 _COLLIDE = "options-collide"
@@ -50,6 +52,7 @@ class Outcome:
         detail: The same for people.
         way: The most laborious way that one of its sentences needed.
         segments: How many of its sentences needed the engine or the memory.
+        asked: `asked_digest` of all that engine or memory were asked for it.
     """
 
     text: str | None
@@ -57,13 +60,7 @@ class Outcome:
     detail: str = ""
     way: Way = "engine"
     segments: int = field(default=0, compare=False)
-
-
-class _Job(NamedTuple):
-    """A text to translate, with the options of its row if it has some."""
-
-    text: str
-    options: Options | None = None
+    asked: bytes = field(default=b"", compare=False)
 
 
 class SafeTranslator:
@@ -83,6 +80,7 @@ class SafeTranslator:
         lexicon: Mapping[str, str] | None = None,
         fallback: Translator | None = None,
         forms: tuple[Form, ...] | None = None,
+        texts: KnownTexts | None = None,
     ) -> None:
         """Put the checks around an engine.
 
@@ -92,11 +90,13 @@ class SafeTranslator:
             lexicon: Words for bare yes and no, in lower case; the shipped ones if ``None``.
             fallback: Another engine, asked where this one's answers can't be used.
             forms: Forms of placeholders to use; those that the engine keeps if ``None``.
+            texts: Whole texts that were translated and checked before with these very settings.
         """
         self.source, self.target, self.signature = engine.source, engine.target, engine.signature
         self._glossary = glossary
         self._lexicon = read_lexicon(engine.source, engine.target) if lexicon is None else lexicon
         self._asker = Asker(engine, glossary, forms)
+        self._texts = texts
         self._fallback = (
             SafeTranslator(fallback, glossary=glossary, lexicon=self._lexicon) if fallback is not None else None
         )
@@ -116,7 +116,7 @@ class SafeTranslator:
         Raises:
             RunError: The engine doesn't give one translation for each text.
         """
-        return self._translate([_Job(text) for text in texts])
+        return self._translate([RowText(text) for text in texts])
 
     def translate_rows(self, rows: Sequence[Sequence[Field]]) -> list[dict[str, Outcome]]:
         """Translate the fields of rows, options first.
@@ -135,7 +135,7 @@ class SafeTranslator:
         known = self._translate_options(options)
         tables = [_table(outcomes) for outcomes in known]
         jobs = [
-            _Job(field.text, table)
+            RowText(field.text, table)
             for row, outcomes, table in zip(rows, known, tables, strict=True)
             for field in row
             if field.text not in outcomes
@@ -162,23 +162,50 @@ class SafeTranslator:
                 known[number] = dict.fromkeys(rows[number], Outcome(None, _COLLIDE, detail))
         return known
 
-    def _translate(self, jobs: Sequence[_Job]) -> list[Outcome]:
-        outcomes: dict[_Job, Outcome] = {}
-        plans: dict[_Job, list[str | Segment]] = {}
+    def _translate(self, jobs: Sequence[RowText]) -> list[Outcome]:
+        outcomes: dict[RowText, Outcome] = {}
+        unknown: list[RowText] = []
         for job in dict.fromkeys(jobs):
             outcome = self._without_engine(job.text)
             if outcome is not None:
                 outcomes[job] = outcome
             else:
-                plans[job] = cut(job.text, self.source, self._glossary, self._known(job.options))
+                unknown.append(job)
+        outcomes.update(self._translate_unknown(unknown) if self._texts is None else self._recalled(unknown))
+        return [outcomes[job] for job in jobs]
+
+    def _recalled(self, jobs: Sequence[RowText]) -> dict[RowText, Outcome]:
+        """Take what is known of whole texts; translate the others, and keep what can be used."""
+        assert self._texts is not None
+        known = self._texts.find(jobs)
+        outcomes = {
+            job: Outcome(translation, "", "", cast(Way, way), segments)
+            for job, (translation, way, segments, _) in known.items()
+        }
+        unknown = [job for job in jobs if job not in outcomes]
+        if unknown:
+            corrections = self._texts.corrections()
+            made = self._translate_unknown(unknown)
+            sound = {
+                job: Whole(found.text, found.way, found.segments, found.asked)
+                for job, found in made.items()
+                if found.text is not None
+            }
+            self._texts.keep(sound, corrections)
+            outcomes.update(made)
+        return outcomes
+
+    def _translate_unknown(self, jobs: Sequence[RowText]) -> dict[RowText, Outcome]:
+        """Translate different texts sentence by sentence; what fails, with the fallback engine."""
+        plans = {job: cut(job.text, self.source, self._glossary, self._known(job.options)) for job in jobs}
         answers = self._asker.answer(item for plan in plans.values() for item in plan if isinstance(item, Segment))
-        for job, plan in plans.items():
-            outcomes[job] = self._joined(job.text, plan, answers)
+        outcomes = {job: self._joined(job.text, plan, answers) for job, plan in plans.items()}
         failed = [job for job, outcome in outcomes.items() if outcome.text is None]
         if failed and self._fallback is not None:
             for job, outcome in zip(failed, self._fallback._translate(failed), strict=True):
-                outcomes[job] = outcome if outcome.text is not None else outcomes[job]
-        return [outcomes[job] for job in jobs]
+                if outcome.text is not None:
+                    outcomes[job] = replace(outcome, asked=outcomes[job].asked + outcome.asked)
+        return outcomes
 
     def _without_engine(self, text: str) -> Outcome | None:
         """Settle what no engine is needed for: nothing to read, an option's letter, a bare yes or no."""
@@ -196,25 +223,26 @@ class SafeTranslator:
     def _joined(self, text: str, plan: Sequence[str | Segment], answers: Mapping[Segment, Answer]) -> Outcome:
         """Put a text together from its segments' answers and what stayed."""
         used = [answers[item] for item in plan if isinstance(item, Segment)]
+        asked = b"".join(asked_digest(self.signature, one) for answer in used for one in answer.asked)
         for answer in used:
             if answer.text is None:
-                return Outcome(None, answer.reason, answer.detail, answer.way, len(used))
+                return Outcome(None, answer.reason, answer.detail, answer.way, len(used), asked)
         joined = "".join(item if isinstance(item, str) else answers[item].text or "" for item in plan)
         if len(plan) == 1 and used and isinstance(plan[0], Segment) and plan[0].source == text:
-            return Outcome(joined, way=used[0].way, segments=1)  # verified as a segment
+            return Outcome(joined, way=used[0].way, segments=1, asked=asked)  # verified as a segment
         way = max((answer.way for answer in used), key=_WAYS_BY_EFFORT.index, default=self._way_without(text, joined))
-        return self._verified(text, joined, way, len(used))
+        return self._verified(text, joined, way, len(used), asked)
 
     def _way_without(self, text: str, joined: str) -> Way:
         if text == joined:
             return "unchanged"
         return "glossary" if self._glossary is not None else "lexicon"
 
-    def _verified(self, text: str, translation: str, way: Way, segments: int = 0) -> Outcome:
+    def _verified(self, text: str, translation: str, way: Way, segments: int = 0, asked: bytes = b"") -> Outcome:
         violations = verify(text, translation, self._glossary, self.source)
         if violations:
-            return Outcome(None, violations[0].code, violations[0].detail, way, segments)
-        return Outcome(translation, way=way, segments=segments)
+            return Outcome(None, violations[0].code, violations[0].detail, way, segments, asked)
+        return Outcome(translation, way=way, segments=segments, asked=asked)
 
 
 def _collision(outcomes: Mapping[str, Outcome]) -> str:
@@ -230,8 +258,8 @@ def _table(outcomes: Mapping[str, Outcome]) -> Options | None:
 
 
 def _row_outcomes(
-    row: Sequence[Field], known: Mapping[str, Outcome], table: Options | None, others: Mapping[_Job, Outcome]
+    row: Sequence[Field], known: Mapping[str, Outcome], table: Options | None, others: Mapping[RowText, Outcome]
 ) -> dict[str, Outcome]:
     """Give each place its outcome; all are rejected if the row's options collide."""
     collided = next((outcome for outcome in known.values() if outcome.reason == _COLLIDE), None)
-    return {field.place: collided or known.get(field.text) or others[_Job(field.text, table)] for field in row}
+    return {field.place: collided or known.get(field.text) or others[RowText(field.text, table)] for field in row}

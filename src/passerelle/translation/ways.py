@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Literal
 
 from passerelle.errors import RunError
@@ -29,12 +30,14 @@ class Answer:
         way: The way that led to it, or the last one tried.
         reason: Why the last way failed.
         detail: The same for people.
+        asked: All that the engine was asked for it.
     """
 
     text: str | None
     way: Way = "engine"
     reason: str = ""
     detail: str = ""
+    asked: tuple[str, ...] = field(default=(), compare=False)
 
 
 class Asker:
@@ -49,6 +52,7 @@ class Asker:
         self._engine = engine
         self._glossary = glossary
         self._known_forms = forms
+        self._only_remembers = getattr(engine, "only_remembers", False)
 
     @cached_property
     def forms(self) -> tuple[Form, ...]:
@@ -59,32 +63,51 @@ class Asker:
         """Translate segments; each way asks the engine once for all that are left."""
         answers: dict[Segment, Answer] = {}
         left = list(dict.fromkeys(segments))
-        for step, way in enumerate[Way](("engine", "other-placeholder")):
-            encoded = {segment: self._encoded(segment, step) for segment in left}
-            translations = self._ask(found.text for found in encoded.values() if found)
-            for segment, found in encoded.items():
-                if found:
-                    tidy = _tidy(found.text, translations[found.text])
-                    answers[segment] = self._checked(segment, decode(tidy, found) if tidy else "", way)
+        tried: dict[Segment, tuple[str, ...]] = {}
+        step = 0
+        while left and (asked := {segment: found for segment in left if (found := self._encoded(segment, step))}):
+            translations = self._ask(found.text for found in asked.values())
+            for segment, found in asked.items():
+                tidy = _tidy(found.text, translations[found.text])
+                way: Way = "other-placeholder" if step and not self._only_remembers else "engine"
+                tried[segment] = (*tried.get(segment, ()), found.text)
+                answers[segment] = self._checked(segment, decode(tidy, found) if tidy else "", way, tried[segment])
             left = [s for s in left if s.parts and (s not in answers or answers[s].text is None)]
+            step += 1
         stretches = {segment: _stretches(segment) for segment in left}
         translations = self._ask(ask for cut in stretches.values() for ask, _ in cut if ask)
         for segment, cut in stretches.items():
             whole = all(translations[ask].strip() for ask, _ in cut if ask)
-            answers[segment] = self._checked(segment, "".join(_joined(cut, translations)) if whole else "", "around")
+            joined = "".join(_joined(cut, translations)) if whole else ""
+            tried[segment] = (*tried.get(segment, ()), *(ask for ask, _ in cut if ask))
+            answers[segment] = self._checked(segment, joined, "around", tried[segment])
         return answers
 
     def _encoded(self, segment: Segment, step: int) -> Encoded | None:
-        """Write a segment in the first form that can serve, or at step 1 in the next."""
-        if step == 0:
-            shown = all(part.role == "number" for part in segment.parts)
-            forms: Sequence[Form | None] = [None] if shown else self.forms
-            return next(filter(None, (encode(segment, form, hide_numbers=False) for form in forms)), None)
-        usable = filter(None, (encode(segment, form, hide_numbers=True) for form in self.forms))
+        """Write a segment as it is asked at a step; ``None`` where nothing is left to try."""
+        return next(islice(self._candidates(segment), step, None), None)
+
+    def _candidates(self, segment: Segment) -> Iterator[Encoded]:
+        """Yield what is asked for a segment, one after the other: the best form, then the next with numbers hidden too.
+
+        What only remembers knows a sentence as some engine was asked for it, whichever form that one kept best; asking
+        it costs nothing, so all forms are tried.
+        """
+        most = None if self._only_remembers else 1
+        hidden = self._in_each_form(segment, hide_numbers=True)
         if all(part.role == "number" for part in segment.parts):
-            return next(usable, None)
-        next(usable, None)
-        return next(usable, None)
+            yield Encoded(segment.source)
+        else:
+            yield from islice(self._in_each_form(segment, hide_numbers=False), most)
+            if not self._only_remembers:
+                next(hidden, None)  # that form served already
+        if segment.parts:
+            yield from islice(hidden, most)
+
+    def _in_each_form(self, segment: Segment, *, hide_numbers: bool) -> Iterator[Encoded]:
+        for form in self.forms:
+            if (found := encode(segment, form, hide_numbers=hide_numbers)) is not None:
+                yield found
 
     def _ask(self, texts: Iterable[str]) -> dict[str, str]:
         unique = list(dict.fromkeys(texts))
@@ -98,15 +121,15 @@ class Asker:
             )
         return dict(zip(unique, translations, strict=True))
 
-    def _checked(self, segment: Segment, translation: str | None, way: Way) -> Answer:
+    def _checked(self, segment: Segment, translation: str | None, way: Way, asked: tuple[str, ...]) -> Answer:
         if translation is None:
-            return Answer(None, way, "lost-placeholder", f"in {segment.source[:80]!r}")
+            return Answer(None, way, "lost-placeholder", f"in {segment.source[:80]!r}", asked)
         if not translation.strip():
-            return Answer(None, way, "not-translated", f"no translation came of {segment.source[:80]!r}")
+            return Answer(None, way, "not-translated", f"no translation came of {segment.source[:80]!r}", asked)
         violations = verify(segment.source, translation, self._glossary, self._engine.source)
         if violations:
-            return Answer(None, way, violations[0].code, violations[0].detail)
-        return Answer(translation, way)
+            return Answer(None, way, violations[0].code, violations[0].detail, asked)
+        return Answer(translation, way, asked=asked)
 
 
 def _tidy(asked: str, translation: str) -> str:
