@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from format_files import CAPTIONS, picture
 
 from nasty import NastyTranslator
 from passerelle.dataset.job import Job
@@ -47,3 +48,13 @@ def job(tmp_path: Path, fake: FakeTranslator) -> Callable[..., Job]:
         return Job(source=source, out=tmp_path / "out" / "fr.jsonl", target_language="fr", **wanted)
 
     return make
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A folder with pictures in `images`."""
+    for number in range(len(CAPTIONS)):
+        for path in (f"{number}.png", f"train/{number}/image.png"):
+            (tmp_path / "images" / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "images" / path).write_bytes(picture())
+    return tmp_path

@@ -245,8 +245,11 @@ def test_progress_is_told_while_the_engine_works(job: MakeJob, monkeypatch: pyte
     translate(
         job(rows), lambda progress: seen.append((progress.total, progress.tally.rows, progress.needed.translated))
     )
-    assert seen[0] == (600, 0, 0) and seen[-1] == (600, 600, 600)
+    assert seen[:2] == [(None, 0, 0), (600, 0, 0)] and seen[-1] == (600, 600, 600)
     assert (600, 0, 256) in seen
+    seen.clear()
+    translate(job(rows), lambda progress: seen.append((progress.total, progress.tally.rows)))
+    assert seen == [(None, 0), (None, 600)]  # nothing is to be paid for, so the rows are read but once
 
 
 def test_the_memory_alone(job: MakeJob) -> None:

@@ -56,7 +56,7 @@ def test_batches_grow_for_an_engine_that_sorts_by_length(memory, monkeypatch):
         sorts_by_length = True
 
     sizes = []
-    monkeypatch.setattr("passerelle.translation.memory.time", SimpleNamespace(perf_counter=lambda: Timed.now))
+    monkeypatch.setattr("passerelle.translation.memorized.time", SimpleNamespace(perf_counter=lambda: Timed.now))
     texts = [str(number) for number in range(2 + 4 + 8 + 4)]
     MemorizedTranslator(Sorting(), memory, batch_size=2).translate(texts)
     assert sizes == [2, 4, 8, 4]

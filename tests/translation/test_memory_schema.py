@@ -11,6 +11,7 @@ from passerelle.translation import memory_schema
 from passerelle.translation.base import FakeTranslator
 from passerelle.translation.memorized import MemorizedTranslator
 from passerelle.translation.memory import SCHEMA_VERSION, Entry, Stored, TranslationMemory
+from passerelle.translation.whole_texts import Whole
 
 PLACE = ("en", "fr", "fake 1")
 
@@ -214,18 +215,35 @@ def test_entries_of_the_first_version_are_carried_over(old):
         assert memory.lookup(["dog"], *PLACE)["dog"].translation == "chien"
         assert memory.store([("dog", "toutou")], *PLACE, "machine") == Stored(replaced=1)
     connection = sqlite3.connect(old)
-    assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+    assert connection.execute("PRAGMA user_version").fetchone() == (3,)
     names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     connection.close()
-    assert names == {"places", "translations", "state"} and aside(old) == []
+    assert names == {"places", "translations", "state", "whole_texts"} and aside(old) == []
+
+
+def test_entries_of_the_second_version_are_carried_over(tmp_path):
+    path = tmp_path / "memory.sqlite"
+    fill(path, count=3)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("DROP TABLE whole_texts")
+        connection.execute("ALTER TABLE state DROP COLUMN corrections")
+        connection.execute("ALTER TABLE state DROP COLUMN rules")
+        connection.execute("PRAGMA user_version = 2")
+        state = connection.execute("SELECT * FROM state").fetchall()
+    with TranslationMemory(path) as memory:
+        assert [entry.source for entry in memory.entries()] == ["text 0", "text 1", "text 2"]
+        assert [tuple(memory.state.split("."))] == [(name, str(changes)) for name, changes in state]
+        assert (memory.corrections, memory.recall([(1, 2)])) == (0, {})
+        memory.keep({(1, 2): Whole("texte", "engine", 1, b"")}, 0, "rules")
+        assert memory.recall([(1, 2), (1, 2), (3, 4), (1, 5)]) == {(1, 2): Whole("texte", "engine", 1, b"")}
 
 
 def test_a_failed_carrying_over_leaves_the_old_file(old, monkeypatch):
-    statements = memory_schema._CARRY_OVER
-    monkeypatch.setattr(memory_schema, "_CARRY_OVER", (*statements, "INSERT INTO nowhere VALUES (1)"))
+    statements = memory_schema._STEPS[1]
+    monkeypatch.setitem(memory_schema._STEPS, 1, (*statements, "INSERT INTO nowhere VALUES (1)"))
     with pytest.raises(StorageError, match="nowhere"):
         TranslationMemory(old)
-    monkeypatch.setattr(memory_schema, "_CARRY_OVER", statements)
+    monkeypatch.setitem(memory_schema._STEPS, 1, statements)
     with TranslationMemory(old) as memory:
         assert list(memory.entries()) == expected_of_old()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from passerelle.commands.printing import print_json
+from passerelle.commands.translate_progress import ShownProgress, duration
 from passerelle.errors import ConfigError
 
 if TYPE_CHECKING:
-    from tqdm import tqdm
-
     from passerelle.dataset.job import Job
-    from passerelle.dataset.runner import OpenRunner, Progress
+    from passerelle.dataset.runner import OpenRunner
     from passerelle.dataset.summary import Summary
     from passerelle.dataset.survey import Estimate
 
@@ -118,39 +116,15 @@ def _open_runner(runner: str, workers: int, address: str) -> OpenRunner:
 def _run(job: Job, open_runner: OpenRunner) -> Summary:
     from passerelle.dataset.run import translate as run
 
-    bar = _Bar()
+    shown = ShownProgress()
     try:
-        return run(job, bar, open_runner)
+        return run(job, shown, open_runner)
     except KeyboardInterrupt:
-        bar.close()
-        click.echo(f"{bar.translated:,} texts translated by now are kept in {str(job.memory)!r}", err=True)
+        shown.close()
+        click.echo(f"{shown.translated:,} texts translated by now are kept in {str(job.memory)!r}", err=True)
         raise
     finally:
-        bar.close()
-
-
-class _Bar:
-    """Shows on stderr how far a run is, where somebody watches."""
-
-    def __init__(self) -> None:
-        self.translated = 0
-        self._bar: tqdm[Any] | None = None
-
-    def __call__(self, progress: Progress) -> None:
-        from tqdm import tqdm
-
-        if self._bar is None:
-            self._bar = tqdm(total=progress.total, unit="row", file=sys.stderr, disable=None, leave=False)
-        self.translated = progress.needed.translated
-        shown = f"{progress.needed.from_memory:,} from memory, {self.translated:,} translated"
-        if progress.spent is not None:
-            shown += f", cost {progress.spent.cost:.2f}" if progress.spent.cost else f", {progress.spent}"
-        self._bar.set_postfix_str(shown, refresh=False)
-        self._bar.update(progress.tally.rows - self._bar.n)
-
-    def close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
+        shown.close()
 
 
 def _print(table: dict[str, Any], as_json: bool, lines: list[tuple[str, str]]) -> None:
@@ -193,13 +167,7 @@ def _estimate_lines(estimate: Estimate) -> list[tuple[str, str]]:
         ("engine", estimate.engine),
     ]
     if estimate.seconds is not None:
-        lines.append(("time", f"about {_duration(estimate.seconds)}"))
+        lines.append(("time", f"about {duration(estimate.seconds)}"))
     if estimate.spent is not None:
         lines.append(("cost", f"at most {estimate.spent}"))
     return lines
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} seconds"
-    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

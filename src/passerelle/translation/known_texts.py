@@ -38,7 +38,7 @@ class KnownTexts:
     def find(self, texts: Sequence[RowText]) -> dict[RowText, Whole]:
         """Find texts that were translated and checked before."""
         keys = {text: self._key(text) for text in texts}
-        known = self._memory.recall(list(keys.values())) if keys else {}
+        known = self._memory.recall(list(dict.fromkeys(keys.values()))) if keys else {}
         return {text: known[key] for text, key in keys.items() if key in known} if known else {}
 
     def keep(self, texts: Mapping[RowText, Whole], corrections: int) -> None:

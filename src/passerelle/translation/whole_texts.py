@@ -68,11 +68,12 @@ def rules() -> str:
 
 def find(connection: sqlite3.Connection, keys: Sequence[Key]) -> dict[Key, Whole]:
     """Find some texts; at most as many as SQLite takes values in a query."""
-    marks = ",".join("?" * len(keys))
+    wanted = set(keys)
+    ids = list({key for key, _ in wanted})
+    marks = ",".join("?" * len(ids))
     query = f"SELECT id, rest, translation, way, segments, asked FROM whole_texts WHERE id IN ({marks})"
-    wanted = dict(keys)
-    found = connection.execute(query, list(wanted))
-    return {(key, rest): Whole(*whole) for key, rest, *whole in found if wanted[key] == rest}
+    found = connection.execute(query, ids)
+    return {(key, rest): Whole(*whole) for key, rest, *whole in found if (key, rest) in wanted}
 
 
 def write(connection: sqlite3.Connection, texts: Mapping[Key, Whole], corrections: int, checked_by: str) -> None:
