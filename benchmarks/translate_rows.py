@@ -1,6 +1,6 @@
 """Rows without end: peak memory, time for a row, and the speed of a second run over known data.
 
-Run: python benchmarks/translate_rows.py [--rows 10000 1000000] [--rounds 3]
+Run: python benchmarks/translate_rows.py [--kind conversations|captions] [--rows 10000 1000000] [--rounds 3]
 
 The engine costs nothing, so the time is all our own: reading, protecting, remembering, checking, writing. Each run is a
 process of its own, whose peak memory is measured.
@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from translation_data import sentences
@@ -28,12 +29,21 @@ from passerelle.translation import engines
 from passerelle.translation.base import FakeTranslator
 
 QUESTIONS = ("<image>\nWhat is in the picture?", "<image>\nDescribe it in one sentence.", "Is it a dog?")
+POOL = 5000
+
+
+class Mirror(FakeTranslator):
+    """Costs nothing, and gives sentences of the usual kind: letters, blanks, one full stop."""
+
+    def translate(self, texts: Sequence[str]) -> list[str]:
+        """Translate each text into itself, with a word before it."""
+        return [f"Voici {text}" for text in texts]
 
 
 def write_conversations(path: Path, rows: int) -> None:
     """Write rows as LLaVA has them; one answer in four is there already."""
     draw = random.Random(0)
-    pool = sentences(5000, seed=3)
+    pool = sentences(POOL, seed=3)
     with path.open("w", encoding="utf-8") as file:
         file.write("[")
         for number in range(rows):
@@ -46,11 +56,27 @@ def write_conversations(path: Path, rows: int) -> None:
         file.write("\n]\n")
 
 
-def run(source: Path, memory: Path) -> dict[str, float]:
+def write_captions(path: Path, rows: int) -> None:
+    """Write a row of JSON Lines for each caption of one sentence, nearly all of them different."""
+    draw = random.Random(0)
+    pool = [sentence.removesuffix(".") for sentence in sentences(POOL, seed=3)]
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(rows):
+            caption = f"{draw.choice(pool)} and {draw.choice(pool).lower()}."
+            file.write(json.dumps({"id": number, "image": f"{number:09}.jpg", "caption": caption}) + "\n")
+
+
+KINDS = {
+    "conversations": (write_conversations, "json", ()),
+    "captions": (write_captions, "jsonl", ("caption",)),
+}
+
+
+def run(source: Path, memory: Path, fields: tuple[str, ...]) -> dict[str, float]:
     """Translate a file in this process; return what it took."""
-    engines.ENGINES["fake"] = lambda place, from_language, to_language, options: FakeTranslator()
+    engines.ENGINES["fake"] = lambda place, from_language, to_language, options: Mirror()
     began, processor = time.perf_counter(), time.process_time()
-    summary = translate(Job(source, source.with_suffix(".fr.json"), "fr", memory, engine="fake"))
+    summary = translate(Job(source, source.with_suffix(".fr"), "fr", memory, engine="fake", fields=fields))
     assert summary.tally.written == summary.tally.rows
     return {
         "rows": summary.tally.rows,
@@ -62,33 +88,23 @@ def run(source: Path, memory: Path) -> dict[str, float]:
     }
 
 
-def in_own_process(source: Path, memory: Path) -> dict[str, float]:
+def in_own_process(kind: str, source: Path, memory: Path) -> dict[str, float]:
     """Run in a process of its own."""
-    command = [sys.executable, __file__, "--source", str(source), "--memory", str(memory)]
+    command = [sys.executable, __file__, "--kind", kind, "--source", str(source), "--memory", str(memory)]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
-def measure(folder: Path, rows: int, rounds: int) -> dict[str, object]:
-    """Measure first runs and second runs over a number of rows."""
-    source = folder / f"{rows}.json"
-    write_conversations(source, rows)
-    firsts, seconds = [], []
-    for number in range(rounds):
-        memory = folder / f"{rows}-{number}.sqlite"
-        firsts.append(in_own_process(source, memory))
-        seconds.append(in_own_process(source, memory))
-        memory.unlink()
-    report: dict[str, object] = {"rows": rows, "segments": firsts[0]["segments"], "different": firsts[0]["different"]}
-    for name, runs in (("first", firsts), ("second", seconds)):
-        median = statistics.median(each["seconds"] for each in runs)
-        processor = statistics.median(each["processor_seconds"] for each in runs)
-        report[name] = {
-            "microseconds_per_row": round(median / rows * 1e6, 1),
-            "processor_microseconds_per_row": round(processor / rows * 1e6, 1),
-            "segments_per_second": round(firsts[0]["segments"] / median),
-            "peak_megabytes": round(max(each["peak_bytes"] for each in runs) / 1e6, 1),
-        }
-    return report
+def report(rows: int, runs: list[dict[str, float]]) -> dict[str, float]:
+    """Sum up some runs over one file, by medians."""
+    median = statistics.median(each["seconds"] for each in runs)
+    processor = statistics.median(each["processor_seconds"] for each in runs)
+    return {
+        "microseconds_per_row": round(median / rows * 1e6, 1),
+        "processor_microseconds_per_row": round(processor / rows * 1e6, 1),
+        "segments_per_second": round(runs[0]["segments"] / median),
+        "segments_per_processor_second": round(runs[0]["segments"] / processor),
+        "peak_megabytes": round(max(each["peak_bytes"] for each in runs) / 1e6, 1),
+    }
 
 
 def main() -> None:
@@ -96,16 +112,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 1_000_000])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--kind", choices=KINDS, default="conversations")
     parser.add_argument("--source", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--memory", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    write, suffix, fields = KINDS[asked.kind]
     if asked.source:
-        print(json.dumps(run(asked.source, asked.memory)))
+        print(json.dumps(run(asked.source, asked.memory, fields)))
         return
+    runs: dict[tuple[int, str], list[dict[str, float]]] = {}
     with tempfile.TemporaryDirectory() as name:
         os.environ["PASSERELLE_CACHE"] = str(Path(name) / "cache")
         for rows in asked.rows:
-            print(json.dumps(measure(Path(name), rows, asked.rounds)), flush=True)
+            write(Path(name) / f"{rows}.{suffix}", rows)
+        for number in range(asked.rounds):
+            for rows in asked.rows:
+                source, memory = Path(name) / f"{rows}.{suffix}", Path(name) / f"{rows}-{number}.sqlite"
+                for run_name in ("first", "second"):
+                    runs.setdefault((rows, run_name), []).append(in_own_process(asked.kind, source, memory))
+                memory.unlink()
+    for rows in asked.rows:
+        whole = {name: report(rows, runs[rows, name]) for name in ("first", "second")}
+        known = {key: runs[rows, "first"][0][key] for key in ("segments", "different")}
+        print(json.dumps({"kind": asked.kind, "rows": rows, **known, **whole}), flush=True)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from passerelle.dataset.rejects import Reject
 from passerelle.dataset.tally import Tally
@@ -19,8 +20,7 @@ CHUNK_BYTES = 8 << 20
 _MOST_FAILURES = 10
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(NamedTuple):
     """A row of the output, as it was read, and its new texts by place."""
 
     row: Row
@@ -116,12 +116,11 @@ class RowTranslator:
 
 
 def _finish(row: Row, outcomes: Mapping[str, Outcome], tally: Tally) -> Written | Reject:
-    tally.add_texts((text.text, outcomes[text.place]) for text in row.fields)
+    tally.add_texts([(text, outcomes[place]) for place, text, _ in row.fields])
     rejected = next(((place, found) for place, found in outcomes.items() if found.text is None), None)
     if rejected is not None:
         tally.add_rejected(rejected[1].reason)
         return Reject.of_text(row, *rejected)
     tally.add_written(outcomes.values())
     # A text that stays the same isn't written anew, so that its bytes stay too.
-    new = ((text, outcomes[text.place].text or "") for text in row.fields)
-    return Written(row, {text.place: found for text, found in new if found != text.text})
+    return Written(row, {place: new for place, old, _ in row.fields if (new := outcomes[place].text or "") != old})

@@ -49,7 +49,8 @@ class Tally:
         """Count a row that is in the output."""
         self.rows += 1
         self.written += 1
-        self.ways.update(outcome.way for outcome in outcomes)
+        for outcome in outcomes:
+            self.ways[outcome.way] += 1
 
     def add_rejected(self, reason: str) -> None:
         """Count a row that isn't."""
