@@ -2,9 +2,9 @@
 
 Run: python benchmarks/translate_batching.py [--sentences 200] [--rows 200] [--sample 24] [--rounds 3]
 
-The usual script generates row by row with the same weights and the same limits. It gets a random sample, another in each
-round, since its speed doesn't hang on how many rows there are. The instruction set is LLaVA-like:
-a few questions asked again and again, and answers that repeat as captions of stamps do.
+The usual script generates row by row with the same weights and the same limits. It gets a random sample, another one in
+each round, since its speed doesn't hang on how many rows there are. The instruction set is LLaVA-like: a few questions
+asked again and again, and answers that repeat as captions of stamps do.
 """
 
 from __future__ import annotations

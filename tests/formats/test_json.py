@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from reading import read, rewritten
 
 from passerelle.errors import InputError
-from passerelle.formats import window
+from passerelle.formats import json_tokens, window
 from passerelle.formats.base import Row
 from passerelle.formats.json_document import JsonDocument
 from passerelle.formats.json_lines import JsonLines
@@ -190,11 +190,35 @@ def test_fields_ids_and_images_of_llava(written: Written) -> None:
         (rb'{"caption": "and/or"}', "et/ou", rb'{"caption": "et/ou"}'),
         (rb'{"caption": "x", "n": 1.0, "e": 1e5, "n": 2}', "y", rb'{"caption": "y", "n": 1.0, "e": 1e5, "n": 2}'),
         (b'{"caption": "x", "n": ' + b"9" * 5000 + b"}", "y", b'{"caption": "y", "n": ' + b"9" * 5000 + b"}"),
+        (rb'{"x": "a dog", "caption": "\u0061 dog"}', "chien", b'{"x": "a dog", "caption": "chien"}'),
+        (rb'{"x": "a/b", "caption": "a\/b"}', "c", rb'{"x": "a/b", "caption": "c"}'),
+        (rb'{"x": "a dog", "caption": "a dog"}', "chien", b'{"x": "a dog", "caption": "chien"}'),
+        (rb'{"a dog": 1, "caption": "a dog"}', "chien", b'{"a dog": 1, "caption": "chien"}'),
+        (rb'["x",",","caption"]', "y", rb'["x",",","caption"]'),
+        (rb'{"x": ["x",",","y"], "caption": ","}', "z", rb'{"x": ["x",",","y"], "caption": "z"}'),
+        (rb'{"x":["x",","],"caption":","}', "z", rb'{"x":["x",","],"caption":"z"}'),
+        (rb' {"caption": "a", "x": "a"} ', "b", rb' {"caption": "b", "x": "a"} '),
         (rb'{"caption": "x"}', "half \ud83d", rb'{"caption": "half \ud83d"}'),
     ],
 )
 def test_strings_are_written_as_the_file_writes_them(written: Written, raw: bytes, new: str, expected: bytes) -> None:
     assert rewritten(JsonLines(PLAIN), written("a", raw), lambda text: new) == expected
+
+
+@pytest.mark.parametrize("ascii_only", [True, False])
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(rows=ROWS, new=st.text(max_size=9))
+def test_what_is_found_by_its_letters_is_where_it_is_found_by_reading(
+    rows: list[dict[str, Any]], new: str, ascii_only: bool
+) -> None:
+    for row in rows:
+        text = json.dumps(row, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass").decode("latin-1")
+        try:
+            fields = json_tokens.find(PLAIN.tree, text, json_tokens.read_value(text, 0)[0]).fields
+        except UnicodeDecodeError:
+            continue
+        texts = {field.place: field.text + new for field in fields}
+        assert json_tokens.rewrite(PLAIN.tree, text, texts, fields) == json_tokens.rewrite(PLAIN.tree, text, texts)
 
 
 def test_of_a_key_that_comes_twice_the_last_counts(written: Written) -> None:

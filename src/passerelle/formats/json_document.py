@@ -229,7 +229,7 @@ class _Walk:
         except UnicodeDecodeError:
             problem = ("invalid-utf-8", "the row isn't encoded in UTF-8")
         except JSONDecodeError as error:
-            detail = f"{error.msg} at byte {start + error.pos - self._window.pos:,} of the file"
+            detail = f"{error.msg.removesuffix(' at')} at byte {start + error.pos - self._window.pos:,} of the file"
             text = self._to_next_row(detail, separator, bool(head))
             problem = ("broken-json", detail)
         return Element(separator, head, key, text, found, problem, group)

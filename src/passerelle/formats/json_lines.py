@@ -55,7 +55,12 @@ class JsonLines:
         except UnicodeDecodeError:
             return BadRow(line.number, "invalid-utf-8", "the line isn't encoded in UTF-8", line.content)
         except JSONDecodeError as error:
-            return BadRow(line.number, "broken-json", f"{error.msg} at byte {error.pos:,} of the line", line.content)
+            return BadRow(
+                line.number,
+                "broken-json",
+                f"{error.msg.removesuffix(' at')} at byte {error.pos:,} of the line",
+                line.content,
+            )
         return self.layout.row(line.number, found, line.content)
 
     def write(self, source: Path, out: BinaryIO, rows: Iterable[tuple[Row, Mapping[str, str]]]) -> None:
