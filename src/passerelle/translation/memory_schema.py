@@ -23,17 +23,21 @@ _DIGEST_BYTES = 16
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 # Whole texts that were put together of entries, and checked; see `whole_texts.py`. Their key is a digest of 128 bits.
-# Its first half is the number that SQLite gives each row, so that one search finds the text.
-_WHOLE_TEXTS = """
-CREATE TABLE whole_texts (
-    id INTEGER PRIMARY KEY,
-    rest INTEGER NOT NULL,
-    translation TEXT NOT NULL,
-    way TEXT NOT NULL,
-    segments INTEGER NOT NULL,
-    asked BLOB NOT NULL
+# Half of it is indexed, which is enough to find them, so that the index of a million texts fits into the pages kept.
+_WHOLE_TEXTS = (
+    """
+    CREATE TABLE whole_texts (
+        id INTEGER PRIMARY KEY,
+        key INTEGER NOT NULL,
+        rest INTEGER NOT NULL,
+        translation TEXT NOT NULL,
+        way TEXT NOT NULL,
+        segments INTEGER NOT NULL,
+        asked BLOB NOT NULL
+    )
+    """,
+    "CREATE UNIQUE INDEX whole_texts_by_key ON whole_texts (key)",
 )
-"""
 # Texts are found by their digest: an index over the texts themselves would be as large as they are.
 _TABLES = (
     """
@@ -66,7 +70,7 @@ _TABLES = (
         rules TEXT NOT NULL DEFAULT ''
     )
     """,
-    _WHOLE_TEXTS,
+    *_WHOLE_TEXTS,
 )
 # The first version had one table, with languages and signature in every row and no glossary.
 _CARRY_OVER_FROM_1 = (
@@ -87,7 +91,7 @@ _CARRY_OVER_FROM_1 = (
 _CARRY_OVER_FROM_2 = (
     "ALTER TABLE state ADD COLUMN corrections INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE state ADD COLUMN rules TEXT NOT NULL DEFAULT ''",
-    _WHOLE_TEXTS,
+    *_WHOLE_TEXTS,
 )
 _STEPS = {0: _TABLES, 1: _CARRY_OVER_FROM_1, 2: _CARRY_OVER_FROM_2}
 

@@ -14,9 +14,12 @@ from importlib.resources import files
 from typing import NamedTuple
 
 Key = tuple[int, int]
-"""Digest of a text with all that its translation hangs on; the first half is SQLite's number of the row."""
+"""Digest of a text with all that its translation hangs on, in two halves; the memory's index holds the first."""
 
 _DIGEST_BYTES = 16
+_WRITE = """
+INSERT OR REPLACE INTO whole_texts (key, rest, translation, way, segments, asked) VALUES (?, ?, ?, ?, ?, ?)
+"""
 # Data files by which texts are cut, protected and checked.
 _TABLES = ("placeholders.toml", "prompts.toml", "protected.toml", "sentences.toml")
 
@@ -69,10 +72,10 @@ def rules() -> str:
 def find(connection: sqlite3.Connection, keys: Sequence[Key]) -> dict[Key, Whole]:
     """Find some texts; at most as many as SQLite takes values in a query."""
     wanted = set(keys)
-    ids = list({key for key, _ in wanted})
-    marks = ",".join("?" * len(ids))
-    query = f"SELECT id, rest, translation, way, segments, asked FROM whole_texts WHERE id IN ({marks})"
-    found = connection.execute(query, ids)
+    halves = list({key for key, _ in wanted})
+    marks = ",".join("?" * len(halves))
+    query = f"SELECT key, rest, translation, way, segments, asked FROM whole_texts WHERE key IN ({marks})"
+    found = connection.execute(query, halves)
     return {(key, rest): Whole(*whole) for key, rest, *whole in found if (key, rest) in wanted}
 
 
@@ -94,7 +97,7 @@ def write(connection: sqlite3.Connection, texts: Mapping[Key, Whole], correction
         connection.execute("DELETE FROM whole_texts")
         connection.execute("UPDATE state SET rules = ?", (checked_by,))
     rows = ((*key, *whole) for key, whole in texts.items())
-    connection.executemany("INSERT OR REPLACE INTO whole_texts VALUES (?, ?, ?, ?, ?, ?)", rows)
+    connection.executemany(_WRITE, rows)
 
 
 def forget(connection: sqlite3.Connection) -> None:
