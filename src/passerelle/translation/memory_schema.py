@@ -17,8 +17,9 @@ from passerelle.errors import InputError, StorageError
 _log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 3
-# Pages that a connection keeps in memory, in KiB; the file may be far larger.
-_CACHE_KIB = 16 * 1024
+# Pages that a connection keeps in memory, in KiB, as it comes to need them; the file may be far larger. The indexes of
+# a million entries fit in: beyond that each entry that is stored costs some reading.
+_CACHE_KIB = 96 * 1024
 _DIGEST_BYTES = 16
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
