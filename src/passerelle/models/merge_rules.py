@@ -125,7 +125,7 @@ def direction_magnitude(name: str, base: Tensor, adapted: Sequence[Tensor], sett
     apart = torch.linalg.vector_norm(first - second, dim=dim, keepdim=True)
     along = torch.linalg.vector_norm(first + second, dim=dim, keepdim=True)
     angle = 2 * torch.atan2(apart, along)
-    straight = (torch.minimum(apart, along) < 1e-6) | (lengths[0] == 0) | (lengths[1] == 0)
+    straight = (torch.minimum(apart, along) < 1e-6) | (lengths[0] <= TINY) | (lengths[1] <= TINY)
     sine = torch.where(straight, 1.0, torch.sin(angle))
     length = lengths[0] * (1 - part) + lengths[1] * part
     shares = [
