@@ -96,7 +96,8 @@ def merge_checkpoints(
         out: Folder to write; it mustn't exist, or be empty.
         method: Name of a rule: a key of `RULES`.
         settings: How far and how.
-        pattern: Full-name pattern of the tensors to merge, as in ``model\.language_model\..*``; all without it.
+        pattern: Full-name pattern of the tensors to merge, as in ``language_model\..*``; all without it. Names in files
+            aren't always those of modules: `passerelle.models.weight_files.pattern_in_files` turns one into the other.
 
     Raises:
         ConfigError: The method is unknown, or doesn't go with the settings or the number of models.
@@ -109,7 +110,7 @@ def merge_checkpoints(
         raise InputError(f"{str(out)!r} exists already: name another folder, or delete it.")
     models = [WeightFiles(folder) for folder in (base, *adapted)]
     shapes = [{name: entry.shape for name, entry in model.entries.items()} for model in models]
-    chosen = matching_names(shapes, [str(model.folder) for model in models], pattern)
+    chosen = matching_names(shapes, [repr(str(model.folder)) for model in models], pattern)
     remove_parts_of_dead(out)
     with written_beside(out) as beside:
         beside.mkdir()
@@ -129,11 +130,15 @@ def _merge_file(
     """Overwrite tensors in a copy of the first adapted model's file: sizes and header stay as they are."""
     with path.open("r+b") as file:
         for name in names:
-            base, *adapted = (model.read(name) for model in models)
-            merged = merge_tensor(name, base, adapted, method, settings)
             file.seek(models[1][name].start)
-            file.write(merged.contiguous().flatten().view(torch.uint8).numpy().data)
+            file.write(_merged_bytes(name, models, method, settings))
         flush_to_disk(file)
+
+
+def _merged_bytes(name: str, models: Sequence[WeightFiles], method: str, settings: MergeSettings) -> memoryview:
+    base, *adapted = (model.read(name) for model in models)
+    merged = merge_tensor(name, base, adapted, method, settings)
+    return merged.contiguous().flatten().view(torch.uint8).numpy().data
 
 
 def _copy_configuration(source: WeightFiles, target: Path) -> None:

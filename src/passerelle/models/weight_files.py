@@ -77,6 +77,30 @@ class WeightFiles:
         return tensor
 
 
+def pattern_in_files(model: Any, pattern: str) -> str:
+    """Return the full-name pattern of the tensors that a model's parameters are in its files.
+
+    transformers saves many models under the names that they had in their first release: the module
+    ``model.language_model.layers.0`` of LLaVA is ``language_model.model.layers.0`` in the files, that of Qwen2-VL is
+    ``model.layers.0``. The pattern matches both kinds of name.
+
+    Args:
+        model: A transformers model; one on the meta device will do, and takes no memory.
+        pattern: Full-name pattern of its parameters.
+
+    Raises:
+        InputError: The pattern matches nothing.
+    """
+    from transformers.core_model_loading import revert_weight_conversion
+
+    weights = {name: tensor for name, tensor in model.state_dict().items() if re.fullmatch(pattern, name)}
+    if not weights:
+        near = next(iter(model.state_dict()), "none")
+        raise InputError(f"no parameter matches {pattern!r} in full; a name in this model is {near!r}.")
+    names = {*weights, *revert_weight_conversion(model, dict(weights))}
+    return "|".join(re.escape(name) for name in sorted(names))
+
+
 def _no_weights(folder: Path) -> str:
     where = repr(str(folder))
     if not folder.is_dir():
