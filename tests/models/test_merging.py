@@ -145,14 +145,14 @@ def test_only_the_language_model_of_a_vision_language_model(fresh: Callable[[], 
 
 
 def test_bf16_is_computed_in_fp32() -> None:
-    # in bf16 itself, 0.3 · 1.0 + 0.7 · 1.0078125 would round twice
-    base, adapted = torch.full((2, 64), 1.0), torch.full((2, 64), 1.0078125)
-    merged = merge_tensor("w", base.bfloat16(), [adapted.bfloat16()], "linear", MergeSettings(weight=0.7))
-    assert merged.dtype == torch.bfloat16
-    assert torch.equal(merged, (base * 0.3 + adapted * 0.7).bfloat16())
+    generator = torch.Generator().manual_seed(1)
+    base, adapted = (torch.randn(40, 60, generator=generator).bfloat16() for _ in range(2))
     for method in RULES:
-        mixed = merge_tensor("w", base, [adapted.bfloat16()], method, MergeSettings())
-        assert mixed.dtype == torch.bfloat16, "the first adapted model's"
+        for mixed in (base, base.float()):  # the first adapted model's dtype counts
+            merged = merge_tensor("w", mixed, [adapted], method, MergeSettings(weight=0.7))
+            wide = merge_tensor("w", base.float(), [adapted.float()], method, MergeSettings(weight=0.7))
+            assert merged.dtype == torch.bfloat16
+            assert torch.equal(merged, wide.bfloat16())
 
 
 def test_fp64_stays_exact() -> None:
