@@ -223,7 +223,8 @@ def test_models_that_dont_match(base: Any, adapted: Any, pattern: str | None, me
 
 
 def test_what_doesnt_match_the_pattern_may_differ() -> None:
-    merged = merge_state_dicts({"a": torch.zeros(2, 2)}, [ONE], method="linear", pattern="a")
+    adapted = {**ONE, "ab": ONE["b"]}  # "a" matches its beginning only
+    merged = merge_state_dicts({"a": torch.zeros(2, 2)}, [adapted], method="linear", pattern="a")
     assert merged["a"].tolist() == [[0.5, 0.5], [0.5, 0.5]]
     assert merged["b"] is ONE["b"]
 
