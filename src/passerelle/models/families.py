@@ -27,7 +27,7 @@ class Family:
         head: Prefix of the head.
         extra: Prefixes of what is none of these.
         features: Whether forward takes features as one tensor a picture or as one for all.
-        deepstack: Whether inner layers take features too.
+        replay: Whether what the tower gives needs the projector alone to be what the language model takes.
         encoding: Whether prompts go through a chat template, or are a prefix whose suffix is the reply.
         detected: Whether it was found by asking the model, not in the table.
     """
@@ -39,7 +39,7 @@ class Family:
     head: str = "lm_head"
     extra: tuple[str, ...] = ()
     features: Literal["list", "stack"] = "list"
-    deepstack: bool = False
+    replay: bool = False
     encoding: Literal["chat", "prefix-suffix"] = "chat"
     detected: bool = False
 
