@@ -1,9 +1,9 @@
 """Lets every family's processor load where torchvision isn't installed; where it is, nothing is changed.
 
-Pictures need no torchvision: each family has an image processor on PIL. But transformers (5.23) refuses a processor as a
-whole if it can also take videos (InternVL, LLaVA-OneVision, Qwen-VL, SmolVLM), and Pixtral's, which is Mistral 3's, for an
-import of one function that the PIL file has as well. The stand-ins for the video processors bear the names that checkpoints
-give and process nothing.
+Pictures need no torchvision: each family has an image processor on PIL. But transformers (5.23) refuses a processor
+as a whole if it can also take videos (InternVL, LLaVA-OneVision, Qwen-VL, SmolVLM), and Pixtral's, which is Mistral
+3's, for the import of one function that the PIL file has as well. The stand-ins for the video processors bear the
+names that checkpoints give, and process nothing.
 """
 
 from __future__ import annotations
@@ -62,16 +62,20 @@ def do_without() -> None:
     processing_utils.transformers_module.VideoProcessorMixin = VideoProcessorMixin
     for model_type, name in VIDEO_PROCESSORS.items():
         AutoVideoProcessor.register(CONFIG_MAPPING[model_type], video_processor_class=STAND_INS[name], exist_ok=True)
-    _import_pixtral()
+    for package in ("transformers", "transformers.models.pixtral"):
+        importlib.import_module(package).PixtralProcessor = pixtral_processor()
 
 
-def _import_pixtral() -> None:
-    """Import Pixtral's processor, with the PIL file in place of the one on torchvision."""
-    hidden = "transformers.models.pixtral.image_processing_pixtral"
-    package = importlib.import_module("transformers.models.pixtral")
-    sys.modules[hidden] = importlib.import_module("transformers.models.pixtral.image_processing_pil_pixtral")
-    try:
-        processor = importlib.import_module("transformers.models.pixtral.processing_pixtral").PixtralProcessor
-    finally:
-        del sys.modules[hidden]
-    package.PixtralProcessor = transformers.PixtralProcessor = processor
+def pixtral_processor() -> Any:
+    """Return Pixtral's processor class, imported with the PIL file in place of the one on torchvision."""
+    if is_torchvision_available():
+        return transformers.PixtralProcessor
+    family = "transformers.models.pixtral"
+    hidden, name = f"{family}.image_processing_pixtral", f"{family}.processing_pixtral"
+    if name not in sys.modules:
+        sys.modules[hidden] = importlib.import_module(f"{family}.image_processing_pil_pixtral")
+        try:
+            importlib.import_module(name)
+        finally:
+            del sys.modules[hidden]
+    return sys.modules[name].PixtralProcessor
