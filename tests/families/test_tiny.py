@@ -269,6 +269,27 @@ def test_features_computed_before_give_the_same_logits(family: Loaded) -> None:
     assert not torch.allclose(family.logits(bare, mm_encoder_outputs=other), family.logits(inputs), atol=1e-3)
 
 
+def join(outputs: list[Any]) -> Any:
+    """Join the features of several calls, as a batch of all their pictures would have them."""
+    joined = copy.copy(outputs[0])
+    poolers = [one.pooler_output for one in outputs]
+    stacked = isinstance(poolers[0], torch.Tensor)
+    joined.pooler_output = torch.cat(poolers) if stacked else [part for pooler in poolers for part in pooler]
+    if "deepstack_features" in joined:
+        # A list of layers, each with one tensor [tokens, hidden] for each picture.
+        layers = zip(*(one.deepstack_features for one in outputs), strict=True)
+        joined.deepstack_features = [[part for parts in layer for part in parts] for layer in layers]
+    return joined
+
+
+def test_features_of_single_pictures_serve_a_batch(family: Loaded) -> None:
+    turns = (photo(1), "What is this?"), (photo(2, 60, 60), "And this, then?")
+    inputs = family.encode(*turns)
+    joined = join([family.features(family.encode(turn)) for turn in turns])
+    logits = family.logits(without(inputs, "pixel_values"), mm_encoder_outputs={"image": joined})
+    close(logits, family.logits(inputs))
+
+
 def test_logits_at_chosen_places(family: Loaded) -> None:
     inputs = family.encode((photo(1), "What is this?"), (photo(2, 60, 60), "And this, then?"))
     chosen = torch.zeros_like(inputs["input_ids"], dtype=torch.bool)
