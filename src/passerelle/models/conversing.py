@@ -72,7 +72,8 @@ class Encoder:
         self.pretrained = pretrained
         self.max_length = max_length
         self._forward = inspect.signature(pretrained.model.forward).parameters
-        self._pixels = set(inspect.signature(pretrained.model.get_image_features).parameters)
+        # Ends of turns are added tokens, though not every family calls them special.
+        self._special = {*pretrained.tokenizer.all_special_ids, *pretrained.tokenizer.added_tokens_decoder}
 
     def __call__(self, conversation: Conversation) -> list[Encoded]:
         """Encode a conversation: one row, or one a reply where the family knows single turns only.
@@ -110,9 +111,21 @@ class Encoder:
 
     def _suffixed(self, conversation: Conversation) -> Encoded:
         question, answer = conversation.messages[-2], conversation.messages[-1]
+        if not conversation.images:
+            return self._plain_suffixed(conversation, question.text, answer.text)
         made = self._process(_marked([question]), conversation, {"suffix": [answer.text]})
         labels = made.pop("labels")[0].clone()
         return self._encoded(conversation, made, labels)
+
+    def _plain_suffixed(self, conversation: Conversation, question: str, answer: str) -> Encoded:
+        """Encode a question without a picture, which the processor of a prefix and a suffix refuses."""
+        tokenizer = self.pretrained.tokenizer
+        prefix = [tokenizer.bos_token_id, *tokenizer(f"{question}\n", add_special_tokens=False)["input_ids"]]
+        suffix = [*tokenizer(answer, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+        ids, kinds = [*prefix, *suffix], [0] * len(prefix) + [1] * len(suffix)
+        made = {"input_ids": ids, "attention_mask": [1] * len(ids), "token_type_ids": kinds}
+        labels = torch.tensor([IGNORED] * len(prefix) + suffix)
+        return self._encoded(conversation, {name: torch.tensor([value]) for name, value in made.items()}, labels)
 
     def _chatted(self, conversation: Conversation) -> Encoded:
         text = self._render(conversation.messages)
@@ -164,21 +177,20 @@ class Encoder:
     def _learnt(self, text: str, spans: Sequence[tuple[int, int]], options: dict[str, Any]) -> list[tuple[int, bool]]:
         """Return the tokens of the text, pictures as single marks, and which of them are learnt."""
         coded = self.pretrained.tokenizer(text, return_offsets_mapping=True, **options)
-        special = set(self.pretrained.tokenizer.all_special_ids)
-        learnt = []
+        learnt, said = [], False
         for token, (start, end) in zip(coded["input_ids"], coded["offset_mapping"], strict=True):
-            inside = any(first <= start < last or first < end <= last for first, last in spans)
-            learnt.append([token, inside and end > start])
-        for (token, inside), following in zip(learnt, [*learnt[1:], [0, False]], strict=True):
-            # What a template writes behind the end of a turn, such as a line break, is never said by a model.
-            if inside and token in special and following[1] and following[0] not in special:
-                following[1] = False
-        return [(token, bool(inside)) for token, inside in learnt]
+            inside = end > start and any(first <= start < last or first < end <= last for first, last in spans)
+            # White space before a reply, or behind the end of its turn, is the template's, never said by a model.
+            blank = inside and not text[start:end].strip()
+            said = inside and (not blank or said) and (token not in self._special or not blank)
+            learnt.append((token, said))
+            said = said and token not in self._special
+        return learnt
 
     def _ends(self, reply: str) -> bool:
         """Whether a rendered reply ends with a special token, white space apart."""
         tokens = self.pretrained.tokenizer(reply.rstrip(), add_special_tokens=False)["input_ids"]
-        return bool(tokens) and tokens[-1] in set(self.pretrained.tokenizer.all_special_ids)
+        return bool(tokens) and tokens[-1] in self._special
 
     def _adds_special_tokens(self, text: str) -> bool:
         """Whether the tokenizer has to add what the template left out, such as the beginning of the text."""
