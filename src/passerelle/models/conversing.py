@@ -179,7 +179,7 @@ class Encoder:
         coded = self.pretrained.tokenizer(text, return_offsets_mapping=True, **options)
         learnt, said = [], False
         for token, (start, end) in zip(coded["input_ids"], coded["offset_mapping"], strict=True):
-            inside = end > start and any(first <= start < last or first < end <= last for first, last in spans)
+            inside = end > start and any(first < end <= last for first, last in spans)
             # White space before a reply, or behind the end of its turn, is the template's, never said by a model.
             blank = inside and not text[start:end].strip()
             said = inside and (not blank or said) and (token not in self._special or not blank)

@@ -28,6 +28,7 @@ class Family:
         extra: Prefixes of what is none of these.
         features: Whether forward takes features as one tensor a picture or as one for all.
         replay: Whether what the tower gives needs the projector alone to be what the language model takes.
+        grouped: Whether a picture's features are others where several pictures stand in a row.
         encoding: Whether prompts go through a chat template, or are a prefix whose suffix is the reply.
         detected: Whether it was found by asking the model, not in the table.
     """
@@ -40,6 +41,7 @@ class Family:
     extra: tuple[str, ...] = ()
     features: Literal["list", "stack"] = "list"
     replay: bool = False
+    grouped: bool = False
     encoding: Literal["chat", "prefix-suffix"] = "chat"
     detected: bool = False
 

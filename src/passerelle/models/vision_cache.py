@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +25,15 @@ from passerelle.sources.pictures import open_picture
 Level = Literal["projected", "tower", "pixels"]
 SHARD = 64
 """Pictures from one write to the next: what a kill costs at most."""
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A picture as it is shown: what its features are kept by, and whether others stand in its row."""
+
+    path: Path
+    key: str
+    several: bool
 
 
 class VisionFeatures:
@@ -45,11 +55,11 @@ class VisionFeatures:
         self._digests: dict[Path, str] = {}
         self._read()
 
-    def prepare(self, paths: Sequence[Path], watch: Callable[[int, int], None] | None = None) -> None:
+    def prepare(self, rows: Iterable[Sequence[Path]], watch: Callable[[int, int], None] | None = None) -> None:
         """Compute the features of pictures that aren't known yet.
 
         Args:
-            paths: Picture files.
+            rows: The picture files of each row.
             watch: Told (done, of how many).
 
         Raises:
@@ -57,30 +67,35 @@ class VisionFeatures:
         """
         if self.level == "pixels":
             return
-        todo = list({self._digest(p): p for p in paths if self._digest(p) not in self._known}.items())
+        todo = list({s.key: s for row in rows for s in self._shown(row) if s.key not in self._known}.values())
         for start in range(0, len(todo), SHARD):
             part = todo[start : start + SHARD]
-            fresh = {digest: self._compute(path) for digest, path in part}
-            self._keep(fresh)
-            self.computed += len(fresh)
+            self._keep({shown.key: self._compute(shown) for shown in part})
+            self.computed += len(part)
             if watch:
                 watch(min(start + SHARD, len(todo)), len(todo))
 
-    def outputs(self, paths: Sequence[Path]) -> dict[str, Any]:
-        """Return what forward and generate take as ``mm_encoder_outputs`` for pictures, in order; gradients as needed."""
+    def outputs(self, rows: Iterable[Sequence[Path]]) -> dict[str, Any]:
+        """Return what forward and generate take as ``mm_encoder_outputs``, with gradients as needed.
+
+        Args:
+            rows: The picture files of each row.
+        """
+        shown = [one for row in rows for one in self._shown(row)]
         if self.level == "pixels":
-            return {"image": self._run_tower(paths)}
-        stored = [self._load(self._digest(path)) for path in paths]
+            return {"image": self._run_tower(shown)}
+        stored = [self._load(one.key) for one in shown]
         device, dtype = self.pretrained.device, self.pretrained.model.dtype
         moved = [{name: value.to(device, dtype) for name, value in entry.items()} for entry in stored]
         if self.level == "tower":
             return {"image": self._assemble(self._project([entry["main"] for entry in moved]), [])}
         deep = sorted({name for entry in moved for name in entry} - {"main"})
-        return {
-            "image": self._assemble(
-                [entry["main"] for entry in moved], [[entry[name] for entry in moved] for name in deep]
-            )
-        }
+        layers = [[entry[name] for entry in moved] for name in deep]
+        return {"image": self._assemble([entry["main"] for entry in moved], layers)}
+
+    def _shown(self, row: Sequence[Path]) -> list[_Shown]:
+        several = self.pretrained.family.grouped and len(row) > 1
+        return [_Shown(path, self._digest(path) + ("+" if several else ""), several) for path in row]
 
     def _project(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         projector = self.pretrained.family.module(self.pretrained.model, "projector")
@@ -100,36 +115,37 @@ class VisionFeatures:
         return outputs
 
     @torch.no_grad()
-    def _compute(self, path: Path) -> dict[str, Tensor]:
+    def _compute(self, shown: _Shown) -> dict[str, Tensor]:
         if self.level == "tower":
-            return {"main": _projector_input(self.pretrained, lambda: self._run_tower([path])).cpu()}
-        outputs = self._run_tower([path])
+            return {"main": _projector_input(self.pretrained, lambda: self._run_tower([shown])).cpu()}
+        outputs = self._run_tower([shown])
         deep = getattr(outputs, "deepstack_features", None) or []
         found = {"main": _joined(outputs.pooler_output)}
         found |= {f"deep{number:02d}": _joined(layer) for number, layer in enumerate(deep)}
         return {name: value.cpu().contiguous() for name, value in found.items()}
 
-    def _run_tower(self, paths: Sequence[Path]) -> Any:
+    def _run_tower(self, shown: Sequence[_Shown]) -> Any:
         """Run the tower, picture by picture: the result doesn't depend on what else is in the batch."""
         model = self.pretrained.model
         tower = self.pretrained.family.module(model, "tower")
         parts = []
-        for path in paths:
-            inputs = {k: v.to(self.pretrained.device) for k, v in self._pixels_of(path).items()}
+        for one in shown:
+            inputs = {k: v.to(self.pretrained.device) for k, v in self._pixels_of(one).items()}
             inputs["pixel_values"] = inputs["pixel_values"].to(next(tower.parameters()).dtype)
-            parts.append(model.get_image_features(**inputs))
-        if len(parts) == 1:
-            return parts[0]
+            outputs = model.get_image_features(**inputs)
+            if one.several:  # the first of two copies
+                outputs.pooler_output = outputs.pooler_output[:1]
+            parts.append(outputs)
         deep = [getattr(part, "deepstack_features", None) or [] for part in parts]
         layers = [[_joined(part[number]) for part in deep] for number in range(len(deep[0]))]
         return self._assemble([_joined(part.pooler_output) for part in parts], layers)
 
-    def _pixels_of(self, path: Path) -> dict[str, Tensor]:
-        found = self._pixels.get(self._digest(path))
+    def _pixels_of(self, shown: _Shown) -> dict[str, Tensor]:
+        found = self._pixels.get(shown.key)
         if found is None:
-            found = pixel_inputs(self.pretrained, open_picture(path))
+            found = pixel_inputs(self.pretrained, [open_picture(shown.path)] * (2 if shown.several else 1))
             if self.level == "pixels" and len(self._pixels) < SHARD:
-                self._pixels[self._digest(path)] = found
+                self._pixels[shown.key] = found
         return found
 
     def _digest(self, path: Path) -> str:
@@ -179,23 +195,23 @@ def level_for(pretrained: PretrainedModel, trained: set[str]) -> Level:
     return "projected"
 
 
-def pixel_inputs(pretrained: PretrainedModel, image: Any) -> dict[str, Tensor]:
-    """Return what `get_image_features` takes for one picture: its pixels and what describes them.
+def pixel_inputs(pretrained: PretrainedModel, images: Sequence[Any]) -> dict[str, Tensor]:
+    """Return what `get_image_features` takes for a row's pictures: their pixels and what describes them.
 
     Args:
         pretrained: The model.
-        image: An RGB picture.
+        images: RGB pictures.
     """
-    made = pretrained.processor(text=[_picture_alone(pretrained)], images=[[image]], return_tensors="pt")
+    made = pretrained.processor(text=[_pictures_alone(pretrained, len(images))], images=[images], return_tensors="pt")
     taken = inspect.signature(pretrained.model.get_image_features).parameters
     return {name: value for name, value in made.items() if name in taken and isinstance(value, Tensor)}
 
 
-def _picture_alone(pretrained: PretrainedModel) -> str:
+def _pictures_alone(pretrained: PretrainedModel, count: int) -> str:
     if pretrained.family.encoding == "prefix-suffix":
-        return "<image>"
-    messages = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "."}]}]
-    text: str = pretrained.processor.apply_chat_template(messages, tokenize=False)
+        return "<image>" * count
+    content = [*([{"type": "image"}] * count), {"type": "text", "text": "."}]
+    text: str = pretrained.processor.apply_chat_template([{"role": "user", "content": content}], tokenize=False)
     return text
 
 
