@@ -241,7 +241,7 @@ def _explain(kind: type[BaseModel], problem: Any) -> str:
         return unknown("key", place, _keys(kind, problem["loc"][:-1]))
     if problem["type"] == "missing":
         return f"{place} is missing."
-    message = problem["msg"].removeprefix("Value error, ")
+    message: str = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "value_error" and (place == "arms" or not isinstance(problem["input"], str | int | float)):
         return message
     return f"{place}: {message} (given: {problem['input']!r})"

@@ -87,8 +87,8 @@ def print_labels(audit: LabelAudit, language: str) -> None:
 
     console = Console(stderr=True)
     console.print(
-        f"labels of {audit.samples} samples: {audit.supervised:.0%} of the tokens are learnt, {audit.stopped:.0%} end with "
-        f"the end of the turn, {audit.in_language:.0%} of the replies are in {language!r}",
+        f"labels of {audit.samples} samples: {audit.supervised:.0%} of the tokens are learnt, {audit.stopped:.0%} end "
+        f"with the end of the turn, {audit.in_language:.0%} of the replies are in {language!r}",
         highlight=False,
     )
     for span in audit.spans:

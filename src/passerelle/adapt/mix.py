@@ -85,22 +85,20 @@ def _draw_kind(
     share = mix.text_only if mix.text_only is not None else len(text) / len(given)
     share = min(share, 1 - mix.image_floor)
     if share < 1 and not pictured:
+        floor = f"{mix.image_floor:.0%}"
         raise InputError(
-            f"the data holds no pictures {what}, and mix.image_floor asks for {mix.image_floor:.0%}: add some, or set it to 0."
+            f"the data holds no pictures {what}, and mix.image_floor is {floor}: add some, or set it to 0."
         )
     texts = round(count * share)
     if texts and not text:
         text = [replace(w, conversation=without_pictures(w.conversation)) for w in pictured]
-    return [
-        *(_cycle(text, texts, drawn) if texts else []),
-        *(_cycle(pictured, count - texts, drawn) if count > texts else []),
-    ]
+    return [*_cycle(text, texts, drawn), *_cycle(pictured, count - texts, drawn)]
 
 
 def _cycle(given: Sequence[Weighted], count: int, drawn: random.Random) -> list[Conversation]:
-    """Draw `count`, round after round: each as often as its weight says, fractions by chance, none twice in a row for long."""
+    """Draw `count`, round after round: in each as often as its weight says, fractions by chance."""
     chosen: list[Conversation] = []
-    mean = sum(w.weight for w in given) / len(given)
+    mean = sum(w.weight for w in given) / max(1, len(given))
     while len(chosen) < count:
         round_: list[Conversation] = []
         for w in given:

@@ -58,9 +58,8 @@ class MixSettings(Settings):
     @model_validator(mode="after")
     def _fits(self) -> MixSettings:
         if self.text_only is not None and self.text_only > 1 - self.image_floor:
-            raise ValueError(
-                f"text_only {self.text_only:g} leaves less than image_floor {self.image_floor:g} to pictures: lower one."
-            )
+            floor = f"image_floor {self.image_floor:g}"
+            raise ValueError(f"text_only {self.text_only:g} leaves less than {floor} to pictures: lower one.")
         return self
 
 

@@ -85,12 +85,12 @@ def _add_lora(pretrained: PretrainedModel, adapted: dict[Any, PartSettings], sta
     strays = [name for name in named if pretrained.family.part_of(name) not in adapted]
     if strays:
         raise TrainingError(
-            f"stage {stage!r}: an adapter landed at {strays[0]!r}, outside of {' and '.join(adapted)}: narrow its targets."
+            f"stage {stage!r}: an adapter landed at {strays[0]!r}, not in {' and '.join(adapted)}: narrow its targets."
         )
 
 
 def linear_pattern(pretrained: PretrainedModel, part: Any) -> str:
-    """Return a full-name pattern of the linear layers in a part's transformer layers; of a projector, of all of them."""
+    """Return a full-name pattern of the linear layers in a part's transformer layers; all of a projector's."""
     family = pretrained.family
     names = [
         name

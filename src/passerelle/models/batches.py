@@ -1,4 +1,4 @@
-"""Rows of tokens as one padded batch over features that were computed before, and the log-likelihood of what is learnt."""
+"""Rows of tokens as one padded batch over features computed before, and the log-likelihood of what is learnt."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def target_logprobs(pretrained: PretrainedModel, vision: VisionFeatures, rows: S
         inputs["mm_encoder_outputs"] = vision.outputs(row.images for row in rows)
     keep = torch.zeros_like(labels, dtype=torch.bool)
     keep[:, :-1] = labels[:, 1:] != IGNORED
-    logits = pretrained.model(**inputs, logits_to_keep=keep, use_cache=False).logits
+    logits = pretrained.bare(**inputs, logits_to_keep=keep, use_cache=False).logits
     targets = labels[:, 1:][labels[:, 1:] != IGNORED]
     logprobs: Tensor = -torch.nn.functional.cross_entropy(logits.float(), targets, reduction="none")
     return logprobs

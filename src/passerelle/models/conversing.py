@@ -71,7 +71,7 @@ class Encoder:
     def __init__(self, pretrained: PretrainedModel, max_length: int) -> None:
         self.pretrained = pretrained
         self.max_length = max_length
-        self._forward = inspect.signature(pretrained.model.forward).parameters
+        self._forward = inspect.signature(pretrained.bare.forward).parameters
         # Ends of turns are added tokens, though not every family calls them special.
         self._special = {*pretrained.tokenizer.all_special_ids, *pretrained.tokenizer.added_tokens_decoder}
 

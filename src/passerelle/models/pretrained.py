@@ -33,6 +33,11 @@ class PretrainedModel:
     path: str
 
     @property
+    def bare(self) -> Any:
+        """The transformers model inside of PEFT's, adapters in place."""
+        return self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
+
+    @property
     def tokenizer(self) -> Any:
         """The processor's tokenizer."""
         return self.processor.tokenizer

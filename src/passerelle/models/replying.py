@@ -25,14 +25,14 @@ def reply(encoder: Encoder, vision: VisionFeatures, asked: Sequence[Conversation
         InputError: A picture can't be read.
     """
     pretrained = encoder.pretrained
-    stops = pretrained.model.generation_config.eos_token_id
+    stops = pretrained.bare.generation_config.eos_token_id
     pad = pretrained.tokenizer.pad_token_id
     answers = []
     for conversation in asked:
         inputs, images = encoder.prompt(conversation)
         inputs = {name: value.to(pretrained.device) for name, value in inputs.items()}
         more = {"mm_encoder_outputs": vision.outputs([images])} if images else {}
-        made = pretrained.model.generate(
+        made = pretrained.bare.generate(
             **inputs,
             **more,
             do_sample=False,

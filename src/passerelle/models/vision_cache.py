@@ -1,8 +1,8 @@
 """Vision features of any model, computed once per picture and kept on disk, shared by all runs on the same tower.
 
-While the projector is frozen, what is kept is its output: all that the language model takes from a picture. While it is
-trained, its input is kept, in those families where the way from there on is the projector alone. Where that isn't so, or the
-tower is trained, the picture goes through the tower at each step.
+While the projector is frozen, what is kept is its output: all that the language model takes from a picture. While it
+is trained, its input is kept, where the way from there on is the projector alone. Where that isn't so,
+or the tower is trained, the picture goes through the tower at each step.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class VisionFeatures:
         if self.level == "pixels":
             return {"image": self._run_tower(shown)}
         stored = [self._load(one.key) for one in shown]
-        device, dtype = self.pretrained.device, self.pretrained.model.dtype
+        device, dtype = self.pretrained.device, self.pretrained.bare.dtype
         moved = [{name: value.to(device, dtype) for name, value in entry.items()} for entry in stored]
         if self.level == "tower":
             return {"image": self._assemble(self._project([entry["main"] for entry in moved]), [])}
@@ -98,12 +98,12 @@ class VisionFeatures:
         return [_Shown(path, self._digest(path) + ("+" if several else ""), several) for path in row]
 
     def _project(self, inputs: Sequence[Tensor]) -> list[Tensor]:
-        projector = self.pretrained.family.module(self.pretrained.model, "projector")
+        projector = self.pretrained.family.module(self.pretrained.bare, "projector")
         if len({value.shape[1:] for value in inputs}) > 1:
             return [_flat(projector(value)) for value in inputs]
         projected = _flat(projector(torch.cat(list(inputs))))
         rows = [value.shape[:-1].numel() for value in inputs]
-        return list(projected.split([len(projected) * count // sum(rows) for count in rows]))
+        return list(torch.split(projected, [len(projected) * count // sum(rows) for count in rows]))
 
     def _assemble(self, images: list[Tensor], deep: list[list[Tensor]]) -> Any:
         from transformers.modeling_outputs import BaseModelOutputWithPooling
@@ -126,7 +126,7 @@ class VisionFeatures:
 
     def _run_tower(self, shown: Sequence[_Shown]) -> Any:
         """Run the tower, picture by picture: the result doesn't depend on what else is in the batch."""
-        model = self.pretrained.model
+        model = self.pretrained.bare
         tower = self.pretrained.family.module(model, "tower")
         parts = []
         for one in shown:
@@ -158,7 +158,7 @@ class VisionFeatures:
 
         for shard in sorted(self._folder.glob("*.safetensors")) if self._folder else []:
             try:
-                file = safe_open(shard, "pt")  # type: ignore[no-untyped-call]
+                file: Any = safe_open(shard, "pt")
                 self._known |= {name.partition("/")[0]: file for name in file.keys()}  # noqa: SIM118 - no mapping
             except (OSError, SafetensorError, ValueError):
                 shard.unlink(missing_ok=True)
@@ -182,7 +182,7 @@ class VisionFeatures:
         shard = self._folder / f"{name}.safetensors"
         flat = {f"{digest}/{key}": value for digest, entry in fresh.items() for key, value in entry.items()}
         write_atomically(shard, save(flat))
-        file = safe_open(shard, "pt")  # type: ignore[no-untyped-call]
+        file: Any = safe_open(shard, "pt")
         self._known |= dict.fromkeys(fresh, file)
 
 
@@ -203,7 +203,7 @@ def pixel_inputs(pretrained: PretrainedModel, images: Sequence[Any]) -> dict[str
         images: RGB pictures.
     """
     made = pretrained.processor(text=[_pictures_alone(pretrained, len(images))], images=[images], return_tensors="pt")
-    taken = inspect.signature(pretrained.model.get_image_features).parameters
+    taken = inspect.signature(pretrained.bare.get_image_features).parameters
     return {name: value for name, value in made.items() if name in taken and isinstance(value, Tensor)}
 
 
@@ -218,7 +218,7 @@ def _pictures_alone(pretrained: PretrainedModel, count: int) -> str:
 def _projector_input(pretrained: PretrainedModel, run: Callable[[], Any]) -> Tensor:
     """Run the tower and return what the projector was given."""
     seen: list[Tensor] = []
-    projector = pretrained.family.module(pretrained.model, "projector")
+    projector = pretrained.family.module(pretrained.bare, "projector")
     hook = projector.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
     try:
         run()
@@ -237,8 +237,8 @@ def _flat(value: Tensor) -> Tensor:
 
 
 def _signature(pretrained: PretrainedModel, level: Level) -> str:
-    """Return what determines features beside the picture: weights of tower and projector, image processor, number type."""
-    family, model = pretrained.family, pretrained.model
+    """Return what determines features beside the picture: weights, image processor, number type."""
+    family, model = pretrained.family, pretrained.bare
     digest = hashlib.sha256(f"{level} {model.dtype} {family.name}".encode())
     digest.update(pretrained.processor.image_processor.to_json_string().encode())
     parts = ("tower", "projector", "extra") if level == "projected" else ("tower",)
