@@ -242,9 +242,7 @@ def _explain(kind: type[BaseModel], problem: Any) -> str:
     if problem["type"] == "missing":
         return f"{place} is missing."
     message: str = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "value_error" and (place == "arms" or not isinstance(problem["input"], str | int | float)):
-        return message
-    return f"{place}: {message} (given: {problem['input']!r})"
+    return f"{place}: {message} (given: {problem['input']!r})" if place not in ("", "arms") else message
 
 
 def _keys(kind: type[BaseModel], location: tuple[Any, ...]) -> list[str]:

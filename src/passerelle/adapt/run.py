@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -84,6 +85,10 @@ def adapt(settings: AdaptSettings) -> dict[str, Any]:
 def _adapt(settings: AdaptSettings, processes: Launched) -> dict[str, Any]:
     folder, pool = settings.output_dir, read_pool(settings)
     key = _claim(settings, pool, processes)
+    known: dict[str, Any] | None = read_json(folder / "run.json")
+    if known is not None and known["key"] == key and all(Path(path).is_dir() for path in known["outputs"].values()):
+        say(f"done before: {str(folder)!r}")
+        return known
     pretrained = load_pretrained(
         _base_of(settings),
         dtype=settings.dtype,
@@ -122,7 +127,7 @@ def _claim(settings: AdaptSettings, pool: Pool, processes: Launched) -> str:
     key = content_hash(determines)
     processes.wait()
     known = read_json(path)
-    if known is not None and known.get("key") != key:
+    if known is not None and known.get("key") != key and any(settings.output_dir.glob("stages/*/*")):
         raise UserError(
             f"{str(settings.output_dir)!r} holds an adaptation with other settings or data: change output_dir, or "
             "delete the folder."
@@ -300,8 +305,8 @@ def _save(job: _Job, record: dict[str, Any]) -> dict[str, str]:
         outputs["model"] = str(save_model(pretrained, folder / "model"))
     if settings.merge:
         merged = folder / "merged"
-        if not merged.exists():
-            merge_with_base(_local_folder(job), folder / "model", merged, pretrained.family, pretrained.model, settings)
+        shutil.rmtree(merged, ignore_errors=True)
+        merge_with_base(_local_folder(job), folder / "model", merged, pretrained.family, pretrained.model, settings)
         outputs["merged"] = str(merged)
     for path in outputs.values():
         write_card(Path(path), settings, record)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ def save_adapter(pretrained: PretrainedModel, folder: Path) -> Path:
     Raises:
         RunError: What was written isn't what the model holds.
     """
-    with written_beside(folder) as beside:
+    with _anew(folder) as beside:
         pretrained.model.save_pretrained(beside, safe_serialization=True)
         pretrained.processor.save_pretrained(beside)
         _expect_adapter(pretrained, beside)
@@ -44,10 +46,18 @@ def _expect_adapter(pretrained: PretrainedModel, folder: Path) -> None:
 
 def save_model(pretrained: PretrainedModel, folder: Path) -> Path:
     """Write the whole model, adapters merged, as transformers' own, with the processor."""
-    with written_beside(folder) as beside:
+    with _anew(folder) as beside:
         pretrained.model.save_pretrained(beside, safe_serialization=True)
         pretrained.processor.save_pretrained(beside)
     return folder
+
+
+@contextmanager
+def _anew(folder: Path) -> Iterator[Path]:
+    """Give a place to write a folder to, in place of what a run that was stopped has left."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with written_beside(folder) as beside:
+        yield beside
 
 
 def merge_with_base(base: Path, adapted: Path, out: Path, family: Family, model: Any, settings: AdaptSettings) -> Path:

@@ -215,6 +215,8 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 def _descend(part: Part) -> float:
     loss = part.loss()
+    if not loss.requires_grad:
+        raise TrainingError("nothing of what is trained has a part in the loss: does the model use those layers?")
     loss.backward()  # type: ignore[no-untyped-call]
     return float(loss.detach())
 

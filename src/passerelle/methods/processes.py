@@ -65,15 +65,11 @@ ALONE = Alone()
 class Launched:
     """The processes that `accelerate launch` or `torchrun` started, as Accelerate sees them."""
 
-    def __init__(self, cpu: bool = False) -> None:
-        """Join the others.
-
-        Args:
-            cpu: Compute on CPUs though there is a GPU.
-        """
+    def __init__(self) -> None:
+        """Join the others: over gloo where there is no accelerator."""
         from accelerate import PartialState
 
-        self._state = PartialState(cpu=cpu)
+        self._state = PartialState(cpu=not torch.accelerator.is_available())
 
     @property
     def count(self) -> int:

@@ -112,7 +112,7 @@ def _detect(model: Any, name: str) -> Family:
         raise InputError(
             f"models of the type {name!r} aren't in Passerelle's table, and this one doesn't say where "
             f"{' and '.join(missing)} is. Known are: {', '.join(families())}. To add a family, write its prefixes into "
-            "data/families.toml; see docs/reference/families.md."
+            "data/families.toml; see docs/reference/methods.md."
         )
     return Family(name, (tower,), projector, language, head, detected=True)
 

@@ -173,7 +173,7 @@ def _conversation(row: Any, number: int, folder: Path, language: str, origin: Or
 
 def _image_names(row: Mapping[str, Any]) -> list[str]:
     given = row.get("images", row.get("image"))
-    listed = [] if given is None else [given] if isinstance(given, str) else list(given)
+    listed = [] if given is None else [given] if isinstance(given, str | Mapping) else list(given)
     paths = [entry.get("path") if isinstance(entry, Mapping) else entry for entry in listed]
     names = [path for path in paths if isinstance(path, str) and path]
     if len(names) < len(paths):
