@@ -32,6 +32,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("review",),
     ("report",),
     ("compare",),
+    ("adapt",),
     ("doctor",),
     ("__init__",),
     ("commands",),

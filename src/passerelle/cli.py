@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import click
 
+from passerelle.commands.adapt import adapt
 from passerelle.commands.audit import audit
 from passerelle.commands.gate import gate
 from passerelle.commands.memory import memory
@@ -172,6 +173,7 @@ def doctor(target: str, as_json: bool) -> None:
     sys.exit(1 if any(finding.status == "missing" for finding in findings) else 0)
 
 
+main.add_command(adapt)
 main.add_command(audit)
 main.add_command(gate)
 main.add_command(memory)

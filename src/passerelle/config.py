@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -99,6 +100,9 @@ class BudgetSettings(Settings):
     trees_per_step: int = Field(default=8, ge=1, le=64)
 
 
+S = TypeVar("S", bound="Settings")
+
+
 def _checked(arm: str) -> str:
     if arm not in ARM_NAMES:
         raise ValueError(unknown("arm", arm, ARM_NAMES))
@@ -169,6 +173,26 @@ def load_experiment(path: Path, changes: dict[str, Any] | None = None) -> Experi
     Raises:
         ConfigError: No such file, not YAML, an unknown key, a value out of range.
     """
+    return load_settings(Experiment, path, changes)
+
+
+def load_settings(
+    kind: type[S],
+    path: Path,
+    changes: dict[str, Any] | None = None,
+    complete: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+) -> S:
+    """Read a YAML file and check it.
+
+    Args:
+        kind: The settings that it must hold.
+        path: The file.
+        changes: Settings that replace those of the file, nested as in the file.
+        complete: Fills in what the file leaves out.
+
+    Raises:
+        ConfigError: No such file, not YAML, an unknown key, a value out of range.
+    """
     if not path.is_file():
         near = sorted(p.as_posix() for p in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
         there = f" There are: {', '.join(near)}." if near else ""
@@ -181,7 +205,7 @@ def load_experiment(path: Path, changes: dict[str, Any] | None = None) -> Experi
         content = {}
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: an experiment is a mapping of settings, not a {type(content).__name__}.")
-    return parse_experiment(merge(content, changes or {}), str(path))
+    return parse_settings(kind, complete(merge(content, changes or {})), str(path))
 
 
 def merge(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -194,25 +218,46 @@ def merge(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def parse_experiment(content: dict[str, Any], where: str) -> Experiment:
-    """Check settings and return them typed; `where` names their file in errors."""
+    """Check an experiment's settings and return them typed; `where` names their file in errors."""
+    return parse_settings(Experiment, content, where)
+
+
+def parse_settings(kind: type[S], content: dict[str, Any], where: str) -> S:
+    """Check settings and return them typed; `where` names their file in errors.
+
+    Raises:
+        ConfigError: An unknown key, a missing one, or a value out of range.
+    """
     try:
-        return Experiment.model_validate(content)
+        return kind.model_validate(content)
     except ValidationError as error:
-        lines = [_explain(problem) for problem in error.errors()]
+        lines = [_explain(kind, problem) for problem in error.errors()]
         raise ConfigError(f"{where}: " + "; ".join(lines)) from None
 
 
-def _explain(problem: Any) -> str:
+def _explain(kind: type[BaseModel], problem: Any) -> str:
     place = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        return unknown("key", place, _keys(problem["loc"][:-1]))
-    message = problem["msg"].removeprefix("Value error, ")
-    return f"{place}: {message} (given: {problem['input']!r})" if place != "arms" else message
+        return unknown("key", place, _keys(kind, problem["loc"][:-1]))
+    if problem["type"] == "missing":
+        return f"{place} is missing."
+    message: str = problem["msg"].removeprefix("Value error, ")
+    return f"{place}: {message} (given: {problem['input']!r})" if place not in ("", "arms") else message
 
 
-def _keys(location: tuple[Any, ...]) -> list[str]:
-    model: Any = Experiment
+def _keys(kind: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    """Return the keys that are allowed at a place, written in full."""
+    model: Any = kind
     for part in location:
-        model = model.model_fields[part].annotation
+        if part in model.model_fields:  # a place in a list or a mapping is none
+            model = _settings_in(model.model_fields[part].annotation) or model
     prefix = "".join(f"{part}." for part in location)
     return [prefix + key for key in model.model_fields]
+
+
+def _settings_in(annotation: Any) -> Any:
+    """Return the settings class in a type such as ``tuple[X, ...]``, ``dict[str, X]`` or ``X | None``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = [_settings_in(inner) for inner in get_args(annotation)]
+    return next((kind for kind in found if kind is not None), None)

@@ -13,7 +13,9 @@ import pytest
 import torch
 
 from passerelle.errors import StorageError, TrainingError
-from passerelle.methods.training import MasterAdamW, ParameterGroup, Schedule, plan, rate, train_stage
+from passerelle.methods.loop import Rates
+from passerelle.methods.optimizer import MasterAdamW, ParameterGroup
+from passerelle.methods.training import Schedule, plan, train_stage
 from passerelle.models.adapters import add_lora, lora_parameters, projector_parameters
 
 SCHEDULE = Schedule(tokens=1800, nodes_per_tree=150, trees_per_step=1)
@@ -232,14 +234,14 @@ def test_a_large_gradient_is_clipped() -> None:
 
 
 def test_rates_rise_and_fall() -> None:
-    schedule = Schedule(tokens=1, warmup=0.1, final=0.2)
-    rates = [rate(step, 100, schedule) for step in range(100)]
+    schedule = Rates(warmup=0.1, final=0.2)
+    rates = [schedule.share(step, 100) for step in range(100)]
     assert rates[:10] == pytest.approx([0.1 * n for n in range(1, 11)])
     assert rates[10] == pytest.approx(1)
     assert rates[55] == pytest.approx(0.6)
     assert all(a >= b for a, b in zip(rates[10:], rates[11:], strict=False))
     assert rates[99] == pytest.approx(0.2, abs=0.001)
-    assert rate(0, 1, schedule) == 1
+    assert schedule.share(0, 1) == 1
 
 
 def test_the_plan_keeps_to_the_budget(tiny: Any) -> None:

@@ -17,7 +17,7 @@ from passerelle.errors import TrainingError
 from passerelle.methods import lora, two_stage
 from passerelle.methods.answering import Answerer, ModelAnswerer, PipelineAnswerer, PromptedAnswerer
 from passerelle.methods.base import Method, Training
-from passerelle.methods.training import StageRecord
+from passerelle.methods.loop import StageRecord
 from passerelle.models.vlm import VisionLanguageModel
 from passerelle.records import Answer, Question
 from passerelle.runs import content_hash, write_json

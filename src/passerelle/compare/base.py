@@ -22,7 +22,8 @@ from passerelle.evaluation.scores import score_arm
 from passerelle.methods.alignment import cross_fit, fit_aligner, imagine, join, start_reader
 from passerelle.methods.answering import ModelAnswerer
 from passerelle.methods.matching import draw_groups, matching_loss
-from passerelle.methods.training import Example, Objective, ParameterGroup, Schedule, mean_loss, train_stage
+from passerelle.methods.optimizer import ParameterGroup
+from passerelle.methods.training import Example, Objective, Schedule, mean_loss, train_stage
 from passerelle.models import embedded
 from passerelle.models.adapters import add_lora, lora_parameters, projector_parameters
 from passerelle.models.features import FeatureCache, compute_features

@@ -12,7 +12,8 @@ from torch import Tensor
 from passerelle.config import Experiment
 from passerelle.costs.ledger import Phase
 from passerelle.errors import TrainingError
-from passerelle.methods.training import Example, Schedule, StageRecord, Watch
+from passerelle.methods.loop import StageRecord, Watch
+from passerelle.methods.training import Example, Schedule
 from passerelle.models.prefix_tree import TokenSequence, grow_trees
 from passerelle.models.vlm import VisionLanguageModel
 from passerelle.records import Sample

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from passerelle.methods.base import Training
+from passerelle.methods.loop import StageRecord
+from passerelle.methods.optimizer import ParameterGroup
 from passerelle.methods.stages import run_stage
-from passerelle.methods.training import ParameterGroup, StageRecord
 from passerelle.models.adapters import add_lora, lora_parameters, merge_lora, projector_parameters
 
 

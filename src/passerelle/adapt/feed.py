@@ -1,0 +1,67 @@
+"""The samples of a stage as steps of batches of like length."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from passerelle.methods.processes import ALONE, Processes
+from passerelle.models.batches import RowBatch
+from passerelle.models.conversing import Encoded
+from passerelle.models.pretrained import PretrainedModel
+from passerelle.models.vision_cache import VisionFeatures
+
+_BUCKET = 32
+"""Batches among which samples are sorted by length: the order stays random on the whole."""
+
+
+@dataclass(frozen=True)
+class RowFeed:
+    """Steps of batches.
+
+    Attributes:
+        pretrained: The model.
+        vision: Features of the pictures.
+        rows: All rows.
+        steps: For each step, for each batch, the indices of its rows.
+        processes: Which share the batches among them.
+    """
+
+    pretrained: PretrainedModel
+    vision: VisionFeatures
+    rows: Sequence[Encoded]
+    steps: Sequence[Sequence[Sequence[int]]]
+    processes: Processes = ALONE
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def parts(self, step: int) -> Iterator[RowBatch]:
+        """Return the batches of a step that this process computes."""
+        batches = self.steps[step]
+        targets = sum(self.rows[index].targets for batch in batches for index in batch)
+        for batch in batches[self.processes.index :: self.processes.count]:
+            yield RowBatch(self.pretrained, self.vision, [self.rows[index] for index in batch], targets)
+
+
+def plan_steps(lengths: Sequence[int], batch: int, batches: int, steps: int, seed: int) -> list[list[list[int]]]:
+    """Divide rows, in their order, into steps of batches of like length.
+
+    Args:
+        lengths: Tokens of each row.
+        batch: Rows of a batch.
+        batches: Batches of a step.
+        steps: Steps; rows that are left over aren't used.
+        seed: Shuffles the steps among which rows were sorted.
+    """
+    drawn = random.Random(seed)
+    planned: list[list[list[int]]] = []
+    size = batch * batches * _BUCKET
+    for start in range(0, len(lengths), size):
+        bucket = sorted(range(start, min(start + size, len(lengths))), key=lambda index: (lengths[index], index))
+        cut = [bucket[at : at + batch] for at in range(0, len(bucket), batch)]
+        grouped = [cut[at : at + batches] for at in range(0, len(cut), batches)]
+        drawn.shuffle(grouped)
+        planned += grouped
+    return planned[:steps]

@@ -1,0 +1,119 @@
+"""Several processes that train one model: each computes some parts of a step, gradients are added up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+
+
+class Processes(Protocol):
+    """What the training loop asks of the processes that it is one of."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        ...
+
+    @property
+    def index(self) -> int:
+        """Which one this is."""
+        ...
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the one that writes."""
+        ...
+
+    def total(self, values: tuple[float, float, float]) -> tuple[float, float, float]:
+        """Add values up over all processes."""
+        ...
+
+    def add_gradients(self, parameters: Sequence[Any]) -> None:
+        """Add gradients up over all processes; a process without one counts as zero."""
+        ...
+
+    def wait(self) -> None:
+        """Wait until all are here."""
+        ...
+
+
+@dataclass(frozen=True)
+class Alone:
+    """One process."""
+
+    count: int = 1
+    index: int = 0
+    first: bool = True
+
+    def total(self, values: tuple[float, float, float]) -> tuple[float, float, float]:
+        """Return the values."""
+        return values
+
+    def add_gradients(self, parameters: Sequence[Any]) -> None:
+        """Do nothing."""
+
+    def wait(self) -> None:
+        """Do nothing."""
+
+
+ALONE = Alone()
+
+
+class Launched:
+    """The processes that `accelerate launch` or `torchrun` started, as Accelerate sees them."""
+
+    def __init__(self) -> None:
+        """Join the others: over gloo where there is no accelerator."""
+        from accelerate import PartialState
+
+        self._state = PartialState(cpu=not torch.accelerator.is_available())
+
+    @property
+    def count(self) -> int:
+        """How many processes there are."""
+        return int(self._state.num_processes)
+
+    @property
+    def index(self) -> int:
+        """Which one this is."""
+        return int(self._state.process_index)
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the one that writes."""
+        return bool(self._state.is_main_process)
+
+    @property
+    def device(self) -> torch.device:
+        """The device of this process."""
+        device: torch.device = self._state.device
+        return device
+
+    def total(self, values: tuple[float, float, float]) -> tuple[float, float, float]:
+        """Add values up over all processes."""
+        if self.count == 1:
+            return values
+        summed = torch.tensor(values, dtype=torch.float64, device=self.device)
+        torch.distributed.all_reduce(summed)
+        loss, samples, tokens = summed.tolist()
+        return loss, samples, tokens
+
+    def add_gradients(self, parameters: Sequence[Any]) -> None:
+        """Add gradients up over all processes, as one flat tensor."""
+        if self.count == 1:
+            return
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        flat = torch.cat([gradient.flatten().float() for gradient in gradients])
+        torch.distributed.all_reduce(flat)
+        start = 0
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            part = flat[start : start + gradient.numel()]
+            parameter.grad = part.view_as(gradient).to(gradient.dtype)
+            start += gradient.numel()
+
+    def wait(self) -> None:
+        """Wait until all are here."""
+        self._state.wait_for_everyone()

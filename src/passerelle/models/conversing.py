@@ -1,0 +1,270 @@
+"""Conversations as a model gets them: tokens, what of them is learnt, and what describes the pictures."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from passerelle.models.pretrained import PretrainedModel
+from passerelle.sources.conversations import Conversation, Message
+from passerelle.sources.pictures import open_picture
+
+IGNORED = -100
+"""The label of a token that isn't learnt, as transformers has it."""
+_ANCHOR = 6
+"""So many equal tokens in a row say that two texts agree there again after a picture."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A conversation in tokens.
+
+    Attributes:
+        id: The conversation's id.
+        tokens: What has one value a token, such as ``input_ids`` [tokens].
+        described: What describes the pictures beside their pixels, such as ``image_grid_thw`` [pictures, 3].
+        labels: Token ids where they are learnt, `IGNORED` elsewhere [tokens].
+        images: The picture files, in order.
+        language: Code of the language of the replies.
+        origin: How the text came to be.
+    """
+
+    id: str
+    tokens: dict[str, Tensor]
+    described: dict[str, Tensor]
+    labels: Tensor
+    images: tuple[Path, ...]
+    language: str
+    origin: str
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def targets(self) -> int:
+        """Tokens that are learnt."""
+        return int((self.labels[1:] != IGNORED).sum())
+
+
+class Unencodable(Exception):
+    """A conversation that can't be shown to a model; `reason` is a code."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class Encoder:
+    """Turns conversations into tokens by a model's own processor and chat template.
+
+    Args:
+        pretrained: The model.
+        max_length: Longest conversation in tokens. A longer one is refused: cutting it would cut pictures.
+    """
+
+    def __init__(self, pretrained: PretrainedModel, max_length: int) -> None:
+        self.pretrained = pretrained
+        self.max_length = max_length
+        self._forward = inspect.signature(pretrained.bare.forward).parameters
+        # Ends of turns are added tokens, though not every family calls them special.
+        self._special = {*pretrained.tokenizer.all_special_ids, *pretrained.tokenizer.added_tokens_decoder}
+
+    def __call__(self, conversation: Conversation) -> list[Encoded]:
+        """Encode a conversation: one row, or one a reply where the family knows single turns only.
+
+        Raises:
+            Unencodable: It is too long, or nothing of it could be learnt.
+            InputError: A picture can't be read.
+        """
+        if self.pretrained.family.encoding == "prefix-suffix":
+            return [self._checked(self._suffixed(part)) for part in _single_turns(conversation)]
+        return [self._checked(self._chatted(conversation))]
+
+    def _checked(self, encoded: Encoded) -> Encoded:
+        if len(encoded) > self.max_length:
+            raise Unencodable("too-long", f"it has {len(encoded)} tokens; max_length is {self.max_length}.")
+        if not encoded.targets:
+            raise Unencodable("nothing-learnt", "no token of it is learnt: the replies are empty in the chat template.")
+        image_token = self.pretrained.image_token
+        assert not (encoded.labels == image_token).any(), "image tokens are never learnt"
+        return encoded
+
+    def prompt(self, conversation: Conversation) -> tuple[dict[str, Tensor], tuple[Path, ...]]:
+        """Encode a conversation that ends with the user's turn, for an answer.
+
+        Returns:
+            What `generate` takes for one row beside features [1, tokens], and the pictures.
+        """
+        if self.pretrained.family.encoding == "prefix-suffix":
+            made = self._process(_marked(conversation.messages[-1:]), conversation, {})
+        else:
+            text = self._render(conversation.messages, generation=True)
+            made = self._process(text, conversation, {"add_special_tokens": self._adds_special_tokens(text)})
+        tokens, described = self._divide(made)
+        return {name: value[None] for name, value in tokens.items()} | described, conversation.images
+
+    def _suffixed(self, conversation: Conversation) -> Encoded:
+        question, answer = conversation.messages[-2], conversation.messages[-1]
+        if not conversation.images:
+            return self._plain_suffixed(conversation, question.text, answer.text)
+        made = self._process(_marked([question]), conversation, {"suffix": [answer.text]})
+        labels = made.pop("labels")[0].clone()
+        return self._encoded(conversation, made, labels)
+
+    def _plain_suffixed(self, conversation: Conversation, question: str, answer: str) -> Encoded:
+        """Encode a question without a picture, which the processor of a prefix and a suffix refuses."""
+        tokenizer = self.pretrained.tokenizer
+        prefix = [tokenizer.bos_token_id, *tokenizer(f"{question}\n", add_special_tokens=False)["input_ids"]]
+        suffix = [*tokenizer(answer, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+        ids, kinds = [*prefix, *suffix], [0] * len(prefix) + [1] * len(suffix)
+        made = {"input_ids": ids, "attention_mask": [1] * len(ids), "token_type_ids": kinds}
+        labels = torch.tensor([IGNORED] * len(prefix) + suffix)
+        return self._encoded(conversation, {name: torch.tensor([value]) for name, value in made.items()}, labels)
+
+    def _chatted(self, conversation: Conversation) -> Encoded:
+        text = self._render(conversation.messages)
+        spans = self._spans(text, conversation.messages)
+        ending = "" if self._ends(text[spans[-1][0] :]) else str(self.pretrained.tokenizer.eos_token)
+        if ending:
+            text = text.rstrip() + ending
+            spans[-1] = (spans[-1][0], len(text))
+        options = {"add_special_tokens": self._adds_special_tokens(text)}
+        made = self._process(text, conversation, options)
+        learnt = self._learnt(text, spans, options)
+        return self._encoded(conversation, made, _placed(learnt, made["input_ids"][0].tolist()))
+
+    def _encoded(self, conversation: Conversation, made: dict[str, Tensor], labels: Tensor) -> Encoded:
+        tokens, described = self._divide(made)
+        c = conversation
+        return Encoded(c.id, tokens, described, labels, c.images, c.language, c.origin)
+
+    def _divide(self, made: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Divide a processor's result into values of tokens and of pictures; pixels are left out."""
+        shape = made["input_ids"].shape
+        tokens = {name: value[0] for name, value in made.items() if value.shape == shape and name in self._forward}
+        described = {
+            name: value
+            for name, value in made.items()
+            if value.shape != shape and name in self._forward and not name.startswith("pixel")
+        }
+        return tokens, described
+
+    def _render(self, messages: Sequence[Message], *, generation: bool = False) -> str:
+        turns = [{"role": m.role, "content": [_part(part) for part in m.parts]} for m in messages]
+        text: str = self.pretrained.processor.apply_chat_template(
+            turns, tokenize=False, add_generation_prompt=generation
+        )
+        return text
+
+    def _spans(self, text: str, messages: Sequence[Message]) -> list[tuple[int, int]]:
+        """Return where in the text each reply stands, its end-of-turn token included."""
+        spans = []
+        for index, message in enumerate(messages):
+            if message.role == "assistant" and message.text:
+                start = _common(text, self._render(messages[:index], generation=True))
+                end = _common(text, self._render(messages[: index + 1]))
+                if message.text not in text[start:end]:
+                    raise Unencodable("template", "the chat template doesn't show a reply as it is.")
+                spans.append((start, end))
+        return spans
+
+    def _learnt(self, text: str, spans: Sequence[tuple[int, int]], options: dict[str, Any]) -> list[tuple[int, bool]]:
+        """Return the tokens of the text, pictures as single marks, and which of them are learnt."""
+        coded = self.pretrained.tokenizer(text, return_offsets_mapping=True, **options)
+        learnt, said = [], False
+        for token, (start, end) in zip(coded["input_ids"], coded["offset_mapping"], strict=True):
+            inside = end > start and any(first < end <= last for first, last in spans)
+            # White space before a reply, or behind the end of its turn, is the template's, never said by a model.
+            blank = inside and not text[start:end].strip()
+            said = inside and (not blank or said) and (token not in self._special or not blank)
+            learnt.append((token, said))
+            said = said and token not in self._special
+        return learnt
+
+    def _ends(self, reply: str) -> bool:
+        """Whether a rendered reply ends with a special token, white space apart."""
+        tokens = self.pretrained.tokenizer(reply.rstrip(), add_special_tokens=False)["input_ids"]
+        return bool(tokens) and tokens[-1] in self._special
+
+    def _adds_special_tokens(self, text: str) -> bool:
+        """Whether the tokenizer has to add what the template left out, such as the beginning of the text."""
+        beginning = self.pretrained.tokenizer.bos_token
+        return not (beginning and text.startswith(beginning))
+
+    def _process(self, text: str, conversation: Conversation, options: dict[str, Any]) -> dict[str, Tensor]:
+        images = [[open_picture(path) for path in conversation.images]] if conversation.images else None
+        made = self.pretrained.processor(text=[text], images=images, return_tensors="pt", **options)
+        return {name: value for name, value in made.items() if isinstance(value, Tensor)}
+
+
+def _part(part: str | None) -> dict[str, str]:
+    return {"type": "image"} if part is None else {"type": "text", "text": part}
+
+
+def _marked(messages: Sequence[Message]) -> str:
+    """Return a prompt without a template: pictures first, as PaliGemma has them."""
+    images = sum(message.images for message in messages)
+    return "<image>" * images + "\n".join(message.text for message in messages)
+
+
+def _single_turns(conversation: Conversation) -> list[Conversation]:
+    """Return each question with its reply as a conversation of its own; all pictures stand in the first question."""
+    turns, messages = [], conversation.messages
+    marks: tuple[None, ...] = (None,) * len(conversation.images)
+    for index in range(1, len(messages)):
+        question, reply = messages[index - 1], messages[index]
+        if (question.role, reply.role) == ("user", "assistant") and reply.text:
+            pictured = Message("user", (*marks, question.text))
+            c = conversation
+            turns.append(Conversation(c.id, (pictured, reply), c.images, c.language, c.origin))
+    return turns
+
+
+def _common(one: str, other: str) -> int:
+    """Return how many characters two texts have in common from their beginning."""
+    for index, (a, b) in enumerate(zip(one, other, strict=False)):
+        if a != b:
+            return index
+    return min(len(one), len(other))
+
+
+def _placed(learnt: Sequence[tuple[int, bool]], expanded: Sequence[int]) -> Tensor:
+    """Return the labels of tokens among which each picture's mark has become many.
+
+    Args:
+        learnt: Tokens with a mark for each picture, and whether each is learnt.
+        expanded: The same tokens with the pictures' own.
+
+    Raises:
+        Unencodable: They don't agree where something is learnt.
+    """
+    labels = torch.full((len(expanded),), IGNORED)
+    place = len(expanded) - 1
+    tokens = [token for token, _ in learnt]
+    index = len(tokens) - 1
+    while index >= 0 and any(wanted for _, wanted in learnt[: index + 1]):
+        if place >= 0 and tokens[index] == expanded[place]:
+            if learnt[index][1]:
+                labels[place] = tokens[index]
+            index, place = index - 1, place - 1
+            continue
+        if learnt[index][1]:
+            raise Unencodable("unaligned", "the processor changes the tokens of a reply.")
+        index, place = _before_picture(tokens, index, expanded, place)
+    return labels
+
+
+def _before_picture(tokens: Sequence[int], index: int, expanded: Sequence[int], place: int) -> tuple[int, int]:
+    """Return the next place to the left where both agree for some tokens."""
+    for left in range(index, -1, -1):
+        anchor = list(tokens[max(0, left - _ANCHOR + 1) : left + 1])
+        for end in range(place, len(anchor) - 2, -1):
+            if list(expanded[end - len(anchor) + 1 : end + 1]) == anchor:
+                return left, end
+    raise Unencodable("unaligned", "the processor's tokens don't agree with the chat template's.")

@@ -1,0 +1,148 @@
+"""Any vision-language model of transformers, with its processor and its family's parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from passerelle.errors import InputError
+from passerelle.models.families import PARTS, Family, Part, family_of
+from passerelle.models.precision import best_dtype
+
+DTYPES: dict[str, torch.dtype] = {"bfloat16": torch.bfloat16, "float32": torch.float32, "float16": torch.float16}
+DtypeName = Literal["auto", "bfloat16", "float32", "float16"]
+
+
+@dataclass
+class PretrainedModel:
+    """A model with what it takes to talk to it.
+
+    Attributes:
+        model: What `AutoModelForImageTextToText` loaded, adapters injected where a stage did so.
+        processor: Its processor: image processor, tokenizer, chat template.
+        family: Where its parts are.
+        path: Where it was loaded from: a folder or a name on the Hub.
+    """
+
+    model: Any
+    processor: Any
+    family: Family
+    path: str
+
+    @property
+    def bare(self) -> Any:
+        """The transformers model inside of PEFT's, adapters in place."""
+        return self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
+
+    @property
+    def tokenizer(self) -> Any:
+        """The processor's tokenizer."""
+        return self.processor.tokenizer
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        device: torch.device = next(self.model.parameters()).device
+        return device
+
+    @property
+    def image_token(self) -> int:
+        """Id of the token that stands for a piece of a picture."""
+        config = self.model.config
+        for name in ("image_token_id", "image_token_index"):
+            if (found := getattr(config, name, None)) is not None:
+                return int(found)
+        raise InputError(f"{self.path}: its configuration names no image token (image_token_id).")
+
+
+def load_pretrained(
+    path: str | Path, *, dtype: DtypeName = "auto", device: str | torch.device = "cpu", trust_remote_code: bool = False
+) -> PretrainedModel:
+    """Load a model and its processor from a folder or from the Hugging Face Hub.
+
+    Args:
+        path: A folder that `save_pretrained` wrote, or a name on the Hub.
+        dtype: Of its weights; ``auto``: bf16 where the device computes in it, fp32 otherwise.
+        device: Where it goes.
+        trust_remote_code: Whether code that comes with the model may be run; never unless asked for.
+
+    Raises:
+        InputError: There is no such model, it isn't a vision-language model, or it lacks a processor.
+    """
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    import passerelle.models.image_processing  # noqa: F401 - registers the embedded base's tower
+
+    where = str(path)
+    chosen = DTYPES[dtype] if dtype != "auto" else best_dtype(torch.device(device))
+    try:
+        model = AutoModelForImageTextToText.from_pretrained(
+            where, dtype=chosen, trust_remote_code=trust_remote_code, use_safetensors=True
+        )
+        processor = AutoProcessor.from_pretrained(where, trust_remote_code=trust_remote_code)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError(
+            f"can't load {where!r} as a vision-language model: {reason} Give a folder that save_pretrained wrote (with "
+            "safetensors), or a name on the Hugging Face Hub."
+        ) from error
+    if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
+        raise InputError(f"{where!r} has no processor for pictures and text: it lacks preprocessor_config.json.")
+    return PretrainedModel(model.to(device).eval(), processor, family_of(model), where)
+
+
+@dataclass(frozen=True)
+class PartRow:
+    """One line of the table of parts.
+
+    Attributes:
+        part: Which part.
+        parameters: How many it has, adapters apart.
+        trainable: How many of them are trained.
+        adapter: How many parameters of adapters lie in it.
+        dtype: Of its weights.
+    """
+
+    part: Part
+    parameters: int
+    trainable: int
+    adapter: int
+    dtype: str
+
+
+def part_table(pretrained: PretrainedModel) -> list[PartRow]:
+    """Return what each part has and what of it is trained, adapters in it included."""
+    rows = []
+    for part in PARTS:
+        found = {
+            name: value
+            for name, value in pretrained.model.named_parameters()
+            if pretrained.family.part_of(plain_name(name)) == part
+        }
+        if not found:
+            continue
+        own = {name: value for name, value in found.items() if not is_adapter(name)}
+        adapters = sum(value.numel() for name, value in found.items() if is_adapter(name))
+        rows.append(
+            PartRow(
+                part,
+                sum(value.numel() for value in own.values()),
+                sum(value.numel() for value in own.values() if value.requires_grad),
+                adapters,
+                " ".join(sorted({str(value.dtype).removeprefix("torch.") for value in own.values()})),
+            )
+        )
+    return rows
+
+
+def is_adapter(name: str) -> bool:
+    """Whether a parameter is a LoRA adapter's."""
+    return ".lora_" in name
+
+
+def plain_name(name: str) -> str:
+    """Return a parameter's name as it was before PEFT put layers around it."""
+    return name.removeprefix("base_model.model.").replace(".base_layer.", ".")

@@ -1,0 +1,45 @@
+"""Ask a model: greedy replies to conversations that end with the user's turn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from passerelle.models.conversing import Encoder
+from passerelle.models.vision_cache import VisionFeatures
+from passerelle.sources.conversations import Conversation
+
+
+@torch.inference_mode()
+def reply(encoder: Encoder, vision: VisionFeatures, asked: Sequence[Conversation], max_new_tokens: int) -> list[str]:
+    """Answer conversations greedily, one after the other.
+
+    Args:
+        encoder: The model's encoder.
+        vision: Features of the pictures.
+        asked: What is asked; each ends with the user's turn.
+        max_new_tokens: Longest reply.
+
+    Raises:
+        InputError: A picture can't be read.
+    """
+    pretrained = encoder.pretrained
+    stops = pretrained.bare.generation_config.eos_token_id
+    pad = pretrained.tokenizer.pad_token_id
+    answers = []
+    for conversation in asked:
+        inputs, images = encoder.prompt(conversation)
+        inputs = {name: value.to(pretrained.device) for name, value in inputs.items()}
+        more = {"mm_encoder_outputs": vision.outputs([images])} if images else {}
+        made = pretrained.bare.generate(
+            **inputs,
+            **more,
+            do_sample=False,
+            max_new_tokens=max_new_tokens,
+            pad_token_id=pad if pad is not None else pretrained.tokenizer.eos_token_id,
+            eos_token_id=stops if stops is not None else pretrained.tokenizer.eos_token_id,
+        )
+        said = made[0, inputs["input_ids"].shape[1] :]
+        answers.append(pretrained.tokenizer.decode(said, skip_special_tokens=True).strip())
+    return answers

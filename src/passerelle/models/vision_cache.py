@@ -1,0 +1,249 @@
+"""Vision features of any model, computed once per picture and kept on disk, shared by all runs on the same tower.
+
+While the projector is frozen, what is kept is its output: all that the language model takes from a picture. While it
+is trained, its input is kept, where the way from there on is the projector alone. Where that isn't so,
+or the tower is trained, the picture goes through the tower at each step.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from passerelle.models.features import file_digest
+from passerelle.models.pretrained import PretrainedModel
+from passerelle.runs import write_atomically
+from passerelle.sources.pictures import open_picture
+
+Level = Literal["projected", "tower", "pixels"]
+SHARD = 64
+"""Pictures from one write to the next: what a kill costs at most."""
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A picture as it is shown: what its features are kept by, and whether others stand in its row."""
+
+    path: Path
+    key: str
+    several: bool
+
+
+class VisionFeatures:
+    """What a model makes of pictures, at the deepest level that stays valid while it is trained.
+
+    Args:
+        pretrained: The model.
+        folder: Where features are kept; ``None``: in memory only.
+        trained: The parts whose weights change.
+    """
+
+    def __init__(self, pretrained: PretrainedModel, folder: Path | None, trained: Iterable[str] = ()) -> None:
+        self.pretrained = pretrained
+        self.level = level_for(pretrained, set(trained))
+        self.computed = 0
+        self._folder = folder / _signature(pretrained, self.level) if folder and self.level != "pixels" else None
+        self._known: dict[str, Any] = {}
+        self._pixels: dict[str, dict[str, Tensor]] = {}
+        self._digests: dict[Path, str] = {}
+        self._read()
+
+    def prepare(self, rows: Iterable[Sequence[Path]], watch: Callable[[int, int], None] | None = None) -> None:
+        """Compute the features of pictures that aren't known yet.
+
+        Args:
+            rows: The picture files of each row.
+            watch: Told (done, of how many).
+
+        Raises:
+            InputError: A picture can't be read.
+        """
+        if self.level == "pixels":
+            return
+        todo = list({s.key: s for row in rows for s in self._shown(row) if s.key not in self._known}.values())
+        for start in range(0, len(todo), SHARD):
+            part = todo[start : start + SHARD]
+            self._keep({shown.key: self._compute(shown) for shown in part})
+            self.computed += len(part)
+            if watch:
+                watch(min(start + SHARD, len(todo)), len(todo))
+
+    def outputs(self, rows: Iterable[Sequence[Path]]) -> dict[str, Any]:
+        """Return what forward and generate take as ``mm_encoder_outputs``, with gradients as needed.
+
+        Args:
+            rows: The picture files of each row.
+        """
+        shown = [one for row in rows for one in self._shown(row)]
+        if self.level == "pixels":
+            return {"image": self._run_tower(shown)}
+        stored = [self._load(one.key) for one in shown]
+        device, dtype = self.pretrained.device, self.pretrained.bare.dtype
+        moved = [{name: value.to(device, dtype) for name, value in entry.items()} for entry in stored]
+        if self.level == "tower":
+            return {"image": self._assemble(self._project([entry["main"] for entry in moved]), [])}
+        deep = sorted({name for entry in moved for name in entry} - {"main"})
+        layers = [[entry[name] for entry in moved] for name in deep]
+        return {"image": self._assemble([entry["main"] for entry in moved], layers)}
+
+    def _shown(self, row: Sequence[Path]) -> list[_Shown]:
+        several = self.pretrained.family.grouped and len(row) > 1
+        return [_Shown(path, self._digest(path) + ("+" if several else ""), several) for path in row]
+
+    def _project(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        projector = self.pretrained.family.module(self.pretrained.bare, "projector")
+        if len({value.shape[1:] for value in inputs}) > 1:
+            return [_flat(projector(value)) for value in inputs]
+        projected = _flat(projector(torch.cat(list(inputs))))
+        rows = [value.shape[:-1].numel() for value in inputs]
+        return list(torch.split(projected, [len(projected) * count // sum(rows) for count in rows]))
+
+    def _assemble(self, images: list[Tensor], deep: list[list[Tensor]]) -> Any:
+        from transformers.modeling_outputs import BaseModelOutputWithPooling
+
+        pooled: Any = torch.cat(images)[None] if self.pretrained.family.features == "stack" else images
+        outputs: Any = BaseModelOutputWithPooling(pooler_output=pooled)
+        if deep:
+            outputs.deepstack_features = deep
+        return outputs
+
+    @torch.no_grad()
+    def _compute(self, shown: _Shown) -> dict[str, Tensor]:
+        if self.level == "tower":
+            return {"main": _projector_input(self.pretrained, lambda: self._run_tower([shown])).cpu()}
+        outputs = self._run_tower([shown])
+        deep = getattr(outputs, "deepstack_features", None) or []
+        found = {"main": _joined(outputs.pooler_output)}
+        found |= {f"deep{number:02d}": _joined(layer) for number, layer in enumerate(deep)}
+        return {name: value.cpu().contiguous() for name, value in found.items()}
+
+    def _run_tower(self, shown: Sequence[_Shown]) -> Any:
+        """Run the tower, picture by picture: the result doesn't depend on what else is in the batch."""
+        model = self.pretrained.bare
+        tower = self.pretrained.family.module(model, "tower")
+        parts = []
+        for one in shown:
+            inputs = {k: v.to(self.pretrained.device) for k, v in self._pixels_of(one).items()}
+            inputs["pixel_values"] = inputs["pixel_values"].to(next(tower.parameters()).dtype)
+            outputs = model.get_image_features(**inputs)
+            if one.several:  # the first of two copies
+                outputs.pooler_output = outputs.pooler_output[:1]
+            parts.append(outputs)
+        deep = [getattr(part, "deepstack_features", None) or [] for part in parts]
+        layers = [[_joined(part[number]) for part in deep] for number in range(len(deep[0]))]
+        return self._assemble([_joined(part.pooler_output) for part in parts], layers)
+
+    def _pixels_of(self, shown: _Shown) -> dict[str, Tensor]:
+        found = self._pixels.get(shown.key)
+        if found is None:
+            found = pixel_inputs(self.pretrained, [open_picture(shown.path)] * (2 if shown.several else 1))
+            if self.level == "pixels" and len(self._pixels) < SHARD:
+                self._pixels[shown.key] = found
+        return found
+
+    def _digest(self, path: Path) -> str:
+        if path not in self._digests:
+            self._digests[path] = file_digest(path)
+        return self._digests[path]
+
+    def _read(self) -> None:
+        from safetensors import SafetensorError, safe_open
+
+        for shard in sorted(self._folder.glob("*.safetensors")) if self._folder else []:
+            try:
+                file: Any = safe_open(shard, "pt")
+                self._known |= {name.partition("/")[0]: file for name in file.keys()}  # noqa: SIM118 - no mapping
+            except (OSError, SafetensorError, ValueError):
+                shard.unlink(missing_ok=True)
+
+    def _load(self, digest: str) -> dict[str, Tensor]:
+        known = self._known[digest]
+        if isinstance(known, dict):
+            return known
+        names = [name for name in known.keys() if name.startswith(f"{digest}/")]  # noqa: SIM118 - no mapping
+        entry: dict[str, Tensor] = {name.partition("/")[2]: known.get_tensor(name) for name in names}
+        return entry
+
+    def _keep(self, fresh: dict[str, dict[str, Tensor]]) -> None:
+        from safetensors import safe_open
+        from safetensors.torch import save
+
+        if self._folder is None:
+            self._known |= fresh
+            return
+        name = hashlib.sha256("".join(sorted(fresh)).encode()).hexdigest()[:24]
+        shard = self._folder / f"{name}.safetensors"
+        flat = {f"{digest}/{key}": value for digest, entry in fresh.items() for key, value in entry.items()}
+        write_atomically(shard, save(flat))
+        file: Any = safe_open(shard, "pt")
+        self._known |= dict.fromkeys(fresh, file)
+
+
+def level_for(pretrained: PretrainedModel, trained: set[str]) -> Level:
+    """Return the deepest level of features that stays valid while these parts are trained."""
+    if "tower" in trained:
+        return "pixels"
+    if "projector" in trained:
+        return "tower" if pretrained.family.replay else "pixels"
+    return "projected"
+
+
+def pixel_inputs(pretrained: PretrainedModel, images: Sequence[Any]) -> dict[str, Tensor]:
+    """Return what `get_image_features` takes for a row's pictures: their pixels and what describes them.
+
+    Args:
+        pretrained: The model.
+        images: RGB pictures.
+    """
+    made = pretrained.processor(text=[_pictures_alone(pretrained, len(images))], images=[images], return_tensors="pt")
+    taken = inspect.signature(pretrained.bare.get_image_features).parameters
+    return {name: value for name, value in made.items() if name in taken and isinstance(value, Tensor)}
+
+
+def _pictures_alone(pretrained: PretrainedModel, count: int) -> str:
+    if pretrained.family.encoding == "prefix-suffix":
+        return "<image>" * count
+    content = [*([{"type": "image"}] * count), {"type": "text", "text": "."}]
+    text: str = pretrained.processor.apply_chat_template([{"role": "user", "content": content}], tokenize=False)
+    return text
+
+
+def _projector_input(pretrained: PretrainedModel, run: Callable[[], Any]) -> Tensor:
+    """Run the tower and return what the projector was given."""
+    seen: list[Tensor] = []
+    projector = pretrained.family.module(pretrained.bare, "projector")
+    hook = projector.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    try:
+        run()
+    finally:
+        hook.remove()
+    return seen[0].detach().contiguous()
+
+
+def _joined(features: Any) -> Tensor:
+    """Return a picture's features as one tensor [tokens, hidden]."""
+    return torch.cat([_flat(value) for value in features]) if not isinstance(features, Tensor) else _flat(features)
+
+
+def _flat(value: Tensor) -> Tensor:
+    return value.reshape(-1, value.shape[-1])
+
+
+def _signature(pretrained: PretrainedModel, level: Level) -> str:
+    """Return what determines features beside the picture: weights, image processor, number type."""
+    family, model = pretrained.family, pretrained.bare
+    digest = hashlib.sha256(f"{level} {model.dtype} {family.name}".encode())
+    digest.update(pretrained.processor.image_processor.to_json_string().encode())
+    parts = ("tower", "projector", "extra") if level == "projected" else ("tower",)
+    for name, weight in sorted(model.state_dict().items()):
+        if family.part_of(name) in parts:
+            digest.update(name.encode())
+            digest.update(weight.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:24]

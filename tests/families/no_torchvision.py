@@ -1,0 +1,81 @@
+"""Lets every family's processor load where torchvision isn't installed; where it is, nothing is changed.
+
+Pictures need no torchvision: each family has an image processor on PIL. But transformers (5.23) refuses a processor
+as a whole if it can also take videos (InternVL, LLaVA-OneVision, Qwen-VL, SmolVLM), and Pixtral's, which is Mistral
+3's, for the import of one function that the PIL file has as well. The stand-ins for the video processors bear the
+names that checkpoints give, and process nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import transformers
+from transformers import processing_utils
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+from transformers.models.auto.video_processing_auto import AutoVideoProcessor
+from transformers.utils import is_torchvision_available
+from transformers.video_processing_utils import VideoProcessorMixin
+
+VIDEO_PROCESSORS = {
+    "internvl": "InternVLVideoProcessor",
+    "llava_onevision": "LlavaOnevisionVideoProcessor",
+    "qwen2_vl": "Qwen2VLVideoProcessor",
+    "qwen2_5_vl": "Qwen2VLVideoProcessor",
+    "qwen3_vl": "Qwen3VLVideoProcessor",
+    "smolvlm": "SmolVLMVideoProcessor",
+}
+
+
+class NoVideo(VideoProcessorMixin):  # type: ignore[misc]
+    """A video processor that says what is missing when it is given a video."""
+
+    # SmolVLM's processor asks for these two whenever it renders a conversation.
+    num_frames = 64
+    fps = 1
+
+    def preprocess(self, videos: Any, **kwargs: Any) -> Any:
+        """Refuse.
+
+        Raises:
+            ImportError: Always.
+        """
+        raise ImportError("videos need torchvision, which isn't installed: pip install torchvision")
+
+
+STAND_INS: dict[str, type[NoVideo]] = {name: type(name, (NoVideo,), {}) for name in set(VIDEO_PROCESSORS.values())}
+
+
+def make_video_processor(model_type: str) -> Any:
+    """Return the video processor of a family: the real one where torchvision is installed."""
+    name = VIDEO_PROCESSORS[model_type]
+    return (getattr(transformers, name) if is_torchvision_available() else STAND_INS[name])()
+
+
+def do_without() -> None:
+    """Let `AutoProcessor` load all families' processors."""
+    if is_torchvision_available():
+        return
+    # Processors check their parts against this name, in a copy of the package that hides it without torchvision.
+    processing_utils.transformers_module.VideoProcessorMixin = VideoProcessorMixin
+    for model_type, name in VIDEO_PROCESSORS.items():
+        AutoVideoProcessor.register(CONFIG_MAPPING[model_type], video_processor_class=STAND_INS[name], exist_ok=True)
+    for package in ("transformers", "transformers.models.pixtral"):
+        importlib.import_module(package).PixtralProcessor = pixtral_processor()
+
+
+def pixtral_processor() -> Any:
+    """Return Pixtral's processor class, imported with the PIL file in place of the one on torchvision."""
+    if is_torchvision_available():
+        return transformers.PixtralProcessor
+    family = "transformers.models.pixtral"
+    hidden, name = f"{family}.image_processing_pixtral", f"{family}.processing_pixtral"
+    if name not in sys.modules:
+        sys.modules[hidden] = importlib.import_module(f"{family}.image_processing_pil_pixtral")
+        try:
+            importlib.import_module(name)
+        finally:
+            del sys.modules[hidden]
+    return sys.modules[name].PixtralProcessor

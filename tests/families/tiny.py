@@ -1,0 +1,52 @@
+"""Tiny random models of every family of vision-language models, as complete checkpoints with real processors.
+
+    folder = build("qwen2_vl", tmp_path / "model")
+    model = AutoModelForImageTextToText.from_pretrained(folder)
+
+They have some 100,000 parameters in float32, and a byte-level vocabulary of some 1,000 tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from families import models, no_torchvision
+
+no_torchvision.do_without()
+
+BUILDERS: dict[str, Callable[[str], tuple[Any, Any]]] = {
+    "llava": models.llava,
+    "llava_next": models.llava_next,
+    "llava_onevision": models.llava_onevision,
+    "paligemma": models.paligemma,
+    "gemma3": models.gemma3,
+    "internvl": models.internvl,
+    "mistral3": models.mistral3,
+    "aya_vision": models.aya_vision,
+    "idefics3": models.idefics,
+    "smolvlm": models.idefics,
+    "qwen2_vl": models.qwen_vl,
+    "qwen2_5_vl": models.qwen_vl,
+    "qwen3_vl": models.qwen_vl,
+}
+FAMILIES: tuple[str, ...] = tuple(BUILDERS)
+
+
+def build(model_type: str, folder: Path, seed: int = 0) -> Path:
+    """Write a tiny random model of a family to a folder, with its processor.
+
+    Args:
+        model_type: One of `FAMILIES`.
+        folder: Where it goes, as `AutoModelForImageTextToText` and `AutoProcessor` read it.
+        seed: Of its weights. The caller's random numbers are left as they were.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model, processor = BUILDERS[model_type](model_type)
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
