@@ -16,6 +16,7 @@ from passerelle.commands.memory import memory
 from passerelle.commands.printing import print_json
 from passerelle.commands.quality import quality
 from passerelle.commands.repair import repair
+from passerelle.commands.review import review
 from passerelle.commands.translate import translate
 from passerelle.errors import PasserelleError
 
@@ -179,6 +180,7 @@ main.add_command(gate)
 main.add_command(memory)
 main.add_command(quality)
 main.add_command(repair)
+main.add_command(review)
 main.add_command(translate)
 
 

@@ -1,0 +1,199 @@
+"""``passerelle review``: native experts judge, correct and write, and their work flows back into the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from passerelle.commands.printing import print_json
+from passerelle.commands.quality_options import CALIBRATION, FILE, names
+
+if TYPE_CHECKING:
+    from passerelle.review.database import Database
+    from passerelle.review.status import CampaignStatus
+
+TASKS = ("judge", "translation", "write", "label")
+_DB = click.option(
+    "--db", "where", default="review.sqlite", show_default=True,
+    help="SQLite file, or a URL as postgresql://user@host/name.",
+)  # fmt: skip
+_NAME = click.option("--campaign", help="Which campaign  [the only one].")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+
+def _open(where: str, must_exist: bool = True) -> Database:
+    from passerelle.review.database import Database
+
+    return Database(where, must_exist=must_exist)
+
+
+def _share(context: click.Context, parameter: click.Parameter, value: str) -> float:
+    """Read ``30%`` or ``0.3``."""
+    try:
+        share = float(value[:-1]) / 100 if value.endswith("%") else float(value)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise click.BadParameter(f"{value!r} is no share: write 30% or 0.3", context, parameter)
+    return share
+
+
+@click.group()
+def review() -> None:
+    """Native experts review answers and translations in a web page, and write; their work flows back.
+
+    \b
+    Begin with:
+      passerelle review create first --run runs/demo --arms pipeline,lora-human --experts Marie,Paul
+      passerelle review serve
+      passerelle review status
+    """  # noqa: D301 - click reads the backspace
+
+
+def _sources(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of what is reviewed."""
+    for option in reversed(
+        (
+            click.option("--run", "run_folder", type=FILE, help="Run folder of `passerelle compare`: its answers."),
+            click.option("--answers", type=FILE, help="Answers from elsewhere, as JSON lines."),
+            click.option("--arms", callback=names, default="", help="Whose answers, two or more to compare."),
+            click.option("--data", type=FILE, help="A data set that was translated."),
+            click.option("--translated", type=FILE, help="Its translation."),
+            click.option("--pearmut", type=FILE, help="A campaign file of Pearmut, in place of --data."),
+            click.option("--to", "target_language", default="fr", show_default=True, help="The experts' language."),
+            click.option("--from", "source_language", default="en", show_default=True, help="Language of --data."),
+            click.option("--format", default="", help="Format of the data  [found out]."),
+            click.option("--fields", callback=names, default="", help="Places of the texts, for any rows."),
+            click.option("--image-fields", callback=names, default="", help="Places of image paths, with --fields."),
+            click.option("--images", type=FILE, help="Folder of the images of --data."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@review.command()
+@click.argument("name")
+@_DB
+@_sources
+@click.option("--tasks", callback=names, default="", help=f"Of {', '.join(TASKS)}  [all that the sources allow].")
+@click.option("--items", type=click.IntRange(min=1), default=200, show_default=True, help="Items of each task.")
+@click.option("--annotators", type=click.IntRange(1, 200), default=3, show_default=True, help="Number of experts.")
+@click.option("--experts", callback=names, default="", help="Their names, instead of a number.")
+@click.option("--overlap", callback=_share, default="30%", show_default=True, help="Share that everybody gets.")
+@click.option("--attention", callback=_share, default="5%", show_default=True, help="Attention checks, of a queue.")
+@click.option("--repeats", callback=_share, default="5%", show_default=True, help="Items that come again, of a queue.")
+@click.option("--order", type=click.Choice(["random", "value"]), default="random", show_default=True,
+              help="value: first what is most doubtful and counts most.")  # fmt: skip
+@click.option("--prefill", is_flag=True, help="Mark what the checks found. Off by default: it sways experts.")
+@CALIBRATION
+@click.option("--licence", default="CC0-1.0", show_default=True, help="Of what experts write; they agree to it.")
+@click.option("--interface", default="", help="Language of the page: fr or en  [the experts' language, or en].")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of every draw.")
+@click.option("--url", default="http://127.0.0.1:8010", show_default=True, help="Where the page will be reached.")
+@_JSON
+def create(name: str, where: str, url: str, as_json: bool, **options: Any) -> None:
+    """Make the campaign NAME: draw what is reviewed, deal it out, print one secret link for each expert.
+
+    The links are shown this once: only their digests are kept. `passerelle review link` makes a new one.
+    """
+    from passerelle.commands.review_sources import collect
+    from passerelle.review.campaign import create_campaign
+
+    plan, tasks, sources = collect(name, **options)
+    with _open(where, must_exist=False) as database:
+        tokens = create_campaign(database, plan, tasks, sources)
+    links = {person: f"{url.rstrip('/')}/enter/{token}" for person, token in tokens.items()}
+    counts = {items[0].task: len(items) for items in tasks if items}
+    if as_json:
+        print_json({"campaign": name, "items": counts, **sources, "links": links})
+        return
+    for task, count in counts.items():
+        checks = sum(item.is_attention for items in tasks for item in items if item.task == task)
+        click.echo(f"{task:12} {count - checks:,} items, {checks} attention checks")
+    if sources.get("identical"):
+        click.echo(f"{sources['identical']:,} questions left out: both arms answered the same")
+    width = max(map(len, links))
+    for person, link in links.items():
+        click.echo(f"{person:{width}}  {link}")
+    click.echo(f"serve it: passerelle review serve --db {where}", err=True)
+
+
+@review.command()
+@_DB
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8010, show_default=True, help="Port to listen at.")
+@click.option("--https", is_flag=True, help="The page is reached by HTTPS, through a proxy.")
+def serve(where: str, host: str, port: int, https: bool) -> None:
+    """Serve the page, until Ctrl-C. Nothing is lost when it is stopped, in whatever way."""
+    from passerelle.review.server import serve as run
+
+    with _open(where) as database:
+        click.echo(f"serving {database.name} at http://{host}:{port}", err=True)
+        run(database, host, port, https=https)
+
+
+@review.command()
+@_DB
+@_NAME
+@_JSON
+def status(where: str, campaign: str | None, as_json: bool) -> None:
+    """Say who did how much, how far experts agree, and which arm they prefer."""
+    from passerelle.review.campaign import find_campaign
+    from passerelle.review.status import campaign_status
+
+    with _open(where) as database, database.read() as session:
+        found = campaign_status(session, find_campaign(session, campaign))
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        _print(found)
+
+
+def _figure(value: float, form: str = ".2f") -> str:
+    return "–" if value != value else format(value, form)
+
+
+def _print(found: CampaignStatus) -> None:
+    done, total = sum(e.done for e in found.experts), sum(e.total for e in found.experts)
+    click.echo(f"{found.campaign}: {done:,} of {total:,} done in {found.expert_hours:.2f} expert hours")
+    for expert in found.experts:
+        agrees = ", ".join(f"{task} {_figure(value)}" for task, value in expert.with_others.items())
+        line = f"{expert.name:16} {expert.done:5,}/{expert.total:<5,} {expert.minutes:7.1f} min"
+        line += (
+            f"  checks failed {expert.failed}/{expert.checks}  same on repeats {_figure(expert.self_agreement, '.0f')}%"
+        )
+        click.echo(f"{line}  α with others: {agrees or '–'}{'  DISAGREES WITH ALL OTHERS' if expert.is_apart else ''}")
+    for task in found.agreement:
+        alpha, percent = _figure(task.alpha, ".3f"), _figure(task.percent, ".0f")
+        click.echo(f"{task.task:16} Krippendorff's α {alpha} ({task.level}), {percent}% the same, {task.units:,} items")
+    for arm in found.ranking:
+        automatic = f"  automatic score {found.automatic[arm.arm]:.1f}" if arm.arm in found.automatic else ""
+        interval = f"{arm.strength.value:+.2f} [{arm.strength.low:+.2f}, {arm.strength.high:+.2f}]"
+        click.echo(f"{arm.arm:16} strength {interval}, {arm.duels:,} judgments{automatic}")
+    for rate in found.rates:
+        interval = f"{rate.rate.value:.1f}% [{rate.rate.low:.1f}, {rate.rate.high:.1f}]"
+        click.echo(f"{rate.first} against {rate.second}: {interval} won ({rate.wins}–{rate.ties}–{rate.losses})")
+    if found.correlation == found.correlation:
+        click.echo(f"Spearman of strengths with automatic scores: {found.correlation:.2f}")
+    for one in found.contrary:
+        click.echo(
+            f"{one.item}: experts prefer {one.experts}, the automatic score {one.automatic} (by {one.difference:g})"
+        )
+
+
+@review.command()
+@click.argument("person")
+@_DB
+@_NAME
+@click.option("--revoke", is_flag=True, help="Withdraw the link and give none.")
+@click.option("--url", default="http://127.0.0.1:8010", show_default=True, help="Where the page is reached.")
+def link(person: str, where: str, campaign: str | None, revoke: bool, url: str) -> None:
+    """Give PERSON a new link; the old one stops working at once, the work stays."""
+    from passerelle.review.campaign import replace_token
+
+    with _open(where) as database:
+        token = replace_token(database, campaign, person, revoke=revoke)
+    click.echo(f"{person} has no link any more" if revoke else f"{url.rstrip('/')}/enter/{token}")

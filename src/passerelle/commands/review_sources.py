@@ -1,0 +1,139 @@
+"""What `passerelle review create` reviews: answers of arms, translations, pictures; drawn and checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from passerelle.errors import ConfigError, unknown
+from passerelle.quality.calibrated import open_assess
+from passerelle.quality.pairs import Paired, PairOptions, read_pairs
+from passerelle.review.campaign import Plan
+from passerelle.review.items import (
+    Answered,
+    NewItem,
+    attention_checks,
+    judge_items,
+    label_items,
+    prefilled,
+    read_answers,
+    translation_items,
+    write_items,
+)
+from passerelle.review.judgments import TASKS
+from passerelle.review.sampling import stratified
+from passerelle.review.texts import interfaces
+from passerelle.translation.languages import language
+
+
+def collect(
+    name: str,
+    *,
+    tasks: Sequence[str],
+    items: int,
+    annotators: int,
+    experts: Sequence[str],
+    attention: float,
+    **given: Any,
+) -> tuple[Plan, list[list[NewItem]], dict[str, Any]]:
+    """Draw the items of a campaign.
+
+    Returns:
+        How it is dealt out, the items of each task with their checks, and what they were made of.
+
+    Raises:
+        ConfigError: An unknown task, arm or language; a task without a source.
+        InputError: A file can't be read.
+    """
+    plan = _plan(name, experts or tuple(f"expert-{number}" for number in range(1, annotators + 1)), given)
+    answered, arms = _answers(given)
+    paired = _pairs(given)
+    wanted = _tasks(tasks, answered, paired)
+    sources: dict[str, Any] = {key: str(given[key]) for key in ("run_folder", "answers", "data", "translated", "images",
+                                                               "pearmut") if given[key]}  # fmt: skip
+    sources |= {key: list(given[key]) if isinstance(given[key], tuple) else given[key]
+                for key in ("format", "fields", "image_fields") if given[key]}  # fmt: skip
+    assess = None
+    if "translation" in wanted and paired is not None and (plan.by_value or plan.prefill):
+        assess = open_assess(plan.source_language, plan.target_language, given["calibration"])
+    made: dict[str, list[NewItem]] = {}
+    if answered and "judge" in wanted:
+        made["judge"], sources["identical"] = judge_items(answered, arms, plan.seed)
+    if answered and "label" in wanted:
+        made["label"] = label_items(answered, arms, plan.seed)
+    if paired is not None and "translation" in wanted:
+        made["translation"] = translation_items(paired, assess)
+    if paired is not None and "write" in wanted:
+        made["write"] = write_items(paired)
+    drawn = {task: stratified(made[task], items, plan.seed, by_value=plan.by_value) for task in wanted}
+    if plan.prefill and assess is not None and paired is not None:
+        drawn["translation"] = prefilled(drawn["translation"], paired, assess)
+    whole = []
+    for task in wanted:
+        queue = len(drawn[task]) * (plan.overlap + (1 - plan.overlap) / len(plan.experts))
+        checks = attention_checks(made[task], answered, math.ceil(attention * queue), plan.seed)
+        whole.append([*drawn[task], *checks])
+    return plan, whole, sources
+
+
+def _plan(name: str, experts: Sequence[str], given: dict[str, Any]) -> Plan:
+    target, source = language(given["target_language"]).bcp47, language(given["source_language"]).bcp47
+    interface = given["interface"] or (target.split("-")[0] if target.split("-")[0] in interfaces() else "en")
+    if interface not in interfaces():
+        raise ConfigError(unknown("language of the page", interface, interfaces()))
+    return Plan(
+        name, tuple(experts), interface, target, source, given["overlap"], given["repeats"], given["seed"],
+        given["order"] == "value", given["prefill"], given["licence"],
+    )  # fmt: skip
+
+
+def _answers(given: dict[str, Any]) -> tuple[list[Answered], list[str]]:
+    if given["run_folder"] and given["answers"]:
+        raise ConfigError("give either --run or --answers.")
+    answered: list[Answered] = []
+    if given["answers"]:
+        answered = read_answers(given["answers"])
+    elif given["run_folder"]:
+        from passerelle.compare.answered import read_run
+
+        answered = read_run(given["run_folder"], given["arms"])
+    known = sorted({arm for row in answered for arm in row.answers})
+    arms = list(dict.fromkeys(given["arms"] or known))
+    for arm in arms:
+        if answered and arm not in known:
+            raise ConfigError(unknown("arm", arm, known))
+    return answered, arms
+
+
+def _pairs(given: dict[str, Any]) -> Paired | None:
+    if given["pearmut"]:
+        from passerelle.review.pearmut import read_pearmut
+
+        return read_pearmut(given["pearmut"], given["source_language"], given["target_language"])
+    if not given["data"]:
+        return None
+    if not given["translated"]:
+        raise ConfigError("give the translation of the data too: --translated FILE.")
+    keys = ("source_language", "target_language", "format", "fields", "image_fields", "images")
+    return read_pairs(given["data"], given["translated"], PairOptions(**{key: given[key] for key in keys}))
+
+
+def _tasks(tasks: Sequence[str], answered: Sequence[Answered], paired: Paired | None) -> list[str]:
+    possible = {
+        "judge": bool(answered),
+        "translation": paired is not None,
+        "write": paired is not None and any(pair.picture for pair in paired.pairs),
+        "label": bool(answered),
+    }
+    needs = {"judge": "--run or --answers", "label": "--run or --answers", "translation": "--data and --translated",
+             "write": "--data with pictures and --images"}  # fmt: skip
+    for task in tasks:
+        if task not in TASKS:
+            raise ConfigError(unknown("task", task, TASKS))
+        if not possible[task]:
+            raise ConfigError(f"the task {task!r} needs {needs[task]}.")
+    wanted: list[str] = [task for task in TASKS if (task in tasks if tasks else possible[task])]
+    if not wanted:
+        raise ConfigError("say what is reviewed: --run RUN, --answers FILE, or --data FILE --translated FILE.")
+    return wanted

@@ -1,0 +1,1 @@
+"""How the review database's tables came to be, step by step."""

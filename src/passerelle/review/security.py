@@ -1,0 +1,115 @@
+"""What stands between the page and the network: headers, a bound on bodies, a bound on rates."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MAX_BODY_BYTES = 64 * 1024
+"""Larger requests are refused: the longest judgment has some 20 kB."""
+_MOST_BUCKETS = 10_000
+
+HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+class SecurityHeaders:
+    """Adds the headers above to every answer, and ``no-store`` where nothing else is said."""
+
+    def __init__(self, app: ASGIApp, *, https: bool) -> None:
+        self._app = app
+        headers = HEADERS | ({"strict-transport-security": "max-age=31536000"} if https else {})
+        self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [*message.get("headers", []), *self._headers]
+                if not any(name == b"cache-control" for name, _ in headers):
+                    headers.append((b"cache-control", b"no-store"))
+                message = {**message, "headers": headers}
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+class BodyLimit:
+    """Refuses requests with a body larger than `MAX_BODY_BYTES`, whatever they say of its length."""
+
+    def __init__(self, app: ASGIApp, limit: int = MAX_BODY_BYTES) -> None:
+        self._app, self._limit = app, limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        if not announced.isdigit() or int(announced) > self._limit:
+            await _refuse(send)
+            return
+        # The body is read here: it is small, and what is behind needn't know of streams that never end.
+        body = b""
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                return
+            body += message.get("body", b"")
+            if len(body) > self._limit:
+                await _refuse(send)
+                return
+            if not message.get("more_body", False):
+                break
+        whole: Message = {"type": "http.request", "body": body, "more_body": False}
+        given = iter([whole])
+
+        async def receive_again() -> Message:
+            return next(given, None) or await receive()
+
+        await self._app(scope, receive_again, send)
+
+
+async def _refuse(send: Send) -> None:
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.body", "body": b"The request is too large.\n"})
+
+
+class RateLimit:
+    """Token buckets: so many requests a second from one source, with bursts."""
+
+    def __init__(self, per_second: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
+        """Make the buckets.
+
+        Args:
+            per_second: Requests that a source may make on average.
+            burst: Requests that it may make at once.
+            clock: Tells seconds.
+        """
+        self._rate, self._burst, self._clock = per_second, float(burst), clock
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def allows(self, source: str) -> bool:
+        """Say whether one more request of a source may pass, and count it."""
+        now = self._clock()
+        left, since = self._buckets.pop(source, (self._burst, now))
+        left = min(self._burst, left + (now - since) * self._rate)
+        self._buckets[source] = (max(left - 1, 0.0), now)
+        while len(self._buckets) > _MOST_BUCKETS:
+            self._buckets.popitem(last=False)
+        return left >= 1
