@@ -16,7 +16,7 @@ from passerelle.commands.memory import memory
 from passerelle.commands.printing import print_json
 from passerelle.commands.quality import quality
 from passerelle.commands.repair import repair
-from passerelle.commands.review import review
+from passerelle.commands.review import review as review_commands
 from passerelle.commands.translate import translate
 from passerelle.errors import PasserelleError
 
@@ -71,6 +71,7 @@ def _words(what: Callable[[str], Any]) -> Callable[[click.Context, click.Paramet
 @click.option("--arms", callback=_words(str), help="Only these arms, separated by commas.")
 @click.option("--seeds", callback=_words(int), help="Training seeds, separated by commas.")
 @click.option("--target", help="Language to adapt to: fr, es, ca, …")
+@click.option("--review", type=click.Path(path_type=Path), help="applied.json of `passerelle review apply`.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Run folder [runs/NAME].")
 @click.option("--smoke", is_flag=True, help="Everything on a handful of pictures, in a minute or so.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON on stdout.")
@@ -79,6 +80,7 @@ def compare(
     arms: list[str] | None,
     seeds: list[int] | None,
     target: str | None,
+    review: Path | None,
     out: Path | None,
     smoke: bool,
     as_json: bool,
@@ -90,7 +92,7 @@ def compare(
     """
     from passerelle.config import SMOKE, load_experiment, merge
 
-    given = {"arms": arms, "seeds": seeds, "target": target}
+    given = {"arms": arms, "seeds": seeds, "target": target, "review": review}
     changes = {key: value for key, value in given.items() if value is not None}
     settings = load_experiment(experiment, merge(SMOKE, changes) if smoke else changes)
     folder = out or Path("runs") / (settings.name + ("-smoke" if smoke else "") + _suffix(target))
@@ -115,6 +117,10 @@ def _print_tables(results: dict[str, Any]) -> None:
 
     render_table(results, Console())
     click.echo(summary_text(results))
+    if results.get("review"):
+        from passerelle.compare.reviewed import change_lines
+
+        click.echo("\n".join(change_lines(results["review"])))
 
 
 @main.command()
@@ -180,7 +186,7 @@ main.add_command(gate)
 main.add_command(memory)
 main.add_command(quality)
 main.add_command(repair)
-main.add_command(review)
+main.add_command(review_commands)
 main.add_command(translate)
 
 

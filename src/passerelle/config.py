@@ -120,6 +120,7 @@ class Experiment(Settings):
         against: The arm that the others are compared with.
         rule: How choices are scored; chosen on the development split.
         examples: Test pictures shown in the report.
+        review: The ``applied.json`` of `passerelle review apply`: arms that train on machine text get its corrections.
     """
 
     name: str = Field(default="demo", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
@@ -133,6 +134,7 @@ class Experiment(Settings):
     lora: LoraSettings = LoraSettings()
     two_stage: TwoStageSettings = TwoStageSettings()
     examples: int = Field(default=48, ge=0)
+    review: Path | None = None
 
     @field_validator("seeds")
     @classmethod

@@ -9,7 +9,7 @@ import click
 
 from passerelle.commands.printing import print_json
 from passerelle.errors import ConfigError
-from passerelle.runs import cache_folder, write_atomically
+from passerelle.runs import write_atomically
 
 
 @click.group()
@@ -33,54 +33,29 @@ def fit(labels: Path | None, target: str, source: str, is_default: bool, out: Pa
     Each row has source, target and reference (a human translation), accepted (0 or 1) or score (0 to 100).
     Figures come from pairs that the model hasn't seen.
     """
-    from passerelle.quality.assessor import Assessor
-    from passerelle.quality.calibrate import by_check, need_scikit_learn
-    from passerelle.quality.calibrate import fit as run
-    from passerelle.quality.checks import build_checks
-    from passerelle.quality.engines import Engines
+    from passerelle.quality.calibrate import need_scikit_learn
+    from passerelle.quality.fitting import fit_calibration, write_calibration
     from passerelle.quality.labels import read_labels, tux_paint
-    from passerelle.quality.store import AssessmentStore
+    from passerelle.report.reliability import reliability_plot
     from passerelle.translation.languages import language
 
     if (labels is None) != is_default:
         raise ConfigError("give either a file of LABELS or --default.")
     need_scikit_learn()
     source, target = language(source).bcp47, language(target).bcp47
-    engines = Engines()
-    try:
-        labelled = tux_paint(engines, target) if labels is None else read_labels(labels, source, target)
-        checks = build_checks(source, target, engines)
-        with AssessmentStore(cache_folder() / "assessments.sqlite") as store:
-            findings = Assessor(checks, store).assess(labelled.pairs)
-        provenance = {
-            "data": "Tux Paint stamps, training side; extra: CLDR emoji names" if labels is None else labels.name,
-            "languages": [source, target],
-            "checks": {check.name: check.signature for check in checks},
-        }
-    finally:
-        engines.close()
-    content = run(labelled, findings, provenance)
-    table = by_check(labelled, findings)
-    content["provenance"]["by_check"] = table
-    write(out, content)
-    if as_json:
-        print_json({"calibration": str(out), **content["provenance"]})
+    if labels is None:
+        data = "Tux Paint stamps, training side; extra: CLDR emoji names"
+        content = fit_calibration(lambda engines: tux_paint(engines, target), source, target, data)
     else:
-        _print(out, content["provenance"], table)
-
-
-def write(out: Path, content: dict[str, Any]) -> None:
-    """Write a calibration, one line a part so that versions can be compared, and its diagram beside it."""
-    import json
-
-    from passerelle.report.reliability import reliability_plot
-
-    provenance = json.dumps(content["provenance"], ensure_ascii=False, indent=1)
-    parts = [f'"{key}": {json.dumps(value)}' for key, value in content.items() if key not in ("trees", "provenance")]
-    trees = ",\n".join(json.dumps(tree, separators=(",", ":")) for tree in content["trees"])
-    body = ",\n".join([*parts, f'"provenance": {provenance}', f'"trees": [\n{trees}\n]'])
-    write_atomically(out, f"{{\n{body}\n}}\n")
-    write_atomically(out.with_suffix(".svg"), reliability_plot(content["provenance"]["reliability"]))
+        labelled = read_labels(labels, source, target)
+        content = fit_calibration(lambda engines: labelled, source, target, labels.name)
+    write_calibration(out, content)
+    provenance = content["provenance"]
+    write_atomically(out.with_suffix(".svg"), reliability_plot(provenance["reliability"]))
+    if as_json:
+        print_json({"calibration": str(out), **provenance})
+    else:
+        _print(out, provenance, provenance["by_check"])
 
 
 def _print(out: Path, provenance: dict[str, Any], table: list[dict[str, Any]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +13,6 @@ from passerelle.commands.quality_options import CALIBRATION, FILE, names
 
 if TYPE_CHECKING:
     from passerelle.review.database import Database
-    from passerelle.review.status import CampaignStatus
 
 TASKS = ("judge", "translation", "write", "label")
 _DB = click.option(
@@ -148,40 +148,11 @@ def status(where: str, campaign: str | None, as_json: bool) -> None:
         found = campaign_status(session, find_campaign(session, campaign))
     if as_json:
         print_json(found.as_dict())
-    else:
-        _print(found)
+        return
+    from passerelle.commands.review_printing import status_lines
 
-
-def _figure(value: float, form: str = ".2f") -> str:
-    return "–" if value != value else format(value, form)
-
-
-def _print(found: CampaignStatus) -> None:
-    done, total = sum(e.done for e in found.experts), sum(e.total for e in found.experts)
-    click.echo(f"{found.campaign}: {done:,} of {total:,} done in {found.expert_hours:.2f} expert hours")
-    for expert in found.experts:
-        agrees = ", ".join(f"{task} {_figure(value)}" for task, value in expert.with_others.items())
-        line = f"{expert.name:16} {expert.done:5,}/{expert.total:<5,} {expert.minutes:7.1f} min"
-        line += (
-            f"  checks failed {expert.failed}/{expert.checks}  same on repeats {_figure(expert.self_agreement, '.0f')}%"
-        )
-        click.echo(f"{line}  α with others: {agrees or '–'}{'  DISAGREES WITH ALL OTHERS' if expert.is_apart else ''}")
-    for task in found.agreement:
-        alpha, percent = _figure(task.alpha, ".3f"), _figure(task.percent, ".0f")
-        click.echo(f"{task.task:16} Krippendorff's α {alpha} ({task.level}), {percent}% the same, {task.units:,} items")
-    for arm in found.ranking:
-        automatic = f"  automatic score {found.automatic[arm.arm]:.1f}" if arm.arm in found.automatic else ""
-        interval = f"{arm.strength.value:+.2f} [{arm.strength.low:+.2f}, {arm.strength.high:+.2f}]"
-        click.echo(f"{arm.arm:16} strength {interval}, {arm.duels:,} judgments{automatic}")
-    for rate in found.rates:
-        interval = f"{rate.rate.value:.1f}% [{rate.rate.low:.1f}, {rate.rate.high:.1f}]"
-        click.echo(f"{rate.first} against {rate.second}: {interval} won ({rate.wins}–{rate.ties}–{rate.losses})")
-    if found.correlation == found.correlation:
-        click.echo(f"Spearman of strengths with automatic scores: {found.correlation:.2f}")
-    for one in found.contrary:
-        click.echo(
-            f"{one.item}: experts prefer {one.experts}, the automatic score {one.automatic} (by {one.difference:g})"
-        )
+    for line in status_lines(found):
+        click.echo(line)
 
 
 @review.command()
@@ -197,3 +168,93 @@ def link(person: str, where: str, campaign: str | None, revoke: bool, url: str) 
     with _open(where) as database:
         token = replace_token(database, campaign, person, revoke=revoke)
     click.echo(f"{person} has no link any more" if revoke else f"{url.rstrip('/')}/enter/{token}")
+
+
+@review.command("export")
+@_DB
+@_NAME
+@click.option("--format", "form", type=click.Choice(["jsonl", "labels", "pearmut"]), default="jsonl",
+              show_default=True, help="labels: for `quality fit`; pearmut: a campaign for Pearmut.")  # fmt: skip
+@click.option("--out", type=FILE, help="File to write  [standard output].")
+def export_(where: str, campaign: str | None, form: str, out: Path | None) -> None:
+    """Write the finished judgments, with the arms' names put back; or the campaign itself for Pearmut."""
+    import json
+
+    from passerelle.review.campaign import find_campaign
+    from passerelle.review.exchange import export_lines, label_rows, labels_csv
+    from passerelle.review.judged import read_judged
+    from passerelle.review.pearmut import translation_campaign
+    from passerelle.runs import write_atomically
+
+    with _open(where) as database, database.read() as session:
+        found = find_campaign(session, campaign)
+        if form == "pearmut":
+            text = json.dumps(translation_campaign(session, found), ensure_ascii=False, indent=1) + "\n"
+        else:
+            judged = read_judged(session, found.id)
+            text = export_lines(found.name, judged) if form == "jsonl" else labels_csv(label_rows(judged))
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        write_atomically(out, text)
+        click.echo(f"written: {out}", err=True)
+
+
+@review.command("import")
+@click.argument("file", type=FILE)
+@_DB
+@_NAME
+@_JSON
+def import_(file: Path, where: str, campaign: str | None, as_json: bool) -> None:
+    """Take in judgments that `export` wrote, for the same campaign in another database."""
+    from passerelle.review.campaign import find_campaign
+    from passerelle.review.exchange import import_lines
+
+    with _open(where) as database, database.write() as session:
+        done = import_lines(session, find_campaign(session, campaign), file)
+    if as_json:
+        print_json(done._asdict())
+    else:
+        click.echo(f"{done.new:,} new, {done.known:,} known already, {done.kept:,} finished here and kept")
+
+
+@review.command()
+@_DB
+@_NAME
+@click.option("--out", type=FILE, required=True, help="Folder for the data, native texts, labels and the calibration.")
+@click.option("--memory", "at", type=FILE, help="Translation memory  [the one in the cache].")
+@click.option("--engine", default="apertium", show_default=True, help="Translates the touched rows.")
+@click.option("--references", type=FILE, help="People's translations, to say by how much chrF changes.")
+@click.option("--without", callback=names, default="", help="Experts whose work is left out.")
+@click.option("--refit/--no-refit", default=True, show_default=True, help="Fit the estimate on the experts' scores.")
+@click.option("--run", "runs", type=FILE, multiple=True, help="Run folder: which of its arms are out of date.")
+@_JSON
+def apply(where: str, campaign: str | None, out: Path, at: Path | None, runs: tuple[Path, ...], as_json: bool,
+          **how: Any) -> None:  # fmt: skip
+    """Put the experts' work back: memory, data, native texts, calibration; say which arms are out of date.
+
+    Only rows that a correction touches are translated again. Applying twice does nothing new.
+    """
+    from passerelle.review.applying import RECORD, Application, apply_campaign
+    from passerelle.review.campaign import find_campaign, log
+    from passerelle.runs import cache_folder
+
+    how["refit"] = bool(how["refit"])
+    application = Application(out=out, memory=at or cache_folder() / "translations.sqlite", **how)
+    with _open(where) as database:
+        with database.read() as session:
+            done = apply_campaign(session, find_campaign(session, campaign), application)
+        with database.write() as session:
+            log(session, "apply", find_campaign(session, campaign).id, detail=f"{done['corrections']} corrections")
+    if runs:
+        from passerelle.compare.reviewed import outdated_arms, read_review
+
+        review_ = read_review(out / RECORD)
+        done["outdated"] = {str(run): outdated_arms(run, review_) for run in runs}
+    if as_json:
+        print_json(done)
+        return
+    from passerelle.commands.review_printing import applied_lines
+
+    for line in applied_lines(done, out / RECORD):
+        click.echo(line)

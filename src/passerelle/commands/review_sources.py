@@ -50,10 +50,7 @@ def collect(
     answered, arms = _answers(given)
     paired = _pairs(given)
     wanted = _tasks(tasks, answered, paired)
-    sources: dict[str, Any] = {key: str(given[key]) for key in ("run_folder", "answers", "data", "translated", "images",
-                                                               "pearmut") if given[key]}  # fmt: skip
-    sources |= {key: list(given[key]) if isinstance(given[key], tuple) else given[key]
-                for key in ("format", "fields", "image_fields") if given[key]}  # fmt: skip
+    sources = _sources(given)
     assess = None
     if "translation" in wanted and paired is not None and (plan.by_value or plan.prefill):
         assess = open_assess(plan.source_language, plan.target_language, given["calibration"])
@@ -75,6 +72,16 @@ def collect(
         checks = attention_checks(made[task], answered, math.ceil(attention * queue), plan.seed)
         whole.append([*drawn[task], *checks])
     return plan, whole, sources
+
+
+def _sources(given: dict[str, Any]) -> dict[str, Any]:
+    """Return what the items are made of, as it is kept with the campaign: `review apply` finds the data by it."""
+    files = ("run_folder", "answers", "data", "translated", "images", "pearmut")
+    found: dict[str, Any] = {key: str(given[key].resolve()) for key in files if given[key]}
+    for key in ("format", "fields", "image_fields"):
+        if given[key]:
+            found[key] = list(given[key]) if isinstance(given[key], tuple) else given[key]
+    return found
 
 
 def _plan(name: str, experts: Sequence[str], given: dict[str, Any]) -> Plan:

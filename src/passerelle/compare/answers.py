@@ -81,6 +81,11 @@ def _revive(row: dict[str, Any]) -> Answer:
     return Answer(question=row["question"], text=row["text"], **numbers)
 
 
+def read_answers(path: Path) -> dict[str, Answer]:
+    """Return the answers that a run left in a file, by question; none if there is no such file."""
+    return {row["question"]: _revive(row) for chunk in _read(path) for row in chunk["answers"]}
+
+
 def _read(path: Path) -> list[dict[str, Any]]:
     """Return the whole chunks of a file; a torn last line is cut off."""
     found, whole = [], 0

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from passerelle.compare.reviewed import Review, read_review, with_corrections
 from passerelle.config import Experiment
 from passerelle.costs.ledger import Phase
 from passerelle.errors import InputError, UserError
@@ -88,12 +89,14 @@ class Data:
         pictures: Every picture of both sources, by id.
         translation: The engine.
         prompts: The target language's prompts.
+        review: Experts' corrections, which what trains on machine text gets.
     """
 
     experiment: Experiment
     pictures: dict[str, Picture]
     translation: Translation
     prompts: Prompts
+    review: Review | None = None
     _samples: dict[tuple[str, int], list[Sample]] = field(default_factory=dict)
 
     @property
@@ -152,7 +155,8 @@ class Data:
             else:
                 source = self.samples("english", epoch)
                 lexicon = {english().yes: self.prompts.yes, english().no: self.prompts.no}
-                made = translate_samples(source, self.translation.forward.translate, self.target, "machine", lexicon)
+                translate = with_corrections(self.translation.forward.translate, self.review, self.target)
+                made = translate_samples(source, translate, self.target, "machine", lexicon)
             self._samples[text, epoch] = made
         return self._samples[text, epoch]
 
@@ -233,7 +237,8 @@ def prepare(experiment: Experiment) -> Data:
     pictures = read_pictures(target)
     translation = Translation.open(target, pictures.values())
     prompts = find_prompts(target) or translated_prompts(target, translation)
-    data = Data(experiment, pictures, translation, prompts)
+    review = None if experiment.review is None else read_review(experiment.review)
+    data = Data(experiment, pictures, translation, prompts, review)
     counts: Mapping[str, int] = {side: len(data.side(side)) for side in ("train", "test")}
     if min(counts.values()) < 20:
         raise InputError(

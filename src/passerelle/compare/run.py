@@ -13,6 +13,7 @@ from passerelle.compare.arms import ARMS, ArmRun, Bench
 from passerelle.compare.data import Data, prepare
 from passerelle.compare.progress import Progress, say
 from passerelle.compare.results import collect, test_counts
+from passerelle.compare.reviewed import review_change
 from passerelle.config import Experiment
 from passerelle.errors import UserError
 from passerelle.runs import cache_folder, remove_leftovers, storage, write_json
@@ -56,6 +57,7 @@ def _compare(experiment: Experiment, folder: Path) -> dict[str, Any]:
             say(f"{name} (seed {seed}): done in {time.perf_counter() - began:.0f} s")
     say("scores and intervals")
     results = collect(bench, runs)
+    results["review"] = review_change(bench, runs)
     results["wall_seconds"] = round(time.perf_counter() - start, 1)
     write_json(folder / "results.json", results)
     from passerelle.report import write_page

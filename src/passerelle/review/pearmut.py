@@ -7,12 +7,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from passerelle.errors import InputError
 from passerelle.formats.base import Row
 from passerelle.quality.base import Pair
 from passerelle.quality.pairs import Paired, PairedRow
 from passerelle.quality.plain_text import PlainText
-from passerelle.review.judged import Judged
+from passerelle.review.schema import Assignment, Campaign, Expert, Item
 
 PROTOCOL = "ESA"
 _MACHINE = "translation"
@@ -57,23 +60,46 @@ def _items(data: Sequence[Any], is_by_task: bool) -> Iterator[dict[str, Any]]:
             yield from (item for item in document if "tgt" in item)
 
 
-def write_pearmut(name: str, items: Sequence[tuple[str, dict[str, Any]]], users: int) -> dict[str, Any]:
-    """Return a campaign for Pearmut: every user gets all items, with the protocol ESA.
+def translation_campaign(session: Session, campaign: Campaign) -> dict[str, Any]:
+    """Return a campaign's translations as a campaign for Pearmut, with the protocol ESA.
 
-    Args:
-        name: The campaign's name.
-        items: Names and what is shown of the items whose task is ``translation``.
-        users: How many links to make.
+    Each expert gets what is in their queue here, without checks and repeats; what was marked and scored already
+    comes along under ``passerelle``, a key that Pearmut keeps and ignores.
+
+    Raises:
+        InputError: The campaign has no translations.
     """
-    documents = [
-        [{"src": shown["source"], "tgt": {_MACHINE: shown["translation"]}, "item_id": item}] for item, shown in items
-    ]
+    query = (
+        select(Expert.name, Item, Assignment)
+        .join(Assignment, Assignment.expert_id == Expert.id)
+        .join(Item, Item.id == Assignment.item_id)
+        .where(Expert.campaign_id == campaign.id, Item.task == "translation", Item.is_attention.is_(False))
+        .where(Assignment.occasion == 1)
+        .order_by(Expert.id, Assignment.position)
+    )
+    queues: dict[str, list[list[dict[str, Any]]]] = {}
+    for name, item, assignment in session.execute(query):
+        document: dict[str, Any] = {
+            "item_id": item.name,
+            "src": item.shown["source"],
+            "tgt": {_MACHINE: item.shown["translation"]},
+        }
+        if assignment.is_done:
+            document["passerelle"] = {
+                "score": assignment.content.get("score"),
+                "error_spans": _spans(assignment.content.get("spans", [])),
+                "correction": assignment.content.get("correction", ""),
+            }
+        queues.setdefault(name, []).append([document])
+    if not queues:
+        raise InputError(f"{campaign.name!r} has no translations, and Pearmut's protocol is of translations.")
+    languages = "_".join(campaign.settings[key] for key in ("source_language", "target_language"))
     info = {"assignment": "task-based", "protocol": PROTOCOL, "textfield": "visible"}
-    return {"campaign_id": name, "info": info, "data": [documents for _ in range(users)]}
+    return {"campaign_id": f"{campaign.name}_{languages}", "info": info, "data": list(queues.values())}
 
 
-def spans_for_pearmut(judged: Judged) -> list[dict[str, Any]]:
-    """Return marked errors as Pearmut writes them: the last character is part of the span."""
+def _spans(spans: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return marked errors as Pearmut writes them: there the last character is part of the span."""
     return [
         {
             "start_i": span["start"],
@@ -81,5 +107,5 @@ def spans_for_pearmut(judged: Judged) -> list[dict[str, Any]]:
             "severity": span.get("severity", "minor"),
             "category": span.get("category"),
         }
-        for span in judged.content.get("spans", [])
+        for span in spans
     ]
