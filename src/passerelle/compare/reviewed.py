@@ -1,4 +1,4 @@
-"""Experts' corrections in a comparison: what trains on machine text gets them; and by how much that changes its scores."""
+"""Experts' corrections in a comparison: machine text that is trained on gets them; what that changes in scores."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def read_review(path: Path) -> Review:
     Raises:
         InputError: It isn't there, isn't one, or its memory isn't there.
     """
-    content = read_json(path)
+    content: Any = read_json(path)
     try:
         found = Review(
             Path(content["memory"]), content["languages"][1], float(content["expert_hours"]),
@@ -53,9 +53,7 @@ def read_review(path: Path) -> Review:
     except (TypeError, KeyError, ValueError):
         raise InputError(f"no review at {str(path)!r}: give the applied.json of `passerelle review apply`.") from None
     if not found.memory.is_file():
-        raise InputError(
-            f"the memory of the review, {str(found.memory)!r}, is gone: run `passerelle review apply` again."
-        )
+        raise InputError(f"the review's memory {str(found.memory)!r} is gone: run `passerelle review apply` again.")
     return found
 
 
