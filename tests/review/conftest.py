@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from review_server import ARMS, Server, passerelle
+from review_server import ARMS, HttpExpert, Postgres, Server, passerelle
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,12 @@ class StampData:
 
 @pytest.fixture(scope="session")
 def stamp_data(stamps: list[Any], tmp_path_factory: pytest.TempPathFactory) -> StampData:
-    """60 stamps, translated by Apertium."""
+    """72 stamps, translated by Apertium."""
     from passerelle.translation.apertium import ApertiumTranslator
 
     folder = tmp_path_factory.mktemp("stamps")
     (folder / "images").mkdir()
-    pictures = [p for p in stamps if p.category.startswith(("animals", "food"))][:60]
+    pictures = [p for p in stamps if p.category.startswith(("animals", "food"))][:72]
     engine = ApertiumTranslator("en", "fr")
     machine = engine.translate([p.captions["en"].text for p in pictures])
     engine.close()
@@ -75,6 +77,35 @@ def serving() -> Iterator[Callable[[str], Server]]:
     yield start
     for server in servers:
         server.stop()
+
+
+@pytest.fixture(autouse=True)
+def close_experts() -> Iterator[None]:
+    """Close the connections of all experts of a test."""
+    yield
+    while HttpExpert.opened:
+        HttpExpert.opened.pop().close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """Debian's PostgreSQL, started for the tests."""
+    if not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
+        pytest.skip("PostgreSQL isn't installed")
+    with tempfile.TemporaryDirectory(prefix="review-postgres-") as folder:
+        Path(folder).chmod(0o755)
+        server = Postgres(Path(folder))
+        yield server
+        server.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of either kind."""
+    if request.param == "sqlite":
+        return str(tmp_path / "review.sqlite")
+    name = re.sub(r"\W", "_", request.node.name.lower())[:50]
+    return str(request.getfixturevalue("postgres").new(name))
 
 
 @pytest.fixture

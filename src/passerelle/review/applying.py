@@ -158,7 +158,8 @@ def _entries(corrected: Stored, native: Stored) -> dict[str, dict[str, int]]:
 def _write_natives(session: Session, campaign: Campaign, natives: Sequence[Native], out: Path) -> dict[str, Any]:
     """Write what experts wrote as a data set with its pictures, each row with licence and consent."""
     people = {one.name: one for one in session.scalars(select(Expert).where(Expert.campaign_id == campaign.id))}
-    numbers = {name: f"expert-{number}" for number, name in enumerate(sorted(people), 1)}
+    writers = sorted(name for name, person in people.items() if not person.is_admin)
+    numbers = {name: f"expert-{number}" for number, name in enumerate(writers, 1)}
     folder, lines = out / "native-images", []
     for one in natives:
         agreed = people[one.expert].agreed

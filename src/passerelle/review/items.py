@@ -16,7 +16,7 @@ from passerelle.errors import ConfigError, InputError, unknown
 from passerelle.quality.assessing import Assess
 from passerelle.quality.pairs import Paired
 
-_QUOTED = re.compile(r"'([^']+)'")
+_QUOTED = re.compile(r"(?<!\w)'([^']+)'(?!\w)")
 MOST_CHARACTERS = 20_000
 """A longer text is no item for a page."""
 

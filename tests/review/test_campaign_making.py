@@ -1,0 +1,212 @@
+"""Sampling, dealing, checks and repeats: reproducible, balanced, and nothing that gives an arm away."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from passerelle.cli import main
+from passerelle.errors import ConfigError
+from passerelle.formats.base import Row
+from passerelle.quality.assessing import FakeAssess
+from passerelle.quality.base import Pair
+from passerelle.quality.pairs import Paired, PairedRow
+from passerelle.quality.plain_text import PlainText
+from passerelle.review.campaign import Plan, create_campaign, find_campaign
+from passerelle.review.database import Database
+from passerelle.review.items import (
+    Answered,
+    NewItem,
+    attention_checks,
+    judge_items,
+    label_items,
+    prefilled,
+    translation_items,
+)
+from passerelle.review.sampling import deal, stratified
+from passerelle.review.status import campaign_status
+from review_server import HttpExpert
+
+
+def items(count: int, stratum: str = "", checks: int = 0) -> list[NewItem]:
+    made = [NewItem("label", f"{stratum}{n}", {"question": "?", "answer": str(n)}, {"arm": "a"}, stratum, value=n)
+            for n in range(count)]  # fmt: skip
+    return made + [NewItem("label", f"check{n}", {}, is_attention=True) for n in range(checks)]
+
+
+def answered(count: int, arms: str = "abc") -> list[Answered]:
+    return [
+        Answered(f"q{n}", "?", {arm: f"{arm}{n}" for arm in arms}, None, "k", f"p{n}", f"right {n}",
+                 {arm: float(10 * place) for place, arm in enumerate(arms)})
+        for n in range(count)
+    ]  # fmt: skip
+
+
+def pairs(*texts: tuple[str, str]) -> Paired:
+    rows = [
+        PairedRow(Row(n, f"r{n}", (), ()), ("caption",), (Pair(source, target, cluster=str(n)),))
+        for n, (source, target) in enumerate(texts, 1)
+    ]
+    return Paired(PlainText(), Path("x"), tuple(rows))
+
+
+def test_each_stratum_has_its_share() -> None:
+    pool = [*items(60, "a"), *items(30, "b"), *items(10, "c")]
+    drawn = stratified(pool, 21, seed=1)
+    assert Counter(item.stratum for item in drawn) in ({"a": 13, "b": 6, "c": 2}, {"a": 12, "b": 7, "c": 2})
+    assert [i.name for i in drawn] == [i.name for i in stratified(list(reversed(pool)), 21, seed=1)]
+    assert [i.name for i in drawn] != [i.name for i in stratified(pool, 21, seed=2)]
+    assert len(stratified(pool, 1000, seed=1)) == 100 and stratified([], 5, seed=1) == []
+
+
+def test_the_most_valuable_come_first_where_asked() -> None:
+    drawn = stratified([*items(50, "a"), *items(50, "b")], 10, seed=1, by_value=True)
+    assert [item.value for item in drawn] == [49, 49, 48, 48, 47, 47, 46, 46, 45, 45]
+    (queue,) = deal(drawn, 1, 0.0, 0.0, 1, by_value=True)
+    assert [place.item for place in queue] == list(range(10))
+
+
+def test_dealing_overlaps_and_leaves_nothing_out() -> None:
+    queues = deal(items(100, checks=4), 4, 0.3, 0.1, seed=3)
+    seen = Counter(place.item for queue in queues for place in queue if place.occasion == 1)
+    assert sum(seen[n] == 4 for n in range(100)) == 30
+    assert sum(seen[n] == 1 for n in range(100)) == 70
+    assert all(seen[n] == 4 for n in range(100, 104)), "everybody gets the checks"
+    lengths = [sum(place.occasion == 1 and place.item < 100 for place in queue) for queue in queues]
+    assert max(lengths) - min(lengths) <= 1
+    for queue in queues:
+        again = [place.item for place in queue if place.occasion == 2]
+        assert len(again) == round(0.1 * lengths[0]) and len(set(again)) == len(again)
+        order = [(place.item, place.occasion) for place in queue]
+        assert all(order.index((n, 2)) - order.index((n, 1)) >= 3 for n in again)
+    flips = [place.is_flipped for queue in queues for place in queue]
+    assert 0.3 < sum(flips) / len(flips) < 0.7
+
+
+def test_pairs_of_arms_are_balanced_and_equal_answers_left_out() -> None:
+    rows = answered(30)
+    made, same = judge_items([*rows, Answered("same", "?", {"a": "x", "b": "x", "c": "x"})], ["a", "b", "c"], 1)
+    assert same == 1
+    assert Counter(tuple(item.hidden["arms"]) for item in made) == {("a", "b"): 10, ("a", "c"): 10, ("b", "c"): 10}
+    assert all(set(item.shown) == {"question", "answers"} for item in made)
+    assert made[0].value == pytest.approx(
+        1 - abs(made[0].hidden["automatic"][0] - made[0].hidden["automatic"][1]) / 100
+    )
+    alone, _ = judge_items(rows, ["a"], 1)
+    assert len(alone[0].shown["answers"]) == 1
+    assert Counter(item.hidden["arm"] for item in label_items(rows, ["a", "b"], 1)) == {"a": 15, "b": 15}
+    with pytest.raises(ConfigError, match="unknown arm 'd'"):
+        judge_items(rows, ["a", "d"], 1)
+
+
+def test_checks_are_known_and_different() -> None:
+    rows = answered(20)
+    judged, _ = judge_items(rows, ["a", "b"], 1)
+    for check in attention_checks(judged, rows, 5, 1):
+        right, wrong = check.shown["answers"]
+        assert right == f"right {check.name.removeprefix('check/q')}" and wrong != right
+        assert check.hidden == {"expected": {"verdict": 0}}
+    translated = translation_items(pairs(*((f"source {n}", f"mot{n} chose{n}") for n in range(10))))
+    checks = attention_checks(translated, [], 3, 1)
+    assert len(checks) == 3
+    own = {item.name: item.shown["translation"] for item in translated}
+    assert all(check.shown["translation"] != own[check.name.removeprefix("check/")] for check in checks)
+    assert attention_checks(translated, [], 0, 1) == [] and attention_checks([], [], 5, 1) == []
+
+
+def test_what_is_doubtful_and_frequent_is_worth_most() -> None:
+    assess = FakeAssess({"sure": 0.99, "doubtful": 0.5})
+    made = translation_items(pairs(("a", "sure"), ("b", "doubtful"), ("c", "doubtful"), ("c", "doubtful")), assess)
+    assert [round(item.value, 2) for item in made] == [0.04, 1.0, 2.0, 2.0]
+
+
+def test_prefilled_spans_are_the_words_that_checks_name() -> None:
+    paired = pairs(("A zyzzyva", "Un zyzzyva"))
+
+    class Naming(FakeAssess):
+        def _one(self, pair: Pair) -> Any:
+            from passerelle.quality.assessing import Assessment
+            from passerelle.quality.base import Finding
+
+            return Assessment(0.3, {"unknown": Finding(0.5, "the engine doesn't know 'zyzzyva'", "unknown-word")})
+
+    (item,) = prefilled(translation_items(paired), paired, Naming())
+    assert item.shown["spans"] == [{"start": 3, "end": 10, "severity": "minor", "category": "unknown-word"}]
+
+
+def test_status_says_who_failed_checks_and_who_stands_apart(tmp_path: Path, serving: Any) -> None:
+    where = str(tmp_path / "review.sqlite")
+    rows = answered(12, "ab")
+    judged, _ = judge_items(rows, ["a", "b"], 1)
+    tasks = [[*judged, *attention_checks(judged, rows, 2, 1)]]
+    with Database(where) as database:
+        plan = Plan("c", ("Ann", "Bob", "Cy", "Dot"), "en", "fr", overlap=1.0, repeats=0.2)
+        tokens = create_campaign(database, plan, tasks, {})
+        server = serving(where)
+        for name in plan.experts:
+            expert = HttpExpert(server.url, tokens[name])
+            while (item := expert.current()) is not None:
+                left = item["page"].index(">Answer 1 <")
+                # Arm a is better on even questions; references are better than others. Dot says the contrary.
+                text = item["page"][left : item["page"].index(">Answer 2 <")]
+                number = int("".join(c for c in text.split('lang="fr">')[1].split("<")[0] if c.isdigit()))
+                wants_a = number % 2 == 0
+                is_a = f">a{number}<" in text
+                verdict = "left" if (wants_a == is_a) != (name == "Dot") else "right"
+                assert expert.save(item["key"], {"verdict": verdict}, item["version"]).status_code == 200
+        with database.read() as session:
+            found = campaign_status(session, find_campaign(session, "c"))
+    by_name = {one.name: one for one in found.experts}
+    assert all(one.done == one.total == 12 + 2 + 2 for one in found.experts)
+    assert all(one.self_agreement == 100 for one in found.experts), "sides changed, what was meant didn't"
+    assert [one.name for one in found.experts if one.is_apart] == ["Dot"]
+    assert by_name["Dot"].with_others["judge"] < -0.5
+    assert all(one.checks == 2 for one in found.experts)
+    (agreement,) = found.agreement
+    assert agreement.units == 12 and agreement.percent == pytest.approx(50) and 0 <= agreement.alpha < 0.2
+    (rate,) = found.rates
+    assert rate.rate.value == pytest.approx(50) and rate.wins + rate.losses == 48
+    # Half of the questions go against the automatic score, which always prefers b; three of four experts do so.
+    assert {one.experts for one in found.contrary} == {"a"} and len(found.contrary) == 6
+    assert found.as_dict()["correlation"] is None
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--tasks", "judge"], "the task 'judge' needs --run or --answers."),
+        (["--tasks", "jugde"], "unknown task 'jugde'. Did you mean 'judge'?"),
+        ([], "say what is reviewed"),
+        (["--overlap", "130%"], "no share"),
+        (["--data", "none.json"], "give the translation of the data too"),
+        (["--interface", "xx", "--answers", "none.jsonl"], "unknown language of the page 'xx'"),
+        (["--answers", "none.jsonl"], "can't read the answers"),
+        (["--run", "nowhere"], "no finished run in 'nowhere'"),
+        (["--experts", "Ann,Ann", "--answers", "ANSWERS"], "each expert needs a name of their own"),
+        (["--arms", "a,x", "--answers", "ANSWERS"], "unknown arm 'x'"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path: Path, options: list[str], said: str) -> None:
+    answers = tmp_path / "answers.jsonl"
+    answers.write_text('{"id": "1", "question": "?", "answers": {"a": "x", "b": "y"}}\n', encoding="utf-8")
+    given = [str(answers) if option == "ANSWERS" else option for option in options]
+    result = CliRunner().invoke(main, ["review", "create", "c", "--db", str(tmp_path / "c.sqlite"), *given])
+    assert result.exit_code == 2
+    assert said in result.output and "Traceback" not in result.output
+
+
+def test_no_database_no_campaign(tmp_path: Path) -> None:
+    for command in ("status", "serve", "export"):
+        result = CliRunner().invoke(main, ["review", command, "--db", str(tmp_path / "none.sqlite")])
+        assert result.exit_code == 2 and "no review database at" in result.output
+    (tmp_path / "text.sqlite").write_text("this is a text, long enough to be no database" * 40)
+    result = CliRunner().invoke(main, ["review", "status", "--db", str(tmp_path / "text.sqlite")])
+    assert result.exit_code == 2 and "is no review database" in result.output
+    result = CliRunner().invoke(main, ["review", "status", "--db", "mysql://x/y"])
+    assert result.exit_code == 2 and "no database of the kind 'mysql'" in result.output
+    result = CliRunner().invoke(main, ["review", "status", "--db", "postgresql://x@127.0.0.1:1/y"])
+    assert result.exit_code == 1 and "can't be used" in result.output
