@@ -26,8 +26,8 @@ dictionaries=(wfrench wamerican dict-freedict-{eng-fra,fra-eng}
     dict-freedict-{deu,nld,por,swe,fin,pol,ell,jpn}-fra)
 case "$target" in
     run) project=. held_by=(run base quality test dev) ;;
-    test) project='.[test]' held_by=(test dev) debian+=(chromium "${dictionaries[@]}") ;;
-    dev) project='.[dev]' held_by=(dev) debian+=(chromium "${dictionaries[@]}") ;;
+    test) project='.[test]' held_by=(test dev) debian+=(chromium postgresql "${dictionaries[@]}") ;;
+    dev) project='.[dev]' held_by=(dev) debian+=(chromium postgresql "${dictionaries[@]}") ;;
     quality) project='.[quality]' held_by=(quality test dev) debian+=("${dictionaries[@]}") ;;
     base) project=. held_by=(run base quality test dev) debian+=(openclipart-png pysiogame wordnet-base) ;;
     *) echo "setup: unknown target '$target'. Allowed: run, test, quality, dev, base." >&2 && exit 2 ;;

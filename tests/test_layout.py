@@ -41,7 +41,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
-HEAVY = {"lingua", "matplotlib", "pandas", "peft", "pyarrow", "ray", "sacrebleu", "scipy", "torch", "transformers"}
+HEAVY = {"alembic", "evalica", "fastapi", "lingua", "matplotlib", "pandas", "peft", "pyarrow", "ray", "sacrebleu"}
+HEAVY |= {"scipy", "sqlalchemy", "torch", "transformers", "uvicorn"}
 UNSAFE_MODULES = {"pickle", "cPickle", "dill", "shelve", "marshal"}
 UNSAFE_CALLS = {"eval", "exec", "os.system", "yaml.load", "yaml.unsafe_load"}
 

@@ -199,6 +199,31 @@ def test_mistakes_are_one_line(tmp_path: Path, options: list[str], said: str) ->
     assert said in result.output and "Traceback" not in result.output
 
 
+def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    from passerelle.commands import review
+
+    monkeypatch.setattr(review, "NEEDED", ("sqlalchemy", "no_such_package"))
+    result = CliRunner().invoke(main, ["review", "status"])
+    assert result.exit_code == 2
+    assert "reviewing needs no_such_package: pip install 'passerelle[review]'" in result.output
+
+
+def test_the_page_speaks_every_language_in_full() -> None:
+    from passerelle.quality.base import ERROR_CLASSES
+    from passerelle.review.texts import interfaces, texts
+
+    def keys(table: dict[str, Any], above: str = "") -> set[str]:
+        return {
+            key
+            for name, value in table.items()
+            for key in (keys(value, f"{above}{name}.") if isinstance(value, dict) else {above + name})
+        }
+
+    assert interfaces() == ("fr", "en")
+    assert keys(texts("fr")) == keys(texts("en"))
+    assert set(texts("fr")["categories"]) == set(ERROR_CLASSES)
+
+
 def test_no_database_no_campaign(tmp_path: Path) -> None:
     for command in ("status", "serve", "export"):
         result = CliRunner().invoke(main, ["review", command, "--db", str(tmp_path / "none.sqlite")])

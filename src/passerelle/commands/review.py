@@ -10,10 +10,13 @@ import click
 
 from passerelle.commands.printing import print_json
 from passerelle.commands.quality_options import CALIBRATION, FILE, names
+from passerelle.errors import MissingDependency
 
 if TYPE_CHECKING:
     from passerelle.review.database import Database
 
+NEEDED = ("alembic", "evalica", "fastapi", "sqlalchemy", "uvicorn")
+"""Packages of the extra `review`."""
 TASKS = ("judge", "translation", "write", "label")
 _DB = click.option(
     "--db", "where", default="review.sqlite", show_default=True,
@@ -50,6 +53,11 @@ def review() -> None:
       passerelle review serve
       passerelle review status
     """  # noqa: D301 - click reads the backspace
+    from importlib.util import find_spec
+
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        raise MissingDependency(f"reviewing needs {', '.join(missing)}: pip install 'passerelle[review]'")
 
 
 def _sources(command: Callable[..., Any]) -> Callable[..., Any]:
