@@ -36,7 +36,7 @@ class Reader:
     def __init__(self, browser: Any, server: Server, token: str, **settings: Any) -> None:
         self.context = browser.new_context(locale="fr-FR", **settings)
         self.page = self.context.new_page()
-        self.page.set_default_timeout(10_000)
+        self.page.set_default_timeout(30_000)
         self.requests: list[str] = []
         self.errors: list[str] = []
         self.page.on("request", lambda request: self.requests.append(f"{request.url} {request.post_data or ''}"))

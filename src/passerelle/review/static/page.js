@@ -6,7 +6,7 @@ const WORDS = JSON.parse(document.body.dataset.words);
 const CSRF = document.body.dataset.csrf;
 const IDLE_MS = 60000;
 const WAIT_MS = 500;
-const LONGEST_WAIT_MS = 15000;
+const LONGEST_WAIT_MS = 8000;
 
 let item = null; // what is shown now
 let lastActive = Date.now();
