@@ -85,7 +85,16 @@ def site(tmp_path_factory: pytest.TempPathFactory, picture: Path) -> Iterator[tu
 
 def test_no_token_no_page(site: tuple[Server, dict[str, str]]) -> None:
     server, tokens = site
-    for cookie in ("", "x", tokens["paul"][:-1], tokens["paul"] + "x", "0" * 16 + tokens["paul"][16:], "é" * 60):
+    other_secret = tokens["paul"][:17] + tokens["ann"][17:]
+    for cookie in (
+        "",
+        "x",
+        other_secret,
+        tokens["paul"][:-1],
+        tokens["paul"] + "x",
+        "0" * 16 + tokens["paul"][16:],
+        "é" * 60,
+    ):
         with httpx.Client(base_url=server.url, headers={"cookie": f"review={cookie}".encode()}) as nobody:
             for path in ("/", "/work", "/status", "/picture/" + "0" * 32, "/work/" + "0" * 32):
                 answer = nobody.get(path)
