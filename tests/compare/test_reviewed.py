@@ -14,13 +14,18 @@ from click.testing import CliRunner
 
 from passerelle.cli import main
 from passerelle.compare.reviewed import change_lines, per_hour, read_review, with_corrections
-from passerelle.config import SMOKE, load_experiment, merge
+from passerelle.config import load_experiment
 from passerelle.errors import ConfigError, InputError
 from passerelle.evaluation.scores import Difference
 from passerelle.translation.memory import TranslationMemory
 
-ROOT = Path(__file__).resolve().parents[2]
-DEMO = ROOT / "experiments" / "demo.yaml"
+TINY = """
+name: tiny
+arms: [prompted, lora-mt]
+test: {stamps: 3, emoji: 2, human: [choice-random, caption], machine: [], english: []}
+budget: {tokens: 640, pictures: 8, trees_per_step: 2}
+examples: 2
+"""
 
 
 def applied(folder: Path, corrections: dict[str, str], hours: float = 0.5) -> Path:
@@ -73,8 +78,10 @@ def test_what_an_hour_brought() -> None:
 
 
 def compare(folder: Path, *more: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "passerelle", "compare", str(DEMO), "--smoke", "--out", str(folder)]
-    done = subprocess.run([*command, "--arms", "pipeline,lora-mt", "--json", *more], capture_output=True, text=True)
+    experiment = folder.with_name("tiny.yaml")
+    experiment.write_text(TINY, encoding="utf-8")
+    command = [sys.executable, "-m", "passerelle", "compare", str(experiment), "--out", str(folder), "--json", *more]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     results: dict[str, Any] = json.loads(done.stdout)
     return results
@@ -89,16 +96,16 @@ def test_only_what_a_review_touches_is_run_again(tmp_path: Path) -> None:
 
     # Answers to judge: the same that the run gave, under the arms' names, with an automatic score.
     where = str(tmp_path / "review.sqlite")
-    options = ["--run", str(tmp_path / "run"), "--arms", "pipeline,lora-mt", "--tasks", "judge", "--json"]
+    options = ["--run", str(tmp_path / "run"), "--arms", "prompted,lora-mt", "--tasks", "judge", "--json"]
     made = CliRunner().invoke(main, ["review", "create", "c", "--db", where, *options], catch_exceptions=False)
     assert made.exit_code == 0, made.output
-    assert json.loads(made.stdout)["items"]["judge"] >= 5
+    assert json.loads(made.stdout)["items"]["judge"] >= 4
     from passerelle.compare.answered import read_run
 
-    rows = {row.id: row for row in read_run(tmp_path / "run", ["pipeline", "lora-mt"])}
+    rows = {row.id: row for row in read_run(tmp_path / "run", ["prompted", "lora-mt"])}
     shown = before["examples"][0]
     captions = next(row for row in rows.values() if row.cluster == shown["picture"] and row.stratum == "caption")
-    assert captions.answers == {arm: shown["captions"][arm] for arm in ("pipeline", "lora-mt")}
+    assert captions.answers == {arm: shown["captions"][arm] for arm in ("prompted", "lora-mt")}
     choice = next(row for row in rows.values() if row.cluster == shown["picture"] and row.stratum != "caption")
     assert set(choice.automatic.values()) <= {0.0, 100.0} and choice.reference in choice.question
     assert captions.picture is not None and captions.picture.is_file()
@@ -111,8 +118,7 @@ def test_only_what_a_review_touches_is_run_again(tmp_path: Path) -> None:
     assert done["outdated"] == {str(tmp_path / "run"): []}
     untouched = compare(tmp_path / "run", "--review", str(elsewhere))
     assert untouched["review"]["changes"] == []
-    experiment = load_experiment(DEMO, merge(SMOKE, {"arms": ["lora-mt"]}))
-    train = prepare(experiment).train
+    train = prepare(load_experiment(tmp_path / "tiny.yaml")).train
     review = applied(tmp_path, {p.captions["en"].text: p.captions["fr"].text for p in train})
     from passerelle.compare.reviewed import outdated_arms
 
@@ -120,7 +126,7 @@ def test_only_what_a_review_touches_is_run_again(tmp_path: Path) -> None:
     folders = {path.name for path in (tmp_path / "run" / "arms").iterdir()}
     after = compare(tmp_path / "run", "--review", str(review))
     new = {path.name for path in (tmp_path / "run" / "arms").iterdir()} - folders
-    assert [name.partition("-seed")[0] for name in new] == ["lora-mt"], "the pipeline isn't run again"
+    assert [name.partition("-seed")[0] for name in new] == ["lora-mt"], "the other arm isn't run again"
     changes = {(row["metric"], row["source"]): row for row in after["review"]["changes"]}
     old, own = (
         {(s["metric"], s["source"]): s["value"] for s in arm["scores"] if s["test"] == "human"}
