@@ -88,15 +88,20 @@ def per_hour(difference: Any, hours: float) -> dict[str, Any]:
 
 
 def outdated_arms(folder: Path, review: Review) -> list[str]:
-    """Return the arms of a run whose training data a review changes; `passerelle compare --review` runs those again.
+    """Return the arms that the run folder doesn't have with a review's corrections; `compare --review` runs those.
 
     Raises:
         InputError: There is no finished run in the folder.
     """
-    from passerelle.compare.answered import open_run
+    from passerelle.compare.answered import arm_answers, open_run
+    from passerelle.compare.arms import ARMS
 
-    bench = open_run(folder)
-    return [arm for arm in bench.experiment.arms if _is_touched(bench, _without_review(bench, review), arm)]
+    bench = _without_review(open_run(folder), review)
+    return [
+        arm
+        for arm in bench.experiment.arms
+        if ARMS[arm].text == "machine" and any(arm_answers(bench, arm, seed) is None for seed in bench.experiment.seeds)
+    ]
 
 
 def review_change(bench: Bench, runs: Sequence[ArmRun]) -> dict[str, Any] | None:
