@@ -23,11 +23,26 @@ def quality() -> None:
 @click.option("--source", default="en", show_default=True, help="Language that was translated.")
 @click.option("--default", "is_default", is_flag=True, help="Fit on Tux Paint's training captions, without LABELS.")
 @click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), default="calibration.json", show_default=True,
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default="calibration.json",
+    show_default=True,
     help="Where to write the calibration; its reliability diagram is put beside it as .svg.",
+)
+@click.option(
+    "--check", "more", multiple=True,
+    help="One more check beside the default ones: picture, cometkiwi or metricx; may be given again.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def fit(labels: Path | None, target: str, source: str, is_default: bool, out: Path, as_json: bool) -> None:
+def fit(
+    labels: Path | None,
+    target: str,
+    source: str,
+    is_default: bool,
+    out: Path,
+    more: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Fit the estimate on LABELS, a CSV or JSON lines file.
 
     Each row has source, target and reference (a human translation), accepted (0 or 1) or score (0 to 100).
@@ -36,7 +51,7 @@ def fit(labels: Path | None, target: str, source: str, is_default: bool, out: Pa
     from passerelle.quality.assessor import Assessor
     from passerelle.quality.calibrate import by_check, need_scikit_learn
     from passerelle.quality.calibrate import fit as run
-    from passerelle.quality.checks import build_checks
+    from passerelle.quality.checks import CHECKS, build_checks
     from passerelle.quality.engines import Engines
     from passerelle.quality.labels import read_labels, tux_paint
     from passerelle.quality.store import AssessmentStore
@@ -49,7 +64,7 @@ def fit(labels: Path | None, target: str, source: str, is_default: bool, out: Pa
     engines = Engines()
     try:
         labelled = tux_paint(engines, target) if labels is None else read_labels(labels, source, target)
-        checks = build_checks(source, target, engines)
+        checks = build_checks(source, target, engines, [*CHECKS, *more])
         with AssessmentStore(cache_folder() / "assessments.sqlite") as store:
             findings = Assessor(checks, store).assess(labelled.pairs)
         provenance = {
