@@ -17,7 +17,8 @@ from passerelle.quality.repair import Repairer, sentences
 from passerelle.quality.repair_files import repair_file
 from passerelle.translation.base import FakeTranslator
 from passerelle.translation.glossary import Glossary
-from passerelle.translation.memory import MemorizedTranslator, TranslationMemory
+from passerelle.translation.memorized import MemorizedTranslator
+from passerelle.translation.memory import TranslationMemory
 from passerelle.translation.post_editing import PostEditor, written
 from passerelle.translation.safe import SafeTranslator
 
