@@ -26,14 +26,13 @@ from passerelle.quality.assessor import Assessor
 from passerelle.quality.audit import audit
 from passerelle.quality.calibrate import Labelled, figures
 from passerelle.quality.calibrated import open_assess
-from passerelle.quality.candidates import Pool, needed
+from passerelle.quality.candidates import Pool
 from passerelle.quality.checks import build_checks
-from passerelle.quality.choose import LinearScorer
-from passerelle.quality.engines import Engines
+from passerelle.quality.choice_trees import open_scorer
+from passerelle.quality.engines import Engines, pivot_engines
+from passerelle.quality.freedict import WordTable
 from passerelle.quality.labels import tux_paint
 from passerelle.quality.repair import Repairer
-from passerelle.quality.ways import pivot_engines
-from passerelle.quality.wordbook import Wordbook
 from passerelle.runs import cache_folder
 from passerelle.sources import splits, tuxpaint
 from passerelle.translation.memory import TranslationMemory
@@ -55,11 +54,11 @@ def repair_figures(labelled: Labelled, truth: dict[str, str], assess: Assess, fo
     other = {pair.source: pair.target for pair in stamps[half:]}
     pairs = list(usual.values())
     wanted = [truth[pair.source] for pair in pairs]
-    pool = Pool(pivot_engines("en", "fr"), Wordbook(needed([pair.source for pair in pairs])))
+    pool = Pool(pivot_engines("en", "fr"), WordTable("en", "fr"))
     with TranslationMemory(folder / "memory.sqlite") as memory:
-        repaired = Repairer(pool, LinearScorer(pool.book), assess, memory, "benchmark").repair(pairs)
-    best = []
-    for want, candidates, pair in zip(wanted, pool.candidates(list(usual)), pairs, strict=True):
+        repaired = Repairer(pool, open_scorer("en", "fr", pool.book), assess, memory, "benchmark").repair(pairs)
+    best, pools = [], pool.candidates(list(usual))
+    for want, candidates, pair in zip(wanted, pools, pairs, strict=True):
         texts = [pair.target, *(one.text for one in candidates)]
         best.append(texts[int(np.argmax(chrf_from_sums(chrf_statistics(texts, [want] * len(texts)))))])
     tables = {
@@ -73,9 +72,12 @@ def repair_figures(labelled: Labelled, truth: dict[str, str], assess: Assess, fo
     gain = paired_difference(
         corpus_of(sums["repaired"], chrf_from_sums), corpus_of(sums["cat pivot"], chrf_from_sums), clusters
     )
+    chrf = {name: round(float(chrf_from_sums(each.sum(axis=0)[None])[0]), 2) for name, each in sums.items()}
     return {
         "captions": len(pairs),
-        "chrf": {name: round(float(chrf_from_sums(each.sum(axis=0)[None])[0]), 2) for name, each in sums.items()},
+        "candidates": sum(map(len, pools)),
+        "chrf": chrf,
+        "of the oracle's gain": round(gain.value / (chrf["oracle"] - chrf["cat pivot"]), 3),
         "repaired - cat pivot": {key: round(getattr(gain, key), 3) for key in ("value", "low", "high", "p")},
     }
 

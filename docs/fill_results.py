@@ -106,10 +106,57 @@ def differences_table(results: Results) -> str:
     return markdown(("pair", "difference in points", "p (Holm)"), rows)
 
 
+def gains_table(results: Results) -> str:
+    """Show what each arm's training data buys over the arm that all are held against, and for how much more."""
+    titles = {
+        ("choice", "human"): "choice",
+        ("caption-chrf", "human"): "caption chrF",
+        ("choice", "english"): "choice in English",
+    }
+
+    def per(found: dict[str, Any] | None) -> str:
+        return DASH if found is None else with_interval(found, plus=True)
+
+    rows = [
+        [
+            f"`{row['arm']}` − `{row['against']}`",
+            titles[row["metric"], row["test"]],
+            with_interval(row, "points", plus=True),
+            f"{row['more_euros']:+.3f}".replace("-", "−"),
+            number(row["more_expert_minutes"], plus=True),
+            per(row["per_euro"]),
+            per(row["per_expert_minute"]),
+        ]
+        for row in results.get("gains", ())
+    ]
+    headings = (
+        "arms",
+        "metric",
+        "points",
+        "euros",
+        "expert minutes",
+        "points for a euro",
+        "points for an expert minute",
+    )
+    return markdown(headings, rows)
+
+
+def training_text_table(results: Results) -> str:
+    """Show how good each version of the training captions is against people's."""
+    found = results["data"].get("training_text", {})
+    rows = [
+        [name, str(row["pictures"]), str(row["stamps"]), number(row["chrf"]), str(row["changed"])]
+        for name, row in found.items()
+    ]
+    return markdown(("training text", "pictures", "of them stamps", "chrF to people's", "captions changed"), rows)
+
+
 TABLES: dict[str, Callable[[Results], str]] = {
     "results": results_table,
     "tests": tests_table,
     "differences": differences_table,
+    "gains": gains_table,
+    "training-text": training_text_table,
 }
 
 

@@ -133,7 +133,17 @@ def test_experiments_of_the_repository_are_valid(path: Path) -> None:
     assert experiment.against in experiment.arms
 
 
+DATA_ARMS = ("lora-filtered", "lora-random", "lora-repaired")
+
+
 def test_the_study_runs_all_arms_with_three_seeds() -> None:
     study = load_experiment(ROOT / "experiments" / "study.yaml")
-    assert study.arms == ARM_NAMES
+    assert study.arms == tuple(arm for arm in ARM_NAMES if arm not in DATA_ARMS)
     assert len(study.seeds) == 3
+
+
+def test_the_quality_experiment_varies_the_training_text_only() -> None:
+    quality = load_experiment(ROOT / "experiments" / "quality.yaml")
+    assert quality.arms == ("zero-shot", "lora-mt", *DATA_ARMS, "lora-human")
+    assert len(quality.seeds) == 3
+    assert quality.against == "lora-mt"

@@ -17,10 +17,14 @@ ARM_NAMES = (
     "prompted",
     "pipeline",
     "lora-mt",
+    "lora-filtered",
+    "lora-random",
+    "lora-repaired",
     "lora-human",
     "two-stage-mt",
     "two-stage-human",
 )
+DEFAULT_ARMS = ("english", "zero-shot", "prompted", "pipeline", "lora-mt", "lora-human", "two-stage-mt")
 Kind = Literal["choice-random", "choice-category", "yes-no", "caption"]
 
 
@@ -103,6 +107,21 @@ class BudgetSettings(Settings):
 S = TypeVar("S", bound="Settings")
 
 
+class QualitySettings(Settings):
+    """What becomes of machine-translated training data before the arms that select or repair it learn from it.
+
+    Attributes:
+        keep_share: Share of the training pictures whose captions the gate keeps; the random control keeps as many.
+        good: Texts whose estimated probability is at least this aren't repaired.
+        calibration: ``out-of-fold`` fits the estimate anew, so that no caption is judged by a model that saw its
+            human version; ``shipped`` takes the one that comes with Passerelle, which saw them all.
+    """
+
+    keep_share: float = Field(default=0.6, gt=0, le=1)
+    good: float = Field(default=0.7, ge=0, le=1)
+    calibration: Literal["out-of-fold", "shipped"] = "out-of-fold"
+
+
 def _checked(arm: str) -> str:
     if arm not in ARM_NAMES:
         raise ValueError(unknown("arm", arm, ARM_NAMES))
@@ -126,13 +145,14 @@ class Experiment(Settings):
     name: str = Field(default="demo", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     target: str = "fr"
     seeds: tuple[int, ...] = Field(default=(1,), min_length=1)
-    arms: tuple[str, ...] = ARM_NAMES[:-1]
+    arms: tuple[str, ...] = DEFAULT_ARMS
     against: str = "pipeline"
     rule: Literal["sum", "mean", "pmi", "pmi-mean"] = "pmi"
     test: TestSettings = TestSettings()
     budget: BudgetSettings = BudgetSettings()
     lora: LoraSettings = LoraSettings()
     two_stage: TwoStageSettings = TwoStageSettings()
+    quality: QualitySettings = QualitySettings()
     examples: int = Field(default=48, ge=0)
     review: Path | None = None
 
@@ -160,6 +180,7 @@ class Experiment(Settings):
 SMOKE: dict[str, Any] = {
     "test": {"stamps": 6, "emoji": 4},
     "budget": {"tokens": 1280, "pictures": 24, "trees_per_step": 2},
+    "quality": {"calibration": "shipped"},
     "examples": 4,
 }
 """What `--smoke` changes: everything runs, on a handful of pictures."""

@@ -122,6 +122,22 @@ def test_human_and_machine_samples_are_of_the_same_pictures(pictures: dict[str, 
     assert all([t.reply for t in s.turns[1:]] == ["Oui", "Non"] for s in machine + human)
 
 
+def test_selected_and_repaired_samples(pictures: dict[str, Picture]) -> None:
+    data = make_data(pictures, budget={"pictures": 30})
+    ids = [picture.id for picture in data.train]
+    data.__dict__["screening"] = SimpleNamespace(
+        kept=frozenset(ids[:20]),
+        drawn=frozenset(ids[10:]),
+        repaired=lambda texts: [f"good {text}" for text in texts],
+    )
+    for text, chosen in (("filtered", ids[:20]), ("random", ids[10:]), ("machine", ids), ("repaired", ids)):
+        samples = data.samples(text, 0)
+        assert [sample.picture for sample in samples] == chosen
+        assert {sample.origin for sample in samples} == {"repaired" if text == "repaired" else "machine"}
+        mark = "good " if text == "repaired" else "mt "
+        assert all(sample.turns[0].reply.startswith(mark) for sample in samples)
+
+
 def test_epochs_ask_otherwise_and_are_kept(pictures: dict[str, Picture]) -> None:
     data = make_data(pictures, budget={"pictures": 30, "yes_no": 2})
     assert data.samples("human", 0) != data.samples("human", 1)

@@ -22,6 +22,7 @@ from passerelle.quality.calibrated import open_assess
 from passerelle.quality.checks import CHECKS, build_checks
 from passerelle.quality.engines import Engines
 from passerelle.quality.store import AssessmentStore
+from passerelle.runs import cache_folder
 
 
 class Counting:
@@ -161,6 +162,11 @@ def test_the_shipped_estimate_tells_good_from_bad(tmp_path: Path) -> None:
 
 
 def test_audit_of_two_text_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Dictionaries and the language's model are made once for all tests; findings are this test's own.
+    for name in ("dictionaries", "fluency"):
+        (cache_folder() / name).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "cache").mkdir(exist_ok=True)
+        (tmp_path / "cache" / name).symlink_to(cache_folder() / name)
     monkeypatch.setenv("PASSERELLE_CACHE", str(tmp_path / "cache"))
     english, french, truth = (tmp_path / name for name in ("en.txt", "fr.txt", "human.txt"))
     english.write_text("".join(f"{text}\n" for text in [*GOOD, *BAD]))

@@ -5,8 +5,9 @@ import pytest
 
 from passerelle.errors import MissingDependency
 from passerelle.quality.base import Pair
+from passerelle.quality.dictd import FOLDER, Entry, entries, installed, translations
 from passerelle.quality.dictionary import DictionaryCheck
-from passerelle.quality.freedict import FOLDER, WordTable, entries, installed, join, packages, translations
+from passerelle.quality.freedict import Grammar, Joined, WordTable, join, packages
 from passerelle.quality.lemmas import Analyser, tokens
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -45,15 +46,34 @@ def test_translations_of_entries_as_the_dictionaries_write_them(entry, found):
 
 def test_offsets_beyond_one_digit_are_read(tmp_path):
     write(tmp_path, "eng-fra", {f"word{n}": f"mot{'é' * n}" for n in range(40)})
-    read = dict(entries(tmp_path / "freedict-eng-fra.index"))
+    read = {entry.head: entry.translations for entry in entries(tmp_path / "freedict-eng-fra.index")}
     assert read == {f"word{n}": [f"mot{'é' * n}"] for n in range(38)}  # what is longer is no word
+
+
+def test_heads_keep_the_hyphens_that_the_index_lacks(tmp_path):
+    entry = "chauve-souris /x/ <n, fem>\nbat\n"
+    index = f"00database\tA\tA\nchauvesouris\tA\t{number(len(entry))}\n"
+    (tmp_path / "freedict-fra-eng.index").write_text(index, encoding="utf-8")
+    (tmp_path / "freedict-fra-eng.dict.dz").write_bytes(gzip.compress(entry.encode()))
+    found = [Entry("chauve-souris", "n, fem", ["bat"])]
+    assert list(entries(tmp_path / "freedict-fra-eng.index")) == found
+    assert list(entries(tmp_path / "freedict-fra-eng.index", {"chauve-souris"})) == found
+    assert list(entries(tmp_path / "freedict-fra-eng.index", {"souris"})) == []
+    assert dict(join("eng", "fra", tmp_path).votes["bat"]) == {"chauve-souris": 2.0}
+
+
+def test_most_dictionaries_say_the_gender():
+    joined = Joined()
+    for grammar in ("n, masc", "n, fem", "adj", "n, fem"):
+        joined.note(Entry("tombe", grammar, ["x"]))
+    assert dict(joined.grammar()) == {"tombe": Grammar("n", True)}
 
 
 def test_ways_through_other_languages_share_their_vote(tmp_path):
     write(tmp_path, "eng-fra", {"frog": "grenouille"})
     write(tmp_path, "eng-deu", {"frog": "1. Frosch\n2. Kröte"})
     write(tmp_path, "deu-fra", {"Frosch": "grenouille", "Kröte": "crapaud"})
-    assert {word: dict(votes) for word, votes in join("eng", "fra", tmp_path).items()} == {
+    assert {word: dict(votes) for word, votes in join("eng", "fra", tmp_path).votes.items()} == {
         "frog": {"grenouille": 2.5, "crapaud": 0.5}
     }
 

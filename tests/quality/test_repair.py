@@ -11,12 +11,13 @@ import pytest
 from passerelle.errors import MissingDependency
 from passerelle.quality.assessing import Assessment, FakeAssess
 from passerelle.quality.base import Pair
-from passerelle.quality.candidates import Candidate, Pool, fitted, needed
+from passerelle.quality.candidates import Candidate, Pool, fitted
 from passerelle.quality.choose import LinearScorer, choose, features
 from passerelle.quality.composing import compose, feminine, forms
+from passerelle.quality.freedict import WordTable
 from passerelle.quality.pairs import PairOptions, read_pairs
-from passerelle.quality.repair import Repaired, Repairer, repair_file, settle_row
-from passerelle.quality.wordbook import Wordbook
+from passerelle.quality.repair import Repaired, Repairer
+from passerelle.quality.repair_files import repair_file, settle_row
 from passerelle.translation.base import FakeTranslator
 from passerelle.translation.memory import TranslationMemory
 
@@ -61,25 +62,25 @@ def dictionaries(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def book(dictionaries: Path) -> Wordbook:
-    return Wordbook(needed(["A green frog.", "A ferret.", "Green hats."]), folder=dictionaries)
+def book(dictionaries: Path) -> WordTable:
+    return WordTable("en", "fr", dictionaries, dictionaries / "cache")
 
 
-def test_direct_entries_and_ways_through_german_are_added_up(book: Wordbook) -> None:
-    assert book.weighed("frog")[0] == ("grenouille", 3.0)  # 2 directly, 1 through Frosch
+def test_direct_entries_and_ways_through_german_are_added_up(book: WordTable) -> None:
+    assert book.weighed("frog")[0] == ("grenouille", 2.5)  # 2 directly, half of the way through Frosch
     assert book.weighed("ferret") == [("furet", 1.0)]
-    assert ("rainette", 0.5) in book.weighed("frog")
+    assert ("rainette", 0.25) in book.weighed("frog")
     assert book.grammar("grenouille").is_feminine is True
     assert book.grammar("vert").kind == "adj"
     assert book.is_word("furet") and not book.is_word("ferret")
 
 
 def test_a_missing_dictionary_says_how_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(MissingDependency, match="apt-get install dict-freedict-eng-fra"):
-        Wordbook(["frog"], folder=tmp_path)
+    with pytest.raises(MissingDependency, match="dict-freedict-eng-fra"):
+        WordTable("en", "fr", tmp_path, tmp_path)
 
 
-def test_phrases_are_composed_with_gender_and_number(book: Wordbook) -> None:
+def test_phrases_are_composed_with_gender_and_number(book: WordTable) -> None:
     assert compose("A green frog.", book)[0].text == "une grenouille verte"
     assert compose("Green hats.", book)[0].text == "chapeaux verts"
     assert compose("The frog with a ferret.", book)[0].text == "la grenouille avec un furet"
@@ -108,7 +109,7 @@ def engines() -> dict[str, FakeTranslator]:
     return {"one": FakeTranslator(table={"A ferret.": "Un *ferret.", "A green frog.": "Une *frog verte."})}
 
 
-def test_unknown_words_are_put_right(book: Wordbook) -> None:
+def test_unknown_words_are_put_right(book: WordTable) -> None:
     pool = Pool(engines(), book).candidates(["A ferret."])[0]
     assert pool[0] == Candidate("Un ferret.", "engine", "one", unknown=1)
     fixed = next(one for one in pool if one.text == "Un furet.")
@@ -116,42 +117,42 @@ def test_unknown_words_are_put_right(book: Wordbook) -> None:
     assert len({one.text for one in pool}) == len(pool)
 
 
-def test_the_article_follows_the_gender(book: Wordbook) -> None:
+def test_the_article_follows_the_gender(book: WordTable) -> None:
     wrong = {"one": FakeTranslator(table={"A green frog.": "Un *frog verte."})}
     texts = [one.text for one in Pool(wrong, book).candidates(["A green frog."])[0]]
     assert "Une grenouille verte." in texts and "Un grenouille verte." not in texts
 
 
-def test_features_are_differences_and_the_licensed_one_wins(book: Wordbook) -> None:
+def test_features_are_differences_and_the_licensed_one_wins(book: WordTable) -> None:
     pool = [Candidate("Un ferret.", "engine", "one", 1), Candidate("Un furet.", "fixed", "one", 0, 1.0, 1.0)]
     columns = zip(*features("A ferret.", pool, book), strict=True)
     assert all(abs(sum(column)) < 1e-9 for column in columns)
-    assert choose("A ferret.", pool, LinearScorer(book)).text == "Un furet."
-    assert choose("A ferret.", pool, LinearScorer(book, {"unknown": 1.0})).text == "Un ferret."
+    assert choose(["A ferret."], [pool], LinearScorer(book))[0].text == "Un furet."
+    assert choose(["A ferret."], [pool], LinearScorer(book, {"unknown": 1.0}))[0].text == "Un ferret."
 
 
 ESTIMATE = FakeAssess({"Un ferret.": 0.2, "Un furet.": 0.8, "Mot.": 0.1, "Texte bien plus long que le premier.": 0.1})
 
 
-def repairer(book: Wordbook, memory: TranslationMemory) -> Repairer:
+def repairer(book: WordTable, memory: TranslationMemory) -> Repairer:
     return Repairer(Pool(engines(), book), LinearScorer(book), ESTIMATE, memory, "engine 1")
 
 
-def test_people_come_first(book: Wordbook, tmp_path: Path) -> None:
+def test_people_come_first(book: WordTable, tmp_path: Path) -> None:
     with TranslationMemory(tmp_path / "m.sqlite") as memory:
         memory.store([("A ferret.", "Un putois.")], "en", "fr", "", "human-translation")
         done = repairer(book, memory).repair([Pair("A ferret.", "Un ferret.")])[0]
     assert (done.text, done.way) == ("Un putois.", "memory")
 
 
-def test_a_machine_in_the_memory_is_no_person(book: Wordbook, tmp_path: Path) -> None:
+def test_a_machine_in_the_memory_is_no_person(book: WordTable, tmp_path: Path) -> None:
     with TranslationMemory(tmp_path / "m.sqlite") as memory:
         memory.store([("A ferret.", "Un putois.")], "en", "fr", "e", "machine")
         done = repairer(book, memory).repair([Pair("A ferret.", "Un ferret.")])[0]
     assert done.text == "Un furet."
 
 
-def test_good_pairs_and_worse_choices_stay(book: Wordbook, tmp_path: Path) -> None:
+def test_good_pairs_and_worse_choices_stay(book: WordTable, tmp_path: Path) -> None:
     with TranslationMemory(tmp_path / "m.sqlite") as memory:
         good = repairer(book, memory).repair([Pair("A ferret.", "Une bête.")])[0]
         assert (good.text, good.way) == ("Une bête.", "kept")
@@ -166,7 +167,7 @@ def lines(path: Path, *texts: str) -> Path:
     return path
 
 
-def test_a_file_is_repaired_and_remembered(book: Wordbook, tmp_path: Path) -> None:
+def test_a_file_is_repaired_and_remembered(book: WordTable, tmp_path: Path) -> None:
     ours = lines(tmp_path / "a.txt", "A long text, much longer than the other one.", "A ferret.", "Word.")
     theirs = lines(tmp_path / "b.txt", "Texte bien plus long que le premier.", "Un ferret.", "Mot.")
     with TranslationMemory(tmp_path / "m.sqlite") as memory:

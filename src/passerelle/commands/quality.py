@@ -23,11 +23,26 @@ def quality() -> None:
 @click.option("--source", default="en", show_default=True, help="Language that was translated.")
 @click.option("--default", "is_default", is_flag=True, help="Fit on Tux Paint's training captions, without LABELS.")
 @click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), default="calibration.json", show_default=True,
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default="calibration.json",
+    show_default=True,
     help="Where to write the calibration; its reliability diagram is put beside it as .svg.",
+)
+@click.option(
+    "--check", "more", multiple=True,
+    help="One more check beside the default ones: picture, cometkiwi or metricx; may be given again.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def fit(labels: Path | None, target: str, source: str, is_default: bool, out: Path, as_json: bool) -> None:
+def fit(
+    labels: Path | None,
+    target: str,
+    source: str,
+    is_default: bool,
+    out: Path,
+    more: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Fit the estimate on LABELS, a CSV or JSON lines file.
 
     Each row has source, target and reference (a human translation), accepted (0 or 1) or score (0 to 100).
@@ -45,10 +60,10 @@ def fit(labels: Path | None, target: str, source: str, is_default: bool, out: Pa
     source, target = language(source).bcp47, language(target).bcp47
     if labels is None:
         data = "Tux Paint stamps, training side; extra: CLDR emoji names"
-        content = fit_calibration(lambda engines: tux_paint(engines, target), source, target, data)
+        content = fit_calibration(lambda engines: tux_paint(engines, target), source, target, data, more)
     else:
         labelled = read_labels(labels, source, target)
-        content = fit_calibration(lambda engines: labelled, source, target, labels.name)
+        content = fit_calibration(lambda engines: labelled, source, target, labels.name, more)
     write_calibration(out, content)
     provenance = content["provenance"]
     write_atomically(out.with_suffix(".svg"), reliability_plot(provenance["reliability"]))

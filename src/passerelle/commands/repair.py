@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from passerelle.commands.engine_options import engine_options
 from passerelle.commands.printing import print_json
 from passerelle.commands.quality_options import CALIBRATION, FILE, reading
 
@@ -17,6 +18,12 @@ from passerelle.commands.quality_options import CALIBRATION, FILE, reading
 @reading
 @click.option("--good", type=click.FloatRange(0, 1), default=0.7, show_default=True, help="Pairs from here on stay.")
 @click.option("--engine", "more", multiple=True, help="One more engine for candidates; may be given again.")
+@click.option("--glossary", type=FILE, help="CSV file of terms that translations must keep: term,translation.")
+@click.option("--post-edit", "editor", default="", help="Model that corrects what stays doubtful: openai:MODEL@URL.")
+@click.option(
+    "--post-edit-option", "editor_options", callback=engine_options, multiple=True,
+    help="most_tokens=20000; may be given again.",
+)  # fmt: skip
 @click.option("--memory", "at", type=FILE, help="Translation memory  [the one in the cache].")
 @click.option("--out", type=FILE, required=True, help="File to write; review.jsonl is written beside it.")
 @CALIBRATION
@@ -26,6 +33,9 @@ def repair(
     translated: Path | None,
     good: float,
     more: tuple[str, ...],
+    glossary: Path | None,
+    editor: str,
+    editor_options: dict[str, Any],
     at: Path | None,
     out: Path,
     calibration: Path | None,
@@ -37,25 +47,39 @@ def repair(
     What stays doubtful goes to review.jsonl, ordered by what a person's minute is expected to gain.
     """
     from passerelle.quality.calibrated import open_assess
-    from passerelle.quality.candidates import Pool, needed
-    from passerelle.quality.choose import LinearScorer
+    from passerelle.quality.candidates import Pool
+    from passerelle.quality.choice_trees import open_scorer
+    from passerelle.quality.engines import pivot_engines
+    from passerelle.quality.freedict import WordTable
     from passerelle.quality.pairs import PairOptions, read_pairs
-    from passerelle.quality.repair import Repairer, repair_file
-    from passerelle.quality.ways import pivot_engines
-    from passerelle.quality.wordbook import Wordbook
+    from passerelle.quality.repair import Repairer
+    from passerelle.quality.repair_files import repair_file
     from passerelle.runs import cache_folder
     from passerelle.translation.apertium import ApertiumTranslator
-    from passerelle.translation.engines import make_engine
+    from passerelle.translation.engines import make_engine, make_post_editor
+    from passerelle.translation.glossary import Glossary
     from passerelle.translation.memory import TranslationMemory
+    from passerelle.translation.safe import SafeTranslator
 
+    terms = Glossary.read(glossary) if glossary else None
     paired = read_pairs(source, translated, PairOptions(**options))
     codes = paired.pairs[0].source_language, paired.pairs[0].target_language
     assess = open_assess(*codes, calibration)
     engines = {**pivot_engines(*codes), **{spec: make_engine(spec, *codes) for spec in more}}
-    book = Wordbook(needed([pair.source for pair in paired.pairs]), *codes)
-    signature = ApertiumTranslator(*codes).signature
+    book = WordTable(*codes)
+    usual = ApertiumTranslator(*codes)
     with TranslationMemory(at or cache_folder() / "translations.sqlite") as memory:
-        repairer = Repairer(Pool(engines, book), LinearScorer(book), assess, memory, signature, good)
+        repairer = Repairer(
+            Pool(engines, book),
+            open_scorer(*codes, book),
+            assess,
+            memory,
+            usual.signature,
+            good,
+            safe=SafeTranslator(usual, glossary=terms) if terms else None,
+            glossary=terms,
+            editor=make_post_editor(editor, *codes, **editor_options) if editor else None,
+        )
         result = repair_file(paired, repairer, memory, out, good)
     if as_json:
         print_json(result)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from passerelle.commands.engine_options import engine_options
 from passerelle.commands.printing import print_json
 from passerelle.commands.translate_progress import ShownProgress, duration
 from passerelle.errors import ConfigError
@@ -27,20 +27,6 @@ def _names(context: click.Context, parameter: click.Parameter, value: str) -> tu
     return tuple(name.strip() for name in value.split(",") if name.strip())
 
 
-def _options(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> dict[str, Any]:
-    """Read ``name=value`` pairs; a value is JSON, or else a word."""
-    options = {}
-    for pair in value:
-        name, equals, text = pair.partition("=")
-        if not equals:
-            raise ConfigError(f"{pair!r} is no option of an engine: write it as in 'beams=4'.")
-        try:
-            options[name.strip()] = json.loads(text)
-        except ValueError:
-            options[name.strip()] = text
-    return options
-
-
 @click.command()
 @click.argument("source", type=_FILE)
 @click.option("--to", "target_language", required=True, help="Language to translate to: fr, fra, fr-CA, French, …")
@@ -52,7 +38,7 @@ def _options(context: click.Context, parameter: click.Parameter, value: tuple[st
 @click.option("--images", type=_FILE, help="Folder of the images; each row's are looked at.")
 @click.option("--engine", default="apertium", show_default=True, help="apertium, ctranslate2:…, seq2seq:…, …")
 @click.option(
-    "--engine-option", "engine_options", callback=_options, multiple=True, help="beams=4; may be given again."
+    "--engine-option", "engine_options", callback=engine_options, multiple=True, help="beams=4; may be given again."
 )
 @click.option("--fallback-engine", "fallback", default="", help="Asked for what the first engine can't do.")
 @click.option("--glossary", type=_FILE, help="CSV file of terms: term,translation.")

@@ -13,6 +13,7 @@ from passerelle.compare.data import Data
 from passerelle.compare.progress import Progress, say
 from passerelle.config import Experiment
 from passerelle.costs.ledger import Phase
+from passerelle.costs.prices import prices
 from passerelle.errors import TrainingError
 from passerelle.methods import lora, two_stage
 from passerelle.methods.answering import Answerer, ModelAnswerer, PipelineAnswerer, PromptedAnswerer
@@ -31,6 +32,14 @@ VERSION = 1
 """Raised when the same settings would give other answers, so that older ones aren't reused."""
 
 
+TrainingText = Literal["human", "machine", "filtered", "random", "repaired"]
+"""The versions of the training text; see `Data.samples`."""
+
+
+SCREENED = ("filtered", "random", "repaired")
+"""Those that the quality checks make, or that are made as a control of them."""
+
+
 @dataclass(frozen=True)
 class Arm:
     """One method with its data; `text` is what a trained one learns from."""
@@ -38,7 +47,7 @@ class Arm:
     title: str
     description: str
     method: str | None = None
-    text: Literal["human", "machine"] | None = None
+    text: TrainingText | None = None
 
 
 ARMS: dict[str, Arm] = {
@@ -47,6 +56,15 @@ ARMS: dict[str, Arm] = {
     "prompted": Arm("Prompted", "The base, asked in English to answer in {language}"),
     "pipeline": Arm("Translation pipeline", "{language} → {engine} → base → {engine} → {language}"),
     "lora-mt": Arm("LoRA, machine text", "LoRA on machine-translated {language}", "lora", "machine"),
+    "lora-filtered": Arm(
+        "LoRA, filtered text", "LoRA on the machine-translated {language} that the gate keeps", "lora", "filtered"
+    ),
+    "lora-random": Arm(
+        "LoRA, random drop", "LoRA on as much machine-translated {language}, drawn at random", "lora", "random"
+    ),
+    "lora-repaired": Arm(
+        "LoRA, repaired text", "LoRA on machine-translated and repaired {language}", "lora", "repaired"
+    ),
     "lora-human": Arm("LoRA, human text", "LoRA on {language} written by people", "lora", "human"),
     "two-stage-mt": Arm(
         "Two-stage, machine text",
@@ -132,25 +150,31 @@ class Bench:
             model, data, self.experiment, run.seed, folder, stage, lambda name: Progress(f"{title}: {name}", "step")
         )
         run.stages = METHODS[arm.method](job)
-        if arm.text == "machine":
-            run.phases.insert(0, self._translation_cost(run.stages))
+        run.phases[:0] = self._data_costs(arm.text, run.stages)
         settings = self.experiment.model_dump(mode="json")
         write_json(folder / "arm.json", {"arm": run.name, "seed": run.seed, "experiment": settings})
         return model
 
-    def _translation_cost(self, stages: Sequence[StageRecord]) -> Phase:
-        """Return what translating the samples that were seen costs."""
+    def _data_costs(self, text: TrainingText, stages: Sequence[StageRecord]) -> list[Phase]:
+        """Return what making the samples that were seen costs: a translation by people or machine, checks, repair."""
+        captions = {picture.captions["en"].text for picture in self.data.train}
+        if text == "human":
+            minutes = prices().translation_minutes(captions)
+            return [Phase("training data, people's translation", expert_minutes=minutes)]
         seen = max(stage.samples for stage in stages)
-        epochs = -(-seen // len(self.data.train))
+        epochs = -(-seen // len(self.data.samples(text, 0)))
         texts = {
-            text
+            said
             for epoch in range(epochs)
-            for sample in self.data.samples("english", epoch)
+            for sample in self.data.originals(text, epoch)
             for turn in sample.turns
-            for text in (turn.prompt, turn.reply)
+            for said in (turn.prompt, turn.reply)
         }
-        seconds = len(texts) * self.data.translation.forward.seconds_per_sentence
-        return Phase("training data, translation", seconds, sentences=len(texts))
+        asked = texts | captions if text == "filtered" else texts
+        seconds = len(asked) * self.data.translation.forward.seconds_per_sentence
+        made = [Phase("training data, translation", seconds, sentences=len(asked))]
+        screened = self.data.screening.cost(text, len(texts)) if text in SCREENED else None
+        return made if screened is None else [*made, screened]
 
     def questions_for(self, name: str) -> dict[str, list[Question]]:
         """Return the tests that an arm takes, each with the kinds of question that it asks."""

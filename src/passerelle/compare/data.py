@@ -6,9 +6,11 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from passerelle.compare.reviewed import Review, read_review, with_corrections
+from passerelle.compare.screening import Screening
 from passerelle.config import Experiment
 from passerelle.costs.ledger import Phase
 from passerelle.errors import InputError, UserError
@@ -90,6 +92,7 @@ class Data:
         translation: The engine.
         prompts: The target language's prompts.
         review: Experts' corrections, which what trains on machine text gets.
+        folder: The run folder, for what is made once and kept.
     """
 
     experiment: Experiment
@@ -97,6 +100,7 @@ class Data:
     translation: Translation
     prompts: Prompts
     review: Review | None = None
+    folder: Path | None = None
     _samples: dict[tuple[str, int], list[Sample]] = field(default_factory=dict)
 
     @property
@@ -140,25 +144,42 @@ class Data:
         return {p.id: p.captions[language_code] for p in self.pictures.values() if language_code in p.captions}
 
     def samples(self, text: str, epoch: int) -> list[Sample]:
-        """Return an epoch's training samples in human or in machine-translated target language.
+        """Return an epoch's training samples in a version of the target language.
 
         Args:
-            text: ``human``, ``machine``, or ``english``, which the machine translates.
+            text: ``human``; ``machine``; ``filtered``, the machine's on the pictures that the gate keeps; ``random``,
+                the same on as many drawn at random; ``repaired``, the machine's after repair.
             epoch: Each epoch draws other yes/no turns.
         """
         if (text, epoch) not in self._samples:
-            settings = {"yes_no": self.experiment.budget.yes_no, "seed": 100 + epoch}
             if text == "human":
-                made = make_samples(self.train, self.captions(self.target), self.prompts, **settings)
-            elif text == "english":
-                made = make_samples(self.train, self.captions("en"), english(), **settings)
+                made = self._make_samples(self.train, self.target, epoch)
             else:
-                source = self.samples("english", epoch)
                 lexicon = {english().yes: self.prompts.yes, english().no: self.prompts.no}
-                translate = with_corrections(self.translation.forward.translate, self.review, self.target)
-                made = translate_samples(source, translate, self.target, "machine", lexicon)
+                origin: Origin = "repaired" if text == "repaired" else "machine"
+                translate = self.screening.repaired if text == "repaired" else self.translation.forward.translate
+                corrected = with_corrections(translate, self.review, self.target)
+                made = translate_samples(self.originals(text, epoch), corrected, self.target, origin, lexicon)
             self._samples[text, epoch] = made
         return self._samples[text, epoch]
+
+    def originals(self, text: str, epoch: int) -> list[Sample]:
+        """Return the English samples that a version of the training text is translated from."""
+        kept = {"filtered": lambda: self.screening.kept, "random": lambda: self.screening.drawn}.get(text)
+        pictures = self.train if kept is None else [p for p in self.train if p.id in kept()]
+        return self._make_samples(pictures, "en", epoch)
+
+    def _make_samples(self, pictures: Sequence[Picture], language_code: str, epoch: int) -> list[Sample]:
+        prompts = english() if language_code == "en" else self.prompts
+        yes_no = self.experiment.budget.yes_no
+        return make_samples(pictures, self.captions(language_code), prompts, yes_no=yes_no, seed=100 + epoch)
+
+    @cached_property
+    def screening(self) -> Screening:
+        """The gate and the repair of the training text."""
+        assert self.folder is not None, "a run folder keeps what the gate says"
+        translate = self.translation.forward.translate
+        return Screening(self.train, self.target, translate, self.experiment.quality, self.folder)
 
     def training(self, text: str, features: Any, rows: dict[str, int]) -> TrainingData:
         """Return what an arm trains on."""
@@ -223,8 +244,12 @@ def read_pictures(target: str) -> dict[str, Picture]:
     return {picture.id: picture for picture in pictures}
 
 
-def prepare(experiment: Experiment) -> Data:
+def prepare(experiment: Experiment, folder: Path | None = None) -> Data:
     """Read pictures and captions and open the engine.
+
+    Args:
+        experiment: The settings.
+        folder: The run folder, which arms with selected or repaired text need.
 
     Raises:
         ConfigError: The target isn't a language, or is English.
@@ -238,7 +263,7 @@ def prepare(experiment: Experiment) -> Data:
     translation = Translation.open(target, pictures.values())
     prompts = find_prompts(target) or translated_prompts(target, translation)
     review = None if experiment.review is None else read_review(experiment.review)
-    data = Data(experiment, pictures, translation, prompts, review)
+    data = Data(experiment, pictures, translation, prompts, review, folder)
     counts: Mapping[str, int] = {side: len(data.side(side)) for side in ("train", "test")}
     if min(counts.values()) < 20:
         raise InputError(

@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from passerelle.compare.arms import ARMS, ArmRun, Bench
+from passerelle.compare.arms import ARMS, SCREENED, ArmRun, Bench
 from passerelle.compare.data import Data
+from passerelle.compare.gains import gains, spent
+from passerelle.costs.prices import prices
 from passerelle.evaluation.choice import as_rule, option_scores
 from passerelle.evaluation.scores import Difference, Score, compare_arms, holm, score_arm
 from passerelle.records import Answer, Question
@@ -23,11 +25,19 @@ from passerelle.translation.languages import language
 
 HEADLINE = ("choice",)
 """The metric that arms are ranked by; Holm's correction is over its comparisons, the others are exploratory."""
-PAIRS = (("lora-human", "lora-mt"), ("two-stage-human", "two-stage-mt"), ("lora-mt", "two-stage-mt"))
+PAIRS = (
+    ("lora-human", "lora-mt"),
+    ("two-stage-human", "two-stage-mt"),
+    ("lora-mt", "two-stage-mt"),
+    ("lora-filtered", "lora-random"),
+    ("lora-human", "lora-repaired"),
+)
 """Pairs that are compared beside each arm with `against` and each trained arm with zero-shot."""
 PACKAGES = ("passerelle", "torch", "transformers", "peft", "sacrebleu", "numpy", "pillow")
 THUMBNAIL = (256, 256)
+ENGLISH = "english"
 ENGINE = "Apertium"
+MEANS = ("seconds", "flops", "tokens", "sentences", "expert_minutes")
 
 
 def collect(bench: Bench, runs: Sequence[ArmRun]) -> dict[str, Any]:
@@ -41,6 +51,7 @@ def collect(bench: Bench, runs: Sequence[ArmRun]) -> dict[str, Any]:
     by_arm: dict[str, list[ArmRun]] = {}
     for run in runs:
         by_arm.setdefault(run.name, []).append(run)
+    comparisons = _comparisons(bench, by_arm)
     return {
         "schema": 1,
         "name": experiment.name,
@@ -51,11 +62,34 @@ def collect(bench: Bench, runs: Sequence[ArmRun]) -> dict[str, Any]:
         "config": experiment.model_dump(mode="json"),
         "versions": {"python": platform.python_version(), **_versions()},
         "hardware": _hardware(),
-        "data": {**data.summary(), "base": bench.base.name},
+        "data": {**data.summary(), "base": bench.base.name, **_screened(bench)},
         "arms": [_arm(bench, name, arm_runs) for name, arm_runs in by_arm.items()],
-        "comparisons": [dataclasses.asdict(d) for d in _comparisons(bench, by_arm)],
+        "comparisons": [dataclasses.asdict(d) for d in comparisons],
+        "gains": _gains(bench, by_arm, comparisons),
         "examples": _examples(bench, by_arm),
     }
+
+
+def _screened(bench: Bench) -> dict[str, Any]:
+    """Say how good the training text is, where arms learnt from selected or repaired text."""
+    texts = {ARMS[name].text for name in bench.experiment.arms}
+    chosen = [text for text in SCREENED if text in texts]
+    return {"training_text": bench.data.screening.summary(chosen)} if chosen else {}
+
+
+def _gains(
+    bench: Bench, by_arm: Mapping[str, Sequence[ArmRun]], comparisons: Sequence[Difference]
+) -> list[dict[str, Any]]:
+    """Say what the training data of each arm buys, where the arm that all are held against was trained too."""
+    if ARMS[bench.experiment.against].method is None:
+        return []
+    done = {name: [run for run in runs if run.status == "done"] for name, runs in by_arm.items() if ARMS[name].method}
+    spendings = {
+        name: tuple(sum(each) / len(runs) for each in zip(*(spent(run.phases, prices()) for run in runs), strict=True))
+        for name, runs in done.items()
+        if runs
+    }
+    return gains(spendings, comparisons, bench.experiment.against)
 
 
 def _versions() -> dict[str, str]:
@@ -96,12 +130,12 @@ def _arm(bench: Bench, name: str, runs: Sequence[ArmRun]) -> dict[str, Any]:
     scores = _scores(bench, done) if done else []
     spoken = language(bench.data.target).name
     first = (done or list(runs))[0]
-    origins = {"machine": "machine", "human": "human-translation", None: None}
+    origins = {None: None, "human": "human-translation", "repaired": "repaired"}
     return {
         "name": name,
         "title": arm.title,
         "description": arm.description.format(language=spoken, engine=ENGINE),
-        "trained_on": origins[arm.text],
+        "trained_on": origins.get(arm.text, "machine"),
         "seeds": [run.seed for run in runs] if arm.method else [],
         "status": "done" if done else "failed",
         "error": next((run.error for run in runs if run.error), None),
@@ -125,7 +159,7 @@ def _cost(runs: Sequence[ArmRun]) -> dict[str, Any]:
     """Return the mean cost over seeds, phase by phase."""
     phases = []
     for row in zip(*(run.phases for run in runs), strict=False):
-        mean = {k: sum(getattr(p, k) for p in row) / len(row) for k in ("seconds", "flops", "tokens", "sentences")}
+        mean = {k: sum(getattr(p, k) for p in row) / len(row) for k in MEANS}
         phases.append({"phase": row[0].phase, **mean, "peak_bytes": max(p.peak_bytes for p in row)})
     answered = sum(len(answers) for answers in runs[0].answers.values())
     answering = sum(p["seconds"] for p in phases if p["phase"].startswith("answers"))
@@ -133,6 +167,8 @@ def _cost(runs: Sequence[ArmRun]) -> dict[str, Any]:
         "phases": phases,
         "total_seconds": sum(p["seconds"] for p in phases),
         "total_flops": sum(p["flops"] for p in phases),
+        "total_expert_minutes": sum(p["expert_minutes"] for p in phases),
+        "total_euros": prices().euros(sum(p["seconds"] for p in phases), sum(p["expert_minutes"] for p in phases)),
         "peak_bytes": max((p["peak_bytes"] for p in phases), default=0),
         "seconds_per_answer": answering / answered if answered else None,
         "sentences_translated": round(sum(p["sentences"] for p in phases)),
@@ -141,35 +177,45 @@ def _cost(runs: Sequence[ArmRun]) -> dict[str, Any]:
 
 
 def _comparisons(bench: Bench, by_arm: Mapping[str, Sequence[ArmRun]]) -> list[Difference]:
-    questions = [q for q in bench.data.tests["human"] if q.kind in bench.experiment.test.human]
-    done = {
-        name: [run.answers["human"] for run in runs if run.status == "done" and "human" in run.answers]
-        for name, runs in by_arm.items()
-    }
-    done = {name: answers for name, answers in done.items() if answers}
     against = bench.experiment.against
-    pairs = [(name, against) for name in done if name != against]
-    pairs += [(name, "zero-shot") for name in done if ARMS[name].method]
-    pairs += list(PAIRS)
+    done = [name for name, runs in by_arm.items() if any(run.status == "done" for run in runs)]
+    first = [(name, against) for name in done if name != against]
+    more = [(name, "zero-shot") for name in done if ARMS[name].method] + list(PAIRS)
+    pairs = [*first, *(pair for pair in more if pair[::-1] not in first)]
     found: list[Difference] = []
     for arm, other in dict.fromkeys(pairs):
-        if arm not in done or other not in done or arm == other:
-            continue
-        count = max(len(done[arm]), len(done[other]))
-        a, b = (answers if len(answers) == count else answers[:1] * count for answers in (done[arm], done[other]))
-        found += compare_arms(
-            questions,
-            a,
-            b,
-            rule=bench.experiment.rule,
-            test="human",
-            language=bench.data.target,
-            arm=arm,
-            against=other,
-        )
-    headline = [d for d in found if d.metric in HEADLINE and d.source == "all"]
+        if arm in done and other in done and arm != other:
+            for test in ("human", "english"):
+                found += _compared(bench, by_arm, test, arm, other)
+    headline = [d for d in found if d.metric in HEADLINE and d.source == "all" and d.test == "human"]
     corrected = holm(headline)
     return corrected + [d for d in found if d not in headline]
+
+
+def _compared(
+    bench: Bench, by_arm: Mapping[str, Sequence[ArmRun]], test: str, arm: str, other: str
+) -> list[Difference]:
+    """Compare two arms on a test, where both took it; in English that is trained arms only."""
+    wanted = {"human": bench.experiment.test.human, "english": bench.experiment.test.english}[test]
+    questions = [q for q in bench.data.tests[test] if q.kind in wanted]
+    answers = {
+        name: [run.answers[test] for run in by_arm[name] if run.status == "done" and test in run.answers]
+        for name in (arm, other)
+    }
+    if not questions or not all(answers.values()) or (test == "english" and ENGLISH in (arm, other)):
+        return []
+    count = max(map(len, answers.values()))
+    a, b = (found if len(found) == count else found[:1] * count for found in answers.values())
+    return compare_arms(
+        questions,
+        a,
+        b,
+        rule=bench.experiment.rule,
+        test=test,
+        language="en" if test == "english" else bench.data.target,
+        arm=arm,
+        against=other,
+    )
 
 
 def _examples(bench: Bench, by_arm: Mapping[str, Sequence[ArmRun]]) -> list[dict[str, Any]]:

@@ -72,7 +72,7 @@ def open_bench(experiment: Experiment, folder: Path) -> Bench:
     from passerelle.models.features import FeatureCache
     from passerelle.models.vlm import VisionLanguageModel
 
-    data = prepare(experiment)
+    data = prepare(experiment, folder)
     pictures = _needed(data)
     base = assemble()
     cache = FeatureCache(VisionLanguageModel.load(base), cache_folder() / "features")

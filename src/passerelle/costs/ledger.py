@@ -23,6 +23,7 @@ class Phase:
         tokens: Tokens that the language model computed, without padding.
         peak_bytes: Highest resident memory of the process while it ran.
         sentences: Sentences that an engine translated.
+        expert_minutes: What people's work takes, by the table of prices.
     """
 
     phase: str
@@ -31,6 +32,7 @@ class Phase:
     tokens: int = 0
     peak_bytes: int = 0
     sentences: int = 0
+    expert_minutes: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the phase as plain JSON types."""

@@ -10,7 +10,7 @@ from passerelle.errors import MissingDependency
 from passerelle.quality.assessing import Assess, Assessment
 from passerelle.quality.assessor import Assessor
 from passerelle.quality.base import ErrorClass, Finding, Pair
-from passerelle.quality.checks import build_checks
+from passerelle.quality.checks import CHECKS, MORE, build_checks
 from passerelle.quality.engines import Engines
 from passerelle.quality.estimate import Estimate
 from passerelle.quality.store import AssessmentStore
@@ -104,5 +104,6 @@ def open_assess(source: str, target: str, calibration: Path | None = None, store
             f"no calibration from {codes[0]} to {codes[1]} ships. Fit one on pairs that people judged: "
             f"passerelle quality fit LABELS --source {codes[0]} --to {codes[1]}, then name it with --calibration."
         )
-    checks = build_checks(*codes, Engines())
+    named = [name for name in MORE if name in estimate.checks]
+    checks = build_checks(*codes, Engines(), [*CHECKS, *named])
     return CalibratedAssess(Assessor(checks, AssessmentStore(store or cache_folder() / "assessments.sqlite")), estimate)

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from passerelle.quality.composing import compose, forms, phrases, with_article
-from passerelle.quality.wordbook import Wordbook
+from passerelle.quality.composing import compose, forms, with_article
+from passerelle.quality.freedict import Dictionary
 from passerelle.translation.base import Translator
 
 MOST_MARKED = 3
@@ -58,12 +58,12 @@ class Pool:
         book: What the dictionaries know of the texts.
     """
 
-    def __init__(self, engines: Mapping[str, Translator], book: Wordbook) -> None:
+    def __init__(self, engines: Mapping[str, Translator], book: Dictionary) -> None:
         """Take the engines.
 
         Args:
             engines: By a short name; each marks unknown words with ``*``, as Apertium does with `mark_unknown`.
-            book: Dictionaries between the languages, read for `needed` words.
+            book: Dictionaries between the languages.
         """
         self._engines, self.book = dict(engines), book
 
@@ -141,11 +141,6 @@ def _merged(made: Sequence[Candidate]) -> list[Candidate]:
                 )
             )
     return list(merged.values())
-
-
-def needed(texts: Sequence[str]) -> set[str]:
-    """Return what to read out of the dictionaries for some texts."""
-    return {phrase for text in texts for phrase in phrases(text)}
 
 
 def fitted(source: str, text: str) -> str:

@@ -14,8 +14,10 @@ from passerelle.quality.embedding import EmbeddingCheck
 from passerelle.quality.engines import Engines
 from passerelle.quality.fluency import FluencyCheck
 from passerelle.quality.language import LanguageCheck
+from passerelle.quality.learned import LearnedCheck, estimators
 from passerelle.quality.length import LengthCheck
 from passerelle.quality.names import NamesCheck
+from passerelle.quality.picture import PictureCheck
 from passerelle.quality.pivots import PivotsCheck
 from passerelle.quality.repetition import RepetitionCheck
 from passerelle.quality.structure import StructureCheck
@@ -40,7 +42,14 @@ CHECKS: dict[str, Factory] = {
     "embedding": lambda source, target, engines: EmbeddingCheck(engines, languages=(source, target)),
     "dictionary": lambda source, target, engines: DictionaryCheck((source, target)),
 }
-"""What makes each check for a source and a target language (BCP-47)."""
+"""What makes each default check for a source and a target language (BCP-47)."""
+
+MORE: dict[str, Factory] = {
+    "picture": lambda source, target, engines: PictureCheck(engines, languages=(source, target)),
+    "cometkiwi": lambda source, target, engines: LearnedCheck(estimators()["cometkiwi"]),
+    "metricx": lambda source, target, engines: LearnedCheck(estimators()["metricx"]),
+}
+"""The same of those that take a model: made where they are named only."""
 
 
 def build_checks(source: str, target: str, engines: Engines, names: Sequence[str] | None = None) -> list[Check]:
@@ -50,13 +59,14 @@ def build_checks(source: str, target: str, engines: Engines, names: Sequence[str
         source: BCP-47 code of the source language.
         target: BCP-47 code of the target language.
         engines: What the checks that translate share.
-        names: Those to make, in this order; all if ``None``.
+        names: Those to make, in this order; the default ones if ``None``.
 
     Raises:
         ConfigError: There is no such check.
     """
     chosen = list(CHECKS) if names is None else list(dict.fromkeys(names))
+    known = {**CHECKS, **MORE}
     for name in chosen:
-        if name not in CHECKS:
-            raise ConfigError(unknown("check", name, CHECKS))
-    return [CHECKS[name](source, target, engines) for name in chosen]
+        if name not in known:
+            raise ConfigError(unknown("check", name, known))
+    return [known[name](source, target, engines) for name in chosen]

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from passerelle.quality.candidates import Candidate
 from passerelle.quality.composing import forms
-from passerelle.quality.wordbook import Wordbook
+from passerelle.quality.freedict import Dictionary
 
 FEATURES = (
     "mbr", "unknown", "first-engine", "engine", "fixed", "composed", "variant", "votes", "share", "makers", "licensed",
@@ -29,35 +29,39 @@ _SHORT = 3
 class Scorer(Protocol):
     """Says which candidates of a pool are good; only differences within the pool count."""
 
-    def scores(self, source: str, pool: Sequence[Candidate]) -> list[float]:
-        """Return a score for each candidate, higher is better."""
+    def scores(self, sources: Sequence[str], pools: Sequence[Sequence[Candidate]]) -> list[list[float]]:
+        """Return a score for each candidate of each source's pool, higher is better."""
         ...
 
 
 class LinearScorer:
     """A `Scorer` by weights."""
 
-    def __init__(self, book: Wordbook, weights: Mapping[str, float] | None = None) -> None:
+    def __init__(self, book: Dictionary, weights: Mapping[str, float] | None = None) -> None:
         """Take the dictionaries that features ask, and the weights; those that ship if ``None``."""
         self._book = book
         self._weights = shipped_weights() if weights is None else weights
 
-    def scores(self, source: str, pool: Sequence[Candidate]) -> list[float]:
+    def scores(self, sources: Sequence[str], pools: Sequence[Sequence[Candidate]]) -> list[list[float]]:
         """Weigh each candidate's features."""
         return [
-            sum(self._weights.get(name, 0.0) * value for name, value in zip(FEATURES, row, strict=True))
-            for row in features(source, pool, self._book)
+            [
+                sum(self._weights.get(name, 0.0) * value for name, value in zip(FEATURES, row, strict=True))
+                for row in features(source, pool, self._book)
+            ]
+            for source, pool in zip(sources, pools, strict=True)
         ]
 
 
-def choose(source: str, pool: Sequence[Candidate], scorer: Scorer) -> Candidate:
-    """Return the best candidate; the first of equals.
+def choose(sources: Sequence[str], pools: Sequence[Sequence[Candidate]], scorer: Scorer) -> list[Candidate]:
+    """Return the best candidate of each pool; the first of equals.
 
     Raises:
-        ValueError: The pool is empty.
+        ValueError: A pool is empty.
+        RunError: A check that the scorer asks failed.
     """
-    scores = scorer.scores(source, pool)
-    return pool[max(range(len(pool)), key=lambda index: scores[index])]
+    scored = scorer.scores(sources, pools)
+    return [pool[max(range(len(pool)), key=scores.__getitem__)] for pool, scores in zip(pools, scored, strict=True)]
 
 
 @cache
@@ -68,14 +72,14 @@ def shipped_weights() -> Mapping[str, float]:
     return weights
 
 
-def features(source: str, pool: Sequence[Candidate], book: Wordbook) -> list[list[float]]:
+def features(source: str, pool: Sequence[Candidate], book: Dictionary) -> list[list[float]]:
     """Return the features of each candidate [candidates, len(FEATURES)], as differences to the pool's mean."""
     rows = [_features(source, place, pool, book) for place in range(len(pool))]
     means = [sum(column) / len(pool) for column in zip(*rows, strict=True)]
     return [[value - mean for value, mean in zip(row, means, strict=True)] for row in rows]
 
 
-def _features(source: str, place: int, pool: Sequence[Candidate], book: Wordbook) -> list[float]:
+def _features(source: str, place: int, pool: Sequence[Candidate], book: Dictionary) -> list[float]:
     one = pool[place]
     words = [word.lower() for word in _WORD.findall(one.text)]
     licensed = _licensed(source, words, book)
@@ -115,7 +119,7 @@ def _mbr(place: int, pool: Sequence[Candidate]) -> float:
     return sum(makers * sentence_chrf(pool[place].text, text) for text, makers in others) / total / 100
 
 
-def _licensed(source: str, words: Sequence[str], book: Wordbook) -> float:
+def _licensed(source: str, words: Sequence[str], book: Dictionary) -> float:
     """Votes' share of the best translation that is there, averaged over the source's words that the book knows."""
     text = " ".join(words)
     shares = []
@@ -127,7 +131,7 @@ def _licensed(source: str, words: Sequence[str], book: Wordbook) -> float:
     return sum(shares) / len(shares) if shares else 0.0
 
 
-def _share_known(words: Sequence[str], book: Wordbook) -> float:
+def _share_known(words: Sequence[str], book: Dictionary) -> float:
     long = [word for word in words if len(word) > _SHORT]
     return (
         sum(any(book.is_word(form) for form in (*forms(word), word[:-1])) for word in long) / len(long) if long else 1.0

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice, product
 
-from passerelle.quality.wordbook import Grammar, Wordbook
+from passerelle.quality.freedict import Dictionary, Grammar
 
 MOST_WORDS = 12
 _LONGEST_PHRASE = 4
@@ -33,13 +33,6 @@ class Composed:
     share: float
 
 
-def phrases(text: str) -> list[str]:
-    """Return the words and the runs of words of a text, in lower case, with their singular: what to look up."""
-    words = [word.lower() for word in _TOKEN.findall(text)]
-    runs = (words[a:b] for a in range(len(words)) for b in range(a + 1, min(a + _LONGEST_PHRASE, len(words)) + 1))
-    return [found for run in runs for found in forms(" ".join(run))]
-
-
 def forms(word: str) -> list[str]:
     """Return a word and what may be its singular."""
     found = [word]
@@ -54,7 +47,7 @@ def forms(word: str) -> list[str]:
     return found
 
 
-def compose(text: str, book: Wordbook) -> list[Composed]:
+def compose(text: str, book: Dictionary) -> list[Composed]:
     """Write a caption as French noun phrases in several ways, the likeliest first; none if it can't be done."""
     bare = text.strip().rstrip(".!?…").strip()
     words = [word.lower() for word in _TOKEN.findall(bare)]
@@ -81,7 +74,7 @@ def _linked(parts: tuple[tuple[str, Composed], ...]) -> Composed:
     return Composed(text, min(part.votes for _, part in parts), min(part.share for _, part in parts))
 
 
-def _noun_phrases(words: list[str], book: Wordbook) -> Iterator[Composed]:
+def _noun_phrases(words: list[str], book: Dictionary) -> Iterator[Composed]:
     determiner = words[0] if words[0] in _DETERMINERS else ""
     units = _units(words[1:] if determiner else words, book)
     if not units:
@@ -103,14 +96,14 @@ def _noun_phrases(words: list[str], book: Wordbook) -> Iterator[Composed]:
             yield Composed(joined, min(weights), min(1.0, *shares) if len(shares) > 1 else min(1.0, shares[0]))
 
 
-def _units(words: list[str], book: Wordbook) -> list[str]:
+def _units(words: list[str], book: Dictionary) -> list[str]:
     """Cut words into the longest phrases that the dictionary knows, from the right; none if a word is unknown."""
     units: list[str] = []
     end = len(words)
     while end:
         for start in range(max(0, end - _LONGEST_PHRASE), end):
             phrase = " ".join(words[start:end])
-            if any(book.translations(form) for form in forms(phrase)):
+            if any(book.weighed(form) for form in forms(phrase)):
                 units.insert(0, phrase)
                 end = start
                 break
@@ -119,7 +112,7 @@ def _units(words: list[str], book: Wordbook) -> list[str]:
     return units
 
 
-def _heads(unit: str, book: Wordbook) -> Iterator[tuple[str, float, bool]]:
+def _heads(unit: str, book: Dictionary) -> Iterator[tuple[str, float, bool]]:
     """Nouns for a unit, with votes and whether it is a plural."""
     for form in forms(unit):
         found = book.weighed(form)
@@ -130,7 +123,7 @@ def _heads(unit: str, book: Wordbook) -> Iterator[tuple[str, float, bool]]:
             return
 
 
-def _modifiers(unit: str, head: Grammar, plural: bool, book: Wordbook) -> Iterator[tuple[str, float, str]]:
+def _modifiers(unit: str, head: Grammar, plural: bool, book: Dictionary) -> Iterator[tuple[str, float, str]]:
     for form in forms(unit):
         found = book.weighed(form)[:4]
         if not found:
@@ -146,7 +139,7 @@ def _modifiers(unit: str, head: Grammar, plural: bool, book: Wordbook) -> Iterat
         return
 
 
-def _may_be_adjective(word: str, book: Wordbook) -> bool:
+def _may_be_adjective(word: str, book: Dictionary) -> bool:
     return book.grammar(word).kind == "adj" or book.is_word(feminine(word)) and feminine(word) != word
 
 
@@ -183,7 +176,7 @@ def _elided(text: str) -> str:
     return re.sub(r"\b([dDlL])(?:e|a) (?=[aeiouhéèêâîôûœ])", r"\1'", text)
 
 
-def with_article(text: str, book: Wordbook) -> str:
+def with_article(text: str, book: Dictionary) -> str:
     """Put the article right that a phrase begins with, by the gender of the noun behind it."""
     words = text.split(" ")
     if len(words) < 2 or words[0].lower() not in ("un", "une"):

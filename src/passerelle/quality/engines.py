@@ -40,6 +40,24 @@ def apertium_ways(source: str, target: str) -> list[Translator]:
         return []
 
 
+def pivot_engines(source: str, target: str) -> dict[str, ApertiumTranslator]:
+    """Return engines that mark unknown words, by the language that they go through; the usual one first.
+
+    Raises:
+        ConfigError: Unknown language.
+        MissingDependency: There is no way at all; the message says what to install.
+    """
+    first = ApertiumTranslator(source, target, mark_unknown=True)
+    modes = installed_modes()
+    chains = [(one.name, other.name) for one in modes for other in modes if one.source == first.source
+              and one.target == other.source and other.target == first.target]  # fmt: skip
+    engines = {" ".join(first.chain): first}
+    for chain in chains:
+        if chain != first.chain:
+            engines[" ".join(chain)] = ApertiumTranslator(source, target, mark_unknown=True, chain=chain)
+    return engines
+
+
 def bare(text: str) -> str:
     """Return a translation without the marks that Apertium puts before words that it doesn't know."""
     return _MARK.sub("", text)

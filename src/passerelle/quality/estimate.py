@@ -81,7 +81,7 @@ class Estimate:
             self._medians = np.array([float(median) for median in content["medians"]])
             self._base = float(content["base"])
             self._slope, self._intercept = (float(content["calibration"][key]) for key in ("slope", "intercept"))
-            self._trees = [_tree(each) for each in content["trees"]]
+            self._trees = [read_tree(each) for each in content["trees"]]
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"a part of the calibration file is missing or broken: {error}") from error
         widest = max((int(tree.feature.max()) for tree in self._trees), default=-1)
@@ -162,7 +162,14 @@ def imputed(table: FloatArray, medians: FloatArray) -> NDArray[np.float32]:
     return np.hstack([np.where(missing, medians, table), missing]).astype(np.float32)
 
 
-def _tree(content: Mapping[str, Sequence[float]]) -> Tree:
+def read_tree(content: Mapping[str, Sequence[float]]) -> Tree:
+    """Read a tree out of a file's lists.
+
+    Raises:
+        KeyError: A part is missing.
+        ValueError: The nodes aren't in order.
+    """
+
     def whole(name: str) -> NDArray[np.int64]:
         return np.array(content[name], dtype=np.int64)
 

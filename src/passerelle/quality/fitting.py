@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from passerelle.quality.assessor import Assessor
 from passerelle.quality.calibrate import Labelled, by_check, fit, need_scikit_learn
-from passerelle.quality.checks import build_checks
+from passerelle.quality.checks import CHECKS, build_checks
 from passerelle.quality.engines import Engines
 from passerelle.quality.store import AssessmentStore
 from passerelle.runs import cache_folder, write_atomically
 
 
-def fit_calibration(label: Callable[[Engines], Labelled], source: str, target: str, data: str) -> dict[str, Any]:
+def fit_calibration(
+    label: Callable[[Engines], Labelled], source: str, target: str, data: str, more: Sequence[str] = ()
+) -> dict[str, Any]:
     """Ask every check about labelled pairs, and fit the estimate on what they say.
 
     Args:
@@ -23,6 +25,7 @@ def fit_calibration(label: Callable[[Engines], Labelled], source: str, target: s
         source: BCP-47 code of the sources.
         target: BCP-47 code of the translations.
         data: What the labels are of, for people.
+        more: Names of checks beside the default ones.
 
     Returns:
         The content of a calibration file; `provenance` holds its figures, those of each check under ``by_check``.
@@ -36,7 +39,7 @@ def fit_calibration(label: Callable[[Engines], Labelled], source: str, target: s
     engines = Engines()
     try:
         labelled = label(engines)
-        checks = build_checks(source, target, engines)
+        checks = build_checks(source, target, engines, [*CHECKS, *more])
         with AssessmentStore(cache_folder() / "assessments.sqlite") as store:
             findings = Assessor(checks, store).assess(labelled.pairs)
         provenance = {

@@ -1,83 +1,94 @@
-"""FreeDict's dictionaries, as Debian packages them for ``dictd``, joined into one table of word translations.
+"""FreeDict's dictionaries joined into one table: word translations, and the grammar of the target's words.
 
-FreeDict's English–French has 8,800 words. English–German joined with German–French, and so on through every
-language that is installed, knows many more, and tells a usual translation from a rare one: more ways lead there.
+FreeDict's English–French has 8,800 words and lacks "ferret". English–German joined with German–French, and so on
+through every language that is installed, knows many more, and tells a usual translation from a rare one: more ways
+lead there.
 """
 
 from __future__ import annotations
 
-import gzip
-import re
 import shutil
 import sqlite3
 import subprocess
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from passerelle.errors import MissingDependency
+from passerelle.quality.dictd import FOLDER, Entry, entries, installed
 from passerelle.runs import cache_folder, content_hash, written_beside
 from passerelle.translation.languages import language
 
-FOLDER = Path("/usr/share/dictd")
-VERSION = "2"
+VERSION = "4"
 DIRECT = 2.0
 """A dictionary of the two languages themselves counts as much as two ways through others."""
-LONGEST = 40
-"""Longer texts in a dictionary's place for a translation are explanations."""
-
-_DIGITS = {c: n for n, c in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")}
-_NUMBER = re.compile(r"\b(?:\d+|[IVX]+)\.(?:\s|$)")
-_ASIDE = re.compile(r"<[^>]*>|\[[^\]]*\]|\([^)]*\)|\{[^}]*\}|//?[^/]*//?|…")
-_TEXT = re.compile(r"[^\W\d_][^\d]*")
-
-_HYPHENS = str.maketrans({"\u2010": "-", "\u2011": "-", "\u00ad": "-"})
+LONGEST_PHRASE = 4
+"""Words of the longest phrase of the source that is looked up."""
 
 Votes = dict[str, dict[str, float]]
 """For each word its translations, each with how much speaks for it."""
 
 
-def installed(folder: Path = FOLDER) -> dict[tuple[str, str], Path]:
-    """Return the index of each installed dictionary by its languages (ISO 639-3 codes, source and target)."""
-    names = {path: path.stem.removeprefix("freedict-").split("-") for path in sorted(folder.glob("freedict-*.index"))}
-    return {(name[0], name[1]): path for path, name in names.items() if len(name) == 2}
+@dataclass(frozen=True)
+class Grammar:
+    """What dictionaries say of a word of the target language.
 
-
-def entries(index: Path) -> Iterator[tuple[str, list[str]]]:
-    """Yield head word and translations of each entry, in lower case; entries without a translation are left out.
-
-    Args:
-        index: A dictionary's ``.index``; its ``.dict.dz`` lies beside it.
+    Attributes:
+        kind: ``n``, ``adj``, ``v``, …; empty if it isn't said.
+        is_feminine: ``None`` if it isn't said.
     """
-    data = gzip.decompress(index.with_suffix(".dict.dz").read_bytes())
-    with index.open(encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            head, start, length = line.rstrip("\n").split("\t")[:3]
-            if head.startswith("00"):
-                continue
-            begin = _number(start)
-            found = translations(data[begin : begin + _number(length)].decode("utf-8", "replace"))
-            if found:
-                yield head.strip().lower().translate(_HYPHENS), found
+
+    kind: str = ""
+    is_feminine: bool | None = None
 
 
-def translations(entry: str) -> list[str]:
-    """Return the translations that an entry gives, in lower case: what is numbered, else the first line.
+class Dictionary(Protocol):
+    """Knows words of two languages; what candidates are composed with."""
 
-    Glosses in brackets, pronunciation, grammar and cross-references are left out.
+    def weighed(self, word: str) -> list[tuple[str, float]]:
+        """Return a word's translations with their votes, the likeliest first."""
+        ...
+
+    def grammar(self, word: str) -> Grammar:
+        """Say what is known of a word of the target language."""
+        ...
+
+    def is_word(self, text: str) -> bool:
+        """Whether a word or phrase heads an entry of the target language's dictionaries."""
+        ...
+
+
+@dataclass
+class Joined:
+    """What all dictionaries between two languages say.
+
+    Attributes:
+        votes: Translations of the source's words and phrases.
+        said: How many dictionaries say which kind and gender of a word of the target language.
     """
-    body = [line for line in entry.split("\n")[1:] if line.strip()]
-    numbered = [line for line in body if _NUMBER.match(line.strip())]
-    found = []
-    for line in numbered or body[:1]:
-        for part in re.split(r"[,;]|\b\d+\.\s", _NUMBER.sub(";", _ASIDE.sub(" ", line))):
-            text = " ".join(part.split()).strip(" .!?").lower().translate(_HYPHENS)
-            if _TEXT.fullmatch(text) and len(text) <= LONGEST:
-                found.append(text)
-    return list(dict.fromkeys(found))
+
+    votes: Votes = field(default_factory=lambda: defaultdict(lambda: defaultdict(float)))
+    said: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+
+    def note(self, entry: Entry) -> None:
+        """Count what a dictionary says of a word of the target language."""
+        kind = entry.grammar.split(",")[0].strip()
+        self.said[entry.head].update({f"kind {kind}": 1} if kind else {"": 0})
+        for gender in ("fem", "masc"):
+            if gender in entry.grammar:
+                self.said[entry.head][gender] += 1
+
+    def grammar(self) -> Iterator[tuple[str, Grammar]]:
+        """Yield each word with what most dictionaries say of it."""
+        for word, counts in self.said.items():
+            kinds = [(count, name[5:]) for name, count in counts.items() if name.startswith("kind ")]
+            feminine, masculine = counts["fem"], counts["masc"]
+            yield word, Grammar(max(kinds, default=(0, ""))[1], None if feminine == masculine else feminine > masculine)
 
 
-def join(source: str, target: str, folder: Path = FOLDER) -> Votes:
+def join(source: str, target: str, folder: Path = FOLDER) -> Joined:
     """Join all dictionaries between two languages.
 
     Each way is worth one vote for a word, shared among the translations that it leads to.
@@ -87,29 +98,46 @@ def join(source: str, target: str, folder: Path = FOLDER) -> Votes:
         target: ISO 639-3 code.
         folder: Where the dictionaries are.
     """
-    found = installed(folder)
-    total: Votes = defaultdict(lambda: defaultdict(float))
-    direct = _both_ways(found, source, target)
-    _add(total, direct, DIRECT)
+    found, joined = installed(folder), Joined()
+    _add(joined.votes, _both_ways(found, source, target, joined), DIRECT)
     middles = {b for a, b in found if a == source} | {a for a, b in found if b == source}
     for middle in sorted(middles - {source, target}):
-        onward = _both_ways(found, middle, target)
+        onward = _both_ways(found, middle, target, joined)
         if onward:
-            _add(total, _chain(_both_ways(found, source, middle), onward), 1.0)
-    return total
+            # A word of the middle that leads nowhere takes no part of the vote, and needn't be read.
+            _add(joined.votes, _chain(_both_ways(found, source, middle, reached=onward), onward), 1.0)
+    return joined
 
 
-def _both_ways(found: dict[tuple[str, str], Path], source: str, target: str) -> Votes:
-    """Read a dictionary and its opposite, each as shares of one."""
+def _both_ways(
+    found: dict[tuple[str, str], Path],
+    source: str,
+    target: str,
+    joined: Joined | None = None,
+    reached: Collection[str] | None = None,
+) -> Votes:
+    """Read a dictionary and its opposite, each as shares of one.
+
+    Args:
+        found: The installed dictionaries.
+        source: ISO 639-3 code.
+        target: ISO 639-3 code.
+        joined: Where the grammar of the target's words is noted; nowhere if ``None``.
+        reached: Only these words of the target; all if ``None``.
+    """
     votes: Votes = defaultdict(lambda: defaultdict(float))
     if (source, target) in found:
-        for head, words in entries(found[source, target]):
-            for word in words:
-                votes[head][word] += 1
+        for entry in entries(found[source, target], most_words=LONGEST_PHRASE):
+            for word in entry.translations:
+                if reached is None or word in reached:
+                    votes[entry.head][word] += 1
     if (target, source) in found:
-        for head, words in entries(found[target, source]):
-            for word in words:
-                votes[word][head] += 1
+        for entry in entries(found[target, source], reached):
+            if joined is not None:
+                joined.note(entry)
+            for word in entry.translations:
+                if word.count(" ") < LONGEST_PHRASE:
+                    votes[word][entry.head] += 1
     return votes
 
 
@@ -136,16 +164,8 @@ def _add(total: Votes, votes: Votes, weight: float) -> None:
             total[head][word] += weight * share
 
 
-def _number(digits: str) -> int:
-    """Read dictd's numbers: base 64, most significant digit first."""
-    value = 0
-    for digit in digits:
-        value = value * 64 + _DIGITS[digit]
-    return value
-
-
 class WordTable:
-    """Word translations between two languages, joined once and kept in the cache.
+    """A `Dictionary` between two languages, joined once and kept in the cache.
 
     Attributes:
         signature: The dictionaries' versions.
@@ -177,6 +197,7 @@ class WordTable:
             _write(path, join(*codes, folder))
         self._database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False)
         self._known: dict[str, dict[str, float]] = {}
+        self._grammar: dict[str, Grammar | None] = {}
 
     def translations(self, word: str) -> dict[str, float]:
         """Return a word's translations with their votes, the likeliest first; none if it isn't known."""
@@ -188,8 +209,27 @@ class WordTable:
             self._known[key] = dict(rows.fetchall())
         return self._known[key]
 
+    def weighed(self, word: str) -> list[tuple[str, float]]:
+        """Return a word's translations with their votes, the likeliest first."""
+        return list(self.translations(word).items())
+
+    def grammar(self, word: str) -> Grammar:
+        """Say what is known of a word of the target language."""
+        return self._heading(word) or Grammar()
+
+    def is_word(self, text: str) -> bool:
+        """Whether a word or phrase heads an entry of the target language's dictionaries."""
+        return self._heading(text) is not None
+
     def __contains__(self, word: str) -> bool:
         return bool(self.translations(word))
+
+    def _heading(self, word: str) -> Grammar | None:
+        key = word.lower()
+        if key not in self._grammar:
+            row = self._database.execute("SELECT kind, feminine FROM grammar WHERE word = ?", (key,)).fetchone()
+            self._grammar[key] = None if row is None else Grammar(row[0], None if row[1] is None else bool(row[1]))
+        return self._grammar[key]
 
 
 def packages(source: str, target: str) -> list[str]:
@@ -223,12 +263,15 @@ def _version(source: str, target: str, path: Path) -> str:
     return f"{path.stat().st_size}-{path.with_suffix('.dict.dz').stat().st_size}"
 
 
-def _write(path: Path, votes: Votes) -> None:
+def _write(path: Path, joined: Joined) -> None:
     with written_beside(path) as beside:
         database = sqlite3.connect(beside)
         database.execute("CREATE TABLE words (word TEXT, translation TEXT, votes REAL)")
-        rows = ((head, word, round(vote, 5)) for head, words in votes.items() for word, vote in words.items())
+        rows = ((head, word, round(vote, 5)) for head, words in joined.votes.items() for word, vote in words.items())
         database.executemany("INSERT INTO words VALUES (?, ?, ?)", rows)
         database.execute("CREATE INDEX by_word ON words (word)")
+        database.execute("CREATE TABLE grammar (word TEXT PRIMARY KEY, kind TEXT, feminine INTEGER) WITHOUT ROWID")
+        heads = ((word, known.kind, known.is_feminine) for word, known in joined.grammar())
+        database.executemany("INSERT INTO grammar VALUES (?, ?, ?)", heads)
         database.commit()
         database.close()

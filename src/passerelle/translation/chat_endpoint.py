@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from functools import lru_cache
 from importlib import resources
+from typing import Any
 
 from passerelle.errors import EngineStopped
 from passerelle.runs import content_hash
@@ -44,7 +45,10 @@ class ChatTranslator:
         source: BCP-47 code of the source language.
         target: BCP-47 code of the target language.
         signature: Model, place, temperature and prompt; never the key.
+        prompt: The data file of what the model is told.
     """
+
+    prompt = "translation_prompt.toml"
 
     def __init__(
         self,
@@ -89,7 +93,7 @@ class ChatTranslator:
             MissingDependency: httpx isn't installed.
         """
         self.source, self.target = language(source).bcp47, language(target).bcp47
-        self._system = _system(self.source, self.target)
+        self._system = _system(self.prompt, self.source, self.target)
         self._prices = Prices(input_price, output_price)
         self._budget = Budget(self._prices, most_tokens, most_cost)
         self._endpoint = Endpoint(url, key_variable, timeout_seconds, retries, first_wait_seconds)
@@ -170,8 +174,13 @@ class ChatTranslator:
             stopped.translations.update(first)
             raise
 
+    def _content(self, text: str) -> Any:
+        """Return what is sent for a text."""
+        return text
+
     def _send(self, batch: list[str], stop: threading.Event) -> Reply:
-        numbered = json.dumps({str(number): text for number, text in enumerate(batch, 1)}, ensure_ascii=False)
+        contents = {str(number): self._content(text) for number, text in enumerate(batch, 1)}
+        numbered = json.dumps(contents, ensure_ascii=False)
         asked = math.ceil(len((self._system + numbered).encode()) / _BYTES_PER_TOKEN)
         expected = math.ceil(len(numbered.encode()) / _BYTES_PER_TOKEN * _EXPANSION)
         self._budget.reserve(asked, expected)
@@ -221,12 +230,12 @@ def _parse(reply: Reply, count: int) -> tuple[list[str] | None, str]:
     return answers, ""
 
 
-def _system(source: str, target: str) -> str:
-    return _prompt().format(source=language(source).name, target=language(target).name)
+def _system(prompt: str, source: str, target: str) -> str:
+    return _prompt(prompt).format(source=language(source).name, target=language(target).name)
 
 
-@lru_cache(maxsize=1)
-def _prompt() -> str:
-    file = resources.files("passerelle.data").joinpath("translation_prompt.toml")
+@lru_cache
+def _prompt(name: str) -> str:
+    file = resources.files("passerelle.data").joinpath(name)
     text: str = tomllib.loads(file.read_text(encoding="utf-8"))["system"]
     return text.strip()

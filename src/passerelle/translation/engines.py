@@ -5,11 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from passerelle.errors import ConfigError, unknown
 from passerelle.runs import cache_folder
 from passerelle.translation.base import Translator
+
+if TYPE_CHECKING:
+    from passerelle.translation.post_editing import PostEditor
 
 Factory = Callable[[str, str, str, dict[str, Any]], Translator]
 
@@ -69,12 +72,38 @@ def _memory(place: str, source: str, target: str, options: dict[str, Any]) -> Tr
     return RememberedTranslator(TranslationMemory(path), source, target, **checked)
 
 
+def make_post_editor(spec: str, source: str, target: str, **options: Any) -> PostEditor:
+    """Make what corrects translations, by a specification as ``openai:MODEL@https://HOST/v1``.
+
+    Args:
+        spec: As `EXAMPLES` has it for ``openai``.
+        source: Any code or name of the source language.
+        target: The same of the target language.
+        options: Options of the engine ``openai``.
+
+    Raises:
+        ConfigError: Another engine, an unknown option or language; something is missing in the specification.
+        MissingDependency: httpx isn't installed.
+    """
+    from passerelle.translation.post_editing import PostEditor
+
+    name, _, place = spec.partition(":")
+    if name != "openai":
+        raise ConfigError(f"{name!r} can't correct translations; write {EXAMPLES['openai']!r}.")
+    model, url = _model_and_url(place.strip())
+    return PostEditor(model, source, target, **{**_checked("openai", PostEditor, options), **url})
+
+
 def _openai(place: str, source: str, target: str, options: dict[str, Any]) -> Translator:
     from passerelle.translation.chat_endpoint import ChatTranslator
 
-    model, at, rest = _needed("openai", place).partition("@http")
-    url = {"url": f"http{rest}"} if at else {}
+    model, url = _model_and_url(place)
     return ChatTranslator(model, source, target, **{**_checked("openai", ChatTranslator, options), **url})
+
+
+def _model_and_url(place: str) -> tuple[str, dict[str, str]]:
+    model, at, rest = _needed("openai", place).partition("@http")
+    return model, {"url": f"http{rest}"} if at else {}
 
 
 def _seq2seq(place: str, source: str, target: str, options: dict[str, Any]) -> Translator:
