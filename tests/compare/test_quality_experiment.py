@@ -13,11 +13,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
 @pytest.mark.skipif(shutil.which("apertium") is None, reason="install apertium")
 def test_selected_repaired_and_human_text_are_trained_on(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "passerelle", "compare", str(ROOT / "experiments" / "quality.yaml")]
     command += ["--smoke", "--seeds", "1", "--out", str(tmp_path / "run"), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=800)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1400)
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)
     arms = {arm["name"]: arm for arm in results["arms"]}
