@@ -1,8 +1,9 @@
 """CIDEr-D (Vedantam et al., 1411.5726): how like the references a caption is, by n-grams that tell pictures apart.
 
 The formula is that of `pycocoevalcap` (whose CIDEr is CIDEr-D): n-grams up to 4, tf-idf over the references of all
-pictures, counts clipped at the reference's, a Gaussian penalty of the difference in length with sigma 6, times 10. Figures
-are in percent of that here: a corpus score of 1.0 is shown as 100. In a bootstrap, idf stays that of the whole test.
+pictures, counts clipped at the reference's, a Gaussian penalty of the difference in length with sigma 6, times 10.
+Figures are in percent of that here: a corpus score of 1.0 is shown as 100. In a bootstrap, idf stays that of the
+whole test.
 
 The tokeniser is this project's, since the usual one is a Java program for English: words of letters and digits in lower
 case, elisions apart, punctuation away, Chinese, Japanese and Thai by character.

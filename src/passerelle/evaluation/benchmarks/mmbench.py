@@ -2,8 +2,8 @@
 
 The authors' files hold a question under ``index`` and its rotations under ``index`` + 1,000,000 × k. A file without
 them is rotated here in the same way. A question whose rotations are hit one and all is right; accuracy over all
-rotations is shown beside as ``vanilla``. Likelihoods don't depend on the order of the options, so with ``--method sum`` and the like
-nothing is rotated.
+rotations is shown beside as ``vanilla``. Likelihoods don't depend on the order of the options, so with ``--method
+sum`` and the like nothing is rotated.
 """
 
 from __future__ import annotations
