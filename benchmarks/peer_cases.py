@@ -1,5 +1,6 @@
-"""Ask lmms-eval's own functions again about the answers listed in tests/evaluation/peer_cases.json, and say what
-differs.
+"""Ask lmms-eval's own functions again about the answers listed in tests/evaluation/peer_cases.json.
+
+It says which kinds of case differ.
 
 Run in an environment that has lmms-eval 0.7 (see docs/howto/lmms-eval.md): python benchmarks/peer_cases.py
 """

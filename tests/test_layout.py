@@ -33,6 +33,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("report",),
     ("compare",),
     ("adapt",),
+    ("evaluate",),
     ("doctor",),
     ("__init__",),
     ("commands",),
@@ -41,7 +42,19 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
-HEAVY = {"lingua", "matplotlib", "pandas", "peft", "pyarrow", "ray", "sacrebleu", "scipy", "torch", "transformers"}
+HEAVY = {
+    "datasets",
+    "lingua",
+    "matplotlib",
+    "pandas",
+    "peft",
+    "pyarrow",
+    "ray",
+    "sacrebleu",
+    "scipy",
+    "torch",
+    "transformers",
+}
 UNSAFE_MODULES = {"pickle", "cPickle", "dill", "shelve", "marshal"}
 UNSAFE_CALLS = {"eval", "exec", "os.system", "yaml.load", "yaml.unsafe_load"}
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from passerelle.costs.ledger import FlopMeter
-from passerelle.models.prefix_tree import TokenSequence, collate, grow_trees
+from passerelle.models.prefix_tree import TEXT, TokenSequence, collate, grow_trees
 from passerelle.models.vlm import VisionLanguageModel
 from passerelle.records import CHOICE_KINDS, Answer, Question
 from passerelle.translation.base import Translator
@@ -71,7 +71,7 @@ class ModelAnswerer:
     def _score(self, questions: Sequence[Question]) -> dict[int, Answer]:
         by_picture = group_by_picture(questions)
         groups = [
-            [self.model.encode(q.prompt, option, self.rows[picture]) for q in asked for option in q.options]
+            [self.model.encode(q.prompt, option, self._row(picture)) for q in asked for option in q.options]
             for picture, asked in by_picture.items()
         ]
         owners = [q for asked in by_picture.values() for q in asked for _ in q.options]
@@ -90,6 +90,10 @@ class ModelAnswerer:
             )
             for q in questions
         }
+
+    def _row(self, picture: str) -> int:
+        """Return the row of a picture's features; that of no picture is `TEXT`."""
+        return self.rows[picture] if picture else TEXT
 
     def _priors_of(self, question: Question) -> tuple[float, ...]:
         if question.kind not in CHOICE_KINDS:
@@ -122,6 +126,37 @@ class ModelAnswerer:
         tokens = len(prompts) * (len(self.model.encode(prompts[0], "", 0)) + CAPTION_TOKENS // 2)
         texts = self.meter.run(tokens, lambda: self.model.generate(prompts, features, CAPTION_TOKENS))
         return {id(q): Answer(q.id, text=first_line(text)) for q, text in zip(questions, texts, strict=True)}
+
+
+GENERATION_BATCH = 16
+
+
+@dataclass
+class BenchmarkAnswerer(ModelAnswerer):
+    """Answers benchmarks: answers of any length, whole, in batches of like lengths, with a picture or without.
+
+    Attributes:
+        max_new_tokens: Longest answer.
+    """
+
+    max_new_tokens: int = CAPTION_TOKENS
+
+    def _caption(self, questions: Sequence[Question]) -> dict[int, Answer]:
+        found: dict[int, Answer] = {}
+        for pictured in (True, False):
+            asked = [question for question in questions if bool(question.picture) is pictured]
+            asked.sort(key=lambda q: len(self.model.encode(q.prompt, "", self._row(q.picture))))
+            for start in range(0, len(asked), GENERATION_BATCH):
+                found |= self._generate(asked[start : start + GENERATION_BATCH], pictured)
+        return found
+
+    def _generate(self, questions: Sequence[Question], pictured: bool) -> dict[int, Answer]:
+        features = self.features[[self.rows[q.picture] for q in questions]] if pictured else None
+        prompts = [q.prompt for q in questions]
+        longest = len(self.model.encode(prompts[-1], "", 0 if pictured else TEXT))
+        tokens = len(prompts) * (longest + self.max_new_tokens // 2)
+        texts = self.meter.run(tokens, lambda: self.model.generate(prompts, features, self.max_new_tokens))
+        return {id(q): Answer(q.id, text=text) for q, text in zip(questions, texts, strict=True)}
 
 
 def group_by_picture(questions: Sequence[Question]) -> dict[str, list[Question]]:

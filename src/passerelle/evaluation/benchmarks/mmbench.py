@@ -105,7 +105,9 @@ def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list
         )
         vanilla += [
             measure
-            for measure in mean_measure("vanilla", items, right, definition, parser=parser, unmatched=unmatched)
+            for measure in mean_measure(
+                "vanilla", items, right, definition, parser=parser, chosen=texts, unmatched=unmatched
+            )
             if not measure.subtask
         ]
     return circular + vanilla
