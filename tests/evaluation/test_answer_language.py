@@ -90,6 +90,15 @@ def test_other_languages(text, language, verdict):
     assert judge_answer(text, "", language).verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("text", "language", "verdict"),
+    [("Oui.", "fr", "target"), ("Non.", "fr", "target"), ("No.", "fr", "other"), ("Yes", "fr", "other")]
+    + [("No.", "en", "target"), ("Non", "en", "other"), ("Sí", "es", "target"), ("No", "es", "target")],
+)
+def test_yes_and_no_show_their_language(text, language, verdict):
+    assert judge_answer(text, "", language).verdict == verdict
+
+
 def test_echo_and_empty_are_named():
     assert judge_answer(PROMPT, PROMPT, "fr") == Judgement("other", "echo")
     assert judge_answer(" … ", PROMPT, "fr") == Judgement("other", "empty")

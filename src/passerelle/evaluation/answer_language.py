@@ -18,6 +18,7 @@ from passerelle.errors import MissingDependency
 from passerelle.evaluation.fidelity import Judgement, is_echo
 from passerelle.evaluation.fidelity import judge as judge_caption
 from passerelle.evaluation.identify import PIVOT, load_lexicon, rivals, words_of
+from passerelle.sources.prompts import find_prompts
 
 VERSION = "1"
 """Raised whenever the same answer would be judged differently."""
@@ -117,6 +118,8 @@ def _judge_part(text: str, language: str) -> Judgement:
 def _judge_word(word: str, capital: bool, totals: dict[str, float], language: str) -> Judgement:
     """Judge one word by itself; a capital that no lexicon knows may begin a name, so more is asked of it."""
     lexicon = load_lexicon()
+    if said := next((code for code in (language, PIVOT) if word in _yes_and_no(code)), ""):
+        return Judgement("target" if said == language else "other", "language")
     listed = [code for code in totals if lexicon.knows(word, code)]
     if len(listed) == 1:
         return Judgement("target" if listed[0] == language else "other", "language")
@@ -159,6 +162,13 @@ def _evidence(words: Sequence[str], language: str) -> list[tuple[str, bool]]:
         pieces = [piece for piece in low.split("-") if len(piece) > 1] if not listed and "-" in low else [low]
         kept += [(piece, word[0].isupper()) for piece in pieces]
     return kept
+
+
+@functools.cache
+def _yes_and_no(language: str) -> frozenset[str]:
+    """Return a language's one-word answers to yes/no questions; empty where none are known."""
+    prompts = find_prompts(language)
+    return frozenset({prompts.yes.lower(), prompts.no.lower()} if prompts else ())
 
 
 @functools.cache

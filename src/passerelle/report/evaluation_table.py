@@ -30,11 +30,13 @@ def render_evaluation(results: Mapping[str, Any], console: Console) -> None:
             table.add_row(*row)
         console.print(table)
         console.print()
+    for line in gap_lines(results):
+        console.print(line, markup=False, highlight=False)
     for line in notes_of(results):
         console.print(line, style="dim", markup=False, highlight=False)
 
 
-_WORDS = ("model", "first", "second", "language", "languages", "metric", "benchmark")
+_WORDS = ("model", "first − second", "language", "metric", "benchmark", "judge")
 
 TableText = tuple[str, list[str], list[list[str]]]
 
@@ -45,44 +47,15 @@ def tables_of(results: Mapping[str, Any]) -> Iterator[TableText]:
     for name in dict.fromkeys(figure["benchmark"] for figure in figures):
         yield name, _FIGURES, list(_figure_rows([f for f in figures if f["benchmark"] == name and not f["subtask"]]))
     if results["comparisons"]:
-        yield (
-            "comparisons, Holm's correction over all of them",
-            _COMPARISONS,
-            [_comparison(each) for each in results["comparisons"]],
-        )
-    if results["gaps"]:
-        yield "English minus the other language, in points", _GAPS, [_gap(each) for each in results["gaps"]]
+        title = "differences, p corrected by Holm over all of them"
+        yield title, _COMPARISONS, [_comparison(each) for each in results["comparisons"]]
     if results["judged"]:
         yield "judged", _JUDGED, [_judged(each) for each in results["judged"]]
 
 
-_FIGURES = ["model", "language", "metric", "raw", "localised", "95% interval", "n", "unread", "missing", "detectable"]
-_COMPARISONS = [
-    "benchmark",
-    "languages",
-    "first",
-    "second",
-    "metric",
-    "difference",
-    "95% interval",
-    "p",
-    "Holm",
-    "detectable",
-]
-_GAPS = [
-    "benchmark",
-    "model",
-    "languages",
-    "metric",
-    "raw",
-    "localised",
-    "clean",
-    "total",
-    "parser",
-    "items",
-    "model’s own",
-]
-_JUDGED = ["model", "language", "judge", "win rate", "95% interval", "n", "both orders agree", "agrees with natives"]
+_FIGURES = ["model", "language", "metric", "raw", "localised", "n", "unread"]
+_COMPARISONS = ["benchmark", "language", "first − second", "difference", "p", "detectable"]
+_JUDGED = ["model", "language", "judge", "win rate", "n", "orders agree", "natives agree"]
 
 
 def _figure_rows(figures: Sequence[Row]) -> Iterator[list[str]]:
@@ -97,13 +70,14 @@ def _figure_rows(figures: Sequence[Row]) -> Iterator[list[str]]:
             figure["language"],
             figure["metric"],
             f"{raw['value']:.1f}" if raw else DASH,
-            f"{figure['value']:.1f}",
-            f"[{figure['low']:.1f}, {figure['high']:.1f}]",
+            _with_interval(figure),
             str(figure["units"]),
             f"{raw['unmatched']} → {figure['unmatched']}" if raw else str(figure["unmatched"]),
-            str(figure["missing"]),
-            DASH if figure["detectable"] != figure["detectable"] else f"{figure['detectable']:.1f}",
         ]
+
+
+def _with_interval(row: Row) -> str:
+    return f"{row['value']:.1f} [{row['low']:.1f}, {row['high']:.1f}]"
 
 
 def _key(figure: Row) -> tuple[str, ...]:
@@ -111,32 +85,27 @@ def _key(figure: Row) -> tuple[str, ...]:
 
 
 def _comparison(row: Row) -> list[str]:
+    unknown = row["detectable"] != row["detectable"]
     return [
         row["benchmark"],
         row["language"],
-        row["first"],
-        row["second"],
-        row["metric"],
-        signed(row["difference"]),
-        f"[{row['low']:.1f}, {row['high']:.1f}]",
-        f"{row['p']:.3f}",
+        f"{row['first']} − {row['second']}",
+        f"{signed(row['difference'])} [{row['low']:.1f}, {row['high']:.1f}]",
         f"{row['holm_p']:.3f}" if row["holm_p"] is not None else DASH,
-        DASH if row["detectable"] != row["detectable"] else f"{row['detectable']:.1f}",
+        DASH if unknown else f"{row['detectable']:.1f}",
     ]
 
 
-def _gap(row: Row) -> list[str]:
-    parts = [f"{signed(v)} [{low:.1f}, {high:.1f}]" for v, low, high in row["parts"].values()]
-    return [
-        row["benchmark"],
-        row["system"],
-        row["language"],
-        row["metric"],
-        f"{row['raw']:.1f}",
-        f"{row['localised']:.1f}",
-        f"{row['without_suspects']:.1f} (−{row['suspects']})" if row["suspects"] else DASH,
-        *parts,
-    ]
+def gap_lines(results: Mapping[str, Any]) -> Iterator[str]:
+    """Yield, for each system and language, what the distance to English is made of."""
+    for row in results["gaps"]:
+        clean = f", without {row['suspects']} suspect {row['without_suspects']:.1f}" if row["suspects"] else ""
+        parts = {name: f"{signed(v)} [{low:.1f}, {high:.1f}]" for name, (v, low, high) in row["parts"].items()}
+        yield (
+            f"{row['benchmark']}, {row['system']}, {row['language']}: raw {row['raw']:.1f}, "
+            f"localised {row['localised']:.1f}{clean}. English is ahead by {parts['total']}: "
+            f"parser {parts['parser']}, translated items {parts['items']}, model {parts['model']}"
+        )
 
 
 def _judged(row: Row) -> list[str]:
@@ -145,8 +114,7 @@ def _judged(row: Row) -> list[str]:
         row["system"],
         row["language"],
         row["judge"],
-        f"{row['value']:.1f}",
-        f"[{row['low']:.1f}, {row['high']:.1f}]",
+        _with_interval(row),
         str(row["units"]),
         f"{row['order_agreement']:.0f}%",
         DASH if native is None else f"{native:.0f}% of {row['native_labels']}",
