@@ -1,5 +1,4 @@
-"""Questions a second with four options: `passerelle evaluate` against one full forward an option, as lmms-eval's
-llava_hf.
+"""Questions a second with four options: shared prefixes against one full forward an option, as lmms-eval's llava_hf.
 
 The peer is lmms-eval 0.7's `LlavaHf.loglikelihood`, its loop copied: for each option the picture is processed and goes
 through the tower, and picture, question and option go through the language model. Both start from picture files;
