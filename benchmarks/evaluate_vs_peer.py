@@ -1,5 +1,7 @@
 """Questions a second with four options: shared prefixes against one full forward an option, as lmms-eval's llava_hf.
 
+Asked in one language and in two, with features computed anew, and with features that an earlier run kept.
+
 The peer is lmms-eval 0.7's `LlavaHf.loglikelihood`, its loop copied: for each option the picture is processed and goes
 through the tower, and picture, question and option go through the language model. Both start from picture files;
 features that were kept on disk before aren't used. The same weights, the same questions, one after the other in each
@@ -11,25 +13,28 @@ Run: python benchmarks/evaluate_vs_peer.py [--rounds 3] [--pictures 24]
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from passerelle.compare.base import own_pictures
 from passerelle.compare.run import quiet
 from passerelle.methods.answering import BenchmarkAnswerer
 from passerelle.models.embedded import assemble
 from passerelle.models.features import FeatureCache
 from passerelle.models.vlm import VisionLanguageModel
 from passerelle.records import Question
+from passerelle.runs import cache_folder
+from passerelle.sources import tuxpaint
 from passerelle.sources.pictures import open_picture
-from passerelle.sources.prompts import english
+from passerelle.sources.prompts import english, find_prompts
 from passerelle.sources.questions import draw_items, render
 
 
@@ -54,17 +59,53 @@ def peer(model: VisionLanguageModel, questions: list[Question], paths: dict[str,
     return chosen
 
 
-def ours(model: VisionLanguageModel, questions: list[Question], paths: dict[str, Path]) -> list[int]:
-    """Choose by the same rule, the mean per token, on shared prefixes; features are computed anew."""
-    with tempfile.TemporaryDirectory() as folder:
-        keys = list(dict.fromkeys(q.picture for q in questions))
-        features = FeatureCache(model, Path(folder)).get([paths[key] for key in keys])
-        answers = BenchmarkAnswerer(model, features, {key: row for row, key in enumerate(keys)}).answer(questions)
+def ours(model: VisionLanguageModel, questions: list[Question], paths: dict[str, Path], folder: Path) -> list[int]:
+    """Choose by the same rule, the mean per token, on shared prefixes, with features from the cache in a folder."""
+    keys = list(dict.fromkeys(q.picture for q in questions))
+    features = FeatureCache(model, folder).get([paths[key] for key in keys])
+    answers = BenchmarkAnswerer(model, features, {key: row for row, key in enumerate(keys)}).answer(questions)
     means = [[score / count for score, count in zip(a.logprobs, a.tokens, strict=True)] for a in answers]
     return [max(range(len(scores)), key=scores.__getitem__) for scores in means]
 
 
-Way = Callable[[VisionLanguageModel, list[Question], dict[str, Path]], list[int]]
+def draw_questions(pictures: int) -> tuple[dict[str, list[Question]], dict[str, Path]]:
+    """Draw four-way choices about so many pictures in English and French, and say where the pictures are."""
+    known = [p for p in tuxpaint.read_pictures("fr", cache_folder() / "pictures" / "stamps") if "fr" in p.captions][
+        ::10
+    ]
+    found = {}
+    for code in ("en", "fr"):
+        prompts = find_prompts(code) or english()
+        drawn = render(draw_items(known, ["en", "fr"]), {p.id: p.captions[code] for p in known}, prompts)
+        choices = [q for q in drawn if q.kind == "choice-random"][:pictures]
+        # Scored without priors, as the peer scores: its likelihoods know no forward without the picture.
+        found[code] = [replace(q, id=f"{q.id}/{code}", kind="options") for q in choices]
+    return found, {p.id: p.path for p in known}
+
+
+Work = Callable[[], list[int]]
+
+
+def measure(ways: dict[str, tuple[int, Work]], rounds: int) -> tuple[dict[str, Any], dict[str, list[int]]]:
+    """Run the ways in turn; give questions a second of the clock and of the processor, medians, and what was chosen."""
+    clock: dict[str, list[float]] = {name: [] for name in ways}
+    processor: dict[str, list[float]] = {name: [] for name in ways}
+    chosen: dict[str, list[int]] = {}
+    for _ in range(rounds):
+        for name, (_, work) in ways.items():
+            start, began = time.perf_counter(), time.process_time()
+            chosen[name] = work()
+            clock[name].append(time.perf_counter() - start)
+            processor[name].append(time.process_time() - began)
+    figures = {
+        name: {
+            "questions": count,
+            "per_second": round(count / statistics.median(clock[name]), 3),
+            "per_processor_second": round(count / statistics.median(processor[name]), 3),
+        }
+        for name, (count, _) in ways.items()
+    }
+    return figures, chosen
 
 
 def main() -> None:
@@ -75,31 +116,25 @@ def main() -> None:
     given = parser.parse_args()
     quiet()
     model = VisionLanguageModel.load(assemble())
-    pictures = [p for p in own_pictures() if p.source == "stamps"][::10][: given.pictures]
-    paths = {picture.id: picture.path for picture in pictures}
-    captions = {p.id: p.captions["en"] for p in pictures}
-    drawn = render(draw_items(pictures, ["en"]), captions, english())
-    # Scored without priors, as the peer scores: its likelihoods know no picture-less forward.
-    questions = [Question(**{**vars(q), "kind": "options"}) for q in drawn if q.kind == "choice-random"]
-    ways: dict[str, Way] = {"passerelle": ours, "llava_hf": peer}
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    chosen: dict[str, list[int]] = {}
-    for _ in range(given.rounds):
-        for name, way in ways.items():
-            start = time.perf_counter()
-            chosen[name] = way(model, questions, paths)
-            seconds[name].append(time.perf_counter() - start)
-    medians = {name: statistics.median(times) for name, times in seconds.items()}
-    same = sum(a == b for a, b in zip(chosen["passerelle"], chosen["llava_hf"], strict=True))
-    result: dict[str, Any] = {
-        "questions": len(questions),
-        "options": sum(len(q.options) for q in questions),
-        "rounds": given.rounds,
-        "questions_per_second": {name: round(len(questions) / s, 2) for name, s in medians.items()},
-        "ratio": round(medians["llava_hf"] / medians["passerelle"], 2),
-        "same_choice": f"{same} of {len(questions)}",
+    by_language, paths = draw_questions(given.pictures)
+    one, both = by_language["en"], [*by_language["en"], *by_language["fr"]]
+    with tempfile.TemporaryDirectory() as place:
+        fresh = (Path(place) / str(number) for number in itertools.count())
+        warm = Path(place) / "warm"
+        ours(model, both, paths, warm)
+        ways: dict[str, tuple[int, Work]] = {
+            "one language": (len(one), lambda: ours(model, one, paths, next(fresh))),
+            "both languages": (len(both), lambda: ours(model, both, paths, next(fresh))),
+            "features kept": (len(both), lambda: ours(model, both, paths, warm)),
+            "peer": (len(both), lambda: peer(model, both, paths)),
+        }
+        figures, chosen = measure(ways, given.rounds)
+    ratios = {
+        kind: {n: round(each[kind] / figures["peer"][kind], 2) for n, each in figures.items() if n != "peer"}
+        for kind in ("per_second", "per_processor_second")
     }
-    print(json.dumps(result))
+    same = sum(a == b for a, b in zip(chosen["both languages"], chosen["peer"], strict=True))
+    print(json.dumps({**figures, "ratios": ratios, "same_choice": f"{same} of {len(both)}", "rounds": given.rounds}))
 
 
 if __name__ == "__main__":
