@@ -3,9 +3,9 @@
 Asked in one language and in two, with features computed anew, and with features that an earlier run kept.
 
 The peer is lmms-eval 0.7's `LlavaHf.loglikelihood`, its loop copied: for each option the picture is processed and goes
-through the tower, and picture, question and option go through the language model. Both start from picture files;
-features that were kept on disk before aren't used. The same weights, the same questions, one after the other in each
-round.
+through the tower, and picture, question and option go through the language model. Both start from picture files.
+The same weights, the same questions, one way after the other in each round. Processor seconds are given beside the
+clock's, since they say more on a machine that does other work; set OMP_NUM_THREADS=1 for them.
 
 Run: python benchmarks/evaluate_vs_peer.py [--rounds 3] [--pictures 24]
 """
