@@ -26,6 +26,7 @@ from typing import Any
 import torch
 
 from passerelle.compare.run import quiet
+from passerelle.costs.ledger import FlopMeter
 from passerelle.methods.answering import BenchmarkAnswerer
 from passerelle.models.embedded import assemble
 from passerelle.models.features import FeatureCache
@@ -59,11 +60,15 @@ def peer(model: VisionLanguageModel, questions: list[Question], paths: dict[str,
     return chosen
 
 
+METER = FlopMeter()
+"""One for all rounds, as a run has one: every tenth batch is counted."""
+
+
 def ours(model: VisionLanguageModel, questions: list[Question], paths: dict[str, Path], folder: Path) -> list[int]:
     """Choose by the same rule, the mean per token, on shared prefixes, with features from the cache in a folder."""
     keys = list(dict.fromkeys(q.picture for q in questions))
     features = FeatureCache(model, folder).get([paths[key] for key in keys])
-    answers = BenchmarkAnswerer(model, features, {key: row for row, key in enumerate(keys)}).answer(questions)
+    answers = BenchmarkAnswerer(model, features, {key: row for row, key in enumerate(keys)}, METER).answer(questions)
     means = [[score / count for score, count in zip(a.logprobs, a.tokens, strict=True)] for a in answers]
     return [max(range(len(scores)), key=scores.__getitem__) for scores in means]
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from passerelle.costs.ledger import FlopMeter
 from passerelle.errors import ConfigError, InputError, unknown
 from passerelle.evaluate.specification import Named
 from passerelle.records import Answer, Question
@@ -85,6 +86,7 @@ class LocalModel:
     wrap: Wrap | None = None
     _cache: FeatureCache | None = None
     _priors: dict[tuple[str, str], float] = field(default_factory=dict)
+    _meter: FlopMeter = field(default_factory=FlopMeter)
 
     def answer(
         self, questions: Sequence[Question], pictures: Mapping[str, Path], max_new_tokens: int
@@ -105,7 +107,7 @@ class LocalModel:
 
         features = self._cache.get([pictures[key] for key in keys]) if keys else torch.empty(0)
         rows = {key: row for row, key in enumerate(keys)}
-        inner = BenchmarkAnswerer(self.model, features, rows, priors=self._priors, max_new_tokens=max_new_tokens)
+        inner = BenchmarkAnswerer(self.model, features, rows, self._meter, self._priors, max_new_tokens)
         answerer = self.wrap(inner, asked[0].language) if self.wrap else inner
         return answerer.answer(asked), bad
 
