@@ -33,6 +33,7 @@ MOST_STEPS = 3
 SETUP = "make setup"
 EXTRAS = {
     "ctranslate2": "translate --engine ctranslate2 can't be used",
+    "datasets": "evaluate can't read data sets by name",
     "openai": "translate --engine openai can't be used",
     "parquet": "Parquet files can't be read",
     "quality": "quality fit can't be used",

@@ -197,7 +197,8 @@ def _pipeline_wrap(inner: BenchmarkAnswerer, code: str) -> Answerer:
         return inner
     from passerelle.methods.answering import PipelineAnswerer
     from passerelle.translation.apertium import ApertiumTranslator
-    from passerelle.translation.memory import MemorizedTranslator, TranslationMemory
+    from passerelle.translation.memorized import MemorizedTranslator
+    from passerelle.translation.memory import TranslationMemory
 
     memory = TranslationMemory(cache_folder() / "compare-translations.sqlite")
     into = SafePlain(MemorizedTranslator(ApertiumTranslator(code, "en"), memory))
