@@ -39,6 +39,7 @@ EXTRAS = {
     "quality": "quality fit can't be used",
     "ray": "translate --runner ray can't be used",
     "seq2seq": "translate --engine seq2seq can't be used",
+    "smolvlm": "SmolVLM can't be adapted",
 }
 """What doesn't work without each extra of the package."""
 
