@@ -270,6 +270,13 @@ def test_mistakes_are_told_in_one_line(bench, changes, error, message):
     assert "\n" not in str(raised.value)
 
 
+def test_a_model_of_another_family_is_refused(bench, model_folder):
+    config = json.loads((model_folder / "config.json").read_text(encoding="utf-8"))
+    (model_folder / "config.json").write_text(json.dumps({**config, "model_type": "idefics3"}), encoding="utf-8")
+    with pytest.raises(InputError, match="a model of type 'idefics3'.*--predictions FILE"):
+        evaluate(options(bench, models=(str(model_folder),)))
+
+
 def test_rows_without_a_language_are_refused_where_there_are_two(bench):
     write_lines(bench / "said.jsonl", [{"question_id": 1, "text": "Oui"}])
     with pytest.raises(InputError, match="rows without a language, and fr and en are asked for"):

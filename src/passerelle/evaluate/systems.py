@@ -171,6 +171,12 @@ def _load_embedded() -> VisionLanguageModel:
 
 def _folder(folder: Path) -> Opener:
     """Open a model's folder; its signature knows of the files' sizes and times, not of their content."""
+    kind = str((read_json(folder / "config.json") or {}).get("model_type"))
+    if kind != "llava":
+        raise InputError(
+            f"{str(folder)!r} holds a model of type {kind!r}; so far only LLaVA models built like the embedded base are "
+            "asked here. Have it answer elsewhere and score that: --predictions FILE."
+        )
     files = [(path.name, path.stat()) for path in sorted(folder.glob("*.safetensors"))]
     digest = content_hash([(name, stat.st_size, stat.st_mtime_ns) for name, stat in files])[:12]
 
