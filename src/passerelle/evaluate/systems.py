@@ -174,7 +174,7 @@ def _folder(folder: Path) -> Opener:
     kind = str((read_json(folder / "config.json") or {}).get("model_type"))
     if kind != "llava":
         raise InputError(
-            f"{str(folder)!r} holds a model of type {kind!r}; so far only LLaVA models built like the embedded base are "
+            f"{str(folder)!r} holds a model of type {kind!r}; so far only LLaVA models built like the base are "
             "asked here. Have it answer elsewhere and score that: --predictions FILE."
         )
     files = [(path.name, path.stat()) for path in sorted(folder.glob("*.safetensors"))]
