@@ -33,6 +33,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("report",),
     ("compare",),
     ("adapt",),
+    ("evaluate",),
     ("doctor",),
     ("__init__",),
     ("commands",),
@@ -41,8 +42,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
-HEAVY = {"alembic", "evalica", "fastapi", "lingua", "matplotlib", "pandas", "peft", "pyarrow", "ray", "sacrebleu"}
-HEAVY |= {"scipy", "sqlalchemy", "torch", "transformers", "uvicorn"}
+HEAVY = {"alembic", "datasets", "evalica", "fastapi", "lingua", "matplotlib", "pandas", "peft", "pyarrow", "ray"}
+HEAVY |= {"sacrebleu", "scipy", "sqlalchemy", "torch", "transformers", "uvicorn", "wordfreq"}
 UNSAFE_MODULES = {"pickle", "cPickle", "dill", "shelve", "marshal"}
 UNSAFE_CALLS = {"eval", "exec", "os.system", "yaml.load", "yaml.unsafe_load"}
 

@@ -11,6 +11,8 @@ import click
 
 from passerelle.commands.adapt import adapt
 from passerelle.commands.audit import audit
+from passerelle.commands.evaluate import evaluate
+from passerelle.commands.export import export
 from passerelle.commands.gate import gate
 from passerelle.commands.memory import memory
 from passerelle.commands.printing import print_json
@@ -182,6 +184,8 @@ def doctor(target: str, as_json: bool) -> None:
 
 main.add_command(adapt)
 main.add_command(audit)
+main.add_command(evaluate)
+main.add_command(export)
 main.add_command(gate)
 main.add_command(memory)
 main.add_command(quality)

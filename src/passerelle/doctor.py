@@ -33,11 +33,13 @@ MOST_STEPS = 3
 SETUP = "make setup"
 EXTRAS = {
     "ctranslate2": "translate --engine ctranslate2 can't be used",
+    "datasets": "evaluate can't read data sets by name",
     "openai": "translate --engine openai can't be used",
     "parquet": "Parquet files can't be read",
     "quality": "quality fit can't be used",
     "ray": "translate --runner ray can't be used",
     "seq2seq": "translate --engine seq2seq can't be used",
+    "smolvlm": "SmolVLM can't be adapted",
 }
 """What doesn't work without each extra of the package."""
 

@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 Origin = Literal["native", "human-translation", "machine", "repaired"]
 Split = Literal["train", "development", "test"]
-QuestionKind = Literal["choice-random", "choice-category", "yes-no", "caption"]
+QuestionKind = Literal["choice-random", "choice-category", "yes-no", "caption", "choice", "options", "open"]
 
-CHOICE_KINDS: tuple[QuestionKind, ...] = ("choice-random", "choice-category")
+CHOICE_KINDS: tuple[QuestionKind, ...] = ("choice-random", "choice-category", "choice")
+"""Kinds whose options are scored without the picture too; those of ``yes-no`` and ``options`` aren't."""
 
 
 @dataclass(frozen=True)

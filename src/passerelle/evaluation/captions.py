@@ -60,6 +60,28 @@ def chrf_statistics(hypotheses: Sequence[str], references: Sequence[str]) -> Flo
     return np.array(rows, dtype=np.float64)
 
 
+def best_chrf_statistics(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> FloatArray:
+    """Count character n-grams against the reference that fits each caption best, as sacrebleu does with several.
+
+    Args:
+        hypotheses: Captions.
+        references: At least one reference for each.
+
+    Returns:
+        [captions, 3 * CHARACTERS], as `chrf_statistics`.
+
+    Raises:
+        InputError: If a caption has no reference, or there are none.
+    """
+    if not hypotheses or len(hypotheses) != len(references) or not all(references):
+        raise InputError(f"{len(hypotheses)} captions against {len(references)} lists of references, none may be empty")
+    rows = []
+    for hypothesis, texts in zip(hypotheses, references, strict=True):
+        table = np.array([_counts(hypothesis, text) for text in texts], dtype=np.float64)
+        rows.append(table[int(np.argmax(chrf_from_sums(table)))])
+    return np.array(rows)
+
+
 def chrf_from_sums(sums: FloatArray) -> FloatArray:
     """Compute chrF (0..100) from summed counts [..., 3 * CHARACTERS], as sacrebleu does (effective order).
 

@@ -105,6 +105,15 @@ def is_right(scores: FloatArray, correct: int) -> bool:
     return not np.isnan(scores).any() and bool(np.all(scores[correct] > np.delete(scores, correct)))
 
 
+def best_option(answer: Answer, options: int, rule: str) -> int | None:
+    """Return the option with the best score under a rule; ``None`` where a score is missing or the best is shared."""
+    scores = option_scores(answer, options, rule)
+    if not options or np.isnan(scores).any():
+        return None
+    best = int(np.argmax(scores))
+    return best if is_right(scores, best) else None
+
+
 def require_scores(answers: Sequence[Answer], rule: str) -> None:
     """Stop where the answers were made without what the rule needs, rather than report 0%.
 

@@ -179,6 +179,39 @@ def paired_difference(
     return PairedDifference(value, low, high, _two_sided(figures[~np.isnan(figures)]))
 
 
+def standard_error(
+    statistic: Statistic, clusters: Sequence[str], *, resamples: int = RESAMPLES, seed: int = SEED
+) -> float:
+    """Return a figure's standard error: the spread of its resamples; NaN with fewer than two clusters.
+
+    Args:
+        statistic: The figure as a function of draws.
+        clusters: The picture of each item [items].
+        resamples: How many times to draw.
+        seed: Of the draws.
+
+    Raises:
+        InputError: If there are no items.
+    """
+    labels = _labels(clusters)
+    if len(set(labels)) < 2:
+        return math.nan
+    figures = _figures(statistic, labels, resamples, seed)
+    kept = figures[~np.isnan(figures)]
+    return float(kept.std(ddof=1)) if len(kept) > 1 else math.nan
+
+
+def restricted(statistic: Statistic, places: Sequence[int]) -> Statistic:
+    """Make a figure of some of the items one of all of them: draws of the others don't count.
+
+    Args:
+        statistic: A figure of the items at `places`, in that order.
+        places: Where they stand among all items.
+    """
+    columns = list(places)
+    return lambda draws: statistic(draws[:, columns])
+
+
 def holm_adjust(p_values: Sequence[float]) -> list[float]:
     """Correct a family of p-values for its size (Holm 1979), in the order given.
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
 from passerelle.costs.ledger import FlopMeter
-from passerelle.models.prefix_tree import TokenSequence, collate, grow_trees
+from passerelle.models.prefix_tree import TEXT, PrefixTree, TokenSequence, collate, grow_trees
 from passerelle.models.vlm import VisionLanguageModel
 from passerelle.records import CHOICE_KINDS, Answer, Question
 from passerelle.translation.base import Translator
@@ -55,6 +55,9 @@ class ModelAnswerer:
     meter: FlopMeter = field(default_factory=FlopMeter)
     priors: dict[tuple[str, str], float] = field(default_factory=dict)
 
+    nodes_per_tree: ClassVar[int] = NODES_PER_TREE
+    trees_per_batch: ClassVar[int] = TREES_PER_BATCH
+
     @torch.inference_mode()
     def answer(self, questions: Sequence[Question]) -> list[Answer]:
         """Answer each question: options get likelihoods with and without the picture, captions a text."""
@@ -69,12 +72,9 @@ class ModelAnswerer:
                 self.priors |= {(question.prompt, o): p for o, p in zip(question.options, answer.priors, strict=True)}
 
     def _score(self, questions: Sequence[Question]) -> dict[int, Answer]:
-        by_picture = group_by_picture(questions)
-        groups = [
-            [self.model.encode(q.prompt, option, self.rows[picture]) for q in asked for option in q.options]
-            for picture, asked in by_picture.items()
-        ]
-        owners = [q for asked in by_picture.values() for q in asked for _ in q.options]
+        divided = self._divide(questions)
+        groups = [[sequence for q in asked for sequence in self._sequences(q)] for asked in divided]
+        owners = [q for asked in divided for q in asked for _ in q.options]
         sequences = [sequence for group in groups for sequence in group]
         logprobs = self.log_likelihoods(groups)
         found: dict[int, list[tuple[float, int]]] = {}
@@ -91,6 +91,17 @@ class ModelAnswerer:
             for q in questions
         }
 
+    def _divide(self, questions: Sequence[Question]) -> list[list[Question]]:
+        """Return the questions that are scored on one tree of prefixes, in the order in which they are."""
+        return list(group_by_picture(questions).values())
+
+    def _sequences(self, question: Question) -> list[TokenSequence]:
+        return [self.model.encode(question.prompt, o, self._row(question.picture)) for o in question.options]
+
+    def _row(self, picture: str) -> int:
+        """Return the row of a picture's features; that of no picture is `TEXT`."""
+        return self.rows[picture] if picture else TEXT
+
     def _priors_of(self, question: Question) -> tuple[float, ...]:
         if question.kind not in CHOICE_KINDS:
             return ()
@@ -105,10 +116,11 @@ class ModelAnswerer:
     @torch.inference_mode()
     def log_likelihoods(self, groups: Sequence[Sequence[TokenSequence]]) -> list[float]:
         """Return the log-likelihood of each sequence's reply, in nats, groups flattened."""
-        trees = grow_trees(groups, self.model.image_token, NODES_PER_TREE)
+        trees = grow_trees(groups, self.model.image_token, self.nodes_per_tree)
         totals: list[float] = []
-        for start in range(0, len(trees), TREES_PER_BATCH):
-            part = [[s for group in tree for s in groups[group]] for tree in trees[start : start + TREES_PER_BATCH]]
+        for start in range(0, len(trees), self.trees_per_batch):
+            chosen = trees[start : start + self.trees_per_batch]
+            part = [[s for group in tree for s in groups[group]] for tree in chosen]
             batch = collate(part, self.model.image_token, self.model.end_token)
             logprobs = self.meter.run(batch.nodes, partial(self.model.target_logprobs, batch, self.features))
             totals += torch.zeros(batch.sequences).index_add(0, batch.owners, logprobs).tolist()
@@ -122,6 +134,60 @@ class ModelAnswerer:
         tokens = len(prompts) * (len(self.model.encode(prompts[0], "", 0)) + CAPTION_TOKENS // 2)
         texts = self.meter.run(tokens, lambda: self.model.generate(prompts, features, CAPTION_TOKENS))
         return {id(q): Answer(q.id, text=first_line(text)) for q, text in zip(questions, texts, strict=True)}
+
+
+GENERATION_BATCH = 16
+SHARED = 0.8
+"""Questions about one picture share a tree if it has at most this part of the nodes that their own trees have."""
+
+
+@dataclass
+class BenchmarkAnswerer(ModelAnswerer):
+    """Answers benchmarks: answers of any length, whole, in batches of like lengths, with a picture or without.
+
+    Attributes:
+        max_new_tokens: Longest answer.
+    """
+
+    max_new_tokens: int = CAPTION_TOKENS
+
+    # Fuller rows than the comparison's, of like lengths: a fifth less padding.
+    nodes_per_tree: ClassVar[int] = 256
+    trees_per_batch: ClassVar[int] = 4
+
+    def _divide(self, questions: Sequence[Question]) -> list[list[Question]]:
+        """Divide by picture where that saves tokens, as it does if pictures come before prompts; small trees first."""
+        sized: list[tuple[int, list[Question]]] = []
+        for asked in group_by_picture(questions).values():
+            alone = [(self._nodes([question]), [question]) for question in asked]
+            together = self._nodes(asked)
+            worthwhile = together <= SHARED * sum(nodes for nodes, _ in alone)
+            sized += [(together, asked)] if worthwhile else alone
+        return [asked for _, asked in sorted(sized, key=lambda each: each[0])]
+
+    def _nodes(self, questions: Sequence[Question]) -> int:
+        tree = PrefixTree(self.model.image_token)
+        for question in questions:
+            for sequence in self._sequences(question):
+                tree.add(sequence)
+        return len(tree)
+
+    def _caption(self, questions: Sequence[Question]) -> dict[int, Answer]:
+        found: dict[int, Answer] = {}
+        for pictured in (True, False):
+            asked = [question for question in questions if bool(question.picture) is pictured]
+            asked.sort(key=lambda q: len(self.model.encode(q.prompt, "", self._row(q.picture))))
+            for start in range(0, len(asked), GENERATION_BATCH):
+                found |= self._generate(asked[start : start + GENERATION_BATCH], pictured)
+        return found
+
+    def _generate(self, questions: Sequence[Question], pictured: bool) -> dict[int, Answer]:
+        features = self.features[[self.rows[q.picture] for q in questions]] if pictured else None
+        prompts = [q.prompt for q in questions]
+        longest = len(self.model.encode(prompts[-1], "", 0 if pictured else TEXT))
+        tokens = len(prompts) * (longest + self.max_new_tokens // 2)
+        texts = self.meter.run(tokens, lambda: self.model.generate(prompts, features, self.max_new_tokens))
+        return {id(q): Answer(q.id, text=text) for q, text in zip(questions, texts, strict=True)}
 
 
 def group_by_picture(questions: Sequence[Question]) -> dict[str, list[Question]]:

@@ -128,15 +128,15 @@ class VisionLanguageModel:
         return torch.empty_like(picked).index_copy(0, order, picked) - torch.cat(totals)[rows]
 
     @torch.inference_mode()
-    def generate(self, prompts: Sequence[str], features: Tensor, max_new_tokens: int) -> list[str]:
-        """Answer prompts greedily, one picture each, in one batch.
+    def generate(self, prompts: Sequence[str], features: Tensor | None, max_new_tokens: int) -> list[str]:
+        """Answer prompts greedily, one picture each or none, in one batch.
 
         Args:
             prompts: The prompts.
-            features: Vision features of their pictures [prompts, tokens, hidden].
+            features: Vision features of their pictures [prompts, tokens, hidden]; ``None`` without pictures.
             max_new_tokens: Longest answer.
         """
-        encoded = [self._prompt_tokens(prompt, True) for prompt in prompts]
+        encoded = [self._prompt_tokens(prompt, features is not None) for prompt in prompts]
         width = max(map(len, encoded))
         ids = torch.full((len(encoded), width), self.end_token)
         mask = torch.zeros((len(encoded), width), dtype=torch.long)
@@ -144,8 +144,9 @@ class VisionLanguageModel:
             ids[row, width - len(tokens) :] = torch.tensor(tokens)
             mask[row, width - len(tokens) :] = 1
         embeddings = self.language_model.embed_tokens(ids)
-        projected = self.projector(features.to(embeddings.dtype))
-        embeddings[ids == self.image_token] = projected.flatten(0, 1)
+        if features is not None:
+            projected = self.projector(features.to(embeddings.dtype))
+            embeddings[ids == self.image_token] = projected.flatten(0, 1)
         tokens = self.model.generate(
             inputs_embeds=embeddings,
             attention_mask=mask,

@@ -48,7 +48,14 @@ class Endpoint:
     """
 
     def __init__(
-        self, url: str, key_variable: str, timeout_seconds: float, retries: int, first_wait_seconds: float
+        self,
+        url: str,
+        key_variable: str,
+        timeout_seconds: float,
+        retries: int,
+        first_wait_seconds: float,
+        *,
+        as_json: bool = True,
     ) -> None:
         """Prepare connections; nothing is sent yet.
 
@@ -58,6 +65,7 @@ class Endpoint:
             timeout_seconds: How long one answer may take.
             retries: How often a request is sent again.
             first_wait_seconds: Wait before the first retry; it doubles each time.
+            as_json: Whether replies are asked for as JSON objects.
 
         Raises:
             ConfigError: The URL isn't one that can be used.
@@ -76,7 +84,7 @@ class Endpoint:
         # Redirects aren't followed: they would take the key elsewhere.
         self._client = httpx.Client(headers=headers, timeout=timeout_seconds)
         self._retries, self._first_wait_seconds = retries, first_wait_seconds
-        self._json_mode = True
+        self._json_mode = as_json
 
     def complete(self, content: dict[str, Any], stop: threading.Event) -> Reply:
         """Send one request, again if need be, until a reply comes.

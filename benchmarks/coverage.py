@@ -1,0 +1,93 @@
+"""How often 95% intervals hold the truth when questions share pictures: simulated, so that the truth is known.
+
+Each picture has a difficulty of its own, which its questions share; several ways of scoring are tried.
+
+Run: python benchmarks/coverage.py [--trials 2000]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from passerelle.evaluation.benchmarks.pope import f1
+from passerelle.evaluation.significance import Statistic, cluster_bootstrap, corpus_of, mean_of, paired_difference
+
+SPREAD = 1.0
+"""Standard deviation of the pictures' difficulty, in probits."""
+
+CENTRE = 0.4
+"""Mean difficulty, in probits: about 61% right."""
+
+
+def draw(
+    generator: np.random.Generator, pictures: int, per_picture: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Draw what two systems get right [questions], which share the pictures' difficulty."""
+    difficulty = np.repeat(generator.normal(CENTRE, SPREAD, pictures), per_picture)
+    first = generator.random(len(difficulty)) < norm.cdf(difficulty)
+    second = generator.random(len(difficulty)) < norm.cdf(difficulty - 0.2)
+    return first, second
+
+
+def mean_share(shift: float) -> float:
+    """Return the true share of right answers."""
+    return float(norm.cdf((CENTRE - shift) / np.sqrt(1 + SPREAD**2)))
+
+
+def simulate(
+    kind: str, *, pictures: int, per_picture: int, trials: int, resamples: int, seed: int, clustered: bool = True
+) -> float:
+    """Return the share of trials whose interval holds the truth.
+
+    Args:
+        kind: ``mean``, ``f1`` or ``difference``.
+        pictures: How many pictures.
+        per_picture: Questions about each.
+        trials: How many tests are drawn.
+        resamples: Of each bootstrap.
+        seed: Of the draws.
+        clustered: Whether pictures are drawn, or questions.
+    """
+    generator, held = np.random.default_rng(seed), 0
+    for trial in range(trials):
+        first, second = draw(generator, pictures, per_picture)
+        labels = [str(i // per_picture if clustered else i) for i in range(len(first))]
+        if kind == "difference":
+            truth = mean_share(0.0) - mean_share(0.2)
+            found = paired_difference(mean_of(first), mean_of(second), labels, resamples=resamples, seed=trial)
+            held += found.low <= truth <= found.high
+            continue
+        statistic: Statistic = mean_of(first)
+        truth = mean_share(0.0)
+        if kind == "f1":
+            # Half of the questions deserve a yes; right answers say what is deserved.
+            yes = np.arange(len(first)) % 2 == 0
+            table = np.stack([first & yes, ~first & ~yes, ~first & yes], axis=1)
+            statistic, truth = corpus_of(table, f1), 100 * truth
+        interval = cluster_bootstrap(statistic, labels, resamples=resamples, seed=trial)
+        held += interval.low <= truth <= interval.high
+    return held / trials
+
+
+def main() -> None:
+    """Simulate and print the coverages as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=2000)
+    trials = parser.parse_args().trials
+    found = {
+        f"{kind}, {pictures} pictures × {per} questions": simulate(
+            kind, pictures=pictures, per_picture=per, trials=trials, resamples=1000, seed=1
+        )
+        for kind in ("mean", "f1", "difference")
+        for pictures, per in ((100, 4), (300, 5), (300, 2))
+    }
+    print(json.dumps({"trials": trials, "coverage": found}))
+
+
+if __name__ == "__main__":
+    main()

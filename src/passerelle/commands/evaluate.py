@@ -1,0 +1,89 @@
+"""``passerelle evaluate``: benchmarks in one language or several, for one model or several."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from passerelle.commands.printing import print_json
+from passerelle.commands.quality_options import CALIBRATION, FILE
+
+
+@click.command()
+@click.argument("models", nargs=-1)
+@click.option(
+    "--benchmark",
+    "benchmarks",
+    multiple=True,
+    help="NAME=PATH, NAME:fr=PATH or PATH; {language} in a path; repeatable.",
+)
+@click.option("--language", "languages", default="en", show_default=True, help="Languages, separated by commas: fr,en.")
+@click.option(
+    "--method",
+    type=click.Choice(["generate", "sum", "mean", "pmi", "pmi-mean"]),
+    default="generate",
+    show_default=True,
+    help="How options are chosen: a generated letter or word, or the likelihood of each.",
+)
+@click.option("--predictions", multiple=True, help="[NAME=]FILE of answers that somebody else made; repeatable.")
+@click.option("--images", type=FILE, help="Folder of the pictures  [that of the benchmark's file].")
+@click.option("--out", type=FILE, default=Path("evaluation"), show_default=True, help="Folder of answers and results.")
+@click.option("--against", default="", help="Compare the others with this model only  [every pair].")
+@click.option("--suspects", type=FILE, help="File of items whose translation is suspect.")
+@click.option("--audit", is_flag=True, help="Find suspect items by the audit's estimate; needs en among the languages.")
+@CALIBRATION
+@click.option("--judge", help="Judge of chat answers: MODEL@https://HOST/v1; key in OPENAI_API_KEY.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first so many questions of each benchmark.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+def evaluate(
+    models: tuple[str, ...],
+    benchmarks: tuple[str, ...],
+    languages: str,
+    method: str,
+    predictions: tuple[str, ...],
+    images: Path | None,
+    out: Path,
+    against: str,
+    suspects: Path | None,
+    audit: bool,
+    calibration: Path | None,
+    judge: str | None,
+    limit: int | None,
+    as_json: bool,
+) -> None:
+    """Ask MODELS benchmarks and score the answers, with intervals and comparisons.
+
+    A model is `base`, `prompted`, `pipeline`, the folder of a model, or an arm of a comparison
+    (runs/demo:lora-human), with NAME= before it if you like. Stopped anywhere, the same command goes on: no finished
+    question is asked again.
+    """
+    from passerelle.evaluate.run import Judge, Options
+    from passerelle.evaluate.run import evaluate as run
+    from passerelle.evaluate.specification import parse_languages
+
+    assess = None
+    if audit:
+        from passerelle.evaluate.suspects import open_audit
+
+        assess = open_audit(parse_languages(languages), calibration)
+    asked: Judge | None = None
+    if judge:
+        from passerelle.evaluate.judging import open_judge
+
+        asked = open_judge(judge, out)
+    if models:
+        from passerelle.compare.run import quiet
+
+        quiet()
+    options = Options(models, benchmarks, languages, method, predictions, images, out, suspects, against, limit)
+    results = run(options, assess, asked)
+    if as_json:
+        print_json(results)
+    else:
+        from rich.console import Console
+
+        from passerelle.report.evaluation_table import render_evaluation
+
+        render_evaluation(results, Console())
+    click.echo(f"answers: {out / 'answers.jsonl'}", err=True)

@@ -1,0 +1,1 @@
+"""`passerelle evaluate`: read benchmarks, ask models, keep every answer, put figures together."""

@@ -1,0 +1,95 @@
+"""Answers on disk, a line each: what is answered isn't asked again, whatever stops a run."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from passerelle.records import Answer, Question
+from passerelle.runs import content_hash, storage
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An answer with what it took.
+
+    Attributes:
+        answer: The answer.
+        seconds: Its share of the time of the batch that it was in.
+    """
+
+    answer: Answer
+    seconds: float
+
+
+def key_of(question: Question, signature: str, max_new_tokens: int) -> str:
+    """Return a hash of all that determines an answer: the model, the question's words, options and picture."""
+    asked = (question.kind, question.prompt, question.options, question.picture)
+    return content_hash([signature, max_new_tokens, *asked])[:24]
+
+
+class Journal:
+    """A file of answers.
+
+    Args:
+        path: JSON Lines; made when the first answer is added. A torn last line is cut off.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known: dict[str, Kept] = {}
+        self._read()
+
+    def _read(self) -> None:
+        try:
+            data = self._path.read_bytes()
+        except OSError:
+            return
+        whole = 0
+        for line in data.splitlines(keepends=True):
+            row = _row(line) if line.endswith(b"\n") else None
+            if row is None:
+                break
+            self._known[row["key"]] = Kept(_revived(row), float(row["seconds"]))
+            whole += len(line)
+        if whole < len(data):
+            os.truncate(self._path, whole)
+
+    def get(self, key: str) -> Kept | None:
+        """Return the answer of a key, if it is known."""
+        return self._known.get(key)
+
+    def add(self, keys: Sequence[str], kept: Iterable[Kept]) -> None:
+        """Add answers and flush them to the disk.
+
+        Raises:
+            StorageError: The disk is full.
+        """
+        lines = []
+        for key, each in zip(keys, kept, strict=True):
+            self._known[key] = each
+            row = {"key": key, **asdict(each.answer), "seconds": round(each.seconds, 6)}
+            lines.append(json.dumps(row, ensure_ascii=False) + "\n")
+        with storage(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a", encoding="utf-8") as file:
+                file.writelines(lines)
+                file.flush()
+                os.fsync(file.fileno())
+
+
+def _row(line: bytes) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) and {"key", "question", "text", "logprobs", "seconds"} <= row.keys() else None
+
+
+def _revived(row: dict[str, Any]) -> Answer:
+    numbers = {name: tuple(row[name]) for name in ("logprobs", "priors", "tokens")}
+    return Answer(question=row["question"], text=row["text"], **numbers)

@@ -1,0 +1,233 @@
+"""`passerelle evaluate`: from benchmarks and models to answers, figures and files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from passerelle.compare.progress import Progress, say
+from passerelle.errors import ConfigError, UserError, unknown
+from passerelle.evaluate.asking import Answered, ask
+from passerelle.evaluate.journal import Journal
+from passerelle.evaluate.predictions import answers_to, read_predictions
+from passerelle.evaluate.prompts import instructions
+from passerelle.evaluate.reading import Test, read_test
+from passerelle.evaluate.results import ENGLISH, Everything, Said, put_together
+from passerelle.evaluate.specification import Named, parse_languages, parse_named, parse_sources
+from passerelle.evaluate.suspects import SUSPECT_BELOW, audited, read_suspects
+from passerelle.evaluate.systems import System, open_system
+from passerelle.evaluate.writing import write_results
+from passerelle.evaluation.benchmarks.scoring import GENERATE
+from passerelle.evaluation.choice import as_rule
+from passerelle.quality.assessing import Assess
+from passerelle.runs import content_hash, remove_leftovers, storage
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is to be evaluated.
+
+    Attributes:
+        models: Specifications of models, each with ``NAME=`` before it or not.
+        benchmarks: ``NAME=PATH``, ``NAME:LANGUAGE=PATH`` or ``PATH``.
+        languages: Codes with commas between.
+        method: ``generate``, or ``sum``, ``mean``, ``pmi``, ``pmi-mean`` for the likelihood of options.
+        predictions: Files of answers, each with ``NAME=`` before it or not.
+        images: The image folder.
+        out: Where answers and results are kept.
+        suspects: File that names suspect items.
+        reference: The system that others are compared with; every pair if empty.
+        limit: Only so many questions of each benchmark, the first ones, whole groups.
+    """
+
+    models: tuple[str, ...]
+    benchmarks: tuple[str, ...]
+    languages: str
+    method: str = GENERATE
+    predictions: tuple[str, ...] = ()
+    images: Path | None = None
+    out: Path = Path("evaluation")
+    suspects: Path | None = None
+    reference: str = ""
+    limit: int | None = None
+
+
+Judge = Callable[[Everything], list[dict[str, Any]]]
+"""Has answers judged; returns what it found, ready for the results."""
+
+
+def evaluate(options: Options, assess: Assess | None = None, judge: Judge | None = None) -> dict[str, Any]:
+    """Evaluate, or as much of it as isn't done yet, and write results and answers.
+
+    Args:
+        options: What is to be evaluated.
+        assess: Finds suspect items by the audit's estimate, where English is among the languages.
+        judge: Has chat answers judged.
+
+    Returns:
+        The results, as in ``results.json``.
+
+    Raises:
+        UserError: Something that the user can put right.
+        StorageError: The disk is full.
+    """
+    with storage(options.out):
+        options.out.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(options.out / ".lock").acquire(timeout=0):
+            remove_leftovers(options.out)
+            return _evaluate(options, assess, judge)
+    except Timeout:
+        raise UserError(
+            f"another run is working in {str(options.out)!r}: wait for it, or choose another --out."
+        ) from None
+
+
+def _evaluate(options: Options, assess: Assess | None, judge: Judge | None) -> dict[str, Any]:
+    languages = parse_languages(options.languages)
+    if options.method != GENERATE:
+        as_rule(options.method)
+    models, files = _names(options)
+    systems = [open_system(named) for named in models]
+    if options.reference and options.reference not in {named.name for named in (*models, *files)}:
+        raise ConfigError(unknown("model for --against", options.reference, [n.name for n in (*models, *files)]))
+    tests = _read_tests(options, languages)
+    notes = [text for test in _all(tests) if (text := test.says_what_is_missing())]
+    for note in notes:
+        say(note)
+    said: dict[str, dict[str, dict[str, Said]]] = {}
+    for system in systems:
+        said[system.name] = _ask_system(system, tests, options)
+    for named in files:
+        said[named.name], more = _score_file(named, tests, languages, options.method)
+        notes += more
+    notes += _unanswered(said)
+    suspects = read_suspects(options.suspects) if options.suspects else {}
+    if assess is not None:
+        suspects = _audit(tests, assess, suspects)
+    results = put_together(said, suspects, options.reference or None)
+    results.notes = notes
+    judged = judge(said) if judge else []
+    return write_results(options.out, options.languages, options.method, said, results, suspects, judged)
+
+
+def _names(options: Options) -> tuple[list[Named], list[Named]]:
+    models = [parse_named(text) for text in options.models]
+    files = [parse_named(text) for text in options.predictions]
+    names = [named.name for named in (*models, *files)]
+    if not names:
+        raise ConfigError("nothing to evaluate: give a model, for example `base`, or --predictions FILE.")
+    if twice := next((name for name in names if names.count(name) > 1), ""):
+        raise ConfigError(f"two models are called {twice!r}: give them names, as in first={options.models[0]}.")
+    return models, files
+
+
+def _read_tests(options: Options, languages: Sequence[str]) -> dict[str, dict[str, Test]]:
+    found: dict[str, dict[str, Test]] = {}
+    for sources in parse_sources(options.benchmarks, languages):
+        by_language = {}
+        for source in sources:
+            if options.models:
+                instructions(source.language)
+            test = read_test(
+                source,
+                options.method,
+                options.images,
+                options.out / "pictures",
+                with_pictures=bool(options.models),
+            )
+            by_language[source.language] = _cut(test, options.limit)
+        name = next(iter(by_language.values())).benchmark.name
+        if name in found:
+            raise ConfigError(
+                f"benchmark {name} is given twice: evaluate one after the other, each with its own --out."
+            )
+        found[name] = by_language
+    return found
+
+
+def _cut(test: Test, limit: int | None) -> Test:
+    if limit is not None:
+        groups = list(dict.fromkeys(item.group or item.id for item in test.items))[:limit]
+        kept = set(groups)
+        test.items = [item for item in test.items if (item.group or item.id) in kept]
+    return test
+
+
+def _all(tests: Mapping[str, Mapping[str, Test]]) -> Iterator[Test]:
+    for by_language in tests.values():
+        yield from by_language.values()
+
+
+def _ask_system(
+    system: System, tests: Mapping[str, Mapping[str, Test]], options: Options
+) -> dict[str, dict[str, Said]]:
+    seeds: dict[tuple[str, str], list[Answered]] = {}
+    for number, opener in enumerate(system.members):
+        opened = cache(opener.open)
+        folder = options.out / "answers" / f"{system.name}-{content_hash(opener.signature)[:10]}"
+        title = system.name + (f" (seed {number + 1} of {len(system.members)})" if len(system.members) > 1 else "")
+        for name, by_language in tests.items():
+            for language, test in by_language.items():
+                journal = Journal(folder / f"{name}-{language}-{options.method}.jsonl")
+                with Progress(f"{title}: {name} ({language})", "question") as progress:
+                    answered = ask(opened, opener.signature, test, options.method, journal, progress)
+                say(f"{title}: {name} ({language}): {answered.fresh} asked now, {len(answered.kept)} answers")
+                seeds.setdefault((name, language), []).append(answered)
+    return {
+        name: {code: Said(test, tuple(seeds[name, code]), options.method) for code, test in by_language.items()}
+        for name, by_language in tests.items()
+    }
+
+
+def _score_file(
+    named: Named, tests: Mapping[str, Mapping[str, Test]], languages: Sequence[str], method: str
+) -> tuple[dict[str, dict[str, Said]], list[str]]:
+    predictions = read_predictions(Path(named.what))
+    said = {
+        name: {
+            code: Said(test, (answers_to(predictions, test, languages, len(tests) == 1),), method)
+            for code, test in by_language.items()
+        }
+        for name, by_language in tests.items()
+    }
+    for note in predictions.notes:
+        say(f"{named.name}: {note}")
+    return said, [f"{named.name}: {note}" for note in predictions.notes]
+
+
+def _unanswered(said: Everything) -> list[str]:
+    notes = []
+    for system, benchmarks in said.items():
+        for name, languages in benchmarks.items():
+            for code, each in languages.items():
+                gap = {missing.id: missing.reason for seed in each.seeds for missing in seed.missing}
+                if gap:
+                    first = next(iter(gap.items()))
+                    total = len(each.test.items)
+                    notes.append(
+                        f"{system}: {name} ({code}): {len(gap)} of {total} questions have no answer, "
+                        f"for example {first[0]}: {first[1]}"
+                    )
+                    say(notes[-1])
+    return notes
+
+
+def _audit(
+    tests: Mapping[str, Mapping[str, Test]], assess: Assess, known: Mapping[str, set[str]]
+) -> dict[str, set[str]]:
+    """Add to the suspect items those that the estimate finds."""
+    suspects = {name: set(ids) for name, ids in known.items()}
+    for name, by_language in tests.items():
+        english = by_language.get(ENGLISH)
+        for code, test in by_language.items():
+            if english is None or code == ENGLISH:
+                continue
+            worst = audited(english.items, test.items, assess)
+            suspects.setdefault(name, set()).update(i for i, value in worst.items() if value < SUSPECT_BELOW)
+    return suspects

@@ -1,0 +1,281 @@
+"""Who is examined: the embedded base, a model folder, an arm of a comparison, the translation pipeline.
+
+`SYSTEMS` names the kinds. Each opens into something that answers questions about picture files; what is behind it, the
+runner doesn't know.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from passerelle.costs.ledger import FlopMeter
+from passerelle.errors import ConfigError, InputError, unknown
+from passerelle.evaluate.specification import Named
+from passerelle.records import Answer, Question
+from passerelle.runs import cache_folder, content_hash, read_json
+
+if TYPE_CHECKING:
+    from passerelle.methods.answering import Answerer, BenchmarkAnswerer
+    from passerelle.models.features import FeatureCache
+    from passerelle.models.vlm import VisionLanguageModel
+    from passerelle.translation.base import Translator
+
+Wrap = Callable[["BenchmarkAnswerer", str], "Answerer"]
+"""Puts what a method does around the model's answerer, for questions in a language."""
+
+
+class Member(Protocol):
+    """One trained model of a system; a system has one for each seed."""
+
+    def answer(
+        self, questions: Sequence[Question], pictures: Mapping[str, Path], max_new_tokens: int
+    ) -> tuple[list[Answer], dict[str, str]]:
+        """Answer questions.
+
+        Args:
+            questions: In one language.
+            pictures: The file of each picture, by key.
+            max_new_tokens: Longest answer.
+
+        Returns:
+            Answers to all questions that could be asked, and for the keys of unreadable pictures what is wrong.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Opener:
+    """A model that isn't loaded yet.
+
+    Attributes:
+        signature: What determines its answers: weights, method, engine.
+        open: Loads it.
+    """
+
+    signature: str
+    open: Callable[[], Member]
+
+
+@dataclass(frozen=True)
+class System:
+    """Who is examined.
+
+    Attributes:
+        name: What results call it.
+        members: The model of each seed.
+    """
+
+    name: str
+    members: tuple[Opener, ...]
+
+
+@dataclass
+class LocalModel:
+    """A model on this machine, whose pictures' features are computed once and kept.
+
+    Attributes:
+        model: The model.
+        wrap: What its method puts around it.
+    """
+
+    model: VisionLanguageModel
+    wrap: Wrap | None = None
+    _cache: FeatureCache | None = None
+    _priors: dict[tuple[str, str], float] = field(default_factory=dict)
+    _meter: FlopMeter = field(default_factory=FlopMeter)
+
+    def answer(
+        self, questions: Sequence[Question], pictures: Mapping[str, Path], max_new_tokens: int
+    ) -> tuple[list[Answer], dict[str, str]]:
+        """Answer questions; see `Member.answer`."""
+        from passerelle.methods.answering import BenchmarkAnswerer
+        from passerelle.models.features import FeatureCache
+
+        if self._cache is None:
+            self._cache = FeatureCache(self.model, cache_folder() / "features")
+        keys = list(dict.fromkeys(q.picture for q in questions if q.picture))
+        bad = _unreadable({key: pictures[key] for key in keys})
+        keys = [key for key in keys if key not in bad]
+        asked = [q for q in questions if q.picture not in bad]
+        if not asked:
+            return [], bad
+        import torch
+
+        features = self._cache.get([pictures[key] for key in keys]) if keys else torch.empty(0)
+        rows = {key: row for row, key in enumerate(keys)}
+        inner = BenchmarkAnswerer(self.model, features, rows, self._meter, self._priors, max_new_tokens)
+        answerer = self.wrap(inner, asked[0].language) if self.wrap else inner
+        return answerer.answer(asked), bad
+
+
+_checked: dict[Path, str] = {}
+
+
+def _unreadable(pictures: Mapping[str, Path]) -> dict[str, str]:
+    """Return what is wrong with pictures that can't be decoded; each file is tried once."""
+    from passerelle.sources.pictures import open_picture
+
+    found = {}
+    for key, path in pictures.items():
+        if path not in _checked:
+            try:
+                open_picture(path)
+                _checked[path] = ""
+            except InputError as error:
+                _checked[path] = str(error)
+        if _checked[path]:
+            found[key] = _checked[path]
+    return found
+
+
+def open_system(named: Named) -> System:
+    """Find out what a model's specification means; nothing is loaded yet.
+
+    Args:
+        named: ``base``, ``prompted``, ``pipeline``, a model's folder, or ``RUN_FOLDER:ARM`` with ``:SEED``.
+
+    Raises:
+        InputError: There is no such model or arm.
+    """
+    if named.what in SYSTEMS:
+        return System(named.name, (SYSTEMS[named.what](),))
+    folder = Path(named.what)
+    if (folder / "config.json").is_file():
+        return System(named.name, (_folder(folder),))
+    run, _, rest = named.what.partition(":")
+    if rest and Path(run).is_dir():
+        arm, _, seed = rest.partition(":")
+        return System(named.name, _arm_members(Path(run), arm, seed))
+    raise InputError(
+        f"no model {named.what!r}: give {', '.join(SYSTEMS)}, the folder of a model (with config.json), or an arm of a "
+        "comparison as in runs/demo:lora-human."
+    )
+
+
+def _embedded(method: str, wrap: Wrap | None) -> Opener:
+    from passerelle.models.embedded import base_folder
+
+    return Opener(f"{base_folder().name}|{method}", lambda: LocalModel(_load_embedded(), wrap))
+
+
+def _load_embedded() -> VisionLanguageModel:
+    from passerelle.models.embedded import assemble
+    from passerelle.models.vlm import VisionLanguageModel
+
+    return VisionLanguageModel.load(assemble())
+
+
+def _folder(folder: Path) -> Opener:
+    """Open a model's folder; its signature knows of the files' sizes and times, not of their content."""
+    kind = str((read_json(folder / "config.json") or {}).get("model_type"))
+    if kind != "llava":
+        raise InputError(
+            f"{str(folder)!r} holds a model of type {kind!r}; so far only LLaVA models built like the base are "
+            "asked here. Have it answer elsewhere and score that: --predictions FILE."
+        )
+    files = [(path.name, path.stat()) for path in sorted(folder.glob("*.safetensors"))]
+    digest = content_hash([(name, stat.st_size, stat.st_mtime_ns) for name, stat in files])[:12]
+
+    def opened() -> LocalModel:
+        from passerelle.models.vlm import VisionLanguageModel
+
+        return LocalModel(VisionLanguageModel.load(folder))
+
+    return Opener(f"{folder.resolve().name}-{digest}", opened)
+
+
+def _prompted_wrap(inner: BenchmarkAnswerer, code: str) -> Answerer:
+    from passerelle.methods.answering import PromptedAnswerer
+    from passerelle.sources.prompts import english
+    from passerelle.translation.languages import language
+
+    return (
+        inner if code == "en" else PromptedAnswerer(inner, english().in_language.format(language=language(code).name))
+    )
+
+
+def _pipeline_wrap(inner: BenchmarkAnswerer, code: str) -> Answerer:
+    if code == "en":
+        return inner
+    from passerelle.methods.answering import PipelineAnswerer
+    from passerelle.translation.apertium import ApertiumTranslator
+    from passerelle.translation.memorized import MemorizedTranslator
+    from passerelle.translation.memory import TranslationMemory
+
+    memory = TranslationMemory(cache_folder() / "compare-translations.sqlite")
+    into = SafePlain(MemorizedTranslator(ApertiumTranslator(code, "en"), memory))
+    back = SafePlain(MemorizedTranslator(ApertiumTranslator("en", code), memory))
+    return PipelineAnswerer(inner, lambda questions: into_english(questions, into), back)
+
+
+class SafePlain:
+    """An engine whose translations keep letters, numbers and marks; what can't be kept whole is the engine's own.
+
+    Attributes:
+        source: Language that it reads.
+        target: Language that it writes.
+        signature: The engine's.
+    """
+
+    def __init__(self, engine: Translator) -> None:
+        from passerelle.translation.safe import SafeTranslator
+
+        self.source, self.target, self.signature = engine.source, engine.target, engine.signature
+        self._engine, self._safe = engine, SafeTranslator(engine)
+
+    def translate(self, texts: Sequence[str]) -> list[str]:
+        """Translate each text by itself."""
+        outcomes = self._safe.translate(texts)
+        failed = [text for text, outcome in zip(texts, outcomes, strict=True) if outcome.text is None]
+        plain = dict(zip(failed, self._engine.translate(failed), strict=True)) if failed else {}
+        return [plain[t] if o.text is None else o.text for t, o in zip(texts, outcomes, strict=True)]
+
+
+def into_english(questions: Sequence[Question], engine: Translator) -> list[Question]:
+    """Translate prompts and options into English; option letters stay."""
+    texts = list(dict.fromkeys(text for q in questions for text in (q.prompt, *q.options)))
+    known = dict(zip(texts, engine.translate(texts), strict=True))
+    return [
+        replace(q, language="en", origin="machine", prompt=known[q.prompt], options=tuple(known[o] for o in q.options))
+        for q in questions
+    ]
+
+
+def _arm_members(run: Path, arm: str, seed: str) -> tuple[Opener, ...]:
+    """Find the trained seeds of an arm, or the untrained arm itself."""
+    from passerelle.compare.arms import ARMS
+    from passerelle.compare.ask import find_arm
+
+    if arm not in ARMS:
+        raise ConfigError(unknown("arm", arm, ARMS))
+    if ARMS[arm].method is None:
+        return (SYSTEMS.get(arm, SYSTEMS["base"])(),)
+    if seed and not re.fullmatch(r"\d{1,9}", seed):
+        raise InputError(f"{seed!r} is no seed: write {run}:{arm}:1, or {run}:{arm} for all of them.")
+    found = {int((read_json(record) or {}).get("seed", 0)) for record in run.glob(f"arms/{arm}-*/arm.json")}
+    seeds: list[int | None] = [int(seed)] if seed else [*sorted(found)] or [None]
+    return tuple(_trained(find_arm(arm, run, each)) for each in seeds)
+
+
+def _trained(folder: Path) -> Opener:
+    from passerelle.models.embedded import base_folder
+
+    def opened() -> LocalModel:
+        from passerelle.compare.ask import load_arm
+
+        model = _load_embedded()
+        load_arm(model, folder)
+        return LocalModel(model)
+
+    return Opener(f"{base_folder().name}|{folder.name}", opened)
+
+
+SYSTEMS: dict[str, Callable[[], Opener]] = {
+    "base": lambda: _embedded("plain", None),
+    "prompted": lambda: _embedded("prompted", _prompted_wrap),
+    "pipeline": lambda: _embedded("pipeline", _pipeline_wrap),
+}

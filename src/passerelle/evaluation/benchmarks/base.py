@@ -1,0 +1,175 @@
+"""The contract of a benchmark: rows become items, items are asked, answers become measures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from passerelle.errors import InputError
+from passerelle.evaluation.significance import Statistic
+from passerelle.records import Answer, Origin
+
+Kind = Literal["choice", "yes-no", "open", "caption", "chat"]
+Parser = Literal["", "published", "localised"]
+Direction = Literal["higher", "none"]
+Picture = str | bytes | None
+"""A path relative to the image folder, the file's content, or nothing."""
+
+PARSERS: tuple[Parser, ...] = ("localised", "published")
+
+
+class BadItem(InputError):
+    """A row that can't be asked: the rest is, and the gap is stated."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One question of a benchmark, with all that scoring it needs.
+
+    Attributes:
+        id: Unique in its benchmark and the same in every language, so that answers can be paired.
+        question: The question's own text.
+        language: Its language, ISO 639-1.
+        picture: Its picture; see `Picture`. Once read, the picture's key.
+        options: The options of a choice; (yes, no) for yes/no.
+        correct: Place of the right option.
+        references: Right answers in words.
+        hint: Context that is shown before the question.
+        subtask: The part of the benchmark that it belongs to.
+        group: What is right or wrong together: an MMBench question in all its rotations, a picture's pair in MME.
+        origin: How the text came to be.
+        extra: What only its own benchmark knows of.
+    """
+
+    id: str
+    question: str
+    language: str
+    picture: Picture = None
+    options: tuple[str, ...] = ()
+    correct: int | None = None
+    references: tuple[str, ...] = ()
+    hint: str = ""
+    subtask: str = ""
+    group: str = ""
+    origin: Origin = "native"
+    extra: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One metric over the units of a benchmark, before intervals.
+
+    Attributes:
+        metric: Its name.
+        statistic: The figure as a function of draws of the units.
+        units: What is counted: ids of questions or of groups; the same in every system.
+        clusters: The picture of each unit.
+        definition: How it is computed, for the signature.
+        parser: How answers were read: ``published``, ``localised``, or none was needed.
+        subtask: Part of the benchmark; empty for all.
+        right: Whether each unit was right, where it is; for McNemar's test.
+        chosen: What was said to each unit, in a form that is the same in every language; ``None``: unmatched.
+        unmatched: How many answers couldn't be read; they count as wrong.
+        unit: ``%`` or the metric's own points.
+        direction: ``higher`` is better, or ``none`` for diagnostics.
+        bounds: Range of the figure.
+        headline: Whether it is the one that the benchmark is known by.
+    """
+
+    metric: str
+    statistic: Statistic
+    units: tuple[str, ...]
+    clusters: tuple[str, ...]
+    definition: str
+    parser: Parser = ""
+    subtask: str = ""
+    right: tuple[bool, ...] | None = None
+    chosen: tuple[Any, ...] | None = None
+    unmatched: int = 0
+    unit: str = "%"
+    direction: Direction = "higher"
+    bounds: tuple[float, float] = (0.0, 100.0)
+    headline: bool = False
+
+
+Read = Callable[[Mapping[str, Any], str], list[Item]]
+"""Makes items of one row in a language; raises `BadItem`."""
+
+Score = Callable[[Sequence[Item], Sequence[Answer], str], list[Measure]]
+"""Scores answers to items; the last argument is the method: ``generate`` or a scoring rule."""
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A benchmark.
+
+    Attributes:
+        name: What ``--benchmark`` calls it.
+        title: For people.
+        kind: What is asked for.
+        require: Fields that each row has; a file is recognised by them.
+        read: Makes items of a row.
+        score: Makes measures of answers.
+        source: Where rows and rules are published.
+        max_new_tokens: Longest answer.
+        prompt: Key of the instruction behind the question in ``benchmark_prompts.toml``; empty for none.
+        complete: What to do when all rows were read, for example add rotations; gets the method.
+    """
+
+    name: str
+    title: str
+    kind: Kind
+    require: tuple[str, ...]
+    read: Read
+    score: Score
+    source: str
+    max_new_tokens: int = 16
+    prompt: str = ""
+    complete: Callable[[list[Item], str], list[Item]] = lambda items, method: items
+
+
+def text_of(row: Mapping[str, Any], *names: str) -> str:
+    """Return the first of several fields that has a text; empty if none has."""
+    for name in names:
+        value = row.get(name)
+        if value is not None and not (isinstance(value, float) and value != value):
+            if text := str(value).strip():
+                return text if text.lower() != "nan" else ""
+    return ""
+
+
+def needed(row: Mapping[str, Any], *names: str) -> str:
+    """Return a field's text.
+
+    Raises:
+        BadItem: There is none.
+    """
+    if text := text_of(row, *names):
+        return text
+    raise BadItem(f"no {' or '.join(names)}")
+
+
+def picture_of(row: Mapping[str, Any], *names: str) -> Picture:
+    """Return a row's picture: a path, bytes, base64, or an image that `datasets` decoded."""
+    for name in names or ("image", "image_path", "picture"):
+        value = row.get(name)
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]
+        if isinstance(value, Mapping):
+            value = value.get("bytes") or value.get("path")
+        if isinstance(value, bytes) and value:
+            return value
+        if hasattr(value, "save"):
+            return _encoded(value)
+        if isinstance(value, str) and value.strip():
+            return value.strip()
+    return None
+
+
+def _encoded(image: Any) -> bytes:
+    import io
+
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()

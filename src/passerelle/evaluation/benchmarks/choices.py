@@ -1,0 +1,75 @@
+"""What benchmarks of multiple choice share when their rows are read."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from passerelle.evaluation.benchmarks.base import BadItem
+from passerelle.evaluation.published import LETTERS
+
+
+def checked_options(options: Sequence[Any]) -> tuple[str, ...]:
+    """Return the options as texts.
+
+    Raises:
+        BadItem: There are fewer than two, or one is empty, or two are the same.
+    """
+    texts = tuple("" if option is None else str(option).strip() for option in options)
+    if len(texts) < 2:
+        raise BadItem(f"{len(texts)} options, where a choice needs two")
+    if "" in texts:
+        raise BadItem(f"option {LETTERS[texts.index('')]} is empty")
+    if len(set(texts)) < len(texts):
+        twice = next(text for text in texts if texts.count(text) > 1)
+        raise BadItem(f"two options are {twice!r}")
+    return texts
+
+
+def listed_options(value: Any) -> tuple[str, ...]:
+    """Return options from a list, or from a list written as a text, as MMMU has them.
+
+    Raises:
+        BadItem: It is no list of options.
+    """
+    if isinstance(value, str):
+        try:
+            value = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            raise BadItem(f"options are no list: {value[:60]!r}") from None
+    if not isinstance(value, list | tuple):
+        raise BadItem(f"options are no list: {str(value)[:60]!r}")
+    return checked_options(value)
+
+
+def lettered_options(row: Mapping[str, Any], letters: str = "ABCDEF") -> tuple[str, ...]:
+    """Return the options of the columns A, B, …; those after the last that is filled don't exist.
+
+    Raises:
+        BadItem: One before the last is empty.
+    """
+    values = []
+    for letter in letters:
+        value = row.get(letter)
+        missing = value is None or (isinstance(value, float) and value != value) or str(value).strip() in ("", "nan")
+        values.append("" if missing else str(value))
+    while values and not values[-1]:
+        values.pop()
+    return checked_options(values)
+
+
+def correct_place(answer: Any, options: Sequence[str]) -> int:
+    """Return the place of the right option, named by its letter, its place or its text.
+
+    Raises:
+        BadItem: It is none of the options.
+    """
+    text = "" if answer is None else str(answer).strip()
+    if text.isdigit() and int(text) < len(options) and text not in options:
+        return int(text)
+    if len(text) == 1 and text.upper() in LETTERS[: len(options)]:
+        return LETTERS.index(text.upper())
+    if text in options:
+        return list(options).index(text)
+    raise BadItem(f"the right answer {text!r} is none of the {len(options)} options" if text else "no right answer")

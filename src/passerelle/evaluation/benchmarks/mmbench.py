@@ -1,0 +1,130 @@
+"""MMBench (2307.06281): multiple choice, where a hit needs the right option in every rotation of the options.
+
+The authors' files hold a question under ``index`` and its rotations under ``index`` + 1,000,000 × k. A file without
+them is rotated here in the same way. A question whose rotations are hit one and all is right; accuracy over all
+rotations is shown beside as ``vanilla``. Likelihoods don't depend on the order of the options, so with ``--method
+sum`` and the like nothing is rotated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from passerelle.evaluation.benchmarks.base import BadItem, Benchmark, Item, Measure, needed, picture_of, text_of
+from passerelle.evaluation.benchmarks.choices import correct_place, lettered_options
+from passerelle.evaluation.benchmarks.scoring import (
+    GENERATE,
+    choice_measures,
+    chosen_options,
+    mean_measure,
+    parser_name,
+    parsers_for,
+)
+from passerelle.evaluation.published import mmbench_option
+from passerelle.records import Answer
+
+TURN = 1_000_000
+"""A rotation's index is its question's plus a multiple of this (VLMEvalKit, lmms-eval)."""
+
+
+def read(row: Mapping[str, Any], language: str) -> list[Item]:
+    """Read a row of the TSV."""
+    index = needed(row, "index")
+    if not index.isdigit():
+        raise BadItem(f"index {index!r} is no number")
+    options = lettered_options(row)
+    item = Item(
+        id=index,
+        question=needed(row, "question"),
+        language=language,
+        picture=picture_of(row, "image"),
+        options=options,
+        correct=correct_place(text_of(row, "answer"), options),
+        hint=text_of(row, "hint"),
+        subtask=text_of(row, "category", "l2-category", "L2-category"),
+        group=str(int(index) % TURN),
+    )
+    return [item]
+
+
+def complete(items: list[Item], method: str) -> list[Item]:
+    """Find pictures that are named by another row's index, and add the rotations that the file lacks."""
+    by_id = {item.id: item for item in items}
+    found = []
+    for item in items:
+        named = item.picture if isinstance(item.picture, str) and item.picture.isdigit() else None
+        if item.picture is None and item.id != item.group:
+            named = item.group
+        found.append(replace(item, picture=by_id[named].picture) if named in by_id else item)
+    if method != GENERATE:
+        return [item for item in found if item.id == item.group]
+    rotated = {item.group for item in found if item.id != item.group}
+    return [turned for item in found for turned in ([item] if item.group in rotated else rotations(item))]
+
+
+def rotations(item: Item) -> list[Item]:
+    """Return a question in all rotations of its options, itself first."""
+    count, correct = len(item.options), item.correct or 0
+    return [
+        replace(
+            item,
+            id=str(int(item.id) + turn * TURN),
+            options=item.options[turn:] + item.options[:turn],
+            correct=(correct - turn) % count,
+        )
+        for turn in range(count)
+    ]
+
+
+def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list[Measure]:
+    """Score by CircularEval, and all rotations one by one."""
+    if method != GENERATE:
+        return choice_measures(items, answers, method, mmbench_option)
+    groups: dict[str, list[int]] = {}
+    for place, item in enumerate(items):
+        groups.setdefault(item.group, []).append(place)
+    firsts = [replace(items[places[0]], id=group) for group, places in groups.items()]
+    circular, vanilla = [], []
+    for parser in parsers_for(method):
+        chosen = chosen_options(items, answers, method, parser, mmbench_option)
+        right = [place is not None and place == item.correct for place, item in zip(chosen, items, strict=True)]
+        unmatched = sum(place is None for place in chosen)
+        texts = [None if p is None else (p + _turn(i)) % len(i.options) for p, i in zip(chosen, items, strict=True)]
+        definition = f"method:{method}|{parser_name(parser, items[0].language)}"
+        circular += mean_measure(
+            "circular",
+            firsts,
+            [all(right[place] for place in places) for places in groups.values()],
+            f"circular|{definition}",
+            parser=parser,
+            chosen=[tuple(texts[place] for place in places) for places in groups.values()],
+            unmatched=unmatched,
+            headline=True,
+        )
+        vanilla += [
+            measure
+            for measure in mean_measure(
+                "vanilla", items, right, definition, parser=parser, chosen=texts, unmatched=unmatched
+            )
+            if not measure.subtask
+        ]
+    return circular + vanilla
+
+
+def _turn(item: Item) -> int:
+    return int(item.id) // TURN
+
+
+BENCHMARK = Benchmark(
+    name="mmbench",
+    title="MMBench",
+    kind="choice",
+    require=("index", "question", "A", "B", "answer"),
+    read=read,
+    score=score,
+    source="https://arxiv.org/abs/2307.06281",
+    prompt="letter",
+    complete=complete,
+)

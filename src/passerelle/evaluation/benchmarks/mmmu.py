@@ -1,0 +1,110 @@
+"""MMMU (2311.16502): multiple choice and open questions of college level, by subject.
+
+Questions with several pictures are left out and counted: what is asked here has one picture at most.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from passerelle.evaluation.benchmarks.base import BadItem, Benchmark, Item, Measure, needed, picture_of, text_of
+from passerelle.evaluation.benchmarks.choices import correct_place, listed_options
+from passerelle.evaluation.benchmarks.scoring import (
+    chosen_options,
+    mean_measure,
+    parser_name,
+    parsers_for,
+)
+from passerelle.evaluation.localised import same_answer, words_of_language
+from passerelle.evaluation.published import mmmu_open, mmmu_option
+from passerelle.records import Answer
+
+_MARK = re.compile(r"\s*<image (\d)>\s*")
+
+
+def read(row: Mapping[str, Any], language: str) -> list[Item]:
+    """Read a row; ``<image 1>`` is taken out of the text, as the picture is shown beside it."""
+    question = needed(row, "question")
+    numbers = sorted(set(_MARK.findall(question + str(row.get("options", ""))))) or ["1"]
+    if len(numbers) > 1:
+        raise BadItem(f"{len(numbers)} pictures, where one can be asked about")
+    is_open = text_of(row, "question_type") == "open"
+    options = () if is_open else listed_options(row.get("options"))
+    answer = row.get("answer")
+    references = tuple(map(str, answer)) if isinstance(answer, list) else (text_of(row, "answer"),)
+    if is_open and not any(references):
+        raise BadItem("no right answer")
+    identifier = needed(row, "id", "question_id", "_number")
+    subject = re.fullmatch(r"[a-z]+_(.+)_\d+", identifier)
+    return [
+        Item(
+            id=identifier,
+            question=" ".join(_MARK.sub(" ", question).split()),
+            language=language,
+            picture=picture_of(row, f"image_{numbers[0]}", "image"),
+            options=options,
+            correct=None if is_open else correct_place(answer, options),
+            references=references if is_open else (),
+            subtask=text_of(row, "subject", "subfield") or (subject[1] if subject else ""),
+        )
+    ]
+
+
+def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list[Measure]:
+    """Score by accuracy over choices and open questions."""
+    found = []
+    for parser in parsers_for(method):
+        choices = [(item, answer) for item, answer in zip(items, answers, strict=True) if item.options]
+        chosen = chosen_options([i for i, _ in choices], [a for _, a in choices], method, parser, mmmu_option)
+        places = {item.id: place for (item, _), place in zip(choices, chosen, strict=True)}
+        right, said = [], []
+        for item, answer in zip(items, answers, strict=True):
+            if item.options:
+                right.append(places[item.id] is not None and places[item.id] == item.correct)
+                said.append(places[item.id])
+            else:
+                right.append(_open_is_right(answer.text, item, parser == "published"))
+                said.append(right[-1])
+        definition = f"method:{method}" + (f"|{parser_name(parser, items[0].language)}" if parser else "")
+        found += mean_measure(
+            "accuracy",
+            items,
+            right,
+            definition,
+            parser=parser,
+            chosen=said,
+            unmatched=sum(place is None for place in chosen),
+            headline=True,
+        )
+    return found
+
+
+def _open_is_right(answer: str, item: Item, as_published: bool) -> bool:
+    if as_published or item.language == "en":
+        return mmmu_open(answer, item.references)
+    if any(same_answer(answer, reference, item.language) for reference in item.references):
+        return True
+    words = words_of_language(item.language)
+    keys = [f"{phrase} " for phrase in ("est", "donc", "soit", "vaut", "réponse", "es", "ist", "è", "é")]
+    pointed = _points(answer) if words.table["decimal"] == "," else answer
+    references = [_points(r) if words.table["decimal"] == "," else r for r in item.references]
+    return mmmu_open(pointed, references, keys)
+
+
+def _points(text: str) -> str:
+    return re.sub(r"(?<=\d),(?=\d)", ".", re.sub(r"(?<=\d)[ \u00a0\u202f](?=\d{3}(?:\D|$))", "", text))
+
+
+BENCHMARK = Benchmark(
+    name="mmmu",
+    title="MMMU",
+    kind="choice",
+    require=("id", "question", "options", "answer", "question_type"),
+    read=read,
+    score=score,
+    source="https://arxiv.org/abs/2311.16502",
+    prompt="letter",
+    max_new_tokens=16,
+)

@@ -1,0 +1,121 @@
+"""POPE (2305.10355): does the picture show an object? Accuracy, precision, recall, F1, and how often yes is said.
+
+The yes-rate is that of the predictions, as its authors define it; lmms-eval's counts the labels, so that it is always
+a half.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from passerelle.evaluation.benchmarks.base import BadItem, Benchmark, Item, Measure, needed, picture_of, text_of
+from passerelle.evaluation.benchmarks.scoring import (
+    clusters,
+    ids,
+    mean_measure,
+    parser_name,
+    parsers_for,
+    ratio_of,
+    said_yes,
+)
+from passerelle.evaluation.published import pope_said
+from passerelle.evaluation.significance import FloatArray, corpus_of
+from passerelle.records import Answer
+from passerelle.sources.prompts import english, find_prompts
+
+
+def truth_of(answer: str) -> bool:
+    """Return whether a label says yes; labels are in English in every language's file, or in the file's.
+
+    Raises:
+        BadItem: It says neither.
+    """
+    said = answer.lower().strip(" .!")
+    if said in ("yes", "oui", "sí", "ja", "sì", "sim", "1", "true"):
+        return True
+    if said in ("no", "non", "nein", "não", "0", "false"):
+        return False
+    raise BadItem(f"the right answer {answer!r} is neither yes nor no" if said else "no right answer")
+
+
+def yes_and_no(language: str) -> tuple[str, str]:
+    """Return a language's words for yes and no, as options."""
+    prompts = find_prompts(language) or english()
+    return prompts.yes, prompts.no
+
+
+def read(row: Mapping[str, Any], language: str) -> list[Item]:
+    """Read a line of the authors' files, or a row of a data set."""
+    truth = truth_of(needed(row, "label", "answer"))
+    return [
+        Item(
+            id=needed(row, "question_id", "id", "_number"),
+            question=needed(row, "text", "question"),
+            language=language,
+            picture=picture_of(row, "image", "image_source"),
+            options=yes_and_no(language),
+            correct=0 if truth else 1,
+            subtask=text_of(row, "category"),
+        )
+    ]
+
+
+def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list[Measure]:
+    """Score as POPE's authors do; an answer that is neither is wrong, and no yes."""
+    found: list[Measure] = []
+    for parser in parsers_for(method):
+        said = said_yes(items, answers, method, parser, pope_said)
+        truth = [item.correct == 0 for item in items]
+        definition = f"method:{method}" + (f"|{parser_name(parser, items[0].language)}" if parser else "")
+        right = [yes is not None and yes == true for yes, true in zip(said, truth, strict=True)]
+        unmatched = sum(yes is None for yes in said)
+        found += mean_measure(
+            "accuracy", items, right, definition, parser=parser, chosen=said, unmatched=unmatched, headline=True
+        )
+        table = np.array(
+            [
+                (yes is True and true, yes is True and not true, true and yes is not True, 1)
+                for yes, true in zip(said, truth, strict=True)
+            ],
+            dtype=np.float64,
+        )
+        for metric, figure in (
+            ("precision", ratio_of(0, (0, 1))),
+            ("recall", ratio_of(0, (0, 2))),
+            ("f1", f1),
+            ("yes-rate", lambda sums: 100 * (sums[..., 0] + sums[..., 1]) / sums[..., 3]),
+        ):
+            found.append(
+                Measure(
+                    metric,
+                    corpus_of(table, figure),
+                    ids(items),
+                    clusters(items),
+                    definition,
+                    parser=parser,
+                    unmatched=unmatched,
+                    direction="none" if metric == "yes-rate" else "higher",
+                )
+            )
+    return found
+
+
+def f1(sums: FloatArray) -> FloatArray:
+    """Compute F1 in percent from sums of (true positives, false positives, false negatives, …)."""
+    below = 2 * sums[..., 0] + sums[..., 1] + sums[..., 2]
+    return np.divide(200 * sums[..., 0], below, out=np.zeros_like(below), where=below > 0)
+
+
+BENCHMARK = Benchmark(
+    name="pope",
+    title="POPE",
+    kind="yes-no",
+    require=("question_id", "image", "text", "label"),
+    read=read,
+    score=score,
+    source="https://arxiv.org/abs/2305.10355",
+    prompt="yes_no",
+)

@@ -1,0 +1,128 @@
+"""French answers are read as a native reader reads them, which the English rules of the benchmarks don't."""
+
+from pathlib import Path
+
+import pytest
+
+from passerelle.errors import ConfigError
+from passerelle.evaluation import published
+from passerelle.evaluation.localised import answer_words, option_of, same_answer, words_of_language, yes_or_no
+
+ROWS = [
+    tuple(line.split("\t"))
+    for line in (Path(__file__).parent / "answers_fr.tsv").read_text(encoding="utf-8").splitlines()
+    if not line.startswith("#")
+]
+SEEN, UNSEEN = ROWS[::2], ROWS[1::2]
+
+
+def localised(kind, given, answer):
+    if kind == "yes-no":
+        return yes_or_no(answer, "fr") or "-"
+    if kind == "letter":
+        place = option_of(answer, given.split("|"), "fr")
+        return "-" if place is None else "ABCD"[place]
+    return "right" if any(same_answer(answer, reference, "fr") for reference in given.split("|")) else "wrong"
+
+
+def english(kind, given, answer):
+    """What the published rules make of it: MME's parser, MMBench's heuristic, VQA's normalisation."""
+    if kind == "yes-no":
+        return published.mme_said(answer) or "-"
+    if kind == "letter":
+        place = published.mmbench_option(answer, given.split("|"))
+        return "-" if place is None else "ABCD"[place]
+    said = published.vqa_words(answer)
+    return "right" if said in [published.vqa_words(reference) for reference in given.split("|")] else "wrong"
+
+
+def agreement(rows, rule):
+    return sum(rule(kind, given, answer) == label for kind, given, answer, label, _ in rows) / len(rows)
+
+
+def test_table_is_large_and_its_labels_are_of_their_kind():
+    assert len(ROWS) >= 150
+    assert {kind: sum(row[0] == kind for row in ROWS) for kind in ("yes-no", "letter", "open")} == {
+        "yes-no": 64,
+        "letter": 62,
+        "open": 96,
+    }
+    allowed = {"yes-no": {"yes", "no", "-"}, "letter": set("ABCD-"), "open": {"right", "wrong"}}
+    assert all(label in allowed[kind] for kind, _, _, label, _ in ROWS)
+
+
+@pytest.mark.parametrize(("name", "rows"), [("all", ROWS), ("looked at", SEEN), ("only counted", UNSEEN)])
+def test_localised_scorers_agree_with_native_readers(name, rows):
+    wrong = [
+        (answer, label, localised(k, g, answer)) for k, g, answer, label, _ in rows if localised(k, g, answer) != label
+    ]
+    assert agreement(rows, localised) >= 0.98, wrong
+
+
+@pytest.mark.parametrize("kind", ["yes-no", "letter", "open"])
+def test_every_kind_by_itself(kind):
+    assert agreement([row for row in ROWS if row[0] == kind], localised) >= 0.98
+
+
+def test_the_peers_share_is_what_the_reference_says():
+    """docs/reference/metrics.md: 109 of 222 answers, 49%."""
+    shares = {kind: agreement([r for r in ROWS if r[0] == kind], english) for kind in ("yes-no", "letter", "open")}
+    assert round(100 * agreement(ROWS, english)) == 49
+    assert {kind: round(100 * share) for kind, share in shares.items()} == {"yes-no": 38, "letter": 81, "open": 36}
+
+
+@pytest.mark.parametrize(
+    ("answer", "language", "said"),
+    [
+        ("Sí, hay un perro.", "es", "yes"),
+        ("No.", "es", "no"),
+        ("Ja", "de", "yes"),
+        ("Nein, das ist keine Katze", "de", "no"),
+        ("Sì", "it", "yes"),
+        ("Não", "pt", "no"),
+        ("Sim.", "pt", "yes"),
+        ("Yes, it is", "en", "yes"),
+        ("It isn't.", "en", "no"),
+        ("Oui", "en", None),
+        ("Not sure", "en", None),
+    ],
+)
+def test_yes_and_no_in_other_languages(answer, language, said):
+    assert yes_or_no(answer, language) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "words"),
+    [
+        ("The two dogs", "en", "2 dogs"),
+        ("1,000", "en", "1000"),
+        ("los dos perros", "es", "2 perros"),
+        ("l'acqua", "it", "acqua"),
+        ("dreiundzwanzig", "de", "dreiundzwanzig"),
+        ("1,5", "de", "1.5"),
+        ("a casa", "pt", "casa"),
+        ("trois cents", "fr", "3 cents"),
+        ("", "fr", ""),
+        ("?", "fr", ""),
+    ],
+)
+def test_open_answers_in_other_languages(text, language, words):
+    assert answer_words(text, language) == words
+
+
+def test_nothing_is_no_answer():
+    assert not same_answer("", "", "fr")
+    assert option_of("", ["a", "b"], "fr") is None
+    assert yes_or_no("", "fr") is None
+
+
+def test_a_language_without_words_is_named():
+    with pytest.raises(ConfigError, match=r"unknown language of answers 'sw'.*data/answers.toml"):
+        yes_or_no("ndiyo", "sw")
+
+
+def test_every_language_has_the_same_keys():
+    english_keys = set(words_of_language("en").table)
+    for language in ("fr", "es", "de", "it", "pt"):
+        missing = english_keys - set(words_of_language(language).table)
+        assert not missing, (language, missing)
