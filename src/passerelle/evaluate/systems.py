@@ -19,12 +19,14 @@ from passerelle.records import Answer, Question
 from passerelle.runs import cache_folder, content_hash, read_json
 
 if TYPE_CHECKING:
-    from passerelle.methods.answering import Answerer, BenchmarkAnswerer
+    from passerelle.methods.answering import Answerer
     from passerelle.models.features import FeatureCache
+    from passerelle.models.pretrained import PretrainedModel
+    from passerelle.models.vision_cache import VisionFeatures
     from passerelle.models.vlm import VisionLanguageModel
     from passerelle.translation.base import Translator
 
-Wrap = Callable[["BenchmarkAnswerer", str], "Answerer"]
+Wrap = Callable[["Answerer", str], "Answerer"]
 """Puts what a method does around the model's answerer, for questions in a language."""
 
 
@@ -112,6 +114,39 @@ class LocalModel:
         return answerer.answer(asked), bad
 
 
+@dataclass
+class FamilyModel:
+    """A model of any family, or an adapter on one, asked through its own processor.
+
+    Attributes:
+        pretrained: The model.
+        wrap: What its method puts around it.
+    """
+
+    pretrained: PretrainedModel
+    wrap: Wrap | None = None
+    _vision: VisionFeatures | None = None
+    _priors: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def answer(
+        self, questions: Sequence[Question], pictures: Mapping[str, Path], max_new_tokens: int
+    ) -> tuple[list[Answer], dict[str, str]]:
+        """Answer questions; see `Member.answer`."""
+        from passerelle.methods.family_answering import MAX_LENGTH, FamilyAnswerer
+        from passerelle.models.conversing import Encoder
+        from passerelle.models.vision_cache import VisionFeatures
+
+        self._vision = self._vision or VisionFeatures(self.pretrained, cache_folder() / "vision")
+        bad = _unreadable({q.picture: pictures[q.picture] for q in questions if q.picture})
+        asked = [q for q in questions if q.picture not in bad]
+        if not asked:
+            return [], bad
+        encoder = Encoder(self.pretrained, MAX_LENGTH)
+        inner = FamilyAnswerer(encoder, self._vision, pictures, max_new_tokens, self._priors)
+        answerer = self.wrap(inner, asked[0].language) if self.wrap else inner
+        return answerer.answer(asked), bad
+
+
 _checked: dict[Path, str] = {}
 
 
@@ -136,7 +171,8 @@ def open_system(named: Named) -> System:
     """Find out what a model's specification means; nothing is loaded yet.
 
     Args:
-        named: ``base``, ``prompted``, ``pipeline``, a model's folder, or ``RUN_FOLDER:ARM`` with ``:SEED``.
+        named: ``base``, ``prompted``, ``pipeline``, a folder of a model or an adapter, ``prompted:`` or ``pipeline:``
+            with such a folder, or ``RUN_FOLDER:ARM`` with ``:SEED``.
 
     Raises:
         InputError: There is no such model or arm.
@@ -144,15 +180,17 @@ def open_system(named: Named) -> System:
     if named.what in SYSTEMS:
         return System(named.name, (SYSTEMS[named.what](),))
     folder = Path(named.what)
-    if (folder / "config.json").is_file():
+    if _is_model(folder):
         return System(named.name, (_folder(folder),))
     run, _, rest = named.what.partition(":")
+    if run in WRAPS and _is_model(Path(rest)):
+        return System(named.name, (_folder(Path(rest), run),))
     if rest and Path(run).is_dir():
         arm, _, seed = rest.partition(":")
         return System(named.name, _arm_members(Path(run), arm, seed))
     raise InputError(
-        f"no model {named.what!r}: give {', '.join(SYSTEMS)}, the folder of a model (with config.json), or an arm of a "
-        "comparison as in runs/demo:lora-human."
+        f"no model {named.what!r}: give {', '.join(SYSTEMS)}, the folder of a model or an adapter (with config.json or "
+        "adapter_config.json), prompted:FOLDER or pipeline:FOLDER, or an arm of a comparison, as runs/demo:lora-human."
     )
 
 
@@ -169,26 +207,35 @@ def _load_embedded() -> VisionLanguageModel:
     return VisionLanguageModel.load(assemble())
 
 
-def _folder(folder: Path) -> Opener:
-    """Open a model's folder; its signature knows of the files' sizes and times, not of their content."""
-    kind = str((read_json(folder / "config.json") or {}).get("model_type"))
-    if kind != "llava":
-        raise InputError(
-            f"{str(folder)!r} holds a model of type {kind!r}; so far only LLaVA models built like the base are "
-            "asked here. Have it answer elsewhere and score that: --predictions FILE."
-        )
+def _folder(folder: Path, method: str = "plain") -> Opener:
+    """Open the folder of a model or an adapter; its signature knows of the files' sizes and times only."""
     files = [(path.name, path.stat()) for path in sorted(folder.glob("*.safetensors"))]
     digest = content_hash([(name, stat.st_size, stat.st_mtime_ns) for name, stat in files])[:12]
 
-    def opened() -> LocalModel:
-        from passerelle.models.vlm import VisionLanguageModel
+    def opened() -> Member:
+        if _is_like_base(folder):
+            from passerelle.models.vlm import VisionLanguageModel
 
-        return LocalModel(VisionLanguageModel.load(folder))
+            return LocalModel(VisionLanguageModel.load(folder), WRAPS[method])
+        from passerelle.models.pretrained import load_adapted
 
-    return Opener(f"{folder.resolve().name}-{digest}", opened)
+        return FamilyModel(load_adapted(folder), WRAPS[method])
+
+    return Opener(f"{folder.resolve().name}-{digest}|{method}", opened)
 
 
-def _prompted_wrap(inner: BenchmarkAnswerer, code: str) -> Answerer:
+def _is_like_base(folder: Path) -> bool:
+    """Whether it is a LLaVA model built like the embedded base: options are scored faster then, on shared prefixes."""
+    config = read_json(folder / "config.json") or {}
+    features = (config.get("vision_feature_layer"), config.get("vision_feature_select_strategy"))
+    return config.get("model_type") == "llava" and features == (-1, "full")
+
+
+def _is_model(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in ("config.json", "adapter_config.json"))
+
+
+def _prompted_wrap(inner: Answerer, code: str) -> Answerer:
     from passerelle.methods.answering import PromptedAnswerer
     from passerelle.sources.prompts import english
     from passerelle.translation.languages import language
@@ -198,7 +245,7 @@ def _prompted_wrap(inner: BenchmarkAnswerer, code: str) -> Answerer:
     )
 
 
-def _pipeline_wrap(inner: BenchmarkAnswerer, code: str) -> Answerer:
+def _pipeline_wrap(inner: Answerer, code: str) -> Answerer:
     if code == "en":
         return inner
     from passerelle.methods.answering import PipelineAnswerer
@@ -273,6 +320,9 @@ def _trained(folder: Path) -> Opener:
 
     return Opener(f"{base_folder().name}|{folder.name}", opened)
 
+
+WRAPS: dict[str, Wrap | None] = {"plain": None, "prompted": _prompted_wrap, "pipeline": _pipeline_wrap}
+"""What a method puts around a model's answerer."""
 
 SYSTEMS: dict[str, Callable[[], Opener]] = {
     "base": lambda: _embedded("plain", None),

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import torch
 
-from passerelle.errors import InputError
+from passerelle.errors import InputError, MissingDependency
 from passerelle.models.families import PARTS, Family, Part, family_of
 from passerelle.models.precision import best_dtype
 
@@ -83,8 +83,10 @@ def load_pretrained(
             where, dtype=chosen, trust_remote_code=trust_remote_code, use_safetensors=True
         )
         processor = AutoProcessor.from_pretrained(where, trust_remote_code=trust_remote_code)
+    except ImportError as error:
+        raise MissingDependency(f"the processor of {where!r} needs a package: {_first_line(error)}") from error
     except (OSError, ValueError, KeyError) as error:
-        reason = str(error).strip().partition("\n")[0]
+        reason = _first_line(error)
         raise InputError(
             f"can't load {where!r} as a vision-language model: {reason} Give a folder that save_pretrained wrote (with "
             "safetensors), or a name on the Hugging Face Hub."
@@ -92,6 +94,30 @@ def load_pretrained(
     if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
         raise InputError(f"{where!r} has no processor for pictures and text: it lacks preprocessor_config.json.")
     return PretrainedModel(model.to(device).eval(), processor, family_of(model), where)
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def load_adapted(folder: Path, *, dtype: DtypeName = "auto") -> PretrainedModel:
+    """Load a model's folder, or an adapter's with the base that it names.
+
+    Raises:
+        InputError: It is neither, its base can't be loaded, or the adapter doesn't fit it.
+    """
+    if not (folder / "adapter_config.json").is_file():
+        return load_pretrained(folder, dtype=dtype)
+    from peft import PeftConfig, PeftModel
+
+    base = str(PeftConfig.from_pretrained(str(folder)).base_model_name_or_path)
+    pretrained = load_pretrained(base, dtype=dtype)
+    try:
+        adapted = PeftModel.from_pretrained(pretrained.model, str(folder), autocast_adapter_dtype=False)
+    except (ValueError, RuntimeError) as error:
+        reason = _first_line(error)
+        raise InputError(f"the adapter in {str(folder)!r} doesn't fit its base {base!r}: {reason}") from error
+    return PretrainedModel(adapted.eval(), pretrained.processor, pretrained.family, str(folder))
 
 
 @dataclass(frozen=True)
