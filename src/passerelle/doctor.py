@@ -36,8 +36,10 @@ EXTRAS = {
     "datasets": "evaluate can't read data sets by name",
     "openai": "translate --engine openai can't be used",
     "parquet": "Parquet files can't be read",
+    "postgres": "review can't use a PostgreSQL database",
     "quality": "quality fit can't be used",
     "ray": "translate --runner ray can't be used",
+    "review": "review has no page",
     "seq2seq": "translate --engine seq2seq can't be used",
     "smolvlm": "SmolVLM can't be adapted",
 }

@@ -90,19 +90,25 @@ def test_two_processes_learn_what_one_learns(settings: Make, tmp_path: Path) -> 
     assert together["stages"][0]["record"]["samples"] == alone["stages"][0]["record"]["samples"] == 32
 
 
-def test_an_alarm_ends_a_stage_and_keeps_the_best(settings: Make, data: Path) -> None:
-    alarms = {"every": 2, "samples": 4, "question": "Décris l'image.", "stop_if": ["english_drop > 1"]}
-    files = [
-        {"path": str(data / "fr.json"), "language": "fr"},
-        {"path": str(data / "en.json"), "language": "en"},
-    ]
-    chosen = settings(alarms=alarms, mix={"english": 0.0}, data=files, learning_rate=0.05, max_steps=40)
+def test_an_alarm_ends_a_stage_and_keeps_the_best(settings: Make, data: Path, tmp_path: Path) -> None:
+    english = {"path": str(data / "en.json"), "language": "en"}
+    learnt = [{**english, "language": "fr"}]  # a base that knows English, whatever random weights it began with
+    base = adapt(settings(data=learnt, method="full", max_steps=30, output_dir=str(tmp_path / "base")))
+    alarms = {"every": 2, "samples": 4, "question": "Décris l'image.", "stop_if": ["english_drop > 50"]}
+    chosen = settings(
+        model_name_or_path=base["outputs"]["model"],
+        alarms=alarms,
+        mix={"english": 0.0},
+        data=[{"path": str(data / "fr.json"), "language": "fr"}, english],
+        learning_rate=0.05,
+        max_steps=40,
+    )
     (stage,) = adapt(chosen)["stages"]
     assert stage["alarms"]["stopped"].startswith("english_drop")
     assert stage["record"]["steps"] < 40
     looks = stage["alarms"]["looks"]
     assert [look["step"] for look in looks[:2]] == [0, 2]
-    assert looks[-1]["english_drop"] > 1
+    assert looks[-1]["english_drop"] > 50
     assert looks[0]["english_drop"] == pytest.approx(0)
     assert stage["mix"]["samples"]["language fr"] == stage["mix"]["samples"]["all"]
 

@@ -9,7 +9,7 @@ from passerelle.cli import main
 def test_fit_writes_calibration_and_diagram(tmp_path, monkeypatch):
     import numpy as np
 
-    from passerelle.quality import checks
+    from passerelle.quality import fitting
     from passerelle.quality.base import Finding
 
     chance = np.random.default_rng(1)
@@ -24,7 +24,7 @@ def test_fit_writes_calibration_and_diagram(tmp_path, monkeypatch):
         def assess(self, pairs):
             return [Finding(int(pair.source) % 2 * 0.5 + chance.random() * 0.7) for pair in pairs]
 
-    monkeypatch.setattr(checks, "build_checks", lambda *_: [Parity()])
+    monkeypatch.setattr(fitting, "build_checks", lambda *_: [Parity()])
     monkeypatch.setenv("PASSERELLE_CACHE", str(tmp_path / "cache"))
     out = tmp_path / "mine.json"
     done = CliRunner().invoke(main, ["quality", "fit", str(tmp_path / "labels.csv"), "--out", str(out), "--json"])

@@ -114,6 +114,7 @@ function keep() {
   byId("problem").textContent = "";
   item.latest = collect();
   item.isDirty = true;
+  say(WORDS.saving); // what stands there speaks of what was before
   keepHere(item);
   later(item, WAIT_MS);
 }
@@ -139,7 +140,10 @@ function makeSaving(current, after) {
 async function flush(current) {
   clearTimeout(current.timer);
   if (current.isSending || !(current.pending || current.isDirty || current.finishing)) return;
-  current.pending = current.pending || makeSaving(current, null);
+  if (!current.pending) {
+    current.pending = makeSaving(current, current.after || null);
+    keepHere(current); // a page loaded before this is answered goes on from it
+  }
   current.isSending = true;
   say(WORDS.saving);
   try {
@@ -163,6 +167,7 @@ function settle(current, status, said) {
   current.pending = null;
   if (status === 200) {
     current.version = said.version;
+    current.after = null;
     if (current.isDirty || (current.finishing && !sent.finish)) {
       keepHere(current);
       flush(current);
@@ -188,11 +193,17 @@ function settle(current, status, said) {
 }
 
 // The page is being closed: what isn't sent yet goes out with it, and is kept on this device besides.
+// Whoever loads the page again before it arrived goes on from the same saving, whichever comes first.
 function leave() {
   if (!item || !item.isDirty) return;
-  keepHere(item);
-  if (item.isSending) send(`/work/${item.key}`, makeSaving(item, item.pending.client_id), true).catch(() => {});
-  else flush(item);
+  if (item.isSending) {
+    const next = makeSaving(item, item.pending.client_id);
+    const { client_id: before } = item.pending;
+    Kept.put(item.key, { version: item.version, before, after: next.client_id, content: item.latest });
+    send(`/work/${item.key}`, next, true).catch(() => {});
+  } else {
+    flush(item);
+  }
 }
 
 // What an earlier visit couldn't send.
@@ -279,7 +290,10 @@ function begin() {
   item.history = [collect()];
   item.latest = collect();
   const left = Kept.get(key);
-  const follows = left && (left.version === item.version || (left.after && left.after === article.dataset.saved));
+  const { saved } = article.dataset;
+  const follows = left && (left.version === item.version || (saved && [left.before, left.after].includes(saved)));
+  // What was sent as the last page closed may arrive only now: what is saved here follows it.
+  item.after = (follows && left.after) || null;
   if (follows && !same(left.content, item.latest)) {
     fill(left.content);
     changed();
