@@ -58,8 +58,12 @@ class Database:
         self.name = make_url(url).render_as_string(hide_password=True)
         self._writing = threading.Lock() if self._path is not None else nullcontext()
         self._engine = _open(url)
-        with self._errors():
-            self._migrate()
+        try:
+            with self._errors():
+                self._migrate()
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def read(self) -> Iterator[Session]:
