@@ -10,6 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY_BYTES = 64 * 1024
 """Larger requests are refused: the longest judgment has some 20 kB."""
+_SWALLOWED = 16
+"""So many times that much of a refused body is read and thrown away."""
 _MOST_BUCKETS = 10_000
 
 HEADERS = {
@@ -61,6 +63,7 @@ class BodyLimit:
             return
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if not announced.isdigit() or int(announced) > self._limit:
+            await _swallow(receive, _SWALLOWED * self._limit)
             await _refuse(send)
             return
         # The body is read here: it is small, and what is behind needn't know of streams that never end.
@@ -71,6 +74,7 @@ class BodyLimit:
                 return
             body += message.get("body", b"")
             if len(body) > self._limit:
+                await _swallow(receive, _SWALLOWED * self._limit)
                 await _refuse(send)
                 return
             if not message.get("more_body", False):
@@ -82,6 +86,15 @@ class BodyLimit:
             return next(given, None) or await receive()
 
         await self._app(scope, receive_again, send)
+
+
+async def _swallow(receive: Receive, most: int) -> None:
+    """Read on for a while: who is hung up on while sending never sees the answer."""
+    while most > 0:
+        message = await receive()
+        most -= len(message.get("body", b""))
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            return
 
 
 async def _refuse(send: Send) -> None:
