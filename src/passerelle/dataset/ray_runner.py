@@ -7,7 +7,7 @@ import os
 import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -179,6 +179,7 @@ class RayRunner:
         self.engine = self.fallback = ""
         self._job, self._format, self._workers, self._keeper = job, data_format, workers, keeper
         self._spent: dict[str, Any] = {}
+        self._rows: Any = None
 
     @property
     def needed(self) -> Needed:
@@ -196,7 +197,8 @@ class RayRunner:
         """Translate all rows of the job."""
         self.before_engine()  # when workers ask theirs isn't known here
         try:
-            for number, row in enumerate(self._dataset().iter_rows()):
+            self._rows = iter(self._dataset().iter_rows())
+            for number, row in enumerate(self._rows):
                 assert row["number"] == number, "Ray keeps the order"
                 done: Done | PasserelleError = row["done"]
                 if isinstance(done, PasserelleError):
@@ -207,6 +209,11 @@ class RayRunner:
                 yield done.chunk
         except _ray().exceptions.RayError as error:
             raise _cause(error) from error
+
+    def close(self) -> None:
+        """End what still runs: a thread of Ray Data that outlives Ray ends the whole process, without a word."""
+        if self._rows is not None:
+            self._rows.close()
 
     def _dataset(self) -> ray.data.Dataset:
         data = _ray().data
@@ -268,14 +275,15 @@ def open_ray(job: Job, data_format: Format, workers: int = 2, address: str = "")
         ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **({} if address else here))
     except Exception as error:  # Ray raises bare ones
         raise RunError(f"can't reach Ray at {address or 'this machine'!r}: {error}") from error
-    try:
+    with ExitStack() as stack:
+        stack.callback(ray.shutdown)
         place = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=False
         )
         keeper = ray.remote(MemoryKeeper).options(num_cpus=0, scheduling_strategy=place).remote(job.memory.resolve())
-        yield RayRunner(job, data_format, workers, keeper)
-    finally:
-        ray.shutdown()
+        runner = RayRunner(job, data_format, workers, keeper)
+        stack.callback(runner.close)
+        yield runner
 
 
 def _absolute(spec: str) -> str:
