@@ -25,12 +25,12 @@ from typing import Any
 
 import torch
 
-from passerelle.compare.run import quiet
 from passerelle.costs.ledger import FlopMeter
 from passerelle.methods.answering import BenchmarkAnswerer
 from passerelle.models.embedded import assemble
 from passerelle.models.features import FeatureCache
 from passerelle.models.vlm import VisionLanguageModel
+from passerelle.progress import quiet
 from passerelle.records import Question
 from passerelle.runs import cache_folder
 from passerelle.sources import tuxpaint

@@ -207,7 +207,7 @@ def assemble() -> None:
 
     if not is_assembled(base_folder()):
         click.echo("putting the embedded base together (once, about half a minute)", err=True)
-        from passerelle.compare.run import quiet
+        from passerelle.progress import quiet
 
         quiet()
     click.echo(run())

@@ -21,8 +21,6 @@ from passerelle.adapt.saving import merge_with_base, save_adapter, save_model, w
 from passerelle.adapt.settings import AdaptSettings, StageSettings
 from passerelle.adapt.stages import attach, detach
 from passerelle.adapt.trackers import Trackers
-from passerelle.compare.progress import Progress, say
-from passerelle.compare.run import quiet
 from passerelle.costs.ledger import Phase, measured
 from passerelle.errors import InputError, RunError, UserError
 from passerelle.methods.loop import Checkpoints, Rates, StageRecord, make_trainable, train
@@ -32,6 +30,7 @@ from passerelle.models.adapters import load_parameters, save_parameters
 from passerelle.models.conversing import Encoded, Encoder
 from passerelle.models.pretrained import PretrainedModel, load_pretrained
 from passerelle.models.vision_cache import VisionFeatures
+from passerelle.progress import Progress, quiet, say
 from passerelle.runs import cache_folder, content_hash, read_json, storage, write_json
 
 EMBEDDED = "embedded"

@@ -73,7 +73,7 @@ def evaluate(
 
         asked = open_judge(judge, out)
     if models:
-        from passerelle.compare.run import quiet
+        from passerelle.progress import quiet
 
         quiet()
     options = Options(models, benchmarks, languages, method, predictions, images, out, suspects, against, limit)

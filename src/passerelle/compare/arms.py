@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 from passerelle.compare.answers import answer_all
 from passerelle.compare.data import Data
-from passerelle.compare.progress import Progress, say
 from passerelle.config import Experiment
 from passerelle.costs.ledger import Phase
 from passerelle.costs.prices import prices
@@ -20,6 +19,7 @@ from passerelle.methods.answering import Answerer, ModelAnswerer, PipelineAnswer
 from passerelle.methods.base import Method, Training
 from passerelle.methods.loop import StageRecord
 from passerelle.models.vlm import VisionLanguageModel
+from passerelle.progress import Progress, say
 from passerelle.records import Answer, Question
 from passerelle.runs import content_hash, write_json
 from passerelle.sources.prompts import english

@@ -9,7 +9,6 @@ import torch
 
 from passerelle.compare.arms import ARMS, METHODS
 from passerelle.compare.data import Translation
-from passerelle.compare.run import quiet
 from passerelle.config import Experiment
 from passerelle.costs.ledger import Phase
 from passerelle.errors import ConfigError, InputError, unknown
@@ -18,6 +17,7 @@ from passerelle.methods.base import Training, TrainingData
 from passerelle.models.embedded import assemble
 from passerelle.models.features import compute_features
 from passerelle.models.vlm import VisionLanguageModel
+from passerelle.progress import quiet
 from passerelle.runs import read_json
 from passerelle.sources.pictures import open_picture
 from passerelle.sources.prompts import english

@@ -15,8 +15,6 @@ from torch import Tensor
 
 from passerelle.compare.answers import chunks
 from passerelle.compare.data import read_pictures
-from passerelle.compare.progress import Progress, say
-from passerelle.compare.run import quiet
 from passerelle.errors import InputError
 from passerelle.evaluation.scores import score_arm
 from passerelle.methods.alignment import cross_fit, fit_aligner, imagine, join, start_reader
@@ -30,6 +28,7 @@ from passerelle.models.features import FeatureCache, compute_features
 from passerelle.models.precision import best_dtype
 from passerelle.models.sentences import SentenceEncoder
 from passerelle.models.vlm import VisionLanguageModel
+from passerelle.progress import Progress, quiet, say
 from passerelle.records import Answer, Picture, Sample, Text
 from passerelle.runs import cache_folder, content_hash, write_atomically
 from passerelle.sources import art4apps, openclipart, splits, wordnet

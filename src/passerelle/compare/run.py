@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,11 @@ from filelock import FileLock, Timeout
 
 from passerelle.compare.arms import ARMS, ArmRun, Bench
 from passerelle.compare.data import Data, prepare
-from passerelle.compare.progress import Progress, say
 from passerelle.compare.results import collect, test_counts
 from passerelle.compare.reviewed import review_change
 from passerelle.config import Experiment
 from passerelle.errors import UserError
+from passerelle.progress import Progress, quiet, say
 from passerelle.runs import cache_folder, remove_leftovers, storage, write_json
 
 
@@ -86,15 +85,3 @@ def _needed(data: Data) -> list[Any]:
     """Return the pictures whose features the experiment's arms look at."""
     trained = any(ARMS[name].method for name in data.experiment.arms)
     return [*(data.train if trained else []), *data.test]
-
-
-def quiet() -> None:
-    """Keep transformers' own progress bars and advice off the terminal."""
-    import warnings
-
-    import transformers
-
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    logging.getLogger("peft").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")

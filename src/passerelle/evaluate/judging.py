@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from passerelle.compare.progress import Progress
 from passerelle.errors import ConfigError
 from passerelle.evaluate.results import Everything, Said
 from passerelle.evaluation.benchmarks.scoring import cluster
 from passerelle.evaluation.judge import VERSION, Case, Judge, Verdict, judge_case, summarise
+from passerelle.progress import Progress
 from passerelle.runs import content_hash, storage
 from passerelle.translation.chat_requests import Endpoint
 

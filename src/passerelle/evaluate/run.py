@@ -10,7 +10,6 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from passerelle.compare.progress import Progress, say
 from passerelle.errors import ConfigError, UserError, unknown
 from passerelle.evaluate.asking import Answered, ask
 from passerelle.evaluate.journal import Journal
@@ -24,6 +23,7 @@ from passerelle.evaluate.systems import System, open_system
 from passerelle.evaluate.writing import write_results
 from passerelle.evaluation.benchmarks.scoring import GENERATE
 from passerelle.evaluation.choice import as_rule
+from passerelle.progress import Progress, say
 from passerelle.quality.assessing import Assess
 from passerelle.runs import content_hash, remove_leftovers, storage
 
