@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -11,6 +10,7 @@ import click
 
 from passerelle.commands.adapt import adapt
 from passerelle.commands.audit import audit
+from passerelle.commands.compare import compare
 from passerelle.commands.evaluate import evaluate
 from passerelle.commands.export import export
 from passerelle.commands.gate import gate
@@ -56,73 +56,6 @@ def main() -> None:
       passerelle answer PICTURE "Qu'est-ce que c'est ?" --arm lora-human
       passerelle translate en.json --to fr --out fr.json   a data set, in its own format
     """  # noqa: D301 - click reads the backspace
-
-
-def _words(what: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str | None], Any]:
-    def split(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Any:
-        try:
-            return None if value is None else [what(word.strip()) for word in value.split(",") if word.strip()]
-        except ValueError:
-            raise click.BadParameter(f"{value!r} is not a list like 1,2,3", ctx, parameter) from None
-
-    return split
-
-
-@main.command()
-@click.argument("experiment", type=click.Path(path_type=Path))
-@click.option("--arms", callback=_words(str), help="Only these arms, separated by commas.")
-@click.option("--seeds", callback=_words(int), help="Training seeds, separated by commas.")
-@click.option("--target", help="Language to adapt to: fr, es, ca, …")
-@click.option("--review", type=click.Path(path_type=Path), help="applied.json of `passerelle review apply`.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Run folder [runs/NAME].")
-@click.option("--smoke", is_flag=True, help="Everything on a handful of pictures, in a minute or so.")
-@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON on stdout.")
-def compare(
-    experiment: Path,
-    arms: list[str] | None,
-    seeds: list[int] | None,
-    target: str | None,
-    review: Path | None,
-    out: Path | None,
-    smoke: bool,
-    as_json: bool,
-) -> None:
-    """Run the arms of an EXPERIMENT file and compare them in quality and cost.
-
-    Writes results.json and report.html into the run folder. Stopped anywhere, the same command goes on;
-    arms that are done aren't run again.
-    """
-    from passerelle.config import SMOKE, load_experiment, merge
-
-    given = {"arms": arms, "seeds": seeds, "target": target, "review": review}
-    changes = {key: value for key, value in given.items() if value is not None}
-    settings = load_experiment(experiment, merge(SMOKE, changes) if smoke else changes)
-    folder = out or Path("runs") / (settings.name + ("-smoke" if smoke else "") + _suffix(target))
-    from passerelle.compare.run import compare as run
-
-    results = run(settings, folder)
-    if as_json:
-        print_json(results)
-    else:
-        _print_tables(results)
-    click.echo(f"report: {folder / 'report.html'}", err=True)
-
-
-def _suffix(target: str | None) -> str:
-    return f"-{target}" if target else ""
-
-
-def _print_tables(results: dict[str, Any]) -> None:
-    from rich.console import Console
-
-    from passerelle.report import render_table, summary_text
-
-    render_table(results, Console())
-    click.echo(summary_text(results))
-    if results.get("review"):
-        from passerelle.compare.reviewed import change_lines
-
-        click.echo("\n".join(change_lines(results["review"])))
 
 
 @main.command()
@@ -184,6 +117,7 @@ def doctor(target: str, as_json: bool) -> None:
 
 main.add_command(adapt)
 main.add_command(audit)
+main.add_command(compare)
 main.add_command(evaluate)
 main.add_command(export)
 main.add_command(gate)

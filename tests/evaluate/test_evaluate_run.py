@@ -191,7 +191,7 @@ def test_seeds_are_pooled(bench):
     )
     files = [predictions(bench, ("fr",), wrong=w, name=n) for w, n in (((1,), "1.jsonl"), ((1, 2, 3), "2.jsonl"))]
     seeds = tuple(answers_to(read_predictions(file), test, ["fr"], True) for file in files)
-    results = put_together({"arm": {"pope": {"fr": Said(test, seeds, "generate")}}}, {}, None)
+    results = put_together({"arm": {"pope": {"fr": Said(test, seeds, "generate")}}}, {}, ())
     found = next(f for f in results.figures if f.metric == "accuracy" and f.parser == "localised")
     assert found.by_seed == (100 * 15 / 16, 100 * 13 / 16)
     assert found.value == pytest.approx(100 * 14 / 16)
@@ -257,7 +257,7 @@ def test_predictions_for_other_questions_are_told(bench):
         ({"predictions": ()}, ConfigError, "nothing to evaluate"),
         ({"models": ("nowhere",)}, InputError, "no model 'nowhere'"),
         ({"method": "pmi2"}, ConfigError, "unknown scoring rule 'pmi2'"),
-        ({"reference": "nobody"}, ConfigError, "unknown model for --against 'nobody'"),
+        ({"references": ("nobody",)}, ConfigError, "unknown model for --against 'nobody'"),
         ({"benchmarks": ("pope:fr=a.jsonl",)}, ConfigError, "pope has no source in 'en'"),
         ({"benchmarks": ("pope=gone-{language}.jsonl",)}, InputError, "no file at 'gone-fr.jsonl'"),
     ],

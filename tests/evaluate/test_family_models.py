@@ -13,8 +13,9 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from families.tiny import build
 from passerelle.errors import InputError
+from passerelle.evaluate.members import FamilyModel
 from passerelle.evaluate.specification import Named
-from passerelle.evaluate.systems import FamilyModel, open_system
+from passerelle.evaluate.systems import open_system
 from passerelle.models.pretrained import load_adapted
 from passerelle.records import Answer, Question
 
@@ -65,7 +66,7 @@ def plain_logprob(folder: Path, option: str, picture: Path | None) -> float:
 @pytest.mark.parametrize("family", ["qwen2_vl", "internvl", "gemma3"])
 def test_options_get_the_likelihood_that_a_plain_forward_gives(family: str, tmp_path: Path, picture: Path) -> None:
     folder = build(family, tmp_path / family)
-    model = FamilyModel(load_adapted(folder, dtype="float32"))
+    model = FamilyModel(pretrained=load_adapted(folder, dtype="float32"))
     said = answer(model, question("choice", OPTIONS), picture)
     expected = [plain_logprob(folder, option, picture) for option in OPTIONS]
     assert said.logprobs == pytest.approx(expected, abs=1e-3)
@@ -76,7 +77,7 @@ def test_options_get_the_likelihood_that_a_plain_forward_gives(family: str, tmp_
 
 @pytest.mark.parametrize("family", ["idefics3", "paligemma", "llava"])
 def test_open_questions_get_words(family: str, tmp_path: Path, picture: Path) -> None:
-    model = FamilyModel(load_adapted(build(family, tmp_path / family), dtype="float32"))
+    model = FamilyModel(pretrained=load_adapted(build(family, tmp_path / family), dtype="float32"))
     first, again = (answer(model, question("open"), picture) for _ in range(2))
     assert first == again
     assert first.logprobs == ()

@@ -235,10 +235,15 @@ def load_adaptation(path: Path, changes: dict[str, Any] | None = None) -> AdaptS
     Raises:
         ConfigError: No such file, not YAML, an unknown key, a value out of range.
     """
-    return load_settings(AdaptSettings, path, changes, complete=_completed)
+    return load_settings(AdaptSettings, path, changes, complete=complete_adaptation)
 
 
-def _completed(content: dict[str, Any]) -> dict[str, Any]:
+def complete_adaptation(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of an adaptation with its method's defaults filled in.
+
+    Raises:
+        ConfigError: There is no such method.
+    """
     defaults = method_defaults(str(content.get("method", "lora")))
     filled = merge(defaults, content)
     if rate := content.get("learning_rate"):

@@ -29,7 +29,7 @@ from passerelle.commands.quality_options import CALIBRATION, FILE
 @click.option("--predictions", multiple=True, help="[NAME=]FILE of answers that somebody else made; repeatable.")
 @click.option("--images", type=FILE, help="Folder of the pictures  [that of the benchmark's file].")
 @click.option("--out", type=FILE, default=Path("evaluation"), show_default=True, help="Folder of answers and results.")
-@click.option("--against", default="", help="Compare the others with this model only  [every pair].")
+@click.option("--against", multiple=True, help="Compare the others with this model only; repeatable  [every pair].")
 @click.option("--suspects", type=FILE, help="File of items whose translation is suspect.")
 @click.option("--audit", is_flag=True, help="Find suspect items by the audit's estimate; needs en among the languages.")
 @CALIBRATION
@@ -44,7 +44,7 @@ def evaluate(
     predictions: tuple[str, ...],
     images: Path | None,
     out: Path,
-    against: str,
+    against: tuple[str, ...],
     suspects: Path | None,
     audit: bool,
     calibration: Path | None,

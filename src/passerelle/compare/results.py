@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import importlib.metadata
-import io
-import os
-import platform
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from passerelle.compare.arms import ARMS, SCREENED, ArmRun, Bench
 from passerelle.compare.data import Data
 from passerelle.compare.gains import gains, spent
 from passerelle.costs.prices import prices
+from passerelle.costs.summary import cost_of
 from passerelle.evaluation.choice import as_rule, option_scores
 from passerelle.evaluation.scores import Difference, Score, compare_arms, holm, score_arm
+from passerelle.provenance import hardware, versions
 from passerelle.records import Answer, Question
-from passerelle.runs import write_atomically
-from passerelle.sources.pictures import open_picture
+from passerelle.report.thumbnails import keep_picture
 from passerelle.translation.languages import language
 
 HEADLINE = ("choice",)
@@ -33,11 +29,8 @@ PAIRS = (
     ("lora-human", "lora-repaired"),
 )
 """Pairs that are compared beside each arm with `against` and each trained arm with zero-shot."""
-PACKAGES = ("passerelle", "torch", "transformers", "peft", "sacrebleu", "numpy", "pillow")
-THUMBNAIL = (256, 256)
 ENGLISH = "english"
 ENGINE = "Apertium"
-MEANS = ("seconds", "flops", "tokens", "sentences", "expert_minutes")
 
 
 def collect(bench: Bench, runs: Sequence[ArmRun]) -> dict[str, Any]:
@@ -60,8 +53,8 @@ def collect(bench: Bench, runs: Sequence[ArmRun]) -> dict[str, Any]:
         "target_name": language(data.target).name,
         "seeds": list(experiment.seeds),
         "config": experiment.model_dump(mode="json"),
-        "versions": {"python": platform.python_version(), **_versions()},
-        "hardware": _hardware(),
+        "versions": versions(),
+        "hardware": hardware(),
         "data": {**data.summary(), "base": bench.base.name, **_screened(bench)},
         "arms": [_arm(bench, name, arm_runs) for name, arm_runs in by_arm.items()],
         "comparisons": [dataclasses.asdict(d) for d in comparisons],
@@ -90,27 +83,6 @@ def _gains(
         if runs
     }
     return gains(spendings, comparisons, bench.experiment.against)
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def _hardware() -> dict[str, Any]:
-    model = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (OSError, StopIteration, ValueError):
-        memory = None
-    return {"cpu": model, "cores": os.cpu_count(), "memory_bytes": memory}
 
 
 def _scores(bench: Bench, runs: Sequence[ArmRun]) -> list[Score]:
@@ -157,23 +129,9 @@ def _stage(stage: Any) -> dict[str, Any]:
 
 def _cost(runs: Sequence[ArmRun]) -> dict[str, Any]:
     """Return the mean cost over seeds, phase by phase."""
-    phases = []
-    for row in zip(*(run.phases for run in runs), strict=False):
-        mean = {k: sum(getattr(p, k) for p in row) / len(row) for k in MEANS}
-        phases.append({"phase": row[0].phase, **mean, "peak_bytes": max(p.peak_bytes for p in row)})
     answered = sum(len(answers) for answers in runs[0].answers.values())
-    answering = sum(p["seconds"] for p in phases if p["phase"].startswith("answers"))
-    return {
-        "phases": phases,
-        "total_seconds": sum(p["seconds"] for p in phases),
-        "total_flops": sum(p["flops"] for p in phases),
-        "total_expert_minutes": sum(p["expert_minutes"] for p in phases),
-        "total_euros": prices().euros(sum(p["seconds"] for p in phases), sum(p["expert_minutes"] for p in phases)),
-        "peak_bytes": max((p["peak_bytes"] for p in phases), default=0),
-        "seconds_per_answer": answering / answered if answered else None,
-        "sentences_translated": round(sum(p["sentences"] for p in phases)),
-        "trainable_parameters": max((s.trainable_parameters for s in runs[0].stages), default=0),
-    }
+    trainable = max((s.trainable_parameters for s in runs[0].stages), default=0)
+    return {**cost_of([run.phases for run in runs], answered), "trainable_parameters": trainable}
 
 
 def _comparisons(bench: Bench, by_arm: Mapping[str, Sequence[ArmRun]]) -> list[Difference]:
@@ -232,7 +190,7 @@ def _examples(bench: Bench, by_arm: Mapping[str, Sequence[ArmRun]]) -> list[dict
         examples.append(
             {
                 "picture": picture.id,
-                "image": _thumbnail(picture.path, bench.folder, picture.id),
+                "image": keep_picture(picture.path, bench.folder, picture.id),
                 "source": picture.source,
                 "caption": {t: asked[t]["caption"].reference for t in asked if "caption" in asked[t]},
                 "choice": _choice_example(bench, first, asked),
@@ -301,17 +259,6 @@ def _yes_no_examples(runs: Mapping[str, ArmRun], asked: Mapping[str, Mapping[str
             }
         )
     return shown
-
-
-def _thumbnail(path: Path, folder: Path, identifier: str) -> str:
-    place = Path("pictures") / f"{identifier.replace('/', '_')}.jpg"
-    if not (folder / place).is_file():
-        image = open_picture(path)
-        image.thumbnail(THUMBNAIL)
-        encoded = io.BytesIO()
-        image.save(encoded, format="JPEG", quality=88)
-        write_atomically(folder / place, encoded.getvalue())
-    return place.as_posix()
 
 
 def test_counts(data: Data) -> str:

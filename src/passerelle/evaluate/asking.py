@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from passerelle.evaluate.journal import Journal, Kept, key_of
+from passerelle.evaluate.members import Member
 from passerelle.evaluate.prompts import question_of
 from passerelle.evaluate.reading import Missing, Test
-from passerelle.evaluate.systems import Member
 from passerelle.methods.answering import group_by_picture
 from passerelle.records import Question
 
@@ -36,6 +36,11 @@ class Answered:
     def seconds(self) -> float:
         """Seconds that answering took, earlier runs included."""
         return sum(each.seconds for each in self.kept.values())
+
+    @property
+    def flops(self) -> float:
+        """Floating-point operations of the language model that answering took, earlier runs included."""
+        return sum(each.flops for each in self.kept.values())
 
 
 def ask(
@@ -69,10 +74,12 @@ def ask(
             answered.kept[question.id] = known
     done = len(questions) - len(todo)
     for chunk in chunks(todo):
-        start = time.perf_counter()
-        answers, bad = open_member().answer(chunk, test.pictures, longest)
-        seconds = (time.perf_counter() - start) / max(1, len(answers))
-        fresh = [Kept(answer, seconds) for answer in answers]
+        member = open_member()
+        start, flops = time.perf_counter(), member.flops
+        answers, bad = member.answer(chunk, test.pictures, longest)
+        shared = max(1, len(answers))
+        seconds, flops = (time.perf_counter() - start) / shared, (member.flops - flops) / shared
+        fresh = [Kept(answer, seconds, round(flops)) for answer in answers]
         journal.add([keys[answer.question] for answer in answers], fresh)
         answered.kept |= {each.answer.question: each for each in fresh}
         answered.fresh += len(fresh)

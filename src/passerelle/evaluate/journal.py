@@ -20,10 +20,12 @@ class Kept:
     Attributes:
         answer: The answer.
         seconds: Its share of the time of the batch that it was in.
+        flops: Its share of the batch's floating-point operations in the language model.
     """
 
     answer: Answer
     seconds: float
+    flops: float = 0.0
 
 
 def key_of(question: Question, signature: str, max_new_tokens: int) -> str:
@@ -54,7 +56,7 @@ class Journal:
             row = _row(line) if line.endswith(b"\n") else None
             if row is None:
                 break
-            self._known[row["key"]] = Kept(_revived(row), float(row["seconds"]))
+            self._known[row["key"]] = Kept(_revived(row), float(row["seconds"]), float(row.get("flops", 0.0)))
             whole += len(line)
         if whole < len(data):
             os.truncate(self._path, whole)
@@ -72,7 +74,7 @@ class Journal:
         lines = []
         for key, each in zip(keys, kept, strict=True):
             self._known[key] = each
-            row = {"key": key, **asdict(each.answer), "seconds": round(each.seconds, 6)}
+            row = {"key": key, **asdict(each.answer), "seconds": round(each.seconds, 6), "flops": each.flops}
             lines.append(json.dumps(row, ensure_ascii=False) + "\n")
         with storage(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)

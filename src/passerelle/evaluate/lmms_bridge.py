@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 
 from passerelle.errors import InputError
 from passerelle.evaluate.asking import chunks
+from passerelle.evaluate.members import Member
 from passerelle.evaluate.specification import parse_named
-from passerelle.evaluate.systems import Member, open_system
+from passerelle.evaluate.systems import open_system
 from passerelle.records import Answer, Question, QuestionKind
 
 T = TypeVar("T")

@@ -80,16 +80,13 @@ Everything = Mapping[str, Mapping[str, Mapping[str, Said]]]
 """What was said, by system, benchmark and language."""
 
 
-def put_together(
-    said: Everything, suspects: Mapping[str, Collection[str]], reference: str | None, extra: Sequence[Comparison] = ()
-) -> Results:
+def put_together(said: Everything, suspects: Mapping[str, Collection[str]], references: Sequence[str]) -> Results:
     """Compute all figures of a run.
 
     Args:
         said: What was said.
         suspects: Ids of suspect items, by benchmark; those under an empty name are suspect in each.
-        reference: The system that others are compared with; every pair is compared if ``None``.
-        extra: Comparisons that were made elsewhere, to be of the same family.
+        references: The systems that all others are compared with; every pair is compared if there is none.
     """
     results = Results()
     for system, benchmarks in said.items():
@@ -100,8 +97,8 @@ def put_together(
             results.comparisons += _between_languages(system, name, languages)
             marked = {*suspects.get("", ()), *suspects.get(name, ())}
             results.gaps += _gaps(system, name, languages, marked)
-    results.comparisons += _between_systems(said, reference)
-    results.comparisons = corrected([*results.comparisons, *extra])
+    results.comparisons += _between_systems(said, references)
+    results.comparisons = corrected(results.comparisons)
     return results
 
 
@@ -124,13 +121,19 @@ def _headline(measures: Sequence[list[Measure]], parser: str | None = None) -> l
     return next((s for s in measures if (s[0].metric, s[0].subtask, s[0].parser) == same), found)
 
 
-def _between_systems(said: Everything, reference: str | None) -> Iterator[Comparison]:
-    pairs = [(n, reference) for n in said if n != reference] if reference else list(combinations(said, 2))
-    for first, second in pairs:
+def _between_systems(said: Everything, references: Sequence[str]) -> Iterator[Comparison]:
+    for first, second in _pairs(list(said), references):
         for name in said[first]:
             for language, one in said[first][name].items():
-                other = said[second][name][language]
-                yield from _compared(one, other, (first, second), name, language)
+                if (other := said[second][name].get(language)) is not None:
+                    yield from _compared(one, other, (first, second), name, language)
+
+
+def _pairs(systems: Sequence[str], references: Sequence[str]) -> Iterator[tuple[str, str]]:
+    if not references:
+        yield from combinations(systems, 2)
+    for number, reference in enumerate(references):
+        yield from ((name, reference) for name in systems if name != reference and name not in references[:number])
 
 
 def _between_languages(system: str, name: str, languages: Mapping[str, Said]) -> Iterator[Comparison]:

@@ -13,13 +13,14 @@ from filelock import FileLock, Timeout
 from passerelle.errors import ConfigError, UserError, unknown
 from passerelle.evaluate.asking import Answered, ask
 from passerelle.evaluate.journal import Journal
+from passerelle.evaluate.members import System
 from passerelle.evaluate.predictions import answers_to, read_predictions
 from passerelle.evaluate.prompts import instructions
 from passerelle.evaluate.reading import Test, read_test
 from passerelle.evaluate.results import ENGLISH, Everything, Said, put_together
 from passerelle.evaluate.specification import Named, parse_languages, parse_named, parse_sources
 from passerelle.evaluate.suspects import SUSPECT_BELOW, audited, read_suspects
-from passerelle.evaluate.systems import System, open_system
+from passerelle.evaluate.systems import open_system
 from passerelle.evaluate.writing import write_results
 from passerelle.evaluation.benchmarks.scoring import GENERATE
 from passerelle.evaluation.choice import as_rule
@@ -41,7 +42,7 @@ class Options:
         images: The image folder.
         out: Where answers and results are kept.
         suspects: File that names suspect items.
-        reference: The system that others are compared with; every pair if empty.
+        references: The systems that all others are compared with; every pair if empty.
         limit: Only so many questions of each benchmark, the first ones, whole groups.
     """
 
@@ -53,7 +54,7 @@ class Options:
     images: Path | None = None
     out: Path = Path("evaluation")
     suspects: Path | None = None
-    reference: str = ""
+    references: tuple[str, ...] = ()
     limit: int | None = None
 
 
@@ -61,13 +62,16 @@ Judge = Callable[[Everything], list[dict[str, Any]]]
 """Has answers judged; returns what it found, ready for the results."""
 
 
-def evaluate(options: Options, assess: Assess | None = None, judge: Judge | None = None) -> dict[str, Any]:
+def evaluate(
+    options: Options, assess: Assess | None = None, judge: Judge | None = None, systems: Sequence[System] = ()
+) -> dict[str, Any]:
     """Evaluate, or as much of it as isn't done yet, and write results and answers.
 
     Args:
         options: What is to be evaluated.
         assess: Finds suspect items by the audit's estimate, where English is among the languages.
         judge: Has chat answers judged.
+        systems: Who is examined beside the models of `options`.
 
     Returns:
         The results, as in ``results.json``.
@@ -81,22 +85,21 @@ def evaluate(options: Options, assess: Assess | None = None, judge: Judge | None
     try:
         with FileLock(options.out / ".lock").acquire(timeout=0):
             remove_leftovers(options.out)
-            return _evaluate(options, assess, judge)
+            return _evaluate(options, assess, judge, systems)
     except Timeout:
         raise UserError(
             f"another run is working in {str(options.out)!r}: wait for it, or choose another --out."
         ) from None
 
 
-def _evaluate(options: Options, assess: Assess | None, judge: Judge | None) -> dict[str, Any]:
+def _evaluate(options: Options, assess: Assess | None, judge: Judge | None, opened: Sequence[System]) -> dict[str, Any]:
     languages = parse_languages(options.languages)
     if options.method != GENERATE:
         as_rule(options.method)
-    models, files = _names(options)
-    systems = [open_system(named) for named in models]
-    if options.reference and options.reference not in {named.name for named in (*models, *files)}:
-        raise ConfigError(unknown("model for --against", options.reference, [n.name for n in (*models, *files)]))
-    tests = _read_tests(options, languages)
+    files = [parse_named(text) for text in options.predictions]
+    systems = [*opened, *(open_system(parse_named(text)) for text in options.models)]
+    _check_names(options, [system.name for system in systems] + [named.name for named in files])
+    tests = read_tests(options, languages, with_pictures=bool(systems))
     notes = [text for test in _all(tests) if (text := test.says_what_is_missing())]
     for note in notes:
         say(note)
@@ -110,36 +113,46 @@ def _evaluate(options: Options, assess: Assess | None, judge: Judge | None) -> d
     suspects = read_suspects(options.suspects) if options.suspects else {}
     if assess is not None:
         suspects = _audit(tests, assess, suspects)
-    results = put_together(said, suspects, options.reference or None)
+    results = put_together(said, suspects, options.references)
     results.notes = notes
     judged = judge(said) if judge else []
     return write_results(options.out, options.languages, options.method, said, results, suspects, judged)
 
 
-def _names(options: Options) -> tuple[list[Named], list[Named]]:
-    models = [parse_named(text) for text in options.models]
-    files = [parse_named(text) for text in options.predictions]
-    names = [named.name for named in (*models, *files)]
+def _check_names(options: Options, names: Sequence[str]) -> None:
     if not names:
         raise ConfigError("nothing to evaluate: give a model, for example `base`, or --predictions FILE.")
     if twice := next((name for name in names if names.count(name) > 1), ""):
         raise ConfigError(f"two models are called {twice!r}: give them names, as in first={options.models[0]}.")
-    return models, files
+    for reference in options.references:
+        if reference not in names:
+            raise ConfigError(unknown("model for --against", reference, names))
 
 
-def _read_tests(options: Options, languages: Sequence[str]) -> dict[str, dict[str, Test]]:
+def read_tests(options: Options, languages: Sequence[str], with_pictures: bool) -> dict[str, dict[str, Test]]:
+    """Read the benchmarks, by name and language.
+
+    Args:
+        options: Which, and how much of each.
+        languages: Codes.
+        with_pictures: Whether models are to be asked, so that pictures are needed.
+
+    Raises:
+        ConfigError: A benchmark is given twice, or unknown.
+        InputError: A file can't be read.
+    """
     found: dict[str, dict[str, Test]] = {}
     for sources in parse_sources(options.benchmarks, languages):
         by_language = {}
         for source in sources:
-            if options.models:
+            if with_pictures:
                 instructions(source.language)
             test = read_test(
                 source,
                 options.method,
                 options.images,
                 options.out / "pictures",
-                with_pictures=bool(options.models),
+                with_pictures=with_pictures,
             )
             by_language[source.language] = _cut(test, options.limit)
         name = next(iter(by_language.values())).benchmark.name
@@ -174,13 +187,19 @@ def _ask_system(
         title = system.name + (f" (seed {number + 1} of {len(system.members)})" if len(system.members) > 1 else "")
         for name, by_language in tests.items():
             for language, test in by_language.items():
+                if not system.is_asked_in(language):
+                    continue
                 journal = Journal(folder / f"{name}-{language}-{options.method}.jsonl")
                 with Progress(f"{title}: {name} ({language})", "question") as progress:
                     answered = ask(opened, opener.signature, test, options.method, journal, progress)
                 say(f"{title}: {name} ({language}): {answered.fresh} asked now, {len(answered.kept)} answers")
                 seeds.setdefault((name, language), []).append(answered)
     return {
-        name: {code: Said(test, tuple(seeds[name, code]), options.method) for code, test in by_language.items()}
+        name: {
+            code: Said(test, tuple(seeds[name, code]), options.method)
+            for code, test in by_language.items()
+            if system.is_asked_in(code)
+        }
         for name, by_language in tests.items()
     }
 

@@ -1,170 +1,26 @@
 """Who is examined: the embedded base, a model folder, an arm of a comparison, the translation pipeline.
 
-`SYSTEMS` names the kinds. Each opens into something that answers questions about picture files; what is behind it, the
-runner doesn't know.
+`SYSTEMS` names the kinds.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from passerelle.costs.ledger import FlopMeter
 from passerelle.errors import ConfigError, InputError, unknown
+from passerelle.evaluate.members import FamilyModel, LocalModel, Member, Opener, System, Wrap
 from passerelle.evaluate.specification import Named
-from passerelle.records import Answer, Question
+from passerelle.records import Question
 from passerelle.runs import cache_folder, content_hash, read_json
 
 if TYPE_CHECKING:
     from passerelle.methods.answering import Answerer
-    from passerelle.models.features import FeatureCache
-    from passerelle.models.pretrained import PretrainedModel
-    from passerelle.models.vision_cache import VisionFeatures
     from passerelle.models.vlm import VisionLanguageModel
     from passerelle.translation.base import Translator
-
-Wrap = Callable[["Answerer", str], "Answerer"]
-"""Puts what a method does around the model's answerer, for questions in a language."""
-
-
-class Member(Protocol):
-    """One trained model of a system; a system has one for each seed."""
-
-    def answer(
-        self, questions: Sequence[Question], pictures: Mapping[str, Path], max_new_tokens: int
-    ) -> tuple[list[Answer], dict[str, str]]:
-        """Answer questions.
-
-        Args:
-            questions: In one language.
-            pictures: The file of each picture, by key.
-            max_new_tokens: Longest answer.
-
-        Returns:
-            Answers to all questions that could be asked, and for the keys of unreadable pictures what is wrong.
-        """
-        ...
-
-
-@dataclass(frozen=True)
-class Opener:
-    """A model that isn't loaded yet.
-
-    Attributes:
-        signature: What determines its answers: weights, method, engine.
-        open: Loads it.
-    """
-
-    signature: str
-    open: Callable[[], Member]
-
-
-@dataclass(frozen=True)
-class System:
-    """Who is examined.
-
-    Attributes:
-        name: What results call it.
-        members: The model of each seed.
-    """
-
-    name: str
-    members: tuple[Opener, ...]
-
-
-@dataclass
-class LocalModel:
-    """A model on this machine, whose pictures' features are computed once and kept.
-
-    Attributes:
-        model: The model.
-        wrap: What its method puts around it.
-    """
-
-    model: VisionLanguageModel
-    wrap: Wrap | None = None
-    _cache: FeatureCache | None = None
-    _priors: dict[tuple[str, str], float] = field(default_factory=dict)
-    _meter: FlopMeter = field(default_factory=FlopMeter)
-
-    def answer(
-        self, questions: Sequence[Question], pictures: Mapping[str, Path], max_new_tokens: int
-    ) -> tuple[list[Answer], dict[str, str]]:
-        """Answer questions; see `Member.answer`."""
-        from passerelle.methods.answering import BenchmarkAnswerer
-        from passerelle.models.features import FeatureCache
-
-        if self._cache is None:
-            self._cache = FeatureCache(self.model, cache_folder() / "features")
-        keys = list(dict.fromkeys(q.picture for q in questions if q.picture))
-        bad = _unreadable({key: pictures[key] for key in keys})
-        keys = [key for key in keys if key not in bad]
-        asked = [q for q in questions if q.picture not in bad]
-        if not asked:
-            return [], bad
-        import torch
-
-        features = self._cache.get([pictures[key] for key in keys]) if keys else torch.empty(0)
-        rows = {key: row for row, key in enumerate(keys)}
-        inner = BenchmarkAnswerer(self.model, features, rows, self._meter, self._priors, max_new_tokens)
-        answerer = self.wrap(inner, asked[0].language) if self.wrap else inner
-        return answerer.answer(asked), bad
-
-
-@dataclass
-class FamilyModel:
-    """A model of any family, or an adapter on one, asked through its own processor.
-
-    Attributes:
-        pretrained: The model.
-        wrap: What its method puts around it.
-    """
-
-    pretrained: PretrainedModel
-    wrap: Wrap | None = None
-    _vision: VisionFeatures | None = None
-    _priors: dict[tuple[str, str], float] = field(default_factory=dict)
-
-    def answer(
-        self, questions: Sequence[Question], pictures: Mapping[str, Path], max_new_tokens: int
-    ) -> tuple[list[Answer], dict[str, str]]:
-        """Answer questions; see `Member.answer`."""
-        from passerelle.methods.family_answering import MAX_LENGTH, FamilyAnswerer
-        from passerelle.models.conversing import Encoder
-        from passerelle.models.vision_cache import VisionFeatures
-
-        self._vision = self._vision or VisionFeatures(self.pretrained, cache_folder() / "vision")
-        bad = _unreadable({q.picture: pictures[q.picture] for q in questions if q.picture})
-        asked = [q for q in questions if q.picture not in bad]
-        if not asked:
-            return [], bad
-        encoder = Encoder(self.pretrained, MAX_LENGTH)
-        inner = FamilyAnswerer(encoder, self._vision, pictures, max_new_tokens, self._priors)
-        answerer = self.wrap(inner, asked[0].language) if self.wrap else inner
-        return answerer.answer(asked), bad
-
-
-_checked: dict[Path, str] = {}
-
-
-def _unreadable(pictures: Mapping[str, Path]) -> dict[str, str]:
-    """Return what is wrong with pictures that can't be decoded; each file is tried once."""
-    from passerelle.sources.pictures import open_picture
-
-    found = {}
-    for key, path in pictures.items():
-        if path not in _checked:
-            try:
-                open_picture(path)
-                _checked[path] = ""
-            except InputError as error:
-                _checked[path] = str(error)
-        if _checked[path]:
-            found[key] = _checked[path]
-    return found
 
 
 def open_system(named: Named) -> System:
@@ -197,7 +53,7 @@ def open_system(named: Named) -> System:
 def _embedded(method: str, wrap: Wrap | None) -> Opener:
     from passerelle.models.embedded import base_folder
 
-    return Opener(f"{base_folder().name}|{method}", lambda: LocalModel(_load_embedded(), wrap))
+    return Opener(f"{base_folder().name}|{method}", lambda: LocalModel(wrap, model=_load_embedded()))
 
 
 def _load_embedded() -> VisionLanguageModel:
@@ -213,15 +69,23 @@ def _folder(folder: Path, method: str = "plain") -> Opener:
     digest = content_hash([(name, stat.st_size, stat.st_mtime_ns) for name, stat in files])[:12]
 
     def opened() -> Member:
-        if _is_like_base(folder):
-            from passerelle.models.vlm import VisionLanguageModel
-
-            return LocalModel(VisionLanguageModel.load(folder), WRAPS[method])
         from passerelle.models.pretrained import load_adapted
+        from passerelle.models.vlm import VisionLanguageModel
 
-        return FamilyModel(load_adapted(folder), WRAPS[method])
+        if _is_like_base(folder):
+            return LocalModel(WRAPS[method], model=VisionLanguageModel.load(folder))
+        pretrained = load_adapted(folder)
+        if _is_like_base(_base_of(folder)):
+            merged = pretrained.model.merge_and_unload().eval()
+            return LocalModel(WRAPS[method], model=VisionLanguageModel(merged, pretrained.processor))
+        return FamilyModel(WRAPS[method], pretrained=pretrained)
 
     return Opener(f"{folder.resolve().name}-{digest}|{method}", opened)
+
+
+def _base_of(folder: Path) -> Path:
+    """Return the folder of an adapter's base, should it be one."""
+    return Path((read_json(folder / "adapter_config.json") or {}).get("base_model_name_or_path") or folder)
 
 
 def _is_like_base(folder: Path) -> bool:
@@ -316,7 +180,7 @@ def _trained(folder: Path) -> Opener:
 
         model = _load_embedded()
         load_arm(model, folder)
-        return LocalModel(model)
+        return LocalModel(model=model)
 
     return Opener(f"{base_folder().name}|{folder.name}", opened)
 

@@ -73,6 +73,7 @@ def _speed(said: Everything) -> list[dict[str, Any]]:
                             "benchmark": name,
                             "language": code,
                             "seconds": round(seconds, 3),
+                            "flops": round(sum(s.flops for s in each.seeds)),
                             "answers": count,
                         }
                     )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
 
+from passerelle.costs.ledger import FlopMeter
 from passerelle.models.batches import target_logprobs
 from passerelle.models.conversing import Encoded, Encoder
 from passerelle.models.replying import reply
@@ -30,6 +32,7 @@ class FamilyAnswerer:
         pictures: The file of each picture, by key.
         max_new_tokens: Longest answer.
         priors: Log-likelihood of each (prompt, option) without a picture; filled as needed.
+        meter: Counts tokens and operations of the language model.
     """
 
     encoder: Encoder
@@ -37,13 +40,15 @@ class FamilyAnswerer:
     pictures: Mapping[str, Path]
     max_new_tokens: int
     priors: dict[tuple[str, str], float] = field(default_factory=dict)
+    meter: FlopMeter = field(default_factory=FlopMeter)
 
     def answer(self, questions: Sequence[Question]) -> list[Answer]:
         """Answer each question: options get likelihoods with and without the picture, others a text."""
         self.vision.prepare([self.pictures[q.picture]] for q in questions if q.picture)
         scored = self._score([q for q in questions if q.options])
         open_ones = [q for q in questions if not q.options]
-        texts = reply(self.encoder, self.vision, [self._asked(q) for q in open_ones], self.max_new_tokens)
+        asked = [self._asked(q) for q in open_ones]
+        texts = reply(self.encoder, self.vision, asked, self.max_new_tokens, self.meter)
         said = {id(q): Answer(q.id, text=text) for q, text in zip(open_ones, texts, strict=True)}
         return [(scored | said)[id(question)] for question in questions]
 
@@ -80,7 +85,9 @@ class FamilyAnswerer:
         totals = [0.0] * len(rows)
         for start in range(0, len(order), BATCH):
             chosen = order[start : start + BATCH]
-            found = target_logprobs(self.encoder.pretrained, self.vision, [rows[index] for index in chosen])
+            batch = [rows[index] for index in chosen]
+            compute = partial(target_logprobs, self.encoder.pretrained, self.vision, batch)
+            found = self.meter.run(sum(map(len, batch)), compute)
             for index, part in zip(chosen, found.split([rows[i].targets for i in chosen]), strict=True):  # type: ignore[no-untyped-call]
                 totals[index] = float(part.sum())
         return totals

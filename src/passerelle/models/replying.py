@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 
+from passerelle.costs.ledger import FlopMeter
 from passerelle.models.conversing import Encoder
 from passerelle.models.vision_cache import VisionFeatures
 from passerelle.sources.conversations import Conversation
 
 
 @torch.inference_mode()
-def reply(encoder: Encoder, vision: VisionFeatures, asked: Sequence[Conversation], max_new_tokens: int) -> list[str]:
+def reply(
+    encoder: Encoder,
+    vision: VisionFeatures,
+    asked: Sequence[Conversation],
+    max_new_tokens: int,
+    meter: FlopMeter | None = None,
+) -> list[str]:
     """Answer conversations greedily, one after the other.
 
     Args:
@@ -20,6 +28,7 @@ def reply(encoder: Encoder, vision: VisionFeatures, asked: Sequence[Conversation
         vision: Features of the pictures.
         asked: What is asked; each ends with the user's turn.
         max_new_tokens: Longest reply.
+        meter: Counts tokens and operations.
 
     Raises:
         InputError: A picture can't be read.
@@ -32,7 +41,8 @@ def reply(encoder: Encoder, vision: VisionFeatures, asked: Sequence[Conversation
         inputs, images = encoder.prompt(conversation)
         inputs = {name: value.to(pretrained.device) for name, value in inputs.items()}
         more = {"mm_encoder_outputs": vision.outputs([images])} if images else {}
-        made = pretrained.bare.generate(
+        generate = partial(
+            pretrained.bare.generate,
             **inputs,
             **more,
             do_sample=False,
@@ -40,6 +50,8 @@ def reply(encoder: Encoder, vision: VisionFeatures, asked: Sequence[Conversation
             pad_token_id=pad if pad is not None else pretrained.tokenizer.eos_token_id,
             eos_token_id=stops if stops is not None else pretrained.tokenizer.eos_token_id,
         )
-        said = made[0, inputs["input_ids"].shape[1] :]
+        prompt = inputs["input_ids"].shape[1]
+        made = meter.run(prompt + max_new_tokens // 2, generate) if meter else generate()
+        said = made[0, prompt:]
         answers.append(pretrained.tokenizer.decode(said, skip_special_tokens=True).strip())
     return answers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from passerelle.report.contents import ENGLISH, Arm, Contents, Difference, Score
@@ -48,10 +48,17 @@ class Cell:
 
 def headline_metric(contents: Contents) -> str:
     """Choose the metric to rank by: the first that some adapted arm has on the human test."""
-    for metric in HEADLINE_METRICS:
-        if any(arm.value(metric) is not None for arm in contents.adapted_arms()):
-            return metric
-    return HEADLINE_METRICS[0]
+    return _first_metric(contents, contents.adapted_arms(), "human")
+
+
+def quality_metrics(contents: Contents) -> tuple[str, ...]:
+    """Return the metrics that have a column of the key table."""
+    return contents.metrics("key_metrics", QUALITY_METRICS)
+
+
+def _first_metric(contents: Contents, arms: Sequence[Arm], test: str) -> str:
+    metrics = contents.metrics("headline_metrics", HEADLINE_METRICS) or HEADLINE_METRICS
+    return next((m for m in metrics if any(arm.value(m, test) is not None for arm in arms)), metrics[0])
 
 
 def own_test(arm: Arm) -> str:
@@ -90,11 +97,7 @@ def number_cell(arm: Arm, key: str, value: float | None, scale: float = 1.0) -> 
 def english_metric(contents: Contents) -> str:
     """Choose the metric that shows how much English an arm kept: the English reference's headline metric."""
     reference = contents.arm(ENGLISH)
-    arms = [reference] if reference else list(contents.arms)
-    for metric in HEADLINE_METRICS:
-        if any(arm.value(metric, ENGLISH) is not None for arm in arms):
-            return metric
-    return HEADLINE_METRICS[0]
+    return _first_metric(contents, [reference] if reference else contents.arms, ENGLISH)
 
 
 def retention_cell(contents: Contents, arm: Arm) -> Cell:
@@ -122,8 +125,12 @@ def _quality_column(metric: str) -> Column:
     return Column(metric_title(metric), lambda _, arm: score_cell(arm, metric, own_test(arm)))
 
 
-KEY_COLUMNS = (
-    *(_quality_column(metric) for metric in QUALITY_METRICS),
+def key_columns(contents: Contents) -> tuple[Column, ...]:
+    """Return the columns of the key table: quality, the English that was kept, costs."""
+    return (*map(_quality_column, quality_metrics(contents)), *_COST_COLUMNS)
+
+
+_COST_COLUMNS = (
     Column("English kept", retention_cell, True),
     Column("Minutes", lambda _, arm: number_cell(arm, "total-seconds", arm.cost.seconds, 60), True),
     Column("TFLOP", lambda _, arm: number_cell(arm, "total-flops", arm.cost.flops, 1e12), True),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ENGLISH = "english"
+HUMAN_TEST = "human test"
 PIPELINE = "pipeline"
 
 
@@ -180,6 +181,17 @@ class Contents:
     arms: tuple[Arm, ...]
     differences: tuple[Difference, ...]
     raw: Mapping[str, Any]
+
+    @property
+    def test_name(self) -> str:
+        """Return what the test that arms are judged by is called in a sentence."""
+        found = self.raw.get("test_name")
+        return found if isinstance(found, str) else HUMAN_TEST
+
+    def metrics(self, kind: str, usual: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the ``key_metrics`` or ``headline_metrics``: those that the results name, or the usual ones."""
+        named = self.raw.get(kind)
+        return tuple(str(name) for name in named) if isinstance(named, list | tuple) else usual
 
     def arm(self, name: str) -> Arm | None:
         """Find an arm by its name."""

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from passerelle.report.cells import (
-    KEY_COLUMNS,
-    QUALITY_METRICS,
     Cell,
     difference_cell,
     headline_metric,
+    key_columns,
     own_test,
+    quality_metrics,
     score_cell,
 )
 from passerelle.report.contents import ENGLISH, Arm, Contents, Difference
@@ -71,8 +71,9 @@ class Table:
 
 def key_table(contents: Contents) -> Table:
     """Show every arm's quality, the English that it kept, and what it cost."""
-    lines = [[column.cell(contents, arm) for column in KEY_COLUMNS] for arm in contents.arms]
-    for column, metric in enumerate(QUALITY_METRICS):
+    columns = key_columns(contents)
+    lines = [[column.cell(contents, arm) for column in columns] for arm in contents.arms]
+    for column, metric in enumerate(quality_metrics(contents)):
         _mark_best(contents, metric, lines, column)
     rows = tuple(
         Row(
@@ -85,10 +86,10 @@ def key_table(contents: Contents) -> Table:
     )
     return Table(
         "key",
-        "Every arm on the human test (the English base on English questions), with 95 % intervals. The "
+        f"Every arm on the {contents.test_name} (the English base on English questions), with 95 % intervals. The "
         "highest score of the adapted arms is bold; the paired differences below say which gaps hold.",
         "Arm",
-        tuple(column.title for column in KEY_COLUMNS),
+        tuple(column.title for column in columns),
         (Group("", rows),),
     )
 
@@ -136,7 +137,9 @@ def sources_table(contents: Contents) -> Table:
     scores = [score for arm in contents.arms for score in arm.scores if score.source != "all"]
     sources = list(dict.fromkeys(score.source for score in scores))
     present = {score.metric for score in scores}
-    metrics = [metric for metric in dict.fromkeys((headline_metric(contents), *QUALITY_METRICS)) if metric in present]
+    metrics = [
+        metric for metric in dict.fromkeys((headline_metric(contents), *quality_metrics(contents))) if metric in present
+    ]
     rows = tuple(
         Row(arm.title, tuple(score_cell(arm, m, own_test(arm), source) for m in metrics for source in sources))
         for arm in contents.arms
@@ -154,7 +157,7 @@ def sources_table(contents: Contents) -> Table:
 def differences_tables(contents: Contents) -> tuple[Table, Table]:
     """Show the paired differences: those of the headline metric, and those of the other metrics."""
     shown = [d for d in contents.differences if d.source == "all" and d.test == "human"]
-    known = ("choice", *QUALITY_METRICS)
+    known = (headline_metric(contents), "choice", *quality_metrics(contents))
     metrics = sorted({d.metric for d in shown}, key=lambda m: (known.index(m) if m in known else len(known), m))
     groups = []
     for metric in metrics:
@@ -164,7 +167,7 @@ def differences_tables(contents: Contents) -> tuple[Table, Table]:
         groups.append(Group(metric_title(metric), tuple(_difference_row(contents, d, reach) for d in of_metric)))
     first = metrics.index(headline) if (headline := headline_metric(contents)) in metrics else 0
     caption = (
-        "Paired differences on the human test, question by question, with 95 % intervals by picture. "
+        f"Paired differences on the {contents.test_name}, question by question, with 95 % intervals by picture. "
         "● marks an interval without zero; ○ one that Holm's correction for many comparisons takes back."
     )
     columns = ("Difference", "From behind to ahead", "p", "p, Holm", "Reading")

@@ -64,7 +64,7 @@ def cost_plot(results: Mapping[str, Any] | Contents, cost: CostKey = "seconds") 
         return ""
     with figure_of(5.3, 4.2, f"cost-{cost}") as (figure, axes):
         _cost_axis(axes, [price for _, price, _ in points], cost)
-        axes.set_ylabel(f"{metric_title(metric)}, human test (%)")
+        axes.set_ylabel(f"{metric_title(metric)}, {contents.test_name} (%)")
         _english_line(axes, contents)
         _draw_front(axes, [(price, score.value or 0.0) for _, price, score in points])
         for arm, price, score in points:

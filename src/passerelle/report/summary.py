@@ -73,7 +73,7 @@ def summarise(results: Mapping[str, Any] | Contents) -> Summary:
         Finding("tests", "Human or machine test", " ".join(_tests(contents, standing.metric))),
         Finding("reservations", "Keep in mind", " ".join(_reservations(contents, standing))),
     ]
-    return Summary(_headline(standing), tuple(finding for finding in findings if finding.text))
+    return Summary(_headline(contents, standing), tuple(finding for finding in findings if finding.text))
 
 
 def summary_text(results: Mapping[str, Any]) -> str:
@@ -96,9 +96,9 @@ def _standing(contents: Contents) -> _Standing:
     return _Standing(metric, ranked, *(tuple(groups[key]) for key in ("behind", "level", "untested")))
 
 
-def _headline(standing: _Standing) -> str:
+def _headline(contents: Contents, standing: _Standing) -> str:
     if not standing.ranked:
-        return "No arm has a score on the human test yet, so nothing can be said about which is best."
+        return f"No arm has a score on the {contents.test_name} yet, so nothing can be said about which is best."
     best = standing.ranked[0]
     score = _with_interval(best.score(standing.metric))
     if len(standing.ranked) == 1:
@@ -125,7 +125,7 @@ def _quality(contents: Contents, standing: _Standing) -> Iterator[str]:
     best, metric = standing.ranked[0], standing.metric
     score = best.score(metric)
     asked = f" on {whole(score.items)} questions" if score and score.items else ""
-    yield f"Ranked by {metric_title(metric).lower()}{asked} of the human test."
+    yield f"Ranked by {metric_title(metric).lower()}{asked} of the {contents.test_name}."
     if standing.behind:
         nearest = standing.behind[0]
         difference = contents.difference(best.name, nearest.name, metric)

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from passerelle.report.cells import (
-    KEY_COLUMNS,
-    QUALITY_METRICS,
     Cell,
     difference_cell,
     headline_metric,
+    key_columns,
+    quality_metrics,
     score_cell,
 )
-from passerelle.report.contents import PIPELINE, Arm, Contents
+from passerelle.report.contents import HUMAN_TEST, PIPELINE, Arm, Contents
 from passerelle.report.parse import read_results
 from passerelle.report.wording import DASH, MINUS, THIN_SPACE, metric_title, signed
 
@@ -87,7 +87,7 @@ def _groups(contents: Contents) -> Iterator[tuple[str, _Column, list[_Column]]]:
         (False, f"{contents.name}: English to {contents.target_name}"),
         (True, "English kept, and costs"),
     ):
-        columns = [column for column in KEY_COLUMNS if column.is_cost == is_cost]
+        columns = [column for column in key_columns(contents) if column.is_cost == is_cost]
         yield title, names, [_column(c.title, [c.cell(contents, arm) for arm in arms]) for c in columns]
     adapted = contents.adapted_arms()
     if any(score.test == "machine" for arm in adapted for score in arm.scores):
@@ -96,7 +96,8 @@ def _groups(contents: Contents) -> Iterator[tuple[str, _Column, list[_Column]]]:
     pairs = list(dict.fromkeys((d.arm, d.against) for d in contents.differences if d.source == "all"))
     if pairs:
         rows = [arm if against == PIPELINE else f"{arm} - {against}" for arm, against in pairs]
-        yield "Paired differences to the pipeline", _Column("Arm", tuple(rows)), _differences(contents, pairs)
+        to = " to the pipeline" if any(against == PIPELINE for _, against in pairs) else ""
+        yield f"Paired differences{to}", _Column("Arm", tuple(rows)), _differences(contents, pairs)
 
 
 def _column(title: str, cells: Sequence[Cell]) -> _Column:
@@ -119,7 +120,9 @@ def _test_columns(contents: Contents, arms: Sequence[Arm]) -> list[_Column]:
 
 def _differences(contents: Contents, pairs: Sequence[tuple[str, str]]) -> list[_Column]:
     present = {difference.metric for difference in contents.differences}
-    metrics = [m for m in ("choice", *QUALITY_METRICS) if m in present]
+    metrics = [
+        m for m in dict.fromkeys((headline_metric(contents), "choice", *quality_metrics(contents))) if m in present
+    ]
     metrics += sorted(present.difference(metrics))
     return [_column(metric_title(metric), [_pair_cell(contents, pair, metric) for pair in pairs]) for metric in metrics]
 
@@ -164,7 +167,8 @@ def _table(rows: _Column, columns: Sequence[_Column]) -> Table:
 
 
 def _notes(contents: Contents) -> Iterator[str]:
-    yield "Human test: questions whose words were written by people. [low, high]: 95% interval by picture."
+    words = ": questions whose words were written by people" if contents.test_name == HUMAN_TEST else ""
+    yield f"{contents.test_name.capitalize()}{words}. [low, high]: 95% interval by picture."
     if contents.arm("english"):
         yield "The arm english answers English questions: it is the reference, not a competitor."
     if any(difference.excludes_zero for difference in contents.differences):

@@ -8,6 +8,10 @@ import warnings
 from pathlib import Path
 from typing import NamedTuple
 
+from passerelle.runs import write_atomically
+from passerelle.sources.pictures import open_picture
+
+KEPT_SIDE = 256
 LONGEST_SIDE = 160
 MAX_PIXELS = 60_000_000
 
@@ -18,6 +22,27 @@ class Thumbnail(NamedTuple):
     uri: str
     width: int
     height: int
+
+
+def keep_picture(path: Path, run_folder: Path, identifier: str) -> str:
+    """Keep a small copy of a picture in a run folder, for its report.
+
+    Args:
+        path: The picture.
+        run_folder: The run folder.
+        identifier: Names the copy.
+
+    Returns:
+        The copy's path, relative to the run folder.
+    """
+    place = Path("pictures") / f"{identifier.replace('/', '_')}.jpg"
+    if not (run_folder / place).is_file():
+        image = open_picture(path)
+        image.thumbnail((KEPT_SIDE, KEPT_SIDE))
+        encoded = io.BytesIO()
+        image.save(encoded, format="JPEG", quality=88)
+        write_atomically(run_folder / place, encoded.getvalue())
+    return place.as_posix()
 
 
 def make_thumbnail(run_folder: Path, relative: str) -> Thumbnail | None:

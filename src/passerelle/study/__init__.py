@@ -1,0 +1,1 @@
+"""The comparison on one's own model, data and benchmarks."""
