@@ -14,11 +14,13 @@ from typing import Any
 
 import click
 import pytest
+import yaml
 from click.testing import CliRunner
 from pydantic import BaseModel
 
 from passerelle.cli import main
-from passerelle.config import Experiment, load_experiment
+from passerelle.config import Experiment, load_experiment, parse_settings
+from passerelle.study.settings import StudySettings, is_study, load_study
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL_CARD = ROOT / "src" / "passerelle" / "data" / "base" / "MODEL_CARD.md"
@@ -104,6 +106,19 @@ def test_there_is_something_to_test() -> None:
     assert len(EXPERIMENTS) >= 2
 
 
+def load_any(path: Path, named: dict[str, Any]) -> Experiment | StudySettings:
+    """Load either kind of file that `passerelle compare` takes, with the options of a command."""
+    if path.name == "mine.yaml":  # stands for the reader's file; the page shows one
+        return parse_settings(StudySettings, yaml.safe_load(MINE), "mine.yaml")
+    if is_study(path):
+        return load_study(path, {}, named.get("arms"))
+    return load_experiment(path, named)
+
+
+OWN_MODEL = ROOT / "docs" / "howto" / "compare-methods.md"
+MINE = next(block.code for block in blocks_of(OWN_MODEL) if block.language == "yaml")
+
+
 @pytest.mark.parametrize(("arguments", "block"), PASSERELLE)
 def test_commands_are_accepted(arguments: list[str], block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
@@ -114,7 +129,7 @@ def test_commands_are_accepted(arguments: list[str], block: Block, monkeypatch: 
     given = parse(arguments).params
     if "experiment" in given:
         named = {key: given[key] for key in ("arms", "seeds", "target") if given[key] is not None}
-        load_experiment(given["experiment"], named)
+        load_any(given["experiment"], named)
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["compare", "--help"], ["base", "check", "--help"]])
@@ -175,7 +190,7 @@ def test_no_placeholder_is_left(page: Path) -> None:
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.name)
 def test_experiments_load(path: Path) -> None:
-    assert load_experiment(path).name == path.stem
+    assert load_any(path, {}).name == path.stem
 
 
 def settings_of(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -190,6 +205,8 @@ def settings_of(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]
 
 def test_every_setting_is_listed_with_its_default() -> None:
     text = (ROOT / "docs" / "reference" / "experiments.md").read_text(encoding="utf-8")
+    text, _, own = text.partition("## On your own model")
+    assert re.findall(r"^\| `([a-z_]+)` \|", own, re.MULTILINE) == list(StudySettings.model_fields)
     rows = re.findall(r"^\| `([a-z_.]+)` \| `(.+?)` \| (.+) \|$", text, re.MULTILINE)
     listed = {key: json.loads(default) for key, default, _ in rows}
     assert len(rows) == len(listed), "a key is listed twice"
