@@ -7,17 +7,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import torch
-
 from passerelle.costs.ledger import FlopMeter
-from passerelle.models.batches import target_logprobs
 from passerelle.models.conversing import Encoded, Encoder
 from passerelle.models.replying import reply
+from passerelle.models.shared_prefix import reply_logprobs, shared_tokens
 from passerelle.models.vision_cache import VisionFeatures
 from passerelle.records import CHOICE_KINDS, Answer, Question
 from passerelle.sources.conversations import Conversation, Message
 
-BATCH = 8
+BATCH = 32
+"""Options that are computed at once."""
 MAX_LENGTH = 32_768
 """Longest question with its answer in tokens: no benchmark's is longer."""
 
@@ -59,38 +58,40 @@ class FamilyAnswerer:
                 self.priors |= {(question.prompt, o): p for o, p in zip(question.options, answer.priors, strict=True)}
 
     def _score(self, questions: Sequence[Question]) -> dict[int, Answer]:
-        rows = [self._row(q.prompt, option, q.picture) for q in questions for option in q.options]
-        logprobs = self._log_likelihoods(rows)
+        rows = [[self._row(q.prompt, option, q.picture) for option in q.options] for q in questions]
+        logprobs = [self._log_likelihoods(group) for group in rows]
         chosen = [q for q in questions if q.kind in CHOICE_KINDS]
-        wanted = dict.fromkeys((q.prompt, option) for q in chosen for option in q.options)
-        missing = [pair for pair in wanted if pair not in self.priors]
-        alone = self._log_likelihoods([self._row(prompt, option, "") for prompt, option in missing])
-        self.priors |= dict(zip(missing, alone, strict=True))
-        answers, start = {}, 0
-        for question in questions:
-            end = start + len(question.options)
-            answers[id(question)] = Answer(
+        self._fill_priors(chosen)
+        return {
+            id(question): Answer(
                 question.id,
-                logprobs=tuple(logprobs[start:end]),
+                logprobs=tuple(found),
                 priors=tuple(self.priors[question.prompt, o] for o in question.options) if question in chosen else (),
-                tokens=tuple(row.targets for row in rows[start:end]),
+                tokens=tuple(row.targets for row in group),
             )
-            start = end
-        return answers
+            for question, group, found in zip(questions, rows, logprobs, strict=True)
+        }
 
-    @torch.inference_mode()
+    def _fill_priors(self, questions: Sequence[Question]) -> None:
+        missing: dict[str, dict[str, None]] = {}
+        for question in questions:
+            for option in question.options:
+                if (question.prompt, option) not in self.priors:
+                    missing.setdefault(question.prompt, {})[option] = None
+        for prompt, options in missing.items():
+            found = self._log_likelihoods([self._row(prompt, option, "") for option in options])
+            self.priors |= {(prompt, option): value for option, value in zip(options, found, strict=True)}
+
     def _log_likelihoods(self, rows: Sequence[Encoded]) -> list[float]:
-        """Return the log-likelihood of each row's reply, in nats; rows of like length are computed together."""
-        order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
-        totals = [0.0] * len(rows)
-        for start in range(0, len(order), BATCH):
-            chosen = order[start : start + BATCH]
-            batch = [rows[index] for index in chosen]
-            compute = partial(target_logprobs, self.encoder.pretrained, self.vision, batch)
-            found = self.meter.run(sum(map(len, batch)), compute)
-            for index, part in zip(chosen, found.split([rows[i].targets for i in chosen]), strict=True):  # type: ignore[no-untyped-call]
-                totals[index] = float(part.sum())
-        return totals
+        """Return the log-likelihood of each row's reply, in nats; the rows' common beginning is computed once."""
+        found: list[float] = []
+        for start in range(0, len(rows), BATCH):
+            part = rows[start : start + BATCH]
+            shared = shared_tokens(part)
+            tokens = shared + sum(len(row) - shared for row in part)
+            compute = partial(reply_logprobs, self.encoder.pretrained, self.vision, part)
+            found += self.meter.run(tokens, compute)
+        return found
 
     def _row(self, prompt: str, option: str, picture: str) -> Encoded:
         asked = self._conversation(prompt, picture)

@@ -30,6 +30,7 @@ class Family:
         replay: Whether what the tower gives needs the projector alone to be what the language model takes.
         grouped: Whether a picture's features are others where several pictures stand in a row.
         encoding: Whether prompts go through a chat template, or are a prefix whose suffix is the reply.
+        shares_prefix: Whether what comes first can be computed apart from what comes behind it.
         detected: Whether it was found by asking the model, not in the table.
     """
 
@@ -43,6 +44,7 @@ class Family:
     replay: bool = False
     grouped: bool = False
     encoding: Literal["chat", "prefix-suffix"] = "chat"
+    shares_prefix: bool = True
     detected: bool = False
 
     def part_of(self, name: str) -> Part:
@@ -114,7 +116,7 @@ def _detect(model: Any, name: str) -> Family:
             f"{' and '.join(missing)} is. Known are: {', '.join(families())}. To add a family, write its prefixes into "
             "data/families.toml; see docs/reference/methods.md."
         )
-    return Family(name, (tower,), projector, language, head, detected=True)
+    return Family(name, (tower,), projector, language, head, shares_prefix=False, detected=True)
 
 
 def _between(model: Any, known: tuple[str, ...]) -> tuple[str, ...]:

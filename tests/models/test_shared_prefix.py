@@ -1,0 +1,83 @@
+"""Options on a shared beginning get the likelihood that whole rows give, in every family."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from families.tiny import FAMILIES, build
+from passerelle.models import shared_prefix
+from passerelle.models.batches import target_logprobs
+from passerelle.models.conversing import Encoded, Encoder
+from passerelle.models.pretrained import PretrainedModel, load_pretrained
+from passerelle.models.shared_prefix import reply_logprobs, shared_tokens
+from passerelle.models.vision_cache import VisionFeatures
+from passerelle.sources.conversations import Conversation, Message
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+OPTIONS = ("a cat", "a cat on a boat", "two", "a red balloon in the sky over the town")
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("picture") / "a.png"
+    spots = np.random.default_rng(5).integers(0, 256, (8, 10, 3), dtype=np.uint8)
+    Image.fromarray(spots).resize((60, 48)).save(path)
+    return path
+
+
+def rows_of(pretrained: PretrainedModel, picture: Path | None, options: tuple[str, ...] = OPTIONS) -> list[Encoded]:
+    encoder = Encoder(pretrained, 4000)
+    images = (picture,) if picture else ()
+    marks: tuple[Any, ...] = (None,) * len(images)
+    rows = []
+    for option in options:
+        messages = (Message("user", (*marks, "What is this?")), Message("assistant", (option,)))
+        rows += encoder(Conversation("", messages, images, "en", "native"))
+    return rows
+
+
+def plain(pretrained: PretrainedModel, vision: VisionFeatures, row: Encoded) -> float:
+    with torch.inference_mode():
+        return float(target_logprobs(pretrained, vision, [row]).sum())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_they_get_what_whole_rows_give(
+    family: str, tmp_path: Path, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretrained = load_pretrained(build(family, tmp_path / family), dtype="float32")
+    vision = VisionFeatures(pretrained, None)
+    vision.prepare([(picture,)])
+    for shown in (picture, None):
+        rows = rows_of(pretrained, shown)
+        expected = [plain(pretrained, vision, row) for row in rows]
+        if pretrained.family.shares_prefix:
+            whole: list[int] = []
+            monkeypatch.setattr(shared_prefix, "target_logprobs", lambda *given, whole=whole: whole.append(1))
+            found = reply_logprobs(pretrained, vision, rows)
+            monkeypatch.undo()
+            assert whole == [], "the beginning is shared"
+            assert shared_tokens(rows) > len(rows[0]) / 2
+        else:
+            found = reply_logprobs(pretrained, vision, rows)
+        assert found == pytest.approx(expected, abs=2e-4)
+        again = reply_logprobs(pretrained, vision, rows[::-1])
+        assert again[::-1] == pytest.approx(expected, abs=2e-4)
+
+
+def test_the_beginning_ends_where_rows_differ_or_a_reply_begins(tmp_path: Path) -> None:
+    pretrained = load_pretrained(build("llava", tmp_path / "llava"), dtype="float32")
+    alike = rows_of(pretrained, None, ("a cat", "a cat"))
+    first = int((alike[0].labels != -100).nonzero()[0, 0])
+    assert shared_tokens(alike) == first
+    other = rows_of(pretrained, None, ("a cat", "two"))
+    assert shared_tokens(other) == first
+    assert reply_logprobs(pretrained, VisionFeatures(pretrained, None), other[:1]) == pytest.approx(
+        [plain(pretrained, VisionFeatures(pretrained, None), other[0])], abs=1e-4
+    )
