@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from passerelle.compare.results import THUMBNAIL, _thumbnail
+from passerelle.report.thumbnails import KEPT_SIDE, keep_picture
 
 
 @pytest.fixture
@@ -20,13 +20,13 @@ def picture(tmp_path: Path) -> Path:
 
 
 def test_thumbnails_are_small_and_made_once(tmp_path: Path, picture: Path) -> None:
-    place = tmp_path / _thumbnail(picture, tmp_path, "stamps/animals/cat")
+    place = tmp_path / keep_picture(picture, tmp_path, "stamps/animals/cat")
     assert place.name == "stamps_animals_cat.jpg"
     with Image.open(place) as image:
-        assert image.size == (THUMBNAIL[0], round(THUMBNAIL[0] / 3))
+        assert image.size == ((KEPT_SIDE, KEPT_SIDE)[0], round((KEPT_SIDE, KEPT_SIDE)[0] / 3))
         assert image.getpixel((9, 9)) == (255, 255, 255)
     place.write_bytes(b"kept")
-    assert tmp_path / _thumbnail(picture, tmp_path, "stamps/animals/cat") == place
+    assert tmp_path / keep_picture(picture, tmp_path, "stamps/animals/cat") == place
     assert place.read_bytes() == b"kept"
 
 
@@ -36,5 +36,5 @@ def test_a_kill_leaves_no_half_thumbnail(tmp_path: Path, picture: Path, monkeypa
 
     monkeypatch.setattr(os, "fsync", kill)
     with pytest.raises(KeyboardInterrupt):
-        _thumbnail(picture, tmp_path, "one")
+        keep_picture(picture, tmp_path, "one")
     assert not (tmp_path / "pictures" / "one.jpg").exists()
