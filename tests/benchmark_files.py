@@ -4,6 +4,7 @@ import base64
 import csv
 import json
 
+import numpy as np
 from PIL import Image
 
 COLOURS = {"red": "rouge", "blue": "bleu", "green": "vert", "black": "noir"}
@@ -13,6 +14,13 @@ def write_pictures(folder):
     folder.mkdir(exist_ok=True)
     for colour in COLOURS:
         Image.new("RGB", (64, 64), colour).save(folder / f"{colour}.png")
+
+
+def write_spots(path, seed):
+    """Write a picture of random soft spots; return its path."""
+    spots = np.random.default_rng(seed).integers(0, 256, (8, 10, 3), dtype=np.uint8)
+    Image.fromarray(spots).resize((60, 48)).save(path)
+    return path
 
 
 def write_lines(path, rows):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from passerelle.errors import ConfigError, unknown
 
@@ -32,6 +32,16 @@ class Settings(BaseModel):
     """Base of all settings: unknown keys are errors, values don't change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _each_once(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("a seed is named twice; its runs would count as two.")
+    return seeds
+
+
+Seeds = Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_each_once)]
+"""Training seeds: at least one, each once."""
 
 
 class TestSettings(Settings):
@@ -144,7 +154,7 @@ class Experiment(Settings):
 
     name: str = Field(default="demo", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     target: str = "fr"
-    seeds: tuple[int, ...] = Field(default=(1,), min_length=1)
+    seeds: Seeds = (1,)
     arms: tuple[str, ...] = DEFAULT_ARMS
     against: str = "pipeline"
     rule: Literal["sum", "mean", "pmi", "pmi-mean"] = "pmi"
@@ -155,13 +165,6 @@ class Experiment(Settings):
     quality: QualitySettings = QualitySettings()
     examples: int = Field(default=48, ge=0)
     review: Path | None = None
-
-    @field_validator("seeds")
-    @classmethod
-    def _each_seed_once(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        if len(set(seeds)) < len(seeds):
-            raise ValueError("a seed is named twice; its runs would count as two.")
-        return seeds
 
     @field_validator("against")
     @classmethod

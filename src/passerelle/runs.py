@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from passerelle.errors import StorageError
+from filelock import FileLock, Timeout
+
+from passerelle.errors import StorageError, UserError
 
 
 def cache_folder() -> Path:
@@ -52,6 +54,32 @@ def storage(path: Path) -> Iterator[None]:
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise StorageError(f"can't write {str(path)!r}: {error.strerror}.") from error
         raise
+
+
+@contextmanager
+def held(folder: Path, *, otherwise: str = "choose another --out", name: str = ".lock") -> Iterator[None]:
+    """Make a folder and keep other runs out of it while the block lasts.
+
+    Args:
+        folder: The folder.
+        otherwise: What the user can do instead of waiting.
+        name: Of the lock's file.
+
+    Raises:
+        UserError: Another run works in it.
+        StorageError: The disk is full, or the folder can't be made.
+    """
+    with storage(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / name)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(f"another run is working in {str(folder)!r}: wait for it, or {otherwise}.") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
+from benchmark_files import write_spots
 from families.tiny import build
 from passerelle.errors import InputError
 from passerelle.evaluate.members import FamilyModel
@@ -25,10 +25,7 @@ OPTIONS = ("a cat", "a red boat", "two")
 
 @pytest.fixture(scope="module")
 def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("picture") / "a.png"
-    spots = np.random.default_rng(3).integers(0, 256, (8, 10, 3), dtype=np.uint8)
-    Image.fromarray(spots).resize((60, 48)).save(path)
-    return path
+    return write_spots(tmp_path_factory.mktemp("picture") / "a.png", 3)
 
 
 def question(kind: Any, options: tuple[str, ...] = (), picture: str = "a") -> Question:

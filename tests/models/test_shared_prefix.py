@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
+from benchmark_files import write_spots
 from families.tiny import FAMILIES, build
 from passerelle.models import shared_prefix
 from passerelle.models.batches import target_logprobs
@@ -25,10 +24,7 @@ OPTIONS = ("a cat", "a cat on a boat", "two", "a red balloon in the sky over the
 
 @pytest.fixture(scope="module")
 def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("picture") / "a.png"
-    spots = np.random.default_rng(5).integers(0, 256, (8, 10, 3), dtype=np.uint8)
-    Image.fromarray(spots).resize((60, 48)).save(path)
-    return path
+    return write_spots(tmp_path_factory.mktemp("picture") / "a.png", 5)
 
 
 def rows_of(pretrained: PretrainedModel, picture: Path | None, options: tuple[str, ...] = OPTIONS) -> list[Encoded]:

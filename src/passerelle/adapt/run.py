@@ -10,8 +10,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from passerelle.adapt.alarms import Alarms, Held, Look, question_of
 from passerelle.adapt.audit import audit_labels, describe_parts, print_labels, print_parts
 from passerelle.adapt.data import Pool, pictures_of, read_pool
@@ -31,7 +29,7 @@ from passerelle.models.conversing import Encoded, Encoder
 from passerelle.models.pretrained import PretrainedModel, load_pretrained
 from passerelle.models.vision_cache import VisionFeatures
 from passerelle.progress import Progress, quiet, say
-from passerelle.runs import cache_folder, content_hash, read_json, storage, write_json
+from passerelle.runs import cache_folder, content_hash, held, read_json, write_json
 
 EMBEDDED = "embedded"
 _PACKAGES = ("passerelle", "torch", "transformers", "peft", "accelerate")
@@ -71,14 +69,8 @@ def adapt(settings: AdaptSettings) -> dict[str, Any]:
     quiet()
     folder = settings.output_dir
     processes = Launched()
-    with storage(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / f".lock-{processes.index}")
-    try:
-        with lock.acquire(timeout=0):
-            return _adapt(settings, processes)
-    except Timeout:
-        raise UserError(f"another run is working in {str(folder)!r}: wait for it, or change output_dir.") from None
+    with held(folder, otherwise="change output_dir", name=f".lock-{processes.index}"):
+        return _adapt(settings, processes)
 
 
 def _adapt(settings: AdaptSettings, processes: Launched) -> dict[str, Any]:

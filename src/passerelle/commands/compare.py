@@ -49,8 +49,9 @@ def compare(
     """
     from passerelle.study.settings import is_study
 
-    run = _own if is_study(experiment) else _embedded
-    results, folder = run(experiment, arms, seeds, target, review, out, smoke)
+    given = {"arms": arms, "seeds": seeds, "target": target, "review": review}
+    changes = {key: value for key, value in given.items() if value is not None}
+    results, folder = (_own if is_study(experiment) else _embedded)(experiment, changes, out, smoke)
     if as_json:
         print_json(results)
     else:
@@ -58,44 +59,28 @@ def compare(
     click.echo(f"report: {folder / 'report.html'}", err=True)
 
 
-def _embedded(
-    experiment: Path,
-    arms: list[str] | None,
-    seeds: list[int] | None,
-    target: str | None,
-    review: Path | None,
-    out: Path | None,
-    smoke: bool,
-) -> tuple[dict[str, Any], Path]:
+def _embedded(experiment: Path, changes: dict[str, Any], out: Path | None, smoke: bool) -> tuple[dict[str, Any], Path]:
     """Run an experiment on the embedded base."""
     from passerelle.config import SMOKE, load_experiment, merge
 
-    given = {"arms": arms, "seeds": seeds, "target": target, "review": review}
-    changes = {key: value for key, value in given.items() if value is not None}
     settings = load_experiment(experiment, merge(SMOKE, changes) if smoke else changes)
+    target = changes.get("target")
     folder = out or _run_folder(settings.name, smoke, f"-{target}" if target else "")
     from passerelle.compare.run import compare as run
 
     return run(settings, folder), folder
 
 
-def _own(
-    experiment: Path,
-    arms: list[str] | None,
-    seeds: list[int] | None,
-    target: str | None,
-    review: Path | None,
-    out: Path | None,
-    smoke: bool,
-) -> tuple[dict[str, Any], Path]:
+def _own(experiment: Path, changes: dict[str, Any], out: Path | None, smoke: bool) -> tuple[dict[str, Any], Path]:
     """Run a comparison of methods on one's own model."""
     from passerelle.config import merge
     from passerelle.study.settings import SMOKE, load_study
 
-    if target or review:
-        option = "--target" if target else "--review"
-        raise ConfigError(f"{option} is for experiments on the embedded base; {str(experiment)!r} names its own model.")
-    changes: dict[str, Any] = {} if seeds is None else {"seeds": seeds}
+    if other := next((key for key in ("target", "review") if key in changes), ""):
+        raise ConfigError(
+            f"--{other} is for experiments on the embedded base; {str(experiment)!r} names its own model."
+        )
+    arms = changes.pop("arms", None)
     study = load_study(experiment, merge(SMOKE, changes) if smoke else changes, arms)
     if smoke:
         study = study.model_copy(update={"seeds": study.seeds[:1]})

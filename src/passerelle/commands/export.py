@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -53,18 +54,17 @@ def lmms_eval(benchmarks: tuple[str, ...], languages: str, images: Path | None, 
 @click.option("--stamps", type=click.IntRange(min=0), default=200, show_default=True, help="Stamps asked about.")
 @click.option("--emoji", type=click.IntRange(min=0), default=100, show_default=True, help="Emoji asked about.")
 @click.option("--json", "as_json", is_flag=True, help="Print how many rows each file has as JSON.")
-def example_data(target: str, out: Path, mark: str, train: int, stamps: int, emoji: int, as_json: bool) -> None:
+def example_data(
+    target: str, out: Path, mark: Literal["first", "last"], train: int, stamps: int, emoji: int, as_json: bool
+) -> None:
     """Write the embedded pictures as files: conversations to learn from and benchmarks, in two languages.
 
     Something to try your own model on before you have data of your own: stamps and emoji whose captions people wrote,
     and Apertium's translation of the training text. Training and benchmarks share no concept.
     """
-    from typing import Literal, cast
-
     from passerelle.compare.example_data import write_example_data
 
-    place = cast(Literal["first", "last"], mark)
-    counts = write_example_data(out, target, mark=place, train=train, stamps=stamps, emoji=emoji)
+    counts = write_example_data(out, target, mark=mark, train=train, stamps=stamps, emoji=emoji)
     if as_json:
         print_json({str(out / name): rows for name, rows in counts.items()})
     else:

@@ -6,16 +6,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from passerelle.compare.arms import ARMS, ArmRun, Bench
 from passerelle.compare.data import Data, prepare
 from passerelle.compare.results import collect, test_counts
 from passerelle.compare.reviewed import review_change
 from passerelle.config import Experiment
-from passerelle.errors import UserError
 from passerelle.progress import Progress, quiet, say
-from passerelle.runs import cache_folder, remove_leftovers, storage, write_json
+from passerelle.runs import cache_folder, held, remove_leftovers, write_json
 
 
 def compare(experiment: Experiment, folder: Path) -> dict[str, Any]:
@@ -32,15 +29,9 @@ def compare(experiment: Experiment, folder: Path) -> dict[str, Any]:
         UserError: Something that the user can put right, before anything is lost.
         StorageError: The disk is full.
     """
-    with storage(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock")
-    try:
-        with lock.acquire(timeout=0):
-            remove_leftovers(folder)
-            return _compare(experiment, folder)
-    except Timeout:
-        raise UserError(f"another run is working in {str(folder)!r}: wait for it, or choose another --out.") from None
+    with held(folder):
+        remove_leftovers(folder)
+        return _compare(experiment, folder)
 
 
 def _compare(experiment: Experiment, folder: Path) -> dict[str, Any]:

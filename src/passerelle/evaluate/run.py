@@ -8,9 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from passerelle.errors import ConfigError, UserError, unknown
+from passerelle.errors import ConfigError, unknown
 from passerelle.evaluate.asking import Answered, ask
 from passerelle.evaluate.journal import Journal
 from passerelle.evaluate.members import System
@@ -26,7 +24,7 @@ from passerelle.evaluation.benchmarks.scoring import GENERATE
 from passerelle.evaluation.choice import as_rule
 from passerelle.progress import Progress, say
 from passerelle.quality.assessing import Assess
-from passerelle.runs import content_hash, remove_leftovers, storage
+from passerelle.runs import content_hash, held, remove_leftovers
 
 
 @dataclass(frozen=True)
@@ -80,16 +78,9 @@ def evaluate(
         UserError: Something that the user can put right.
         StorageError: The disk is full.
     """
-    with storage(options.out):
-        options.out.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(options.out / ".lock").acquire(timeout=0):
-            remove_leftovers(options.out)
-            return _evaluate(options, assess, judge, systems)
-    except Timeout:
-        raise UserError(
-            f"another run is working in {str(options.out)!r}: wait for it, or choose another --out."
-        ) from None
+    with held(options.out):
+        remove_leftovers(options.out)
+        return _evaluate(options, assess, judge, systems)
 
 
 def _evaluate(options: Options, assess: Assess | None, judge: Judge | None, opened: Sequence[System]) -> dict[str, Any]:

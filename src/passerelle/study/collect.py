@@ -146,13 +146,15 @@ def _arm(study: StudySettings, run: ArmRun, evaluation: Row, target: str) -> dic
     seeds = len(records) or 1
     languages = [spoken for spoken, _ in tests]
     answering = [phase for spoken in languages for phase in _answering(evaluation, run.name, spoken, seeds)]
-    phases = [[*_data(study, run), *_training(record), *answering] for record in records] or [answering]
+    settings = study.adaptation(run.name, study.seeds[0], Path(run.name)) if run.name in study.trained else None
+    people = list(_people(settings))
+    phases = [[*people, *_training(record), *answering] for record in records] or [answering]
     trainable = max((s["record"]["trainable_parameters"] for r in records for s in r["stages"]), default=0)
     return {
         "name": run.name,
         "title": title if run.name == method else run.name,
         "description": description.format(language=language(target).name),
-        "trained_on": _origin(study, run),
+        "trained_on": _origin(settings),
         "seeds": list(run.records),
         "status": "failed" if run.error else "done",
         "error": run.error or None,
@@ -198,13 +200,8 @@ def _stage(stage: Row) -> dict[str, Any]:
     return {**done, "learning_rate": max(done["learning_rates"].values(), default=None)}
 
 
-def _settings(study: StudySettings, run: ArmRun) -> AdaptSettings | None:
-    return study.adaptation(run.name, study.seeds[0], Path(run.name)) if run.name in study.trained else None
-
-
-def _origin(study: StudySettings, run: ArmRun) -> str | None:
+def _origin(settings: AdaptSettings | None) -> str | None:
     """Say what kind of target-language text an arm learnt from: the least of its origins."""
-    settings = _settings(study, run)
     if settings is None:
         return None
     origins = {entry.origin for entry in settings.data if entry.language != ENGLISH}
@@ -213,9 +210,8 @@ def _origin(study: StudySettings, run: ArmRun) -> str | None:
     return "machine" if "machine" in origins else "repaired"
 
 
-def _data(study: StudySettings, run: ArmRun) -> Iterator[Phase]:
+def _people(settings: AdaptSettings | None) -> Iterator[Phase]:
     """Charge what people wrote or translated of an arm's data, by the table of prices."""
-    settings = _settings(study, run)
     minutes = 0.0
     for entry in settings.data if settings else ():
         if entry.origin in _PEOPLE and entry.language != ENGLISH:
@@ -227,9 +223,8 @@ def _data(study: StudySettings, run: ArmRun) -> Iterator[Phase]:
 
 def _training_files(runs: Sequence[ArmRun]) -> list[dict[str, Any]]:
     files = [file for run in runs for record in run.records.values() for file in record["data"]]
-    return list(
-        {file["sha256"]: {k: file[k] for k in ("path", "language", "origin", "samples")} for file in files}.values()
-    )
+    kept = ("path", "language", "origin", "samples")
+    return list({file["sha256"]: {key: file[key] for key in kept} for file in files}.values())
 
 
 def _comparisons(evaluation: Row, target: str) -> Iterator[dict[str, Any]]:

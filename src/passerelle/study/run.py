@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from passerelle.adapt.run import EMBEDDED, adapt
-from passerelle.errors import TrainingError, UserError
+from passerelle.errors import TrainingError
 from passerelle.evaluate.members import Opener, System
 from passerelle.evaluate.run import Options, evaluate, read_tests
 from passerelle.evaluate.specification import Named, parse_languages
 from passerelle.evaluate.systems import open_system
 from passerelle.progress import quiet, say
 from passerelle.report import write_page
-from passerelle.runs import remove_leftovers, storage, write_json
+from passerelle.runs import held, remove_leftovers, write_json
 from passerelle.study.collect import ENGLISH, ArmRun, collect
-from passerelle.study.settings import UNTRAINED, ZERO_SHOT, StudySettings
+from passerelle.study.settings import ZERO_SHOT, StudySettings
 
 
 def compare_methods(study: StudySettings, folder: Path) -> dict[str, Any]:
@@ -36,26 +33,23 @@ def compare_methods(study: StudySettings, folder: Path) -> dict[str, Any]:
         UserError: Something that the user can put right, found before anything is trained where that can be.
         StorageError: The disk is full.
     """
-    with storage(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / ".lock").acquire(timeout=0):
-            remove_leftovers(folder)
-            return _compare(study, folder)
-    except Timeout:
-        raise UserError(f"another run is working in {str(folder)!r}: wait for it, or choose another --out.") from None
+    with held(folder):
+        remove_leftovers(folder)
+        return _compare(study, folder)
 
 
 def _compare(study: StudySettings, folder: Path) -> dict[str, Any]:
     quiet()
     options = _options(study, folder)
-    untrained = list(_untrained(study))
+    untrained = _untrained(study)
+    # Before hours of training: a benchmark that can't be read is known now.
     read_tests(options, parse_languages(options.languages), with_pictures=True)
     runs = [_adapt(study, name, folder) for name in study.arms]
-    systems = [*untrained, *(_trained(run) for run in runs if run.records and not run.error)]
-    names = [system.name for system in systems]
-    references = [name for name in dict.fromkeys((study.reference, ZERO_SHOT)) if name in names]
-    evaluation = evaluate(replace(options, references=tuple(references)), systems=_in_order(study, systems))
+    systems = untrained | {run.name: _trained(run) for run in runs if run.records and not run.error}
+    references = tuple(name for name in dict.fromkeys((study.reference, ZERO_SHOT)) if name in systems)
+    unnamed = [name for name in untrained if name not in study.arms]
+    ordered = [systems[name] for name in (*unnamed, *study.arms) if name in systems]
+    evaluation = evaluate(replace(options, references=references), systems=ordered)
     results = collect(study, folder, runs, evaluation)
     write_json(folder / "results.json", results)
     write_page(results, folder, folder / "report.html")
@@ -75,15 +69,20 @@ def _options(study: StudySettings, folder: Path) -> Options:
     )
 
 
-def _untrained(study: StudySettings) -> Iterator[System]:
-    """Yield the base and what is put around it. Only the base is asked in English: the others do nothing there."""
-    for name in dict.fromkeys([*study.arms, *([ZERO_SHOT] if study.english else [])]):
-        method = study.method(name) if name in study.arms else ZERO_SHOT
-        if method not in UNTRAINED:
-            continue
-        found = open_system(Named(name, _specification(study.model_name_or_path, method)))
-        languages = () if method == ZERO_SHOT and name in study.arms else (study.language,)
-        yield replace(found, languages=languages if name in study.arms else (ENGLISH,))
+def _untrained(study: StudySettings) -> dict[str, System]:
+    """Return the base and what is put around it. Only the base is asked in English: the others do nothing there."""
+    methods = {name: study.method(name) for name in study.arms if name not in study.trained}
+    languages: dict[str, tuple[str, ...]] = {
+        name: () if method == ZERO_SHOT else (study.language,) for name, method in methods.items()
+    }
+    if study.english and ZERO_SHOT not in study.arms:
+        methods[ZERO_SHOT], languages[ZERO_SHOT] = ZERO_SHOT, (ENGLISH,)
+    return {
+        name: replace(
+            open_system(Named(name, _specification(study.model_name_or_path, method))), languages=languages[name]
+        )
+        for name, method in methods.items()
+    }
 
 
 def _specification(model: str, method: str) -> str:
@@ -113,8 +112,3 @@ def _trained(run: ArmRun) -> System:
         path = next(outputs[kind] for kind in ("merged", "adapter", "model") if kind in outputs)
         members += open_system(Named(run.name, path)).members
     return System(run.name, tuple(members))
-
-
-def _in_order(study: StudySettings, systems: list[System]) -> list[System]:
-    order = list(study.arms)
-    return sorted(systems, key=lambda system: order.index(system.name) if system.name in order else -1)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from passerelle.adapt.settings import METHODS, AdaptSettings, complete_adaptation
-from passerelle.config import Settings, load_settings, merge, parse_settings
+from passerelle.config import Seeds, Settings, load_settings, merge, parse_settings
 from passerelle.errors import ConfigError, unknown
 from passerelle.translation.languages import language
 
@@ -42,7 +42,7 @@ class StudySettings(Settings):
         data: What trained arms learn from, as in an adaptation.
         train: Settings that all trained arms share, as in an adaptation: the budget among them.
         seeds: Training seeds; arms that aren't trained run once.
-        against: The arm that the others are compared with, beside zero-shot [pipeline, or else zero-shot].
+        against: The arm that the others are compared with, beside zero-shot [pipeline, or else the first].
         answers: How options are chosen: ``generate``, or the likelihood of each by a rule.
         english: Whether English is asked too: what the base can, and what of it every arm keeps.
         limit: Only so many questions of each benchmark.
@@ -56,7 +56,7 @@ class StudySettings(Settings):
     images: Path | None = None
     data: tuple[dict[str, Any], ...] = ()
     train: dict[str, Any] = {}
-    seeds: tuple[int, ...] = Field(default=(1,), min_length=1)
+    seeds: Seeds = (1,)
     against: str = ""
     answers: Literal["generate", "sum", "mean", "pmi", "pmi-mean"] = "generate"
     english: bool = True
@@ -68,13 +68,6 @@ class StudySettings(Settings):
         if isinstance(given, list):
             given = dict.fromkeys(given)
         return {name: changes or {} for name, changes in given.items()} if isinstance(given, dict) else given
-
-    @field_validator("seeds")
-    @classmethod
-    def _each_seed_once(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        if len(set(seeds)) < len(seeds):
-            raise ValueError("a seed is named twice; its runs would count as two.")
-        return seeds
 
     @model_validator(mode="after")
     def _fits(self) -> StudySettings:
