@@ -115,6 +115,12 @@ def test_without_english_there_is_no_reference_in_it(own: Path) -> None:
     assert (own / "runs" / "own-smoke" / "report.html").is_file()
 
 
+def test_the_language_may_be_named_in_words(own: Path) -> None:
+    write_study(own, language="French", arms=["prompted"], benchmarks=["pope=pope-{language}.jsonl"])
+    (arm,) = (arm for arm in compare("--smoke")["arms"] if arm["name"] == "prompted")
+    assert {score["test"] for score in arm["scores"]} == {"human"}
+
+
 def test_an_arm_that_fails_is_named_and_the_others_are_compared(own: Path) -> None:
     strays = {"how": "lora", "learning_rate": 0.1, "targets": r".*(qkv|q_proj)"}  # into the frozen tower too
     stray = {"method": "lora", "stages": [{"name": "a", "train": {"language": strays}}]}

@@ -63,7 +63,7 @@ def collect(study: StudySettings, folder: Path, runs: Sequence[ArmRun], evaluati
         runs: What became of each arm.
         evaluation: What `passerelle.evaluate.run.evaluate` returned for the arms that didn't fail.
     """
-    target = language(study.language).bcp47
+    target = study.target
     benchmarks = list(dict.fromkeys(figure["benchmark"] for figure in evaluation["figures"]))
     keys = [_metric(f) for f in evaluation["figures"] if f["language"] == target and _is_key(f)]
     arms = [_arm(study, run, evaluation, target) for run in runs]

@@ -57,7 +57,7 @@ def _compare(study: StudySettings, folder: Path) -> dict[str, Any]:
 
 
 def _options(study: StudySettings, folder: Path) -> Options:
-    languages = f"{study.language},{ENGLISH}" if study.english else study.language
+    languages = f"{study.target},{ENGLISH}" if study.english else study.target
     return Options(
         (),
         study.benchmarks,
@@ -73,7 +73,7 @@ def _untrained(study: StudySettings) -> dict[str, System]:
     """Return the base and what is put around it. Only the base is asked in English: the others do nothing there."""
     methods = {name: study.method(name) for name in study.arms if name not in study.trained}
     languages: dict[str, tuple[str, ...]] = {
-        name: () if method == ZERO_SHOT else (study.language,) for name, method in methods.items()
+        name: () if method == ZERO_SHOT else (study.target,) for name, method in methods.items()
     }
     if study.english and ZERO_SHOT not in study.arms:
         methods[ZERO_SHOT], languages[ZERO_SHOT] = ZERO_SHOT, (ENGLISH,)

@@ -88,6 +88,11 @@ class StudySettings(Settings):
         return str(self.arms[arm].get("method", arm))
 
     @property
+    def target(self) -> str:
+        """The target language's code, however the file names it."""
+        return language(self.language).bcp47
+
+    @property
     def trained(self) -> tuple[str, ...]:
         """The arms that are trained."""
         return tuple(name for name in self.arms if self.method(name) not in UNTRAINED)
@@ -109,7 +114,7 @@ class StudySettings(Settings):
         Raises:
             ConfigError: A setting of it is unknown or out of range.
         """
-        own: dict[str, Any] = {"model_name_or_path": self.model_name_or_path, "language": self.language}
+        own: dict[str, Any] = {"model_name_or_path": self.model_name_or_path, "language": self.target}
         own |= {"output_dir": str(folder), "seed": seed, "method": self.method(arm)}
         shared = merge({"data": list(self.data)}, self.train)
         return parse_settings(
@@ -146,7 +151,7 @@ def load_study(path: Path, changes: dict[str, Any] | None = None, arms: list[str
                 raise ConfigError(unknown("arm", arm, study.arms))
         against = study.against if study.against in arms else ""
         study = study.model_copy(update={"arms": {arm: study.arms[arm] for arm in arms}, "against": against})
-    language(study.language)
+    language(study.language)  # says what is wrong with it, also where no arm is trained
     for arm in study.trained:
         study.adaptation(arm, study.seeds[0], Path(study.name))
     return study
