@@ -92,6 +92,7 @@ def test_every_arm_is_trained_evaluated_charged_and_shown(own: Path) -> None:
         assert len(trained) == (2 if name == "two-stage" else 1)
         assert all(phase["seconds"] > 0 and phase["flops"] > 0 and phase["tokens"] > 0 for phase in trained)
         assert phases["answers, pope (fr)"]["flops"] > 0
+        assert phases["answers, pope (fr)"]["tokens"] is phases["answers, pope (fr)"]["peak_bytes"] is None
     assert arms["lora"]["trained_on"] == "machine"
     assert arms["lora-people"]["trained_on"] == "human-translation"
     assert arms["lora-people"]["cost"]["total_expert_minutes"] > 0 == arms["lora"]["cost"]["total_expert_minutes"]

@@ -171,9 +171,11 @@ def _arm(study: StudySettings, run: ArmRun, evaluation: Row, target: str) -> dic
 
 
 def _cost(phases: Sequence[Sequence[Phase]], evaluation: Row, system: str, *languages: str) -> dict[str, Any]:
+    """Sum up what an arm cost; tokens and memory, which aren't measured while answering, are left open there."""
     rows = [row for row in evaluation["speed"] if row["system"] == system and row["language"] in languages]
     cost = cost_of(phases, sum(row["answers"] for row in rows) // max(1, len(phases)))
-    return {**cost, "peak_bytes": cost["peak_bytes"] or None}
+    open_ones = [{**phase, **{key: phase[key] or None for key in ("tokens", "peak_bytes")}} for phase in cost["phases"]]
+    return {**cost, "phases": open_ones, "peak_bytes": cost["peak_bytes"] or None}
 
 
 def _answering(evaluation: Row, system: str, spoken: str, seeds: int) -> Iterator[Phase]:
