@@ -56,6 +56,14 @@ def test_nothing_is_lost(paired: Paired, tmp_path: Path) -> None:
     assert len((tmp_path / "repair.jsonl").read_text().splitlines()) == 2
 
 
+def test_a_row_without_text_keeps_its_place(tmp_path: Path) -> None:
+    ours = conversations(tmp_path / "a.json", ("x", "y"), ("", ""), ("x", "y"), ("x", "y"))
+    theirs = conversations(tmp_path / "b.json", ("good", "good"), ("", ""), ("bad", "good"), ("good", "good"))
+    counts = gate(read_pairs(ours, theirs, PairOptions()), ASSESS, GateSettings(), tmp_path / "kept.json")
+    assert (counts["rows"], counts["without_text"]) == (3, 1)
+    assert [row["id"] for row in json.loads((tmp_path / "kept.json").read_text())] == ["r0", "r1", "r3"]
+
+
 def test_the_input_is_never_replaced(paired: Paired) -> None:
     with pytest.raises(InputError, match="another --out"):
         gate(paired, ASSESS, GateSettings(), paired.path)

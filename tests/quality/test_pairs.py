@@ -45,7 +45,7 @@ def test_lines_are_paired(tmp_path: Path) -> None:
         ("A frog.", "Une grenouille.", "1"),
         ("A cow.", "V", "3"),
     ]
-    assert paired.without_text == 1
+    assert [row.number for row in paired.without_text] == [2]
 
 
 def test_conversations_are_questions_and_answers(tmp_path: Path) -> None:

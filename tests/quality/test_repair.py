@@ -168,18 +168,19 @@ def lines(path: Path, *texts: str) -> Path:
 
 
 def test_a_file_is_repaired_and_remembered(book: WordTable, tmp_path: Path) -> None:
-    ours = lines(tmp_path / "a.txt", "A long text, much longer than the other one.", "A ferret.", "Word.")
-    theirs = lines(tmp_path / "b.txt", "Texte bien plus long que le premier.", "Un ferret.", "Mot.")
+    ours = lines(tmp_path / "a.txt", "A long text, much longer than the other one.", "", "A ferret.", "Word.")
+    theirs = lines(tmp_path / "b.txt", "Texte bien plus long que le premier.", "", "Un ferret.", "Mot.")
     with TranslationMemory(tmp_path / "m.sqlite") as memory:
         result = repair_file(
             read_pairs(ours, theirs, PairOptions()), repairer(book, memory), memory, tmp_path / "c.txt"
         )
         kept = memory.lookup(["A ferret."], "en", "fr", "engine 1")["A ferret."]
-    assert (tmp_path / "c.txt").read_text(encoding="utf-8").splitlines()[1] == "Un furet."
+    written = (tmp_path / "c.txt").read_text(encoding="utf-8").splitlines()
+    assert len(written) == 4 and written[1:3] == ["", "Un furet."]
     assert (kept.translation, kept.origin) == ("Un furet.", "repaired")
     assert result["pairs"] == 3 and result["changed"] >= 1
     queue = [json.loads(line) for line in (tmp_path / "review.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert "2" not in {row["id"] for row in queue}
+    assert "3" not in {row["id"] for row in queue}
     assert [row["gain_per_minute"] for row in queue] == sorted((row["gain_per_minute"] for row in queue), reverse=True)
 
 

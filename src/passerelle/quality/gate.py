@@ -133,6 +133,8 @@ def _reason(
 def gate(paired: Paired, assess: Assess, settings: GateSettings, out: Path) -> dict[str, Any]:
     """Write the kept rows in the format of the translated file, and the others beside it.
 
+    Rows without any text hold nothing to judge: they are kept.
+
     Args:
         paired: The files.
         assess: Estimates pairs.
@@ -150,7 +152,7 @@ def gate(paired: Paired, assess: Assess, settings: GateSettings, out: Path) -> d
         raise InputError(f"{str(out)!r} is the translated file itself: give another --out.")
     decisions = decide(paired.rows, assess.estimate(paired.pairs), settings)
     keep = [decision for decision in decisions if decision.verdict == "keep"]
-    save(paired.format, paired.path, out, ((decision.row.row, {}) for decision in keep))
+    save(paired.format, paired.path, out, paired.with_texts((decision.row, {}) for decision in keep))
     others: dict[Verdict, Path] = {"repair": out.parent / "repair.jsonl", "drop": out.parent / "dropped.jsonl"}
     for verdict, path in others.items():
         lines = (d.as_dict() for d in decisions if d.verdict == verdict)
@@ -158,7 +160,7 @@ def gate(paired: Paired, assess: Assess, settings: GateSettings, out: Path) -> d
         write_atomically(path, text.encode())
     counts = Counter(decision.verdict for decision in decisions)
     return {
-        "rows": len(decisions), "without_text": paired.without_text,
+        "rows": len(decisions), "without_text": len(paired.without_text),
         **{verdict: counts[verdict] for verdict in ("keep", "repair", "drop")},
         "settings": settings.model_dump(), "calibrated_on": assess.calibrated_on,
         "kept": str(out), "repairs": str(others["repair"]), "dropped": str(others["drop"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -45,18 +45,27 @@ class Paired:
         format: Of the translated file.
         path: The translated file.
         rows: All rows with a text, in the order of the file, or a sample of them.
-        without_text: Rows that have no text in either.
+        without_text: Rows of the translated file that have no text in either: nothing to judge, nothing to lose.
     """
 
     format: Format
     path: Path
     rows: tuple[PairedRow, ...]
-    without_text: int = 0
+    without_text: tuple[Row, ...] = ()
 
     @property
     def pairs(self) -> list[Pair]:
         """The pairs of all rows."""
         return [pair for row in self.rows for pair in row.pairs]
+
+    def with_texts(self, texts: Iterable[tuple[PairedRow, Mapping[str, str]]]) -> list[tuple[Row, Mapping[str, str]]]:
+        """Return rows to write, with those that have no text at their places among them.
+
+        Args:
+            texts: Rows that are to be written, in order, with their new texts by place.
+        """
+        written = [(row.row, new) for row, new in texts]
+        return sorted([*written, *((row, {}) for row in self.without_text)], key=lambda pair: pair[0].number)
 
 
 @dataclass(frozen=True)
@@ -102,7 +111,8 @@ def read_pairs(source: Path, translated: Path | None, options: PairOptions, left
         return _read_columns(source, options, codes)
     data_format = _open(source, options)
     categories = read_categories(source, data_format)
-    rows, without_text = [], 0
+    rows: list[PairedRow] = []
+    without_text: list[Row] = []
     for ours, theirs in _aligned(source, translated, data_format, left_out):
         _check_places(ours, theirs, source, translated)
         picture, cluster = _picture(ours, options.images, source)
@@ -117,8 +127,8 @@ def read_pairs(source: Path, translated: Path | None, options: PairOptions, left
         if pairs:
             rows.append(PairedRow(theirs, tuple(text.place for text in ours.fields), tuple(pairs)))
         else:
-            without_text += 1
-    return _checked(Paired(data_format, translated, tuple(rows), without_text), source)
+            without_text.append(theirs)
+    return _checked(Paired(data_format, translated, tuple(rows), tuple(without_text)), source)
 
 
 def _checked(paired: Paired, source: Path) -> Paired:

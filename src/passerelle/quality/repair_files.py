@@ -62,7 +62,7 @@ def repair_file(paired: Paired, repairer: Repairer, memory: Memory, out: Path, g
         ours = [next(values) for _ in row.pairs]
         texts.append(settle_row(row, ours))
         places += [(row.row.id, place) for place in row.places]
-    save(paired.format, paired.path, out, ((row.row, new) for row, new in zip(paired.rows, texts, strict=True)))
+    save(paired.format, paired.path, out, paired.with_texts(zip(paired.rows, texts, strict=True)))
     review = out.parent / "review.jsonl"
     left = [(place, found) for place, found in zip(places, done, strict=True) if found.after.probability < good]
     left.sort(key=lambda pair: -pair[1].gain_per_minute)
