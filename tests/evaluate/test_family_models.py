@@ -99,6 +99,19 @@ def test_a_folder_an_adapter_and_their_methods(tmp_path: Path, picture: Path) ->
     assert answer(prompted, french, picture).logprobs != answer(plain, french, picture).logprobs  # type: ignore[arg-type]
 
 
+def test_a_name_on_the_hub(tmp_path: Path, picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "models--someone--tiny"
+    build("llava", folder / "snapshots" / "c0ffee")
+    (folder / "refs").mkdir()
+    (folder / "refs" / "main").write_text("c0ffee")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    (plain,), (prompted,) = (open_system(Named("x", w)).members for w in ("someone/tiny", "prompted:someone/tiny"))
+    assert plain.signature.startswith("c0ffee-") and plain.signature != prompted.signature
+    assert answer(plain.open(), question("choice", OPTIONS), picture).logprobs  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="no folder 'someone/else', and no model of this name can be had"):
+        open_system(Named("x", "someone/else"))
+
+
 def test_an_adapter_whose_base_is_gone(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text(
         '{"peft_type": "LORA", "base_model_name_or_path": "/nowhere", "task_type": "CAUSAL_LM"}', encoding="utf-8"

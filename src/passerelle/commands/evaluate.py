@@ -54,9 +54,10 @@ def evaluate(
 ) -> None:
     """Ask MODELS benchmarks and score the answers, with intervals and comparisons.
 
-    A model is `base`, `prompted`, `pipeline`, the folder of a model or an adapter (also prompted:FOLDER and
-    pipeline:FOLDER), or an arm of a comparison (runs/demo:lora-human), with NAME= before it if you like. Stopped
-    anywhere, the same command goes on: no finished question is asked again.
+    A model is `base`, `prompted`, `pipeline`, the folder of a model or an adapter or its name on the Hugging Face Hub
+    (prompted: or pipeline: before it asks in the language, or translates), or an arm of a comparison
+    (runs/demo:lora-human), with NAME= before it if you like. Stopped anywhere, the same command goes on: no finished
+    question is asked again.
     """
     from passerelle.evaluate.run import Judge, Options
     from passerelle.evaluate.run import evaluate as run

@@ -1,4 +1,4 @@
-"""Who is examined: the embedded base, a model folder, an arm of a comparison, the translation pipeline.
+"""Who is examined: the embedded base, a model's folder or name on the Hub, an arm of a comparison, the pipeline.
 
 `SYSTEMS` names the kinds.
 """
@@ -23,31 +23,55 @@ if TYPE_CHECKING:
     from passerelle.translation.base import Translator
 
 
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_NOT_READ = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.h5", "*.msgpack", "*.gguf", "*.onnx", "original/*")
+"""Files of the Hub's models that aren't needed: weights are read from safetensors alone."""
+
+
 def open_system(named: Named) -> System:
     """Find out what a model's specification means; nothing is loaded yet.
 
     Args:
-        named: ``base``, ``prompted``, ``pipeline``, a folder of a model or an adapter, ``prompted:`` or ``pipeline:``
-            with such a folder, or ``RUN_FOLDER:ARM`` with ``:SEED``.
+        named: ``base``, ``prompted``, ``pipeline``, a folder of a model or an adapter or its name on the Hub,
+            ``prompted:`` or ``pipeline:`` with one of these, or ``RUN_FOLDER:ARM`` with ``:SEED``.
 
     Raises:
         InputError: There is no such model or arm.
     """
     if named.what in SYSTEMS:
         return System(named.name, (SYSTEMS[named.what](),))
-    folder = Path(named.what)
-    if _is_model(folder):
-        return System(named.name, (_folder(folder),))
     run, _, rest = named.what.partition(":")
-    if run in WRAPS and _is_model(Path(rest)):
-        return System(named.name, (_folder(Path(rest), run),))
+    method, model = (run, rest) if run in WRAPS else ("plain", named.what)
+    if _is_model(Path(model)):
+        return System(named.name, (_folder(Path(model), method),))
     if rest and Path(run).is_dir():
         arm, _, seed = rest.partition(":")
         return System(named.name, _arm_members(Path(run), arm, seed))
+    if _HUB_NAME.fullmatch(model) and not Path(model).exists():
+        return System(named.name, (_folder(_from_hub(model), method),))
     raise InputError(
         f"no model {named.what!r}: give {', '.join(SYSTEMS)}, the folder of a model or an adapter (with config.json or "
-        "adapter_config.json), prompted:FOLDER or pipeline:FOLDER, or an arm of a comparison, as runs/demo:lora-human."
+        "adapter_config.json), its name on the Hugging Face Hub as ORG/NAME, prompted: or pipeline: with one of these, "
+        "or an arm of a comparison, as runs/demo:lora-human."
     )
+
+
+def _from_hub(name: str) -> Path:
+    """Return the folder of a model of the Hugging Face Hub in the Hub's own cache; what isn't there is downloaded.
+
+    Raises:
+        InputError: There is none of this name, it may not be read, or the Hub can't be reached.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, ignore_patterns=list(_NOT_READ)))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        said = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise InputError(
+            f"there is no folder {name!r}, and no model of this name can be had from the Hugging Face Hub: {said}"
+        ) from error
 
 
 def _embedded(method: str, wrap: Wrap | None) -> Opener:
