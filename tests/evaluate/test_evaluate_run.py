@@ -102,6 +102,25 @@ def test_the_audit_flags_suspect_items(bench):
     assert results["gaps"][0]["suspects"] == 4
 
 
+def test_the_shipped_estimate_flags_a_translation_that_is_wrong(bench):
+    french = bench / "pope-fr.jsonl"
+    rows = [json.loads(line) for line in french.read_text(encoding="utf-8").splitlines()]
+    rows[0]["text"] = "Le gouvernement a refusé de répondre à la question."
+    write_lines(french, rows)
+    command = [
+        "evaluate",
+        "--predictions",
+        str(predictions(bench)),
+        "--benchmark",
+        f"pope={bench}/pope-{{language}}.jsonl",
+    ]
+    command += ["--images", str(bench), "--language", "fr,en", "--audit", "--out", str(bench / "out"), "--json"]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 0, done.output
+    suspects = json.loads(done.stdout)["suspects"]["pope"]
+    assert "1" in suspects and len(suspects) < len(rows)
+
+
 def test_a_model_answers_resumes_and_is_never_asked_again(bench, model_folder, monkeypatch, empty_cache):
     asked = []
     answer = systems.LocalModel.answer
