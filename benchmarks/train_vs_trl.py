@@ -2,9 +2,9 @@
 
 The same model, samples, batches in the same order, adapters with the same first weights, optimizer, rate and precision;
 TRL from picture files, as its trainer does, and Passerelle from features that are computed before the first step: that
-time is given too. TRL with its default, gradient checkpointing, and without. Each run is a process of its own, one after
-the other in each round; the first steps aren't timed. The order is Passerelle's, which puts samples of like length
-together: it spares TRL padding too.
+time is given too. TRL with its default, gradient checkpointing, and without. Each run is a process of its own, one
+after the other in each round; the first steps aren't timed. The order is Passerelle's, which puts samples of like
+length together: it spares TRL padding too.
 
 TRL isn't a requirement of Passerelle: pip install --no-deps trl; it needs `datasets`.
 
@@ -31,6 +31,7 @@ from passerelle.adapt.settings import PartSettings, StageSettings
 from passerelle.adapt.stages import attach
 from passerelle.costs.ledger import peak_memory_bytes
 from passerelle.methods.loop import Rates, StageRecord, make_trainable, train
+from passerelle.methods.optimizer import ParameterGroup
 from passerelle.models.conversing import Encoded, Encoder
 from passerelle.models.pretrained import PretrainedModel, load_pretrained
 from passerelle.models.vision_cache import VisionFeatures
@@ -116,11 +117,8 @@ def prepare(asked: argparse.Namespace) -> tuple[PretrainedModel, list[Conversati
 def ours(asked: argparse.Namespace) -> dict[str, Any]:
     """Train with Passerelle's loop."""
     pretrained, _, rows, steps = prepare(asked)
-    part = PartSettings(how="lora", learning_rate=RATE)
     parameters = {name: value for name, value in pretrained.model.named_parameters() if value.requires_grad}
-    from passerelle.methods.optimizer import ParameterGroup
-
-    groups = [ParameterGroup("language", parameters, part.learning_rate, part.weight_decay)]
+    groups = [ParameterGroup("language", parameters, RATE)]
     record = StageRecord("training")
     with tempfile.TemporaryDirectory() as cache:
         vision = VisionFeatures(pretrained, Path(cache))
@@ -139,7 +137,7 @@ def ours(asked: argparse.Namespace) -> dict[str, Any]:
 
 def theirs(asked: argparse.Namespace, checkpointing: bool) -> dict[str, Any]:
     """Train with TRL's trainer."""
-    from datasets import Dataset
+    from datasets import Dataset, Image, Sequence
     from transformers import TrainerCallback
     from trl import SFTConfig, SFTTrainer
 
@@ -155,8 +153,6 @@ def theirs(asked: argparse.Namespace, checkpointing: bool) -> dict[str, Any]:
             return torch.utils.data.SequentialSampler(self.train_dataset)
 
     data = Dataset.from_list([example(talks[index]) for batch in steps for index in batch])
-    from datasets import Image, Sequence
-
     with tempfile.TemporaryDirectory() as folder:
         config = SFTConfig(
             output_dir=folder, per_device_train_batch_size=asked.batch, max_steps=asked.steps, learning_rate=RATE,

@@ -151,12 +151,48 @@ def training_text_table(results: Results) -> str:
     return markdown(("training text", "pictures", "of them stamps", "chrF to people's", "captions changed"), rows)
 
 
+def study_table(results: Results) -> str:
+    """Show every arm of a comparison on one's own model: its scores in the language, and the same in English."""
+    metrics = results["headline_metrics"]
+    rows = [
+        [
+            f"`{arm['name']}`",
+            *(with_interval(score(arm, metric, "human")) for metric in [*metrics, "coco fidelity"]),
+            *(with_interval(score(arm, metric, ENGLISH)) for metric in metrics),
+            number(arm["cost"]["total_seconds"] / 60),
+        ]
+        for arm in results["arms"]
+    ]
+    headings = ("arm", *metrics, "fidelity of captions", *(f"{metric}, English" for metric in metrics), "minutes")
+    counts = results["data"]
+    said = (
+        f"{counts['pictures']['test']} test pictures, {counts['questions']} questions; seeds: {len(results['seeds'])}."
+    )
+    return f"{markdown(headings, rows)}\n\n{said} 95% intervals by picture."
+
+
+def study_differences_table(results: Results) -> str:
+    """Show the paired differences of a comparison on one's own model, of all its headline metrics."""
+    rows = [
+        [
+            f"`{d['arm']}` − `{d['against']}`",
+            d["metric"] + (", English" if d["test"] == ENGLISH else ""),
+            with_interval(d, "difference", plus=True),
+            DASH if d["holm_p"] is None else "< 0.001" if d["holm_p"] < 0.001 else f"{d['holm_p']:.3f}",
+        ]
+        for d in results["comparisons"]
+    ]
+    return markdown(("pair", "metric", "difference in points", "p (Holm)"), rows)
+
+
 TABLES: dict[str, Callable[[Results], str]] = {
     "results": results_table,
     "tests": tests_table,
     "differences": differences_table,
     "gains": gains_table,
     "training-text": training_text_table,
+    "study": study_table,
+    "study-differences": study_differences_table,
 }
 
 

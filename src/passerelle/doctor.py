@@ -38,6 +38,7 @@ EXTRAS = {
     "parquet": "Parquet files can't be read",
     "postgres": "review can't use a PostgreSQL database",
     "quality": "quality fit can't be used",
+    "quantised": "adapt can't train on weights of 4 or 8 bits",
     "ray": "translate --runner ray can't be used",
     "review": "review has no page",
     "seq2seq": "translate --engine seq2seq can't be used",

@@ -15,7 +15,7 @@ from passerelle.adapt.audit import audit_labels, describe_parts, print_labels, p
 from passerelle.adapt.data import Pool, pictures_of, read_pool
 from passerelle.adapt.feed import RowFeed, plan_steps
 from passerelle.adapt.mix import ENGLISH, realised
-from passerelle.adapt.saving import merge_with_base, save_adapter, save_model, write_card
+from passerelle.adapt.saving import merge_with_base, push, save_adapter, save_model, write_card
 from passerelle.adapt.settings import AdaptSettings, StageSettings
 from passerelle.adapt.stages import attach, detach
 from passerelle.adapt.trackers import Trackers
@@ -33,7 +33,9 @@ from passerelle.runs import cache_folder, content_hash, held, read_json, write_j
 
 EMBEDDED = "embedded"
 _PACKAGES = ("passerelle", "torch", "transformers", "peft", "accelerate")
-_NOT_DETERMINING = {"output_dir", "report_to", "save_steps", "auto_batch", "merge_weights"}
+_NOT_DETERMINING = {
+    "output_dir", "report_to", "save_steps", "auto_batch", "merge_weights", "push_to_hub", "hub_private_repo"
+}  # fmt: skip
 
 
 @dataclass
@@ -79,12 +81,15 @@ def _adapt(settings: AdaptSettings, processes: Launched) -> dict[str, Any]:
     known: dict[str, Any] | None = read_json(folder / "run.json")
     if known is not None and known["key"] == key and all(Path(path).is_dir() for path in known["outputs"].values()):
         say(f"done before: {str(folder)!r}")
+        if settings.push_to_hub and processes.first:
+            say(f"on the Hub: {push(known['outputs'], settings)}")
         return known
     pretrained = load_pretrained(
         _base_of(settings),
         dtype=settings.dtype,
         device=processes.device,
         trust_remote_code=settings.trust_remote_code,
+        bits=settings.bits,
     )
     job = _Job(settings, processes, pretrained, pool, Trackers(settings, processes.first))
     plan = _steps(settings, pool, processes)
@@ -107,6 +112,8 @@ def _adapt(settings: AdaptSettings, processes: Launched) -> dict[str, Any]:
     if processes.first:
         record["outputs"] = _save(job, record)
         write_json(folder / "run.json", record)
+        if settings.push_to_hub:
+            say(f"on the Hub: {push(record['outputs'], settings)}")
     processes.wait()
     return record
 

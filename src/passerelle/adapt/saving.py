@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from passerelle.adapt.settings import AdaptSettings
-from passerelle.errors import RunError
+from passerelle.errors import RunError, UserError
 from passerelle.models.families import Family
 from passerelle.models.merge_rules import MergeSettings
 from passerelle.models.merging import merge_checkpoints
@@ -50,6 +50,32 @@ def save_model(pretrained: PretrainedModel, folder: Path) -> Path:
         pretrained.model.save_pretrained(beside, safe_serialization=True)
         pretrained.processor.save_pretrained(beside)
     return folder
+
+
+def push(outputs: Mapping[str, str], settings: AdaptSettings) -> str:
+    """Put what was adapted on the Hugging Face Hub: the merged model, or the adapter, or the whole model.
+
+    Returns:
+        Its address.
+
+    Raises:
+        UserError: The Hub refuses, or can't be reached; the files stay where they are.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    folder = next(outputs[kind] for kind in ("merged", "adapter", "model") if kind in outputs)
+    hub, name = HfApi(), settings.push_to_hub
+    try:
+        hub.create_repo(name, private=settings.hub_private_repo, exist_ok=True)
+        hub.upload_folder(repo_id=name, folder_path=folder, commit_message="Adapted by Passerelle")
+    except (HfHubHTTPError, OSError, RuntimeError) as error:
+        said = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise UserError(
+            f"{name!r} can't be written on the Hugging Face Hub: {said} Everything is in {folder!r}; log in with "
+            "hf auth login and give the same command again."
+        ) from error
+    return f"https://huggingface.co/{name}"
 
 
 @contextmanager

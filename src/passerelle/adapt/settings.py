@@ -163,6 +163,10 @@ class AdaptSettings(Settings):
         learning_rate: Replaces the method's own for all parts.
         merge_weights: Write the merged model too, not only the adapter.
         auto_batch: Halve a batch that memory doesn't hold, and go on.
+        load_in_4bit: Keep the language model's frozen weights in four bits (NF4) under LoRA (QLoRA, 2305.14314).
+        load_in_8bit: The same in eight bits.
+        push_to_hub: ``ORG/NAME`` on the Hugging Face Hub to put what was adapted; nothing is sent unless asked for.
+        hub_private_repo: Whether that place is made a private one.
     """
 
     model_name_or_path: str
@@ -190,6 +194,27 @@ class AdaptSettings(Settings):
     trust_remote_code: bool = False
     merge_weights: bool = False
     auto_batch: bool = False
+    load_in_4bit: bool = False
+    load_in_8bit: bool = False
+    push_to_hub: str = Field(default="", pattern=r"^$|^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
+    hub_private_repo: bool = True
+
+    @property
+    def bits(self) -> Literal[0, 4, 8]:
+        """Bits of a frozen weight of the language model; 0: as `dtype` says."""
+        return 4 if self.load_in_4bit else 8 if self.load_in_8bit else 0
+
+    @model_validator(mode="after")
+    def _can_be_quantised(self) -> AdaptSettings:
+        if self.load_in_4bit and self.load_in_8bit:
+            raise ValueError("load_in_4bit or load_in_8bit, not both.")
+        kinds = {how.how for stage in self.stages for how in stage.train.values()}
+        if self.bits and (kinds != {"lora"} or len(self.stages) > 1 or self.merge or self.merge_weights):
+            raise ValueError(
+                f"load_in_{self.bits}bit goes with one stage of LoRA, whose adapter is kept apart: weights of "
+                f"{self.bits} bits are neither trained nor merged."
+            )
+        return self
 
     @model_validator(mode="after")
     def _names_differ(self) -> AdaptSettings:

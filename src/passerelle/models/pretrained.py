@@ -59,7 +59,12 @@ class PretrainedModel:
 
 
 def load_pretrained(
-    path: str | Path, *, dtype: DtypeName = "auto", device: str | torch.device = "cpu", trust_remote_code: bool = False
+    path: str | Path,
+    *,
+    dtype: DtypeName = "auto",
+    device: str | torch.device = "cpu",
+    trust_remote_code: bool = False,
+    bits: Literal[0, 4, 8] = 0,
 ) -> PretrainedModel:
     """Load a model and its processor from a folder or from the Hugging Face Hub.
 
@@ -68,9 +73,11 @@ def load_pretrained(
         dtype: Of its weights; ``auto``: bf16 where the device computes in it, fp32 otherwise.
         device: Where it goes.
         trust_remote_code: Whether code that comes with the model may be run; never unless asked for.
+        bits: Of each weight in the language model's linear layers, by bitsandbytes; 0: as `dtype` says.
 
     Raises:
         InputError: There is no such model, it isn't a vision-language model, or it lacks a processor.
+        MissingDependency: `bits` without bitsandbytes.
     """
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
@@ -79,8 +86,9 @@ def load_pretrained(
     where = str(path)
     chosen = DTYPES[dtype] if dtype != "auto" else best_dtype(torch.device(device))
     try:
+        quantised = _quantised(where, bits, chosen, device, trust_remote_code) if bits else {}
         model = AutoModelForImageTextToText.from_pretrained(
-            where, dtype=chosen, trust_remote_code=trust_remote_code, use_safetensors=True
+            where, dtype=chosen, trust_remote_code=trust_remote_code, use_safetensors=True, **quantised
         )
         processor = AutoProcessor.from_pretrained(where, trust_remote_code=trust_remote_code)
     except ImportError as error:
@@ -93,7 +101,26 @@ def load_pretrained(
         ) from error
     if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
         raise InputError(f"{where!r} has no processor for pictures and text: it lacks preprocessor_config.json.")
-    return PretrainedModel(model.to(device).eval(), processor, family_of(model), where)
+    placed = model if bits else model.to(device)
+    return PretrainedModel(placed.eval(), processor, family_of(model), where)
+
+
+def _quantised(
+    where: str, bits: Literal[0, 4, 8], dtype: torch.dtype, device: str | torch.device, trust_remote_code: bool
+) -> dict[str, Any]:
+    """Return what makes transformers quantise the language model, and nothing of tower, projector and head."""
+    from transformers import AutoConfig, AutoModelForImageTextToText, BitsAndBytesConfig
+    from transformers.utils import is_bitsandbytes_available
+
+    if not is_bitsandbytes_available():
+        raise MissingDependency(f"weights of {bits} bits need bitsandbytes: type pip install 'passerelle[quantised]'")
+    config = AutoConfig.from_pretrained(where, trust_remote_code=trust_remote_code)
+    with torch.device("meta"):
+        family = family_of(AutoModelForImageTextToText.from_config(config, trust_remote_code=trust_remote_code))
+    kept = [*family.tower, *family.projector, *family.extra, family.head]
+    how = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": dtype}
+    chosen = BitsAndBytesConfig(**(how if bits == 4 else {"load_in_8bit": True}), llm_int8_skip_modules=kept)
+    return {"quantization_config": chosen, "device_map": {"": str(device)}}
 
 
 def _first_line(error: Exception) -> str:
@@ -155,13 +182,19 @@ def part_table(pretrained: PretrainedModel) -> list[PartRow]:
         rows.append(
             PartRow(
                 part,
-                sum(value.numel() for value in own.values()),
+                sum(map(_numbers, own.values())),
                 sum(value.numel() for value in own.values() if value.requires_grad),
                 adapters,
                 " ".join(sorted({str(value.dtype).removeprefix("torch.") for value in own.values()})),
             )
         )
     return rows
+
+
+def _numbers(parameter: Any) -> int:
+    """Return how many numbers a parameter stands for; one of four bits packs two in a byte."""
+    packed = getattr(parameter, "quant_state", None)
+    return int(packed.shape.numel() if packed is not None else parameter.numel())
 
 
 def is_adapter(name: str) -> bool:
