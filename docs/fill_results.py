@@ -206,9 +206,10 @@ def fill(page: str, results: Results) -> str:
     for name, table in TABLES.items():
         begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
         between = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
-        text = f"{begin}\n{table(results)}\n{end}"
-        page, count = between.subn(lambda _, text=text: text, page)
-        filled += count
+        if between.search(page):
+            text = f"{begin}\n{table(results)}\n{end}"
+            page = between.sub(lambda _, text=text: text, page)
+            filled += 1
     if not filled:
         raise ValueError("the page has no markers such as <!-- results:begin --> and <!-- results:end -->")
     return page
