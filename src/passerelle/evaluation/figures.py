@@ -215,7 +215,7 @@ def compare_measures(
         raise InputError(f"{names[0]} and {names[1]} weren't asked the same in {benchmark}: nothing to compare.")
     a, b = pooled(first), pooled(second)
     span = one.bounds[1] - one.bounds[0]
-    paired = significance.paired_difference(a, b, one.clusters, bounds=(-span, span))
+    paired = significance.paired_difference(a, b, one.clusters, resamples=significance.COMPARING, bounds=(-span, span))
     if math.isnan(paired.value):
         return None
     exact = None
@@ -237,7 +237,7 @@ def compare_measures(
         detectable=detectable_between(a, b, one.clusters),
         units=len(one.units),
         clusters=len(set(one.clusters)),
-        signature=f"paired-cluster-bootstrap-{significance.RESAMPLES}|seed:{significance.SEED}|v:{VERSION}",
+        signature=f"paired-cluster-bootstrap-{significance.COMPARING}|seed:{significance.SEED}|v:{VERSION}",
     )
 
 

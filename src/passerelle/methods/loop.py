@@ -18,6 +18,8 @@ from passerelle.methods.optimizer import MasterAdamW, ParameterGroup
 from passerelle.methods.processes import ALONE, Processes
 from passerelle.runs import read_json, write_atomically, write_json
 
+_COUNTED = 50
+"""Operations are counted in one of so many batches: counting doubles a batch's time."""
 Watch = Callable[[int, int, float], None]
 """Called after each step with (step, steps, loss)."""
 Monitor = Callable[[int, int], bool]
@@ -253,13 +255,13 @@ def _resume(checkpoints: Checkpoints | None, optimizer: MasterAdamW, record: Sta
     folder = checkpoints.folder if checkpoints else None
     saved: dict[str, Any] | None = read_json(folder / "checkpoint.json") if folder else None
     if folder is None or saved is None:
-        return FlopMeter()
+        return FlopMeter(every=_COUNTED)
     try:
         meter = FlopMeter(**saved["meter"])
         loaded = {**saved["record"], "loss": [tuple(point) for point in saved["record"]["loss"]]}
         optimizer.load_state(load_file(folder / saved["file"]))
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError):
-        return FlopMeter()
+        return FlopMeter(every=_COUNTED)
     for key, value in loaded.items():
         setattr(record, key, value)
     return meter
