@@ -164,9 +164,24 @@ def theirs(asked: argparse.Namespace, checkpointing: bool) -> dict[str, Any]:
             model=pretrained.model, args=config, train_dataset=data.cast_column("images", Sequence(Image())),
             processing_class=pretrained.processor, callbacks=[Watch()],
         )  # fmt: skip
-        trainer.data_collator.torch_call = clock.wrap("data", trainer.data_collator.torch_call)
+        batch = until_the_end(trainer.data_collator.torch_call, pretrained)
+        trainer.data_collator.torch_call = clock.wrap("data", batch)
         trainer.train()
     return outcome(asked, clock, [entry["loss"] for entry in trainer.state.log_history if "loss" in entry])
+
+
+def until_the_end(batch: Callable[..., Any], pretrained: PretrainedModel) -> Callable[..., Any]:
+    """Return TRL's collator with the line break behind the end of a turn not learnt, as Passerelle has it."""
+    ends = pretrained.tokenizer.eos_token_id
+
+    def collated(examples: Any) -> Any:
+        made = batch(examples)
+        found = (made["input_ids"] == ends) & (made["attention_mask"] == 1)  # the padding may be the same token
+        behind = found.flip(1).cumsum(1).flip(1) == 0
+        made["labels"][behind] = -100
+        return made
+
+    return collated
 
 
 def example(talk: Conversation) -> dict[str, Any]:
