@@ -90,3 +90,8 @@ def unknown(what: str, value: object, allowed: Iterable[str]) -> str:
     near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return f"unknown {what} {value!r}.{hint} Allowed: {', '.join(names)}."
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what an error of another library says, or its kind where it says nothing."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from passerelle.adapt.settings import AdaptSettings
-from passerelle.errors import RunError, UserError
+from passerelle.errors import RunError, UserError, first_line
 from passerelle.models.families import Family
 from passerelle.models.merge_rules import MergeSettings
 from passerelle.models.merging import merge_checkpoints
@@ -70,10 +70,9 @@ def push(outputs: Mapping[str, str], settings: AdaptSettings) -> str:
         hub.create_repo(name, private=settings.hub_private_repo, exist_ok=True)
         hub.upload_folder(repo_id=name, folder_path=folder, commit_message="Adapted by Passerelle")
     except (HfHubHTTPError, OSError, RuntimeError) as error:
-        said = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise UserError(
-            f"{name!r} can't be written on the Hugging Face Hub: {said} Everything is in {folder!r}; log in with "
-            "hf auth login and give the same command again."
+            f"{name!r} can't be written on the Hugging Face Hub: {first_line(error)} Everything is in "
+            f"{folder!r}; log in with hf auth login and give the same command again."
         ) from error
     return f"https://huggingface.co/{name}"
 

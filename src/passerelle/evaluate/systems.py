@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from passerelle.errors import ConfigError, InputError, unknown
+from passerelle.errors import ConfigError, InputError, first_line, unknown
 from passerelle.evaluate.members import FamilyModel, LocalModel, Member, Opener, System, Wrap
 from passerelle.evaluate.specification import Named
 from passerelle.records import Question
@@ -68,9 +68,9 @@ def _from_hub(name: str) -> Path:
     try:
         return Path(snapshot_download(name, ignore_patterns=list(_NOT_READ)))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        said = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise InputError(
-            f"there is no folder {name!r}, and no model of this name can be had from the Hugging Face Hub: {said}"
+            f"there is no folder {name!r}, and no model of this name can be had from the Hugging Face Hub: "
+            f"{first_line(error)}"
         ) from error
 
 

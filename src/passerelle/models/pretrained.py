@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import torch
 
-from passerelle.errors import InputError, MissingDependency
+from passerelle.errors import InputError, MissingDependency, first_line
 from passerelle.models.families import PARTS, Family, Part, family_of
 from passerelle.models.precision import best_dtype
 
@@ -92,9 +92,9 @@ def load_pretrained(
         )
         processor = AutoProcessor.from_pretrained(where, trust_remote_code=trust_remote_code)
     except ImportError as error:
-        raise MissingDependency(f"the processor of {where!r} needs a package: {_first_line(error)}") from error
+        raise MissingDependency(f"the processor of {where!r} needs a package: {first_line(error)}") from error
     except (OSError, ValueError, KeyError) as error:
-        reason = _first_line(error)
+        reason = first_line(error)
         raise InputError(
             f"can't load {where!r} as a vision-language model: {reason} Give a folder that save_pretrained wrote (with "
             "safetensors), or a name on the Hugging Face Hub."
@@ -123,10 +123,6 @@ def _quantised(
     return {"quantization_config": chosen, "device_map": {"": str(device)}}
 
 
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-
-
 def load_adapted(folder: Path, *, dtype: DtypeName = "auto") -> PretrainedModel:
     """Load a model's folder, or an adapter's with the base that it names.
 
@@ -142,7 +138,7 @@ def load_adapted(folder: Path, *, dtype: DtypeName = "auto") -> PretrainedModel:
     try:
         adapted = PeftModel.from_pretrained(pretrained.model, str(folder), autocast_adapter_dtype=False)
     except (ValueError, RuntimeError) as error:
-        reason = _first_line(error)
+        reason = first_line(error)
         raise InputError(f"the adapter in {str(folder)!r} doesn't fit its base {base!r}: {reason}") from error
     return PretrainedModel(adapted.eval(), pretrained.processor, pretrained.family, str(folder))
 
