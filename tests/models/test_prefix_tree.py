@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from passerelle.models.prefix_tree import TEXT, PrefixTree, TokenSequence, collate, grow_trees
+from passerelle.models.prefix_tree import TEXT, TokenSequence, collate, grow_trees, tree_of
 
 IMAGE, PAD = 90, 0
 
@@ -81,11 +81,9 @@ def test_a_picture_is_seen(tiny: Any) -> None:
 
 
 def test_shapes_of_a_tree() -> None:
-    tree = PrefixTree(IMAGE)
-    assert tree.add(sequence((1, 2), (3, 4))) == [0, 1, 2, 3]
-    assert tree.add(sequence((1, 2), (3, 5))) == [0, 1, 2, 4]
-    assert tree.add(sequence((1, 6))) == [0, 5]
-    assert tree.add(sequence((2,))) == [6]
+    given = [sequence((1, 2), (3, 4)), sequence((1, 2), (3, 5)), sequence((1, 6)), sequence((2,))]
+    tree, paths = tree_of(given, IMAGE)
+    assert paths == [[0, 1, 2, 3], [0, 1, 2, 4], [0, 5], [6]]
     assert tree.depths == [0, 1, 2, 3, 3, 1, 0]
     assert tree.parents == [-1, 0, 1, 2, 2, 0, -1]
     assert tree.ancestors().astype(int).tolist() == [
@@ -100,12 +98,10 @@ def test_shapes_of_a_tree() -> None:
 
 
 def test_pictures_do_not_share_tokens() -> None:
-    tree = PrefixTree(IMAGE)
-    first = tree.add(sequence((1, IMAGE, IMAGE, 2), (3,), picture=0))
-    second = tree.add(sequence((1, IMAGE, IMAGE, 2), (3,), picture=1))
+    tree, (first, second) = tree_of([sequence((1, IMAGE, IMAGE, 2), (3,), picture) for picture in (0, 1)], IMAGE)
     assert first[0] == second[0]
     assert not set(first[1:]) & set(second[1:])
-    assert [tree.pictures[node] for node in second] == [(TEXT, 0), (1, 0), (1, 1), (TEXT, 2), (TEXT, 2)]
+    assert [tree.marks[node] for node in second] == [(TEXT, 0), (1, 0), (1, 1), (TEXT, 0), (TEXT, 0)]
 
 
 def test_a_batch_knows_where_pictures_go() -> None:
@@ -130,10 +126,7 @@ def test_trees_hold_whole_groups_in_order(most: int) -> None:
     assert [index for tree in trees for index in tree] == list(range(len(groups)))
     sizes = []
     for indices in trees:
-        tree = PrefixTree(IMAGE)
-        for index in indices:
-            for given in groups[index]:
-                tree.add(given)
+        tree, _ = tree_of([given for index in indices for given in groups[index]], IMAGE)
         sizes.append(len(tree))
         assert len(tree) <= most or len(indices) == 1
     if most == 60:

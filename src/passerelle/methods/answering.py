@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from passerelle.costs.ledger import FlopMeter
-from passerelle.models.prefix_tree import TEXT, PrefixTree, TokenSequence, collate, grow_trees
+from passerelle.models.prefix_tree import TEXT, TokenSequence, collate, grow_trees, tree_of
 from passerelle.models.vlm import VisionLanguageModel
 from passerelle.records import CHOICE_KINDS, Answer, Question
 from passerelle.translation.base import Translator
@@ -166,10 +166,8 @@ class BenchmarkAnswerer(ModelAnswerer):
         return [asked for _, asked in sorted(sized, key=lambda each: each[0])]
 
     def _nodes(self, questions: Sequence[Question]) -> int:
-        tree = PrefixTree(self.model.image_token)
-        for question in questions:
-            for sequence in self._sequences(question):
-                tree.add(sequence)
+        sequences = [sequence for question in questions for sequence in self._sequences(question)]
+        tree, _ = tree_of(sequences, self.model.image_token)
         return len(tree)
 
     def _caption(self, questions: Sequence[Question]) -> dict[int, Answer]:

@@ -9,8 +9,9 @@ one prompt). It needs causal attention and position ids, as Llama's family has t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +19,10 @@ from torch import Tensor
 
 TEXT = -1
 """The picture index of tokens that are text."""
+
+Piece = tuple[int, int]
+"""(picture, position in it) of an image token; (`TEXT`, 0) of any other."""
+Mark = TypeVar("Mark", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -37,28 +42,47 @@ class TokenSequence:
     def __len__(self) -> int:
         return len(self.prompt) + len(self.reply)
 
+    def pieces(self, image_token: int) -> list[Piece]:
+        """Return which piece of a picture each token is."""
+        pieces, position = [], 0
+        for token in (*self.prompt, *self.reply):
+            pictured = token == image_token and self.picture != TEXT
+            pieces.append((self.picture, position) if pictured else (TEXT, 0))
+            position += pictured
+        return pieces
+
 
 @dataclass
-class PrefixTree:
-    """A tree of tokens in an order in which parents come before their children."""
+class PrefixTree(Generic[Mark]):
+    """A tree of tokens in an order in which parents come before their children.
 
-    image_token: int
+    Attributes:
+        tokens: Token id of each node.
+        parents: The node before each node; -1 for a first one.
+        depths: How many nodes stand before each node.
+        marks: What a token is apart from its id, such as the picture that it is a piece of.
+    """
+
     tokens: list[int] = field(default_factory=list)
     parents: list[int] = field(default_factory=list)
     depths: list[int] = field(default_factory=list)
-    pictures: list[tuple[int, int]] = field(default_factory=list)
-    _children: dict[tuple[int, int, int], int] = field(default_factory=dict)
+    marks: list[Mark] = field(default_factory=list)
+    _children: dict[tuple[int, int, Mark], int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.tokens)
 
-    def add(self, sequence: TokenSequence) -> list[int]:
-        """Insert a sequence and return the node of each of its tokens."""
+    def add(self, tokens: Iterable[int], marks: Iterable[Mark]) -> list[int]:
+        """Insert a sequence and return the node of each of its tokens.
+
+        Args:
+            tokens: Token ids.
+            marks: For each token its mark: tokens are one node where both are the same, and all before them.
+        """
         path: list[int] = []
-        node, image_position = -1, 0
-        for token in (*sequence.prompt, *sequence.reply):
-            picture = sequence.picture if token == self.image_token else TEXT
-            key = (node, token, picture)
+        node = -1
+        for token, mark in zip(tokens, marks, strict=True):
+            key = (node, token, mark)
             child = self._children.get(key)
             if child is None:
                 child = len(self.tokens)
@@ -66,9 +90,7 @@ class PrefixTree:
                 self.tokens.append(token)
                 self.parents.append(node)
                 self.depths.append(len(path))
-                self.pictures.append((picture, image_position))
-            if picture != TEXT:
-                image_position += 1
+                self.marks.append(mark)
             path.append(child)
             node = child
         return path
@@ -81,6 +103,12 @@ class PrefixTree:
                 matrix[node] = matrix[parent]
             matrix[node, node] = True
         return matrix
+
+
+def tree_of(sequences: Iterable[TokenSequence], image_token: int) -> tuple[PrefixTree[Piece], list[list[int]]]:
+    """Merge sequences into a tree; return it and the nodes of each sequence."""
+    tree: PrefixTree[Piece] = PrefixTree()
+    return tree, [tree.add((*s.prompt, *s.reply), s.pieces(image_token)) for s in sequences]
 
 
 @dataclass(frozen=True)
@@ -124,18 +152,16 @@ def grow_trees(sequences: Iterable[Sequence[TokenSequence]], image_token: int, m
         For each tree the indices of its groups.
     """
     trees: list[list[int]] = []
-    tree = PrefixTree(image_token)
+    tree: PrefixTree[Piece] = PrefixTree()
     for index, group in enumerate(sequences):
         before = len(tree)
         for sequence in group:
-            tree.add(sequence)
+            tree.add((*sequence.prompt, *sequence.reply), sequence.pieces(image_token))
         if trees and len(tree) <= max_nodes:
             trees[-1].append(index)
             continue
         if before or not trees:
-            tree = PrefixTree(image_token)
-            for sequence in group:
-                tree.add(sequence)
+            tree, _ = tree_of(group, image_token)
         trees.append([index])
     return trees
 
@@ -148,16 +174,15 @@ def collate(groups_of_trees: Sequence[Sequence[TokenSequence]], image_token: int
         image_token: Id of the image token.
         pad_token: Id to fill up with.
     """
-    trees: list[PrefixTree] = []
+    trees: list[PrefixTree[Piece]] = []
     predictors: list[int] = []
     targets: list[int] = []
     owners: list[int] = []
     owner = 0
     paths: list[tuple[int, TokenSequence, list[int]]] = []
     for row, sequences in enumerate(groups_of_trees):
-        tree = PrefixTree(image_token)
-        for sequence in sequences:
-            paths.append((row, sequence, tree.add(sequence)))
+        tree, nodes = tree_of(sequences, image_token)
+        paths += [(row, sequence, path) for sequence, path in zip(sequences, nodes, strict=True)]
         trees.append(tree)
     width = max(len(tree) for tree in trees)
     for row, sequence, path in paths:
@@ -175,7 +200,7 @@ def collate(groups_of_trees: Sequence[Sequence[TokenSequence]], image_token: int
         tokens[row, :size], positions[row, :size] = tree.tokens, tree.depths
         mask[row, 0, :size, :size] = tree.ancestors()
         mask[row, 0, range(size, width), range(size, width)] = True
-        for node, (picture, image_position) in enumerate(tree.pictures):
+        for node, (picture, image_position) in enumerate(tree.marks):
             if picture != TEXT:
                 image_nodes.append(row * width + node)
                 image_rows.append((picture, image_position))
