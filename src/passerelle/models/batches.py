@@ -1,16 +1,16 @@
-"""Rows of tokens as one padded batch over features computed before, and the log-likelihood of what is learnt."""
+"""Rows of tokens as one batch over features computed before, and the log-likelihood of what is learnt."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from passerelle.models.conversing import IGNORED, Encoded
+from passerelle.models.conversing import Encoded
+from passerelle.models.layouts import Layout, lay_out
 from passerelle.models.pretrained import PretrainedModel
 from passerelle.models.vision_cache import VisionFeatures
 
@@ -37,13 +37,18 @@ class RowBatch:
         return len(self.rows)
 
     @cached_property
+    def layout(self) -> Layout:
+        """How they are laid out."""
+        return lay_out(self.pretrained, self.rows)
+
+    @property
     def tokens(self) -> int:
-        """Tokens without padding."""
-        return sum(map(len, self.rows))
+        """Tokens that are computed, without padding."""
+        return self.layout.tokens
 
     def loss(self) -> Tensor:
         """Return the rows' share of the step's mean negative log-likelihood, in nats a token."""
-        return -target_logprobs(self.pretrained, self.vision, self.rows).sum() / self.targets
+        return -layout_logprobs(self.pretrained, self.vision, self.layout).sum() / self.targets
 
     def halves(self) -> Sequence[RowBatch]:
         """Return two batches of half of the rows."""
@@ -53,42 +58,23 @@ class RowBatch:
 
 
 def target_logprobs(pretrained: PretrainedModel, vision: VisionFeatures, rows: Sequence[Encoded]) -> Tensor:
-    """Return the log-likelihood of each token that is learnt, in nats [targets], row by row.
+    """Return the log-likelihood of each token that is learnt, in nats [targets], row by row."""
+    return layout_logprobs(pretrained, vision, lay_out(pretrained, rows))
 
-    The head is run at the places that predict them only.
+
+def layout_logprobs(pretrained: PretrainedModel, vision: VisionFeatures, layout: Layout) -> Tensor:
+    """Return the log-likelihood of each target of a layout, in nats [targets].
+
+    The head is run at the places that predict them only, once at each.
     """
-    inputs, labels = collate(rows, pretrained)
-    if any(row.images for row in rows):
-        inputs["mm_encoder_outputs"] = vision.outputs(row.images for row in rows)
-    keep = torch.zeros_like(labels, dtype=torch.bool)
-    keep[:, :-1] = labels[:, 1:] != IGNORED
-    logits = pretrained.bare(**inputs, logits_to_keep=keep, use_cache=False).logits
-    targets = labels[:, 1:][labels[:, 1:] != IGNORED]
-    logprobs: Tensor = -torch.nn.functional.cross_entropy(logits.float(), targets, reduction="none")
+    inputs = layout.inputs
+    if layout.shown:
+        inputs = inputs | {"mm_encoder_outputs": vision.outputs(layout.shown)}
+    places, order = torch.unique(layout.predictors, return_inverse=True)
+    keep = torch.zeros_like(inputs["input_ids"], dtype=torch.bool)
+    keep.view(-1)[places] = True
+    logits = pretrained.bare(**inputs, logits_to_keep=keep, use_cache=False).logits.float()
+    if len(places) < len(order):
+        logits = logits[order]
+    logprobs: Tensor = -torch.nn.functional.cross_entropy(logits, layout.targets, reduction="none")
     return logprobs
-
-
-def collate(rows: Sequence[Encoded], pretrained: PretrainedModel) -> tuple[dict[str, Any], Tensor]:
-    """Pad rows on the right to one length.
-
-    Returns:
-        What forward takes beside features, and labels [rows, tokens].
-    """
-    width, device = max(map(len, rows)), pretrained.device
-    pad = pretrained.tokenizer.pad_token_id
-    fill = {"input_ids": int(pad if pad is not None else pretrained.tokenizer.eos_token_id)}
-    names = {name for row in rows for name in row.tokens}
-    inputs: dict[str, Any] = {
-        name: torch.stack(
-            [_padded(row.tokens.get(name, torch.zeros(len(row))), width, fill.get(name, 0)) for row in rows]
-        ).to(device)
-        for name in sorted(names)
-    }
-    for name in sorted({name for row in rows for name in row.described}):
-        inputs[name] = torch.cat([row.described[name] for row in rows if name in row.described]).to(device)
-    labels = torch.stack([_padded(row.labels, width, IGNORED) for row in rows]).to(device)
-    return inputs, labels
-
-
-def _padded(values: Tensor, width: int, fill: int) -> Tensor:
-    return torch.nn.functional.pad(values.long(), (0, width - len(values)), value=fill)

@@ -31,6 +31,7 @@ class Family:
         grouped: Whether a picture's features are others where several pictures stand in a row.
         encoding: Whether prompts go through a chat template, or are a prefix whose suffix is the reply.
         shares_prefix: Whether what comes first can be computed apart from what comes behind it.
+        causal: Whether no token sees what comes behind it, pieces of a picture included.
         detected: Whether it was found by asking the model, not in the table.
     """
 
@@ -45,6 +46,7 @@ class Family:
     grouped: bool = False
     encoding: Literal["chat", "prefix-suffix"] = "chat"
     shares_prefix: bool = True
+    causal: bool = True
     detected: bool = False
 
     def part_of(self, name: str) -> Part:

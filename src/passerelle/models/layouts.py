@@ -1,0 +1,262 @@
+"""How rows of tokens are laid out for the language model: padded side by side, or merged into prefix trees.
+
+What isn't needed is left out in both: tokens behind the last one that predicts something. In a tree the beginnings that
+rows share, such as a system prompt, an instruction, or a picture with several questions, are computed once
+(`passerelle.models.prefix_tree`). The likelihoods are the same; the layout that costs least is taken.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from passerelle.models.conversing import IGNORED, Encoded
+from passerelle.models.prefix_tree import PrefixTree
+from passerelle.models.pretrained import PretrainedModel
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Rows as they go through the model at once, in lines: padded rows, or trees.
+
+    Attributes:
+        inputs: What forward takes beside features; values of tokens are [lines, width].
+        shown: The pictures of the rows whose image tokens the lines hold, in their order.
+        predictors: Flat index into [lines × width] of the token that predicts each target, row by row [targets].
+        targets: The token ids that are predicted [targets].
+        tokens: Tokens that are computed, without padding.
+    """
+
+    inputs: dict[str, Any]
+    shown: list[tuple[Path, ...]]
+    predictors: Tensor
+    targets: Tensor
+    tokens: int
+
+
+def lay_out(pretrained: PretrainedModel, rows: Sequence[Encoded]) -> Layout:
+    """Lay rows out in the way that costs least: padded, as one tree, or as a tree for the rows of each picture.
+
+    Args:
+        pretrained: The model; not every family's attention can follow a tree.
+        rows: The rows, in the order in which their targets are wanted.
+    """
+    needed = [_Needed.of(row, pretrained.image_token) for row in rows]
+    width = max(map(len, needed))
+    if len(rows) > 1 and follows_trees(pretrained, width):
+        forests = [Forest(needed, groups) for groups in _groupings(rows)]
+        cheapest = min(forests, key=lambda forest: _price(pretrained, len(forest.trees), forest.width))
+        if _price(pretrained, len(cheapest.trees), cheapest.width) < _price(pretrained, len(rows), width):
+            return cheapest.lay_out(pretrained)
+    return _padded(pretrained, needed)
+
+
+def padded(pretrained: PretrainedModel, rows: Sequence[Encoded]) -> Layout:
+    """Lay rows out side by side, padded on the right to one width."""
+    return _padded(pretrained, [_Needed.of(row, pretrained.image_token) for row in rows])
+
+
+def merged(pretrained: PretrainedModel, rows: Sequence[Encoded], groups: Sequence[Sequence[int]]) -> Layout:
+    """Merge the rows of each group into a prefix tree, and lay the trees out side by side."""
+    return Forest([_Needed.of(row, pretrained.image_token) for row in rows], groups).lay_out(pretrained)
+
+
+def follows_trees(pretrained: PretrainedModel, longest: int) -> bool:
+    """Whether a model's attention is causal, takes any mask, and sees as far back as the longest row."""
+    text = pretrained.bare.config.get_text_config()
+    window = getattr(text, "sliding_window", None)
+    known = pretrained.family.causal and not pretrained.family.detected
+    return known and text._attn_implementation == "sdpa" and (not window or longest < window)
+
+
+def _groupings(rows: Sequence[Encoded]) -> list[list[list[int]]]:
+    """Return the ways in which rows may be put into trees."""
+    by_picture: dict[Hashable, list[int]] = {}
+    for index, row in enumerate(rows):
+        by_picture.setdefault(row.images or index, []).append(index)
+    every = [list(range(len(rows)))]
+    return [every] if len(by_picture) in (1, len(rows)) else [every, list(by_picture.values())]
+
+
+def _price(pretrained: PretrainedModel, lines: int, width: int) -> int:
+    """Return what lines cost, up to a factor: products with weights, and with the keys and values of the line."""
+    text = pretrained.bare.config.get_text_config()
+    weights = 4 * text.hidden_size + 3 * getattr(text, "intermediate_size", 4 * text.hidden_size)
+    return int(lines * width * (weights + 2 * width))
+
+
+@dataclass(frozen=True)
+class _Needed:
+    """What of a row has to be computed.
+
+    Attributes:
+        row: The row.
+        predictors: Where tokens stand that predict something that is learnt [targets].
+        pictured: From where on the row depends on its pictures, and up to where they stand.
+        length: Tokens up to the last predictor, or the last piece of a picture.
+    """
+
+    row: Encoded
+    predictors: Tensor
+    pictured: tuple[int, int]
+    length: int
+
+    @classmethod
+    def of(cls, row: Encoded, image_token: int) -> _Needed:
+        """Find it out."""
+        predictors = (row.labels[1:] != IGNORED).nonzero()[:, 0]
+        pieces = (row.tokens["input_ids"] == image_token).nonzero()[:, 0].tolist() if row.images else []
+        pictured = (pieces[0], pieces[-1] + 1) if pieces else (len(row), len(row))
+        ends = [int(predictors[-1]) + 1] if len(predictors) else []
+        return cls(row, predictors, pictured, max([*ends, *(end + 1 for end in pieces[-1:])], default=len(row)))
+
+    def __len__(self) -> int:
+        return self.length
+
+    @property
+    def targets(self) -> Tensor:
+        return self.row.labels[self.predictors + 1]
+
+    def values(self, name: str) -> Tensor:
+        """Return one value a token; zeros if the row has none of the name."""
+        found = self.row.tokens.get(name)
+        return found[: self.length].long() if found is not None else torch.zeros(self.length, dtype=torch.long)
+
+    def marks(self) -> list[Hashable]:
+        """Return what the tokens depend on beside those before them: pictures, and all that stands among these."""
+        first, last = self.pictured
+        among = tuple(self.row.tokens["input_ids"][first:last].tolist())
+        return [None if place < first else (self.row.images, among) for place in range(self.length)]
+
+
+class Forest:
+    """Rows merged into trees.
+
+    Rows share the pieces of their pictures if all their pictures are the same, and the text among them.
+
+    Args:
+        rows: The rows.
+        groups: For each tree the rows that go into it; each row is in one.
+
+    Attributes:
+        trees: The trees.
+        origins: For each tree, for each node, the row that it was first made for.
+        paths: For each row its tree and its nodes.
+    """
+
+    def __init__(self, rows: Sequence[_Needed], groups: Sequence[Sequence[int]]) -> None:
+        self.rows = rows
+        self.trees: list[PrefixTree[Hashable]] = []
+        self.origins: list[list[int]] = []
+        self.paths: dict[int, tuple[int, list[int]]] = {}
+        for group in groups:
+            tree: PrefixTree[Hashable] = PrefixTree()
+            origin: list[int] = []
+            for index in group:
+                row = rows[index]
+                self.paths[index] = (len(self.trees), tree.add(row.values("input_ids").tolist(), row.marks()))
+                origin += [index] * (len(tree) - len(origin))
+            self.trees.append(tree)
+            self.origins.append(origin)
+
+    @property
+    def width(self) -> int:
+        """Nodes of the largest tree."""
+        return max(map(len, self.trees))
+
+    def lay_out(self, pretrained: PretrainedModel) -> Layout:
+        """Return the trees side by side, padded to one width."""
+        width = self.width
+        names = _names(self.rows, but="attention_mask")
+        inputs = {name: self._lines([row.values(name) for row in self.rows], _fill(pretrained, name)) for name in names}
+        positions = [_positions(pretrained, row) for row in self.rows]
+        axes = [self._lines(list(axis), 0) for axis in zip(*positions, strict=True)]
+        inputs["position_ids"] = torch.stack(axes) if len(axes) > 1 else axes[0]
+        mask = np.zeros((len(self.trees), 1, width, width), dtype=bool)
+        for line, tree in enumerate(self.trees):
+            mask[line, 0, : len(tree), : len(tree)] = tree.ancestors()
+            mask[line, 0, range(len(tree), width), range(len(tree), width)] = True
+        inputs["attention_mask"] = torch.from_numpy(mask)
+        places = []
+        for index, row in enumerate(self.rows):
+            line, path = self.paths[index]
+            places.append(line * width + torch.tensor(path)[row.predictors])
+        shown = [self.rows[index] for origin in self.origins for index in dict.fromkeys(origin) if self._shows(index)]
+        return _layout(pretrained, inputs, shown, places, self.rows, sum(map(len, self.trees)))
+
+    def _lines(self, values: Sequence[Tensor], fill: int) -> Tensor:
+        """Gather values of tokens, given row by row, node by node [lines, width]."""
+        lines = []
+        for tree, origin in zip(self.trees, self.origins, strict=True):
+            starts = np.cumsum([0, *map(len, values)])
+            nodes = torch.from_numpy(starts[np.array(origin)] + np.array(tree.depths))
+            lines.append(pad(torch.cat(list(values))[nodes], (0, self.width - len(tree)), value=fill))
+        return torch.stack(lines)
+
+    def _shows(self, index: int) -> bool:
+        """Whether the pieces of a row's pictures are nodes that were made for it."""
+        (line, path), (first, last) = self.paths[index], self.rows[index].pictured
+        return last > first and self.origins[line][path[first]] == index
+
+
+def _padded(pretrained: PretrainedModel, rows: Sequence[_Needed]) -> Layout:
+    width = max(map(len, rows))
+    inputs = {
+        name: torch.stack([pad(row.values(name), (0, width - len(row)), value=_fill(pretrained, name)) for row in rows])
+        for name in _names(rows)
+    }
+    places = [index * width + row.predictors for index, row in enumerate(rows)]
+    return _layout(pretrained, inputs, rows, places, rows, sum(map(len, rows)))
+
+
+def _layout(
+    pretrained: PretrainedModel,
+    inputs: dict[str, Tensor],
+    shown: Sequence[_Needed],
+    places: Sequence[Tensor],
+    rows: Sequence[_Needed],
+    tokens: int,
+) -> Layout:
+    described = sorted({name for row in shown for name in row.row.described})
+    for name in described:
+        inputs[name] = torch.cat([row.row.described[name] for row in shown if name in row.row.described])
+    device = pretrained.device
+    return Layout(
+        inputs={name: value.to(device) for name, value in inputs.items()},
+        shown=[row.row.images for row in shown if row.row.images],
+        predictors=torch.cat(list(places)).to(device),
+        targets=torch.cat([row.targets for row in rows]).to(device),
+        tokens=tokens,
+    )
+
+
+def _names(rows: Sequence[_Needed], but: str = "") -> list[str]:
+    return sorted({name for row in rows for name in row.row.tokens} - {but})
+
+
+def _fill(pretrained: PretrainedModel, name: str) -> int:
+    """Return what stands where no token is."""
+    if name != "input_ids":
+        return 0
+    token = pretrained.tokenizer.pad_token_id
+    return int(token if token is not None else pretrained.tokenizer.eos_token_id)
+
+
+def _positions(pretrained: PretrainedModel, row: _Needed) -> Tensor:
+    """Return where the model places each token of a row [axes, tokens]: by its number, or in a picture's grid."""
+    place: Any = getattr(pretrained.bare.model, "get_rope_index", None)
+    if place is None or not row.row.images:
+        return torch.arange(len(row))[None].expand(3 if place else 1, -1)
+    taken = inspect.signature(place).parameters
+    tokens = {name: row.values(name)[None] for name in row.row.tokens if name in taken}
+    found, _ = place(**tokens, **{name: value for name, value in row.row.described.items() if name in taken})
+    positions: Tensor = found[:, 0]
+    return positions

@@ -1,0 +1,158 @@
+"""Rows merged into trees get the likelihoods that they get one by one, in every family, for fewer tokens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from benchmark_files import write_spots
+from families.tiny import FAMILIES, build
+from passerelle.models.batches import layout_logprobs, target_logprobs
+from passerelle.models.conversing import IGNORED, Encoded, Encoder
+from passerelle.models.layouts import Layout, follows_trees, lay_out, merged, padded
+from passerelle.models.pretrained import PretrainedModel, load_pretrained
+from passerelle.models.vision_cache import VisionFeatures
+from passerelle.sources.conversations import Conversation, Message
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
+NOT_CAUSAL = ("paligemma", "gemma3")
+TEXT: tuple[Path, ...] = ()
+
+
+def talk(images: tuple[Path, ...], *turns: str, between: str = "") -> Conversation:
+    """Return a conversation of questions and replies in turns, its pictures first."""
+    marks: list[Any] = [part for _ in images for part in (None, between)] if between else [None] * len(images)
+    first = Message("user", (*marks, turns[0]))
+    rest = [Message("user" if index % 2 else "assistant", (said,)) for index, said in enumerate(turns[1:])]
+    return Conversation("", (first, *rest), images, "en", "native")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("pictures")
+    return write_spots(folder / "a.png", 5), write_spots(folder / "b.png", 6)
+
+
+def conversations(one: Path, other: Path) -> list[Conversation]:
+    return [
+        talk((one,), "What is this?", "A cat on a boat."),
+        talk((other,), "What is this?", "A cat on a boat."),
+        talk(TEXT, "What is this?", "Two."),
+        talk((one,), "What is this?", "A cat"),
+        talk((one,), "What colour is it?", "Red.", "And the boat?", "It is blue, as the sky is."),
+        talk((one,), "What is this?", "A cat on a boat."),
+        talk((one, other), "Which is larger?", "The first."),
+        talk((one, other), "Which is larger?", "The second."),
+        talk((other, one), "Which is larger?", "The first."),
+        talk((one, other), "Which is larger?", "The first.", between="and"),
+    ]
+
+
+def encoded(pretrained: PretrainedModel, talks: list[Conversation]) -> list[Encoded]:
+    encoder = Encoder(pretrained, 20_000)
+    return [row for conversation in talks for row in encoder(conversation)]
+
+
+def loaded(family: str, folder: Path) -> PretrainedModel:
+    return load_pretrained(build(family, folder / family), dtype="float32")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_layouts_give_what_rows_give_one_by_one(family: str, tmp_path: Path, pictures: tuple[Path, Path]) -> None:
+    pretrained = loaded(family, tmp_path)
+    rows = encoded(pretrained, conversations(*pictures))
+    text = pretrained.bare.config.get_text_config()
+    text.sliding_window = getattr(text, "sliding_window", None) and 4096  # as the real models have it
+    assert follows_trees(pretrained, 200) is (family not in NOT_CAUSAL)
+    vision = VisionFeatures(pretrained, None)
+    vision.prepare([row.images for row in rows])
+    with torch.inference_mode():
+        expected = torch.cat([whole(pretrained, vision, row) for row in rows])
+        found = {"padded": layout_logprobs(pretrained, vision, padded(pretrained, rows))}
+        if family not in NOT_CAUSAL:
+            trees = [[[*range(len(rows))]], [[3, 0], [*range(4, len(rows))], [2, 1]]]
+            layouts = [merged(pretrained, rows, groups) for groups in trees]
+            assert layouts[0].tokens < 0.75 * padded(pretrained, rows).tokens
+            found |= {str(layout.tokens): layout_logprobs(pretrained, vision, layout) for layout in layouts}
+    for name, logprobs in found.items():
+        torch.testing.assert_close(logprobs, expected, rtol=0, atol=2e-4, msg=name)
+
+
+def whole(pretrained: PretrainedModel, vision: VisionFeatures, row: Encoded) -> torch.Tensor:
+    """Return what transformers itself makes of a row, with nothing left out."""
+    inputs: dict[str, Any] = {name: value[None] for name, value in row.tokens.items()} | row.described
+    if row.images:
+        inputs["mm_encoder_outputs"] = vision.outputs([row.images])
+    logits = pretrained.bare(**inputs, use_cache=False).logits[0, :-1]
+    learnt = row.labels[1:] != IGNORED
+    chosen: torch.Tensor = logits[learnt].log_softmax(-1).gather(1, row.labels[1:][learnt][:, None])[:, 0]
+    return chosen
+
+
+@pytest.mark.parametrize("family", ["llava", "qwen3_vl"])
+def test_gradients_are_the_same(family: str, tmp_path: Path, pictures: tuple[Path, Path]) -> None:
+    pretrained = loaded(family, tmp_path)
+    rows = encoded(pretrained, conversations(*pictures))
+    pretrained.model.requires_grad_(True)
+
+    def gradients(layout: Layout) -> dict[str, torch.Tensor]:
+        pretrained.model.zero_grad()
+        layout_logprobs(pretrained, VisionFeatures(pretrained, None, {"tower"}), layout).mean().backward()
+        return {n: p.grad.clone() for n, p in pretrained.model.named_parameters() if p.grad is not None}
+
+    plain, shared = (gradients(layout) for layout in (padded(pretrained, rows), merged(pretrained, rows, [range(10)])))
+    assert plain.keys() == shared.keys()
+    for part in ("tower", "projector", "language"):
+        assert any(
+            pretrained.family.part_of(name) == part and value.abs().max() > 1e-5 for name, value in plain.items()
+        )
+    for name, value in plain.items():
+        torch.testing.assert_close(shared[name], value, rtol=1e-3, atol=1e-5, msg=name)
+
+
+def test_the_cheapest_layout_is_taken(tmp_path: Path, pictures: tuple[Path, Path]) -> None:
+    pretrained = loaded("llava", tmp_path)
+    text = pretrained.bare.config.get_text_config()
+    text.hidden_size, text.intermediate_size = 2048, 8192  # what weights cost, against attention
+    one, other = pictures
+    questions = ["What is this?", "Is it red?", "Where is it?"]
+    rows = encoded(pretrained, [talk((path,), question, "No") for path in pictures for question in questions])
+    side_by_side = padded(pretrained, rows)
+    together = lay_out(pretrained, rows)
+    assert together.inputs["input_ids"].shape[0] == 1, "short rows fit into one tree"
+    assert together.shown == [(one,), (other,)], "each picture is there once"
+    assert together.tokens < 0.75 * side_by_side.tokens
+    assert target_logprobs(pretrained, VisionFeatures(pretrained, None, {"tower"}), rows).isfinite().all()
+
+    long = "It is a long story. " * 400
+    apart = lay_out(pretrained, encoded(pretrained, [talk((path,), "What is this?", long) for path in pictures]))
+    assert apart.inputs["input_ids"].shape[0] == 2, "an attention over both would cost more than what they share"
+
+    same = [talk((path,), f"{long} {question}", "No") for path in pictures for question in questions]
+    by_picture = lay_out(pretrained, encoded(pretrained, same))
+    assert by_picture.inputs["input_ids"].shape[0] == 2, "a tree for each picture"
+
+
+def test_what_predicts_nothing_is_left_out(tmp_path: Path, pictures: tuple[Path, Path]) -> None:
+    pretrained = loaded("llava", tmp_path)
+    (row,) = encoded(pretrained, [talk(pictures[:1], "What is this?", "A cat")])
+    layout = lay_out(pretrained, [row])
+    ends = int((row.labels != IGNORED).nonzero()[-1, 0])
+    assert layout.inputs["input_ids"][0].tolist() == row.tokens["input_ids"][:ends].tolist()
+    assert layout.targets[-1] == row.tokens["input_ids"][ends]
+    assert layout.tokens == ends < len(row)
+
+
+@pytest.mark.parametrize("family", [*NOT_CAUSAL, "llava"])
+def test_trees_are_for_causal_attention_without_a_window(family: str, tmp_path: Path) -> None:
+    pretrained = loaded(family, tmp_path)
+    assert follows_trees(pretrained, 50) is (family == "llava")
+    text = pretrained.bare.config.get_text_config()
+    text.sliding_window = 40
+    assert follows_trees(pretrained, 50) is False
+    text.sliding_window, text._attn_implementation = None, "eager"
+    assert follows_trees(pretrained, 50) is False
