@@ -70,26 +70,6 @@ run.adapt(load_adaptation(Path(sys.argv[1])))
 """
 
 
-def test_two_processes_learn_what_one_learns(settings: Make, tmp_path: Path) -> None:
-    alone = adapt(settings(per_device_train_batch_size=4, gradient_accumulation_steps=2, max_steps=4))
-    settings(per_device_train_batch_size=4, max_steps=4, output_dir=str(tmp_path / "two"))
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "0"]
-    options = ["--rdzv_backend", "c10d", "--rdzv_endpoint", "localhost:0", "-m", "passerelle", "adapt"]
-    given = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [*command, *options, str(tmp_path / "adapt.yaml"), "--json"],
-        env=given,
-        capture_output=True,
-        text=True,
-        timeout=250,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    together = json.loads(done.stdout)
-    assert together["device"].startswith("2 ")
-    assert losses(together) == pytest.approx(losses(alone), abs=2e-3)
-    assert together["stages"][0]["record"]["samples"] == alone["stages"][0]["record"]["samples"] == 32
-
-
 def test_an_alarm_ends_a_stage_and_keeps_the_best(settings: Make, data: Path, tmp_path: Path) -> None:
     english = {"path": str(data / "en.json"), "language": "en"}
     learnt = [{**english, "language": "fr"}]  # a base that knows English, whatever random weights it began with

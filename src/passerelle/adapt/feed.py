@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from passerelle.methods.processes import ALONE, Processes
@@ -45,7 +45,9 @@ class RowFeed:
             yield RowBatch(self.pretrained, self.vision, [self.rows[index] for index in batch], targets)
 
 
-def plan_steps(lengths: Sequence[int], batch: int, batches: int, steps: int, seed: int) -> list[list[list[int]]]:
+def plan_steps(
+    lengths: Sequence[int], batch: int, batches: int, steps: int, seed: int, groups: Sequence[Hashable] = ()
+) -> list[list[list[int]]]:
     """Divide rows, in their order, into steps of batches of like length.
 
     Args:
@@ -54,14 +56,24 @@ def plan_steps(lengths: Sequence[int], batch: int, batches: int, steps: int, see
         batches: Batches of a step.
         steps: Steps; rows that are left over aren't used.
         seed: Shuffles the steps among which rows were sorted.
+        groups: What rows are to be kept together by, such as their pictures; nothing: by length alone.
     """
     drawn = random.Random(seed)
     planned: list[list[list[int]]] = []
     size = batch * batches * _BUCKET
     for start in range(0, len(lengths), size):
-        bucket = sorted(range(start, min(start + size, len(lengths))), key=lambda index: (lengths[index], index))
+        bucket = _sorted(range(start, min(start + size, len(lengths))), lengths, groups)
         cut = [bucket[at : at + batch] for at in range(0, len(bucket), batch)]
         grouped = [cut[at : at + batches] for at in range(0, len(cut), batches)]
         drawn.shuffle(grouped)
         planned += grouped
     return planned[:steps]
+
+
+def _sorted(rows: Iterable[int], lengths: Sequence[int], groups: Sequence[Hashable]) -> list[int]:
+    """Return rows by length, those of a group behind each other, where its longest belongs."""
+    members: dict[Hashable, list[int]] = {}
+    for row in rows:
+        members.setdefault(groups[row] if groups else row, []).append(row)
+    by_length = sorted(members.values(), key=lambda group: (max(lengths[row] for row in group), group[0]))
+    return [row for group in by_length for row in group]

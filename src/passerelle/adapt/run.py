@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,14 @@ from passerelle.adapt.stages import attach, detach
 from passerelle.adapt.trackers import Trackers
 from passerelle.costs.ledger import Phase, measured
 from passerelle.errors import InputError, RunError, UserError
-from passerelle.methods.loop import Checkpoints, Rates, StageRecord, make_trainable, train
+from passerelle.methods.checkpoints import Checkpoints
+from passerelle.methods.loop import Rates, StageRecord, make_trainable, train
 from passerelle.methods.optimizer import ParameterGroup
 from passerelle.methods.processes import Launched
 from passerelle.models.adapters import load_parameters, save_parameters
 from passerelle.models.conversing import Encoded, Encoder
 from passerelle.models.pretrained import PretrainedModel, load_pretrained
+from passerelle.models.sharding import gathered, held_numbers, shard
 from passerelle.models.vision_cache import VisionFeatures
 from passerelle.progress import Progress, quiet, say
 from passerelle.runs import cache_folder, content_hash, held, read_json, write_json
@@ -34,7 +36,7 @@ from passerelle.runs import cache_folder, content_hash, held, read_json, write_j
 EMBEDDED = "embedded"
 _PACKAGES = ("passerelle", "torch", "transformers", "peft", "accelerate")
 _NOT_DETERMINING = {
-    "output_dir", "report_to", "save_steps", "auto_batch", "merge_weights", "push_to_hub", "hub_private_repo"
+    "output_dir", "report_to", "save_steps", "auto_batch", "fsdp", "merge_weights", "push_to_hub", "hub_private_repo"
 }  # fmt: skip
 
 
@@ -52,6 +54,13 @@ class _Job:
     @property
     def encoder(self) -> Encoder:
         return Encoder(self.pretrained, self.settings.max_length)
+
+    @property
+    def divided(self) -> bool:
+        return _is_divided(self.settings, self.processes)
+
+    def stage_folder(self, stage: StageSettings) -> Path:
+        return self.settings.output_dir / "stages" / stage.name
 
 
 def adapt(settings: AdaptSettings) -> dict[str, Any]:
@@ -84,20 +93,14 @@ def _adapt(settings: AdaptSettings, processes: Launched) -> dict[str, Any]:
         if settings.push_to_hub and processes.first:
             say(f"on the Hub: {push(known['outputs'], settings)}")
         return known
-    pretrained = load_pretrained(
-        _base_of(settings),
-        dtype=settings.dtype,
-        device=processes.device,
-        trust_remote_code=settings.trust_remote_code,
-        bits=settings.bits,
-    )
+    pretrained = _load(settings, processes)
     job = _Job(settings, processes, pretrained, pool, Trackers(settings, processes.first))
     plan = _steps(settings, pool, processes)
     record: dict[str, Any] = {
         "key": key,
         "settings": settings.model_dump(mode="json"),
         "versions": {name: metadata.version(name) for name in _PACKAGES},
-        "device": f"{processes.count} × {processes.device.type}",
+        "device": f"{processes.count} × {processes.device.type}{', divided' if job.divided else ''}",
         "family": pretrained.family.name,
         "data": pool.files,
         "stages": [],
@@ -107,7 +110,7 @@ def _adapt(settings: AdaptSettings, processes: Launched) -> dict[str, Any]:
         record["stages"].append(_stage(job, stage, plan[number]))
         job.steps_before += plan[number]
         if number + 1 < len(settings.stages):
-            detach(pretrained)
+            detach(job.pretrained)
     job.trackers.close()
     if processes.first:
         record["outputs"] = _save(job, record)
@@ -135,6 +138,21 @@ def _claim(settings: AdaptSettings, pool: Pool, processes: Launched) -> str:
     return key
 
 
+def _is_divided(settings: AdaptSettings, processes: Launched) -> bool:
+    return settings.fsdp and processes.count > 1
+
+
+def _load(settings: AdaptSettings, processes: Launched) -> PretrainedModel:
+    """Load the base: on the CPU where its layers are to be divided, and only then go on the device."""
+    return load_pretrained(
+        _base_of(settings),
+        dtype=settings.dtype,
+        device="cpu" if _is_divided(settings, processes) else processes.device,
+        trust_remote_code=settings.trust_remote_code,
+        bits=settings.bits,
+    )
+
+
 def _base_of(settings: AdaptSettings) -> str:
     if settings.model_name_or_path != EMBEDDED:
         return settings.model_name_or_path
@@ -156,7 +174,7 @@ def _steps(settings: AdaptSettings, pool: Pool, processes: Launched) -> list[int
 
 def _stage(job: _Job, stage: StageSettings, steps: int) -> dict[str, Any]:
     settings, processes = job.settings, job.processes
-    folder = settings.output_dir / "stages" / stage.name
+    folder = job.stage_folder(stage)
     groups = attach(job.pretrained, stage, settings.seed)
     record = StageRecord(stage.name)
     make_trainable(job.pretrained.model, groups, record)
@@ -167,6 +185,9 @@ def _stage(job: _Job, stage: StageSettings, steps: int) -> dict[str, Any]:
     if saved is not None and load_parameters(weights, parameters):
         say(f"stage {stage.name!r}: done before")
         return saved
+    if job.divided:
+        groups = _divide(job, groups)
+        parameters = {name: value for group in groups for name, value in group.parameters.items()}
     phase = Phase(stage.name)
     with measured(phase):
         rows, vision = _rows(job, stage, steps)
@@ -180,17 +201,43 @@ def _stage(job: _Job, stage: StageSettings, steps: int) -> dict[str, Any]:
         "seconds": phase.seconds + record.seconds_before,
         "peak_bytes": phase.peak_bytes,
         "features": vision.level,
+        "held_parameters": held_numbers(job.pretrained.model.parameters()),
         "parts": parts,
         "labels": asdict(audit),
         "mix": realised(rows),
         "record": asdict(record),
         "alarms": alarms.to_dict() if alarms else None,
     }
+    trained = gathered(parameters, keep=processes.first)
     if processes.first:
-        save_parameters(weights, parameters)
+        save_parameters(weights, trained)
         write_json(written, result)
     processes.wait()
+    if job.divided:
+        job.pretrained = _whole(job, stage)
     return result
+
+
+def _divide(job: _Job, groups: Sequence[ParameterGroup]) -> list[ParameterGroup]:
+    """Divide the language model's layers among the processes; return the groups of what its parameters are then."""
+    shard(job.pretrained, job.processes.device, job.processes.count)
+    now = dict(job.pretrained.model.named_parameters())
+    return [replace(group, parameters={name: now[name] for name in group.parameters}) for group in groups]
+
+
+def _whole(job: _Job, last: StageSettings) -> PretrainedModel:
+    """Return the model as it is after a stage, from the files of this stage and of those before, in one piece."""
+    settings = job.settings
+    pretrained = _load(settings, job.processes)
+    for stage in settings.stages:
+        groups = attach(pretrained, stage, settings.seed)
+        parameters = {name: value for group in groups for name, value in group.parameters.items()}
+        if not load_parameters(job.stage_folder(stage) / "weights.safetensors", parameters):
+            raise RunError(f"the weights of stage {stage.name!r} in {str(settings.output_dir)!r} can't be read.")
+        if stage == last:
+            break
+        detach(pretrained)
+    return pretrained
 
 
 def _rows(job: _Job, stage: StageSettings, steps: int) -> tuple[list[Encoded], VisionFeatures]:
@@ -231,10 +278,11 @@ def _train(
     record: StageRecord,
     steps: int,
 ) -> Alarms | None:
-    settings, folder = job.settings, job.settings.output_dir / "stages" / stage.name
+    settings, folder = job.settings, job.stage_folder(stage)
     batches = settings.gradient_accumulation_steps * job.processes.count
+    pictures = [row.images or number for number, row in enumerate(rows)] if settings.group_by_picture else []
     planned = plan_steps(
-        [len(row) for row in rows], settings.per_device_train_batch_size, batches, steps, settings.seed
+        [len(row) for row in rows], settings.per_device_train_batch_size, batches, steps, settings.seed, pictures
     )
     feed = RowFeed(job.pretrained, vision, rows, planned, job.processes)
     alarms = _alarms(job, vision, groups)

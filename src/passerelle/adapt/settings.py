@@ -160,9 +160,13 @@ class AdaptSettings(Settings):
         data: What is learnt from.
         method: One of the methods that ship; `stages` of one's own replace its stages.
         max_steps: Optimizer steps over all stages; 0: `num_train_epochs` over the target-language samples.
+        group_by_picture: Put samples about the same picture into the same batch where they come near each other: the
+            picture is computed once for all of them, but a batch shows fewer pictures.
         learning_rate: Replaces the method's own for all parts.
         merge_weights: Write the merged model too, not only the adapter.
         auto_batch: Halve a batch that memory doesn't hold, and go on.
+        fsdp: Divide the weights of the language model's layers, their gradients and moments among the processes (FSDP,
+            2304.11277), for a model that one device doesn't hold; without a launcher it changes nothing.
         load_in_4bit: Keep the language model's frozen weights in four bits (NF4) under LoRA (QLoRA, 2305.14314).
         load_in_8bit: The same in eight bits.
         push_to_hub: ``ORG/NAME`` on the Hugging Face Hub to put what was adapted; nothing is sent unless asked for.
@@ -183,6 +187,7 @@ class AdaptSettings(Settings):
     num_train_epochs: float = Field(default=1.0, gt=0)
     per_device_train_batch_size: int = Field(default=8, ge=1)
     gradient_accumulation_steps: int = Field(default=1, ge=1)
+    group_by_picture: bool = False
     learning_rate: float | None = Field(default=None, gt=0, lt=1)
     warmup_ratio: float = Field(default=0.05, ge=0, lt=1)
     lr_scheduler_type: Literal["cosine", "linear", "constant"] = "cosine"
@@ -194,6 +199,7 @@ class AdaptSettings(Settings):
     trust_remote_code: bool = False
     merge_weights: bool = False
     auto_batch: bool = False
+    fsdp: bool = False
     load_in_4bit: bool = False
     load_in_8bit: bool = False
     push_to_hub: str = Field(default="", pattern=r"^$|^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
@@ -214,6 +220,14 @@ class AdaptSettings(Settings):
                 f"load_in_{self.bits}bit goes with one stage of LoRA, whose adapter is kept apart: weights of "
                 f"{self.bits} bits are neither trained nor merged."
             )
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_divided(self) -> AdaptSettings:
+        if self.fsdp and self.bits:
+            raise ValueError(f"fsdp doesn't divide weights of {self.bits} bits: give one of the two.")
+        if self.fsdp and self.auto_batch:
+            raise ValueError("fsdp needs batches that are the same for all processes: leave auto_batch out.")
         return self
 
     @model_validator(mode="after")

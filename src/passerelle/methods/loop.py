@@ -5,18 +5,17 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any, Protocol
 
 from torch import Tensor
 
 from passerelle.costs.ledger import FlopMeter
 from passerelle.errors import TrainingError
+from passerelle.methods.checkpoints import Checkpoints
 from passerelle.methods.optimizer import MasterAdamW, ParameterGroup
 from passerelle.methods.processes import ALONE, Processes
-from passerelle.runs import read_json, write_atomically, write_json
 
 _COUNTED = 50
 """Operations are counted in one of so many batches: counting doubles a batch's time."""
@@ -108,14 +107,6 @@ class StageRecord:
         self.loss.append((self.steps, round(loss, 4)))
 
 
-@dataclass(frozen=True)
-class Checkpoints:
-    """Where a stage saves what it needs to go on, and how often in steps."""
-
-    folder: Path
-    steps: int = 25
-
-
 def train(
     feed: Feed,
     groups: Sequence[ParameterGroup],
@@ -150,19 +141,19 @@ def train(
     if not len(feed):
         raise TrainingError(f"stage {record.name!r} has no examples to train on.")
     record.learning_rates = {group.name: group.learning_rate for group in groups}
-    optimizer = MasterAdamW(groups)
-    meter = _resume(checkpoints, optimizer, record)
+    optimizer = MasterAdamW(groups, processes)
+    known = checkpoints.load(optimizer, record, processes) if checkpoints else None
+    meter = known or FlopMeter(every=_COUNTED)
     start = time.perf_counter()
     for index in range(record.steps, len(feed)):
-        loss, samples, tokens = processes.total(_step(feed.parts(index), meter, record.name, divide))
+        loss, samples, tokens = processes.total(*_step(feed.parts(index), meter, record.name, divide))
         _require_finite(loss, index + 1, record)
         processes.add_gradients(optimizer.parameters)
         optimizer.step(rates.share(index, len(feed)), rates.clip)
         record.add_step(round(samples), round(tokens), loss)
         record.flops = meter.flops * processes.count
-        if checkpoints and (index + 1) % checkpoints.steps == 0 and index + 1 < len(feed) and processes.first:
-            spent = record.seconds_before + time.perf_counter() - start
-            _save(checkpoints.folder, optimizer, replace(record, seconds_before=spent), meter)
+        if checkpoints and (index + 1) % checkpoints.steps == 0 and index + 1 < len(feed):
+            checkpoints.save(optimizer, record, meter, record.seconds_before + time.perf_counter() - start, processes)
         if watch:
             watch(index + 1, len(feed), loss)
         if monitor and monitor(index + 1, len(feed)):
@@ -229,39 +220,3 @@ def _require_finite(loss: float, step: int, record: StageRecord) -> None:
         raise TrainingError(
             f"stage {record.name!r}: the loss at step {step} is {loss}. Lower its learning rate ({rates})."
         )
-
-
-def _save(folder: Path, optimizer: MasterAdamW, record: StageRecord, meter: FlopMeter) -> None:
-    from safetensors.torch import save
-
-    path = folder / f"step-{record.steps}.safetensors"
-    write_atomically(path, save(optimizer.state()))
-    write_json(folder / "checkpoint.json", {"file": path.name, "record": asdict(record), "meter": asdict(meter)})
-    for old in folder.glob("step-*"):
-        if old != path:
-            old.unlink(missing_ok=True)
-
-
-def _resume(checkpoints: Checkpoints | None, optimizer: MasterAdamW, record: StageRecord) -> FlopMeter:
-    """Go on from the checkpoint, if there is a whole one.
-
-    Returns:
-        The meter as it was: a step that is counted rounds its gradients otherwise than one that isn't, so a
-        training that goes on must count the steps that it would have counted.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    folder = checkpoints.folder if checkpoints else None
-    saved: dict[str, Any] | None = read_json(folder / "checkpoint.json") if folder else None
-    if folder is None or saved is None:
-        return FlopMeter(every=_COUNTED)
-    try:
-        meter = FlopMeter(**saved["meter"])
-        loaded = {**saved["record"], "loss": [tuple(point) for point in saved["record"]["loss"]]}
-        optimizer.load_state(load_file(folder / saved["file"]))
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError):
-        return FlopMeter(every=_COUNTED)
-    for key, value in loaded.items():
-        setattr(record, key, value)
-    return meter

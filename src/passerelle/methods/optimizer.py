@@ -8,6 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from passerelle.methods.processes import ALONE, Processes
+from passerelle.models.sharding import is_piece, own_piece
+
+_STATE = ("master", "exp_avg", "exp_avg_sq", "step")
+
 
 @dataclass(frozen=True)
 class ParameterGroup:
@@ -20,13 +25,23 @@ class ParameterGroup:
 
 
 class MasterAdamW:
-    """AdamW on fp32 copies of bf16 parameters, so that small updates are not rounded away."""
+    """AdamW on fp32 copies of bf16 parameters, so that small updates are not rounded away.
 
-    def __init__(self, groups: Sequence[ParameterGroup]) -> None:
+    Parameters in fp32 are their own masters. Of those that are divided among processes, each process has masters and
+    moments of its own pieces.
+
+    Attributes:
+        in_pieces: Whether some are divided.
+    """
+
+    def __init__(self, groups: Sequence[ParameterGroup], processes: Processes = ALONE) -> None:
         self.groups = groups
+        self.processes = processes
         self.names = [name for group in groups for name in group.parameters]
         self.parameters = [p for group in groups for p in group.parameters.values()]
-        self.masters = [p.detach().float().clone().requires_grad_() for p in self.parameters]
+        self.in_pieces = any(map(is_piece, self.parameters))
+        # float() copies what isn't fp32; what is shares its memory.
+        self.masters = [own_piece(p.detach()).float().requires_grad_() for p in self.parameters]
         rows = iter(self.masters)
         self.optimizer = torch.optim.AdamW(
             [
@@ -38,23 +53,37 @@ class MasterAdamW:
                 for group in groups
             ],
             betas=(0.9, 0.95),
+            fused=True,
         )
 
     def step(self, share: float, clip: float) -> None:
         """Update the parameters at `share` of their learning rates; gradients are cleared."""
         for parameter, master in zip(self.parameters, self.masters, strict=True):
-            master.grad = None if parameter.grad is None else parameter.grad.float()
+            master.grad = None if parameter.grad is None else own_piece(parameter.grad).float()
             parameter.grad = None
-        torch.nn.utils.clip_grad_norm_(self.masters, clip)
+        self._clip(clip)
         for group, settings in zip(self.groups, self.optimizer.param_groups, strict=True):
             settings["lr"] = group.learning_rate * share
         self.optimizer.step()
         self._publish()
 
+    def _clip(self, clip: float) -> None:
+        if not self.in_pieces:
+            torch.nn.utils.clip_grad_norm_(self.masters, clip)
+            return
+        parts: dict[bool, list[Tensor]] = {True: [], False: []}
+        for parameter, master in zip(self.parameters, self.masters, strict=True):
+            if master.grad is not None:
+                parts[is_piece(parameter)].append(master.grad)
+        own, whole = (float(torch.nn.utils.get_total_norm(parts[divided])) for divided in (True, False))
+        (pieces,) = self.processes.total(own**2)
+        torch.nn.utils.clip_grads_with_norm_(self.masters, clip, torch.tensor((pieces + whole**2) ** 0.5))
+
     def _publish(self) -> None:
         with torch.no_grad():
             for parameter, master in zip(self.parameters, self.masters, strict=True):
-                parameter.copy_(master)
+                if parameter.dtype != master.dtype:
+                    own_piece(parameter).copy_(master)
 
     def state(self) -> dict[str, Tensor]:
         """Return masters and moments as flat tensors."""
@@ -65,6 +94,18 @@ class MasterAdamW:
                 tensors[f"{key}.{name}"] = value.detach().clone()
         return tensors
 
+    def check(self, tensors: dict[str, Tensor]) -> None:
+        """Make sure that `load_state` can go on from these.
+
+        Raises:
+            KeyError: A tensor is missing.
+            ValueError: A tensor has another shape.
+        """
+        for name, master in zip(self.names, self.masters, strict=True):
+            for key in _STATE:
+                if tensors[f"{key}.{name}"].shape != (() if key == "step" else master.shape):
+                    raise ValueError(f"the state of {name!r} has another shape")
+
     def load_state(self, tensors: dict[str, Tensor]) -> None:
         """Go on from what `state` returned.
 
@@ -72,14 +113,10 @@ class MasterAdamW:
             KeyError: A tensor is missing; nothing is changed then.
             ValueError: A tensor has another shape; nothing is changed then.
         """
-        found = []
-        for name, master in zip(self.names, self.masters, strict=True):
-            state = {key: tensors[f"{key}.{name}"].clone() for key in ("master", "exp_avg", "exp_avg_sq", "step")}
-            if any(state[key].shape != (() if key == "step" else master.shape) for key in state):
-                raise ValueError(f"the state of {name!r} has another shape")
-            found.append(state)
+        self.check(tensors)
         with torch.no_grad():
-            for master, state in zip(self.masters, found, strict=True):
+            for name, master in zip(self.names, self.masters, strict=True):
+                state = {key: tensors[f"{key}.{name}"].to(master.device, copy=True) for key in _STATE}
                 master.copy_(state.pop("master"))
                 self.optimizer.state[master] = state
         self._publish()

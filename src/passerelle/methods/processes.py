@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 import torch
 
+from passerelle.models.sharding import is_piece
+
 
 class Processes(Protocol):
     """What the training loop asks of the processes that it is one of."""
@@ -27,8 +29,12 @@ class Processes(Protocol):
         """Whether this is the one that writes."""
         ...
 
-    def total(self, values: tuple[float, float, float]) -> tuple[float, float, float]:
+    def total(self, *values: float) -> tuple[float, ...]:
         """Add values up over all processes."""
+        ...
+
+    def agree(self, value: bool) -> bool:
+        """Whether a value is true for all processes."""
         ...
 
     def add_gradients(self, parameters: Sequence[Any]) -> None:
@@ -48,9 +54,13 @@ class Alone:
     index: int = 0
     first: bool = True
 
-    def total(self, values: tuple[float, float, float]) -> tuple[float, float, float]:
+    def total(self, *values: float) -> tuple[float, ...]:
         """Return the values."""
         return values
+
+    def agree(self, value: bool) -> bool:
+        """Return the value."""
+        return value
 
     def add_gradients(self, parameters: Sequence[Any]) -> None:
         """Do nothing."""
@@ -92,18 +102,27 @@ class Launched:
         device: torch.device = self._state.device
         return device
 
-    def total(self, values: tuple[float, float, float]) -> tuple[float, float, float]:
+    def total(self, *values: float) -> tuple[float, ...]:
         """Add values up over all processes."""
         if self.count == 1:
             return values
         summed = torch.tensor(values, dtype=torch.float64, device=self.device)
         torch.distributed.all_reduce(summed)
-        loss, samples, tokens = summed.tolist()
-        return loss, samples, tokens
+        return tuple(summed.tolist())
+
+    def agree(self, value: bool) -> bool:
+        """Whether a value is true for all processes."""
+        (agreeing,) = self.total(float(value))
+        return round(agreeing) == self.count
 
     def add_gradients(self, parameters: Sequence[Any]) -> None:
-        """Add gradients up over all processes, as one flat tensor."""
+        """Add gradients up over all processes: as one flat tensor; those in pieces were averaged piece by piece."""
         if self.count == 1:
+            return
+        for piece in (p for p in parameters if is_piece(p) and p.grad is not None):
+            piece.grad.mul_(self.count)
+        parameters = [p for p in parameters if not is_piece(p)]
+        if not parameters:
             return
         gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
         flat = torch.cat([gradient.flatten().float() for gradient in gradients])
