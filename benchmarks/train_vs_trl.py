@@ -201,11 +201,13 @@ def example(talk: Conversation) -> dict[str, Any]:
 def outcome(asked: argparse.Namespace, clock: Clock, losses: list[float]) -> dict[str, Any]:
     """Return what a run measured."""
     steps = len(clock.stamps) - WARM_UP
-    seconds = clock.stamps[-1] - clock.stamps[WARM_UP - 1]
+    each = [after - before for before, after in zip(clock.stamps[WARM_UP - 1 :], clock.stamps[WARM_UP:], strict=False)]
+    seconds = sum(each)
     peak = torch.cuda.max_memory_allocated() if DEVICE == "cuda" else peak_memory_bytes()
     return {
         "samples_a_second": steps * asked.batch / seconds,
         "step_seconds": seconds / steps,
+        "each_step": each,
         "parts": {name: value / steps for name, value in sorted(clock.seconds.items())},
         "peak_gigabytes": peak / 1e9,
         "losses": losses,
@@ -243,23 +245,28 @@ def compare(asked: argparse.Namespace) -> dict[str, Any]:
         for side in SIDES:
             peaks.append(matmul_peak())
             runs[side].append(run_side(asked, side))
-            print(side, json.dumps({k: v for k, v in runs[side][-1].items() if k != "losses"}), file=sys.stderr)
+            shown = {name: value for name, value in runs[side][-1].items() if name not in ("losses", "each_step")}
+            print(side, json.dumps(shown), file=sys.stderr)
     median = {side: statistics.median(run["samples_a_second"] for run in runs[side]) for side in SIDES}
     ratios = {
-        side: [a["samples_a_second"] / b["samples_a_second"] for a, b in zip(runs[SIDES[0]], runs[side], strict=True)]
+        side: [
+            statistics.median(b / a for a, b in zip(ours["each_step"], theirs["each_step"], strict=True))
+            for ours, theirs in zip(runs[SIDES[0]], runs[side], strict=True)
+        ]
         for side in SIDES[1:]
     }
     first = {side: runs[side][0]["losses"] for side in SIDES}
     apart = {side: max(abs(a - b) for a, b in zip(first[SIDES[0]], first[side], strict=True)) for side in SIDES[1:]}
     peak = statistics.median(peaks)
     per_sample = runs[SIDES[0]][0]["flops_a_sample"]
+    step = statistics.median(each for run in runs[SIDES[0]] for each in run["each_step"])
     return {
         "device": torch.cuda.get_device_name() if DEVICE == "cuda" else f"{torch.get_num_threads()} CPU threads",
         "samples_a_second": {side: round(value, 2) for side, value in median.items()},
         "times_faster": {side: [round(value, 2) for value in each] for side, each in ratios.items()},
         "largest_difference_of_loss": {side: round(value, 4) for side, value in apart.items()},
         "matmul_gigaflops": round(peak / 1e9),
-        "utilisation_percent": round(100 * median[SIDES[0]] * per_sample / peak, 1),
+        "utilisation_percent": round(100 * asked.batch * per_sample / step / peak, 1),
         "peak_gigabytes": {side: round(max(run["peak_gigabytes"] for run in runs[side]), 2) for side in SIDES},
         "features_seconds": round(statistics.median(run["features_seconds"] for run in runs[SIDES[0]]), 2),
         "step_milliseconds": {

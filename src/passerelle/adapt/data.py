@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from passerelle.adapt.encoding import Refused, encode_all
 from passerelle.adapt.mix import ENGLISH, Weighted, draw, weigh
 from passerelle.adapt.settings import AdaptSettings, StageSettings
 from passerelle.errors import InputError
-from passerelle.models.conversing import Encoded, Encoder, Unencodable
+from passerelle.models.conversing import Encoded, Encoder
 from passerelle.runs import content_hash, file_hash
 from passerelle.sources.conversations import Conversation, read_conversations
 
@@ -40,16 +41,20 @@ class Pool:
         """Samples in the target language."""
         return sum(w.conversation.language != ENGLISH for w in self.train)
 
-    def encode(self, conversation: Conversation, encoder: Encoder) -> list[Encoded]:
-        """Encode a conversation, once; nothing, and a line among the rejected, where that can't be."""
-        if conversation not in self._encoded:
-            try:
-                self._encoded[conversation] = encoder(conversation)
-            except (Unencodable, InputError) as error:
-                reason = error.reason if isinstance(error, Unencodable) else "bad-image"
-                self.rejected.append({"id": conversation.id, "reason": reason, "detail": str(error)})
-                self._encoded[conversation] = []
-        return self._encoded[conversation]
+    def encode(
+        self,
+        conversations: Sequence[Conversation],
+        encoder: Encoder,
+        workers: int | None = 0,
+        watch: Watch = lambda done, of: None,
+    ) -> list[Encoded]:
+        """Encode conversations, each once; one that can't be gets a line among the rejected."""
+        fresh = [c for c in dict.fromkeys(conversations) if c not in self._encoded]
+        for conversation, outcome in zip(fresh, encode_all(fresh, encoder, workers, watch), strict=True):
+            self._encoded[conversation] = [] if isinstance(outcome, Refused) else outcome
+            if isinstance(outcome, Refused):
+                self.rejected.append({"id": conversation.id, "reason": outcome.reason, "detail": outcome.detail})
+        return [row for conversation in conversations for row in self._encoded[conversation]]
 
     def rows(
         self, stage: StageSettings, count: int, settings: AdaptSettings, encoder: Encoder, watch: Watch
@@ -62,10 +67,7 @@ class Pool:
         usable = self.train
         for attempt in range(_ROUNDS):
             drawn = draw(usable, count, stage.samples, settings.mix, settings.seed + 1000 * attempt)
-            rows: list[Encoded] = []
-            for number, conversation in enumerate(drawn, 1):
-                rows += self.encode(conversation, encoder)
-                watch(number, len(drawn))
+            rows = self.encode(drawn, encoder, settings.dataloader_num_workers, watch)
             if len(rows) >= count:
                 return rows[:count]
             known = {c.id for c, found in self._encoded.items() if not found}

@@ -38,11 +38,19 @@ class RowFeed:
         return len(self.steps)
 
     def parts(self, step: int) -> Iterator[RowBatch]:
-        """Return the batches of a step that this process computes."""
-        batches = self.steps[step]
-        targets = sum(self.rows[index].targets for batch in batches for index in batch)
-        for batch in batches[self.processes.index :: self.processes.count]:
-            yield RowBatch(self.pretrained, self.vision, [self.rows[index] for index in batch], targets)
+        """Return the batches of a step that this process computes; pictures of the next one are read meanwhile."""
+        targets = sum(self.rows[index].targets for batch in self.steps[step] for index in batch)
+        own = self._own(step)
+        following = [*own[1:], *(self._own(step + 1)[:1] or [[]])]
+        for rows, later in zip(own, following, strict=True):
+            self.vision.ahead(row.images for row in later)
+            yield RowBatch(self.pretrained, self.vision, rows, targets)
+
+    def _own(self, step: int) -> list[list[Encoded]]:
+        """Return the rows of each batch of a step that are this process's; none behind the last step."""
+        batches = self.steps[step : step + 1]
+        shared = batches[0][self.processes.index :: self.processes.count] if batches else []
+        return [[self.rows[index] for index in batch] for batch in shared]
 
 
 def plan_steps(

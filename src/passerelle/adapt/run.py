@@ -36,7 +36,8 @@ from passerelle.runs import cache_folder, content_hash, held, read_json, write_j
 EMBEDDED = "embedded"
 _PACKAGES = ("passerelle", "torch", "transformers", "peft", "accelerate")
 _NOT_DETERMINING = {
-    "output_dir", "report_to", "save_steps", "auto_batch", "fsdp", "merge_weights", "push_to_hub", "hub_private_repo"
+    "output_dir", "report_to", "save_steps", "auto_batch", "fsdp", "dataloader_num_workers", "merge_weights",
+    "push_to_hub", "hub_private_repo",
 }  # fmt: skip
 
 
@@ -321,8 +322,8 @@ def _alarms(job: _Job, vision: VisionFeatures, groups: Sequence[ParameterGroup])
             "alarms need held samples: there are fewer than ten in the target language. Set alarms.every to 0."
         )
     held = Held(
-        [row for c in target for row in pool.encode(c, encoder)],
-        [row for c in english for row in pool.encode(c, encoder)],
+        pool.encode(target, encoder),
+        pool.encode(english, encoder),
         [question_of(c) for c in target],
     )
 

@@ -164,6 +164,8 @@ class AdaptSettings(Settings):
             picture is computed once for all of them, but a batch shows fewer pictures.
         learning_rate: Replaces the method's own for all parts.
         merge_weights: Write the merged model too, not only the adapter.
+        dataloader_num_workers: Processes that open pictures and tokenise before the first step [as many as fit where
+            there are many samples].
         auto_batch: Halve a batch that memory doesn't hold, and go on.
         fsdp: Divide the weights of the language model's layers, their gradients and moments among the processes (FSDP,
             2304.11277), for a model that one device doesn't hold; without a launcher it changes nothing.
@@ -198,6 +200,7 @@ class AdaptSettings(Settings):
     report_to: tuple[Literal["tensorboard", "wandb", "mlflow", "trackio"], ...] = ()
     trust_remote_code: bool = False
     merge_weights: bool = False
+    dataloader_num_workers: int | None = Field(default=None, ge=0, le=64)
     auto_batch: bool = False
     fsdp: bool = False
     load_in_4bit: bool = False

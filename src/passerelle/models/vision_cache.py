@@ -8,9 +8,7 @@ or the tower is trained, the picture goes through the tower at each step.
 from __future__ import annotations
 
 import hashlib
-import inspect
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,22 +16,13 @@ import torch
 from torch import Tensor
 
 from passerelle.models.features import file_digest
+from passerelle.models.pixels import AHEAD, PixelReader, Shown
 from passerelle.models.pretrained import PretrainedModel
 from passerelle.runs import write_atomically
-from passerelle.sources.pictures import open_picture
 
 Level = Literal["projected", "tower", "pixels"]
 SHARD = 64
 """Pictures from one write to the next: what a kill costs at most."""
-
-
-@dataclass(frozen=True)
-class _Shown:
-    """A picture as it is shown: what its features are kept by, and whether others stand in its row."""
-
-    path: Path
-    key: str
-    several: bool
 
 
 class VisionFeatures:
@@ -51,7 +40,7 @@ class VisionFeatures:
         self.computed = 0
         self._folder = folder / _signature(pretrained, self.level) if folder and self.level != "pixels" else None
         self._known: dict[str, Any] = {}
-        self._pixels: dict[str, dict[str, Tensor]] = {}
+        self._pixels = PixelReader(pretrained, SHARD if self.level == "pixels" else 0)
         self._digests: dict[Path, str] = {}
         self._read()
 
@@ -70,10 +59,15 @@ class VisionFeatures:
         todo = list({s.key: s for row in rows for s in self._shown(row) if s.key not in self._known}.values())
         for start in range(0, len(todo), SHARD):
             part = todo[start : start + SHARD]
-            self._keep({shown.key: self._compute(shown) for shown in part})
+            self._keep({shown.key: self._compute(shown, part[at + 1 :]) for at, shown in enumerate(part)})
             self.computed += len(part)
             if watch:
                 watch(min(start + SHARD, len(todo)), len(todo))
+
+    def ahead(self, rows: Iterable[Sequence[Path]]) -> None:
+        """Begin to read the pictures of rows that come next, where their pixels are wanted."""
+        if self.level == "pixels":
+            self._pixels.ahead(one for row in rows for one in self._shown(row))
 
     def outputs(self, rows: Iterable[Sequence[Path]]) -> dict[str, Any]:
         """Return what forward and generate take as ``mm_encoder_outputs``, with gradients as needed.
@@ -93,9 +87,9 @@ class VisionFeatures:
         layers = [[entry[name] for entry in moved] for name in deep]
         return {"image": self._assemble([entry["main"] for entry in moved], layers)}
 
-    def _shown(self, row: Sequence[Path]) -> list[_Shown]:
+    def _shown(self, row: Sequence[Path]) -> list[Shown]:
         several = self.pretrained.family.grouped and len(row) > 1
-        return [_Shown(path, self._digest(path) + ("+" if several else ""), several) for path in row]
+        return [Shown(path, self._digest(path) + ("+" if several else ""), several) for path in row]
 
     def _project(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         projector = self.pretrained.family.module(self.pretrained.bare, "projector")
@@ -115,7 +109,8 @@ class VisionFeatures:
         return outputs
 
     @torch.no_grad()
-    def _compute(self, shown: _Shown) -> dict[str, Tensor]:
+    def _compute(self, shown: Shown, following: Sequence[Shown]) -> dict[str, Tensor]:
+        self._pixels.ahead(following[:AHEAD])
         if self.level == "tower":
             return {"main": _projector_input(self.pretrained, lambda: self._run_tower([shown])).cpu()}
         outputs = self._run_tower([shown])
@@ -124,13 +119,13 @@ class VisionFeatures:
         found |= {f"deep{number:02d}": _joined(layer) for number, layer in enumerate(deep)}
         return {name: value.cpu().contiguous() for name, value in found.items()}
 
-    def _run_tower(self, shown: Sequence[_Shown]) -> Any:
+    def _run_tower(self, shown: Sequence[Shown]) -> Any:
         """Run the tower, picture by picture: the result doesn't depend on what else is in the batch."""
         model = self.pretrained.bare
         tower = self.pretrained.family.module(model, "tower")
         parts = []
         for one in shown:
-            inputs = {k: v.to(self.pretrained.device) for k, v in self._pixels_of(one).items()}
+            inputs = {k: v.to(self.pretrained.device) for k, v in self._pixels.get(one).items()}
             inputs["pixel_values"] = inputs["pixel_values"].to(next(tower.parameters()).dtype)
             outputs = model.get_image_features(**inputs)
             if one.several:  # the first of two copies
@@ -139,14 +134,6 @@ class VisionFeatures:
         deep = [getattr(part, "deepstack_features", None) or [] for part in parts]
         layers = [[_joined(part[number]) for part in deep] for number in range(len(deep[0]))]
         return self._assemble([_joined(part.pooler_output) for part in parts], layers)
-
-    def _pixels_of(self, shown: _Shown) -> dict[str, Tensor]:
-        found = self._pixels.get(shown.key)
-        if found is None:
-            found = pixel_inputs(self.pretrained, [open_picture(shown.path)] * (2 if shown.several else 1))
-            if self.level == "pixels" and len(self._pixels) < SHARD:
-                self._pixels[shown.key] = found
-        return found
 
     def _digest(self, path: Path) -> str:
         if path not in self._digests:
@@ -193,26 +180,6 @@ def level_for(pretrained: PretrainedModel, trained: set[str]) -> Level:
     if "projector" in trained:
         return "tower" if pretrained.family.replay else "pixels"
     return "projected"
-
-
-def pixel_inputs(pretrained: PretrainedModel, images: Sequence[Any]) -> dict[str, Tensor]:
-    """Return what `get_image_features` takes for a row's pictures: their pixels and what describes them.
-
-    Args:
-        pretrained: The model.
-        images: RGB pictures.
-    """
-    made = pretrained.processor(text=[_pictures_alone(pretrained, len(images))], images=[images], return_tensors="pt")
-    taken = inspect.signature(pretrained.bare.get_image_features).parameters
-    return {name: value for name, value in made.items() if name in taken and isinstance(value, Tensor)}
-
-
-def _pictures_alone(pretrained: PretrainedModel, count: int) -> str:
-    if pretrained.family.encoding == "prefix-suffix":
-        return "<image>" * count
-    content = [*([{"type": "image"}] * count), {"type": "text", "text": "."}]
-    text: str = pretrained.processor.apply_chat_template([{"role": "user", "content": content}], tokenize=False)
-    return text
 
 
 def _projector_input(pretrained: PretrainedModel, run: Callable[[], Any]) -> Tensor:
