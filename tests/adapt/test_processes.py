@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 
 from passerelle.adapt.run import adapt
 from passerelle.adapt.settings import AdaptSettings
-from passerelle.errors import ConfigError
+from passerelle.errors import ConfigError, UserError
 
 Make = Callable[..., AdaptSettings]
 LAUNCH = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--rdzv_backend", "c10d"]
@@ -125,8 +125,18 @@ def test_what_cannot_be_divided(settings: Make, other: str) -> None:
         settings(fsdp=True, **{other: True})
 
 
-def test_one_process_has_nothing_to_divide(settings: Make, tmp_path: Path) -> None:
+def test_one_process_has_nothing_to_divide(settings: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     alone = adapt(settings(max_steps=2))
     same = adapt(settings(max_steps=2, fsdp=True, output_dir=str(tmp_path / "same")))
     assert losses(same) == losses(alone)
     assert same["device"] == "1 × cpu"
+    assert "nothing is divided" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("plugin", ["FSDP", "DEEPSPEED"])
+def test_what_accelerate_would_do_by_itself_is_refused(
+    settings: Make, plugin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"ACCELERATE_USE_{plugin}", "true")
+    with pytest.raises(UserError, match=f"{plugin}.*--fsdp true"):
+        adapt(settings(max_steps=1))

@@ -94,6 +94,8 @@ def _adapt(settings: AdaptSettings, processes: Launched) -> dict[str, Any]:
         if settings.push_to_hub and processes.first:
             say(f"on the Hub: {push(known['outputs'], settings)}")
         return known
+    if settings.fsdp and processes.count == 1:
+        say("fsdp: there is one process only, nothing is divided; start several with torchrun --nproc_per_node N.")
     pretrained = _load(settings, processes)
     job = _Job(settings, processes, pretrained, pool, Trackers(settings, processes.first))
     plan = _steps(settings, pool, processes)

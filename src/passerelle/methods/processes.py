@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 
+from passerelle.errors import UserError
 from passerelle.models.sharding import is_piece
 
 
@@ -76,9 +78,19 @@ class Launched:
     """The processes that `accelerate launch` or `torchrun` started, as Accelerate sees them."""
 
     def __init__(self) -> None:
-        """Join the others: over gloo where there is no accelerator."""
+        """Join the others: over gloo where there is no accelerator.
+
+        Raises:
+            UserError: Accelerate was told to divide the model or to shard by DeepSpeed, which the loop wouldn't follow.
+        """
         from accelerate import PartialState
 
+        for plugin in ("FSDP", "DEEPSPEED", "MEGATRON_LM"):
+            if os.environ.get(f"ACCELERATE_USE_{plugin}", "false").lower() in ("1", "true", "yes"):
+                raise UserError(
+                    f"accelerate is set up for {plugin}, which passerelle adapt doesn't use: launch plain processes "
+                    "(accelerate launch --multi_gpu, or torchrun), and give --fsdp true to divide the model."
+                )
         self._state = PartialState(cpu=not torch.accelerator.is_available())
 
     @property
