@@ -25,6 +25,8 @@ ARM_NAMES = (
     "two-stage-human",
 )
 DEFAULT_ARMS = ("english", "zero-shot", "prompted", "pipeline", "lora-mt", "lora-human", "two-stage-mt")
+HUB_NAME = r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*"
+"""Pattern of a name on the Hugging Face Hub: ORG/NAME."""
 Kind = Literal["choice-random", "choice-category", "yes-no", "caption"]
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from passerelle.config import Settings, load_settings, merge
+from passerelle.config import HUB_NAME, Settings, load_settings, merge
 from passerelle.errors import ConfigError, unknown
 from passerelle.models.merge_rules import MergeSettings
 from passerelle.records import Origin
@@ -205,7 +205,7 @@ class AdaptSettings(Settings):
     fsdp: bool = False
     load_in_4bit: bool = False
     load_in_8bit: bool = False
-    push_to_hub: str = Field(default="", pattern=r"^$|^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
+    push_to_hub: str = Field(default="", pattern=rf"^$|^{HUB_NAME}$")
     hub_private_repo: bool = True
 
     @property

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from passerelle.config import HUB_NAME
 from passerelle.errors import ConfigError, InputError, first_line, unknown
 from passerelle.evaluate.members import FamilyModel, LocalModel, Member, Opener, System, Wrap
 from passerelle.evaluate.specification import Named
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from passerelle.translation.base import Translator
 
 
-_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _NOT_READ = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.h5", "*.msgpack", "*.gguf", "*.onnx", "original/*")
 """Files of the Hub's models that aren't needed: weights are read from safetensors alone."""
 
@@ -47,7 +47,7 @@ def open_system(named: Named) -> System:
     if rest and Path(run).is_dir():
         arm, _, seed = rest.partition(":")
         return System(named.name, _arm_members(Path(run), arm, seed))
-    if _HUB_NAME.fullmatch(model) and not Path(model).exists():
+    if re.fullmatch(HUB_NAME, model) and not Path(model).exists():
         return System(named.name, (_folder(_from_hub(model), method),))
     raise InputError(
         f"no model {named.what!r}: give {', '.join(SYSTEMS)}, the folder of a model or an adapter (with config.json or "
