@@ -42,12 +42,14 @@ def test_the_same_seed_gives_the_same_adapter(settings: Make, tmp_path: Path) ->
 
 
 def test_a_killed_run_goes_on_to_the_same_adapter(settings: Make, tmp_path: Path) -> None:
-    whole = adapt(settings(output_dir=str(tmp_path / "whole"), save_steps=2))
-    settings(save_steps=2)
+    language = {"how": "lora", "learning_rate": 0.01, "dropout": 0.3}
+    changes = {"save_steps": 2, "stages": [{"name": "training", "train": {"language": language}}]}
+    whole = adapt(settings(output_dir=str(tmp_path / "whole"), **changes))
+    settings(**changes)
     command = [sys.executable, "-c", _KILLED, str(tmp_path / "adapt.yaml")]
     killed = subprocess.run(command, env=os.environ, capture_output=True, text=True, timeout=200)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    resumed = adapt(settings(save_steps=2))
+    resumed = adapt(settings(**changes))
     assert losses(resumed) == losses(whole)
     one, other = adapter(resumed), adapter(whole)
     assert all(torch.equal(one[name], other[name]) for name in one)

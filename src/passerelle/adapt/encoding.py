@@ -97,6 +97,7 @@ def _by_workers(conversations: Sequence[Conversation], encoder: Encoder, workers
         collate_fn=list,
         worker_init_fn=_begin,
         multiprocessing_context="fork",
+        generator=torch.Generator(),  # not the one that training draws from
     )
     with warnings.catch_warnings():
         # Python 3.12 warns of forks beside threads: the workers use none of this process's.

@@ -307,6 +307,7 @@ def _train(
             monitor=alarms,
             processes=job.processes,
             divide=settings.auto_batch,
+            seed=settings.seed,
         )
     job.pretrained.model.eval()
     return alarms

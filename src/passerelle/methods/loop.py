@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
 from passerelle.costs.ledger import FlopMeter
@@ -118,6 +119,7 @@ def train(
     monitor: Monitor | None = None,
     processes: Processes = ALONE,
     divide: bool = False,
+    seed: int | None = None,
 ) -> StageRecord:
     """Train the parameters of `groups`, which require gradients already, and nothing else.
 
@@ -131,6 +133,8 @@ def train(
         monitor: Asked after each step whether the stage ends here.
         processes: Which share the steps' parts among them.
         divide: Halve a part that memory doesn't hold, and go on.
+        seed: Seeds what is drawn in each step, such as dropout, anew: a step that is taken after a kill draws what it
+            would have drawn; ``None`` where nothing is drawn.
 
     Returns:
         `record`: steps, tokens, operations, losses.
@@ -146,6 +150,8 @@ def train(
     meter = known or FlopMeter(every=_COUNTED)
     start = time.perf_counter()
     for index in range(record.steps, len(feed)):
+        if seed is not None:
+            torch.manual_seed((seed * len(feed) + index) * processes.count + processes.index)
         loss, samples, tokens = processes.total(*_step(feed.parts(index), meter, record.name, divide))
         _require_finite(loss, index + 1, record)
         processes.add_gradients(optimizer.parameters)
