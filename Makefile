@@ -3,6 +3,8 @@
 SHELL := /bin/bash
 ARGS ?=
 BIN := .venv/bin
+# Two test files at a time, one thread each: two programs of two threads on two cores only wait for each other.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup demo test check clean
 
@@ -18,14 +20,14 @@ demo: ## Set up, then compare all arms on the demo data: runs/demo/report.html
 
 test: ## Set up, then run the tests (those marked slow or gpu: make test ARGS="-m slow")
 	@bash scripts/setup.sh test
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 check: ## Lint, format, types, tests: what a change must pass
 	@bash scripts/setup.sh dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict src
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 clean: ## Remove the virtual environment and tool caches; runs/ and the stored base stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
