@@ -85,13 +85,17 @@ def test_an_alarm_ends_a_stage_and_keeps_the_best(settings: Make, data: Path, tm
         learning_rate=0.05,
         max_steps=40,
     )
-    (stage,) = adapt(chosen)["stages"]
+    record = adapt(chosen)
+    (stage,) = record["stages"]
     assert stage["alarms"]["stopped"].startswith("english_drop")
     assert stage["record"]["steps"] < 40
     looks = stage["alarms"]["looks"]
     assert [look["step"] for look in looks[:2]] == [0, 2]
     assert looks[-1]["english_drop"] > 50
     assert looks[0]["english_drop"] == pytest.approx(0)
+    best = min(look["target_loss"] for look in looks[:-1])
+    assert f"→ {best:.3f}; English loss +" in card_of(record)
+    assert "Stopped: english_drop" in card_of(record)
     assert stage["mix"]["samples"]["language fr"] == stage["mix"]["samples"]["all"]
 
 
@@ -220,9 +224,17 @@ def test_figures_for_tensorboard_or_what_is_missing(settings: Make) -> None:
     assert list((chosen.output_dir / "logs").rglob("events.*"))
 
 
-def test_the_card_says_what_was_done(settings: Make) -> None:
-    record = adapt(settings(max_steps=2))
-    card = (Path(record["outputs"]["adapter"]) / "README.md").read_text(encoding="utf-8")
+def card_of(record: dict[str, Any]) -> str:
+    return (Path(record["outputs"]["adapter"]) / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_card_says_what_was_done(settings: Make, data: Path) -> None:
+    french = [{"path": str(data / "fr.json"), "language": "fr", "origin": "human-translation"}]
+    record = adapt(settings(max_steps=2, data=french, alarms={"every": 1}))
+    card, looks = card_of(record), record["stages"][0]["alarms"]["looks"]
+    loss = f"{looks[0]['target_loss']:.3f} → {looks[-1]['target_loss']:.3f}"
+    assert f"Held samples, stage `training`: loss in `fr` {loss}; {looks[0]['fidelity']:.0f}% →" in card
+    assert "English loss" not in card
     assert "language: [fr]" in card
     assert "| fr.json | fr | human-translation | 12 |" in card
     assert "method `lora`" in card

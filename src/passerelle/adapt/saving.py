@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -148,7 +149,10 @@ def write_card(folder: Path, settings: AdaptSettings, record: Mapping[str, Any])
         + ", ".join(f"{name} {version}" for name, version in record["versions"].items())
         + ".",
         "",
-        "Scores: none yet. `passerelle evaluate` measures both languages.",
+        "## Scores",
+        "",
+        *_look_lines(stages, settings.language),
+        "On benchmarks: none yet; `passerelle evaluate` measures both languages.",
         "",
     ]
     write_atomically(folder / "README.md", "\n".join(lines))
@@ -177,6 +181,26 @@ def _mix_lines(stages: Any) -> list[str]:
             f"{name} {count / tokens['all']:.0%}" for name, count in tokens.items() if name != "all" and tokens["all"]
         )
         lines.append(f"Mix of stage `{stage['name']}`, by tokens: {shares}.")
+    return lines
+
+
+def _look_lines(stages: Any, language: str) -> list[str]:
+    """Return what the alarms saw of each stage's first weights, and of those that were kept."""
+    lines = []
+    for stage in stages:
+        looks = stage["alarms"]["looks"] if stage["alarms"] else []
+        if looks:
+            # A condition of stop_if is met by the last look alone; the best of those before is what was kept.
+            stopped = stage["alarms"]["stopped"]
+            first, kept = looks[0], min(looks[:-1], key=lambda look: look["target_loss"]) if stopped else looks[-1]
+            drop = kept["english_drop"]  # NaN without English samples
+            english = "" if drop is None or math.isnan(drop) else f"; English loss {drop:+.1f}%"
+            lines += [
+                f"Held samples, stage `{stage['name']}`: loss in `{language}` {first['target_loss']:.3f} → "
+                f"{kept['target_loss']:.3f}{english}; {first['fidelity']:.0f}% → {kept['fidelity']:.0f}% of answers in "
+                f"`{language}`.{f' Stopped: {stopped}.' if stopped else ''}",
+                "",
+            ]
     return lines
 
 
