@@ -228,13 +228,14 @@ def card_of(record: dict[str, Any]) -> str:
     return (Path(record["outputs"]["adapter"]) / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_card_says_what_was_done(settings: Make, data: Path) -> None:
+def test_the_card_says_what_was_done(settings: Make, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     french = [{"path": str(data / "fr.json"), "language": "fr", "origin": "human-translation"}]
     record = adapt(settings(max_steps=2, data=french, alarms={"every": 1}))
     card, looks = card_of(record), record["stages"][0]["alarms"]["looks"]
     loss = f"{looks[0]['target_loss']:.3f} → {looks[-1]['target_loss']:.3f}"
     assert f"Held samples, stage `training`: loss in `fr` {loss}; {looks[0]['fidelity']:.0f}% →" in card
     assert "English loss" not in card
+    assert "nan" not in capsys.readouterr().err
     assert "language: [fr]" in card
     assert "| fr.json | fr | human-translation | 12 |" in card
     assert "method `lora`" in card

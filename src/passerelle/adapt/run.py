@@ -335,10 +335,8 @@ def _alarms(job: _Job, vision: VisionFeatures, groups: Sequence[ParameterGroup])
         job.trackers.log({f"held/{name}": value for name, value in values.items()}, job.steps_before + look.step)
         if job.processes.first:
             answer = f"; {look.answer!r}" if look.answer else ""
-            say(
-                f"step {look.step}: held loss {look.target_loss:.3f}, English {look.english_loss:.3f} "
-                f"({look.english_drop:+.1f}%), fidelity {look.fidelity:.0f}%{answer}"
-            )
+            kept = f", English {look.english_loss:.3f} ({look.english_drop:+.1f}%)" if english else ""
+            say(f"step {look.step}: held loss {look.target_loss:.3f}{kept}, fidelity {look.fidelity:.0f}%{answer}")
 
     return Alarms(settings, encoder, vision, held, job.settings.language, groups, tell)
 
