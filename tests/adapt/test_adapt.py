@@ -16,16 +16,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from adaptations import KILLED, losses
 from passerelle.adapt.run import adapt
 from passerelle.adapt.settings import AdaptSettings, AlarmSettings, MixSettings, PartSettings
 from passerelle.errors import ConfigError, InputError, TrainingError, UserError
 from passerelle.models.batches import RowBatch
 
 Make = Callable[..., AdaptSettings]
-
-
-def losses(record: dict[str, Any]) -> list[float]:
-    return [loss for stage in record["stages"] for _, loss in stage["record"]["loss"]]
 
 
 def adapter(record: dict[str, Any]) -> dict[str, torch.Tensor]:
@@ -46,30 +43,13 @@ def test_a_killed_run_goes_on_to_the_same_adapter(settings: Make, tmp_path: Path
     changes = {"save_steps": 2, "stages": [{"name": "training", "train": {"language": language}}]}
     whole = adapt(settings(output_dir=str(tmp_path / "whole"), **changes))
     settings(**changes)
-    command = [sys.executable, "-c", _KILLED, str(tmp_path / "adapt.yaml")]
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "adapt.yaml")]
     killed = subprocess.run(command, env=os.environ, capture_output=True, text=True, timeout=200)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     resumed = adapt(settings(**changes))
     assert losses(resumed) == losses(whole)
     one, other = adapter(resumed), adapter(whole)
     assert all(torch.equal(one[name], other[name]) for name in one)
-
-
-_KILLED = """
-import os, signal, sys
-import torch
-torch.set_num_threads(1)
-from pathlib import Path
-from passerelle.adapt import run
-from passerelle.adapt.settings import load_adaptation
-class Killing(run.Progress):
-    def __call__(self, done, total, loss=None):
-        super().__call__(done, total, loss)
-        if loss is not None and done == 5:
-            os.kill(os.getpid(), signal.SIGKILL)
-run.Progress = Killing
-run.adapt(load_adaptation(Path(sys.argv[1])))
-"""
 
 
 def test_an_alarm_ends_a_stage_and_keeps_the_best(settings: Make, data: Path, tmp_path: Path) -> None:

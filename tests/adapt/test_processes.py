@@ -15,6 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from adaptations import KILLED, losses
 from passerelle.adapt.run import adapt
 from passerelle.adapt.settings import AdaptSettings
 from passerelle.errors import ConfigError, UserError
@@ -22,10 +23,6 @@ from passerelle.errors import ConfigError, UserError
 Make = Callable[..., AdaptSettings]
 LAUNCH = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--rdzv_backend", "c10d"]
 LAUNCH += ["--rdzv_endpoint", "localhost:0"]
-
-
-def losses(record: dict[str, Any]) -> list[float]:
-    return [loss for stage in record["stages"] for _, loss in stage["record"]["loss"]]
 
 
 def launch(*command: str) -> subprocess.CompletedProcess[str]:
@@ -90,7 +87,7 @@ def test_a_killed_divided_run_goes_on_to_the_same_adapter(settings: Make, tmp_pa
     whole = adapted(tmp_path / "adapt.yaml")
     settings(output_dir=str(tmp_path / "killed"), **changes)
     script = tmp_path / "killed.py"
-    script.write_text(_KILLED, encoding="utf-8")
+    script.write_text(KILLED, encoding="utf-8")
     killed = launch(str(script), str(tmp_path / "adapt.yaml"))
     assert killed.returncode != 0
     assert signal.SIGKILL.name in killed.stderr or "-9" in killed.stderr, killed.stderr[-3000:]
@@ -102,21 +99,6 @@ def test_a_killed_divided_run_goes_on_to_the_same_adapter(settings: Make, tmp_pa
     assert losses(resumed) == losses(whole)
     one, other = weights(resumed), weights(whole)
     assert all(torch.equal(one[name], other[name]) for name in one)
-
-
-_KILLED = """
-import os, signal, sys
-from pathlib import Path
-from passerelle.adapt import run
-from passerelle.adapt.settings import load_adaptation
-class Killing(run.Progress):
-    def __call__(self, done, total, loss=None):
-        super().__call__(done, total, loss)
-        if loss is not None and done == 5:
-            os.kill(os.getpid(), signal.SIGKILL)
-run.Progress = Killing
-run.adapt(load_adaptation(Path(sys.argv[1])))
-"""
 
 
 @pytest.mark.parametrize("other", ["load_in_4bit", "load_in_8bit", "auto_batch"])

@@ -182,7 +182,7 @@ def _stage(job: _Job, stage: StageSettings, steps: int) -> dict[str, Any]:
     record = StageRecord(stage.name)
     make_trainable(job.pretrained.model, groups, record)
     parts = describe_parts(job.pretrained, groups)
-    parameters = {name: value for group in groups for name, value in group.parameters.items()}
+    parameters = _parameters_of(groups)
     weights, written = folder / "weights.safetensors", folder / "stage.json"
     saved: dict[str, Any] | None = read_json(written)
     if saved is not None and load_parameters(weights, parameters):
@@ -190,7 +190,7 @@ def _stage(job: _Job, stage: StageSettings, steps: int) -> dict[str, Any]:
         return saved
     if job.divided:
         groups = _divide(job, groups)
-        parameters = {name: value for group in groups for name, value in group.parameters.items()}
+        parameters = _parameters_of(groups)
     phase = Phase(stage.name)
     with measured(phase):
         rows, vision = _rows(job, stage, steps)
@@ -221,6 +221,10 @@ def _stage(job: _Job, stage: StageSettings, steps: int) -> dict[str, Any]:
     return result
 
 
+def _parameters_of(groups: Sequence[ParameterGroup]) -> dict[str, Any]:
+    return {name: value for group in groups for name, value in group.parameters.items()}
+
+
 def _divide(job: _Job, groups: Sequence[ParameterGroup]) -> list[ParameterGroup]:
     """Divide the language model's layers among the processes; return the groups of what its parameters are then."""
     shard(job.pretrained, job.processes.device, job.processes.count)
@@ -234,8 +238,7 @@ def _whole(job: _Job, last: StageSettings) -> PretrainedModel:
     pretrained = _load(settings, job.processes)
     for stage in settings.stages:
         groups = attach(pretrained, stage, settings.seed)
-        parameters = {name: value for group in groups for name, value in group.parameters.items()}
-        if not load_parameters(job.stage_folder(stage) / "weights.safetensors", parameters):
+        if not load_parameters(job.stage_folder(stage) / "weights.safetensors", _parameters_of(groups)):
             raise RunError(f"the weights of stage {stage.name!r} in {str(settings.output_dir)!r} can't be read.")
         if stage == last:
             break

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from passerelle.models.conversing import IGNORED, Encoded
-from passerelle.models.prefix_tree import PrefixTree
+from passerelle.models.prefix_tree import PrefixTree, tree_mask
 from passerelle.models.pretrained import PretrainedModel
 
 
@@ -180,11 +180,7 @@ class Forest:
         positions = [_positions(pretrained, row) for row in self.rows]
         axes = [self._lines(list(axis), 0) for axis in zip(*positions, strict=True)]
         inputs["position_ids"] = torch.stack(axes) if len(axes) > 1 else axes[0]
-        mask = np.zeros((len(self.trees), 1, width, width), dtype=bool)
-        for line, tree in enumerate(self.trees):
-            mask[line, 0, : len(tree), : len(tree)] = tree.ancestors()
-            mask[line, 0, range(len(tree), width), range(len(tree), width)] = True
-        inputs["attention_mask"] = torch.from_numpy(mask)
+        inputs["attention_mask"] = tree_mask(self.trees, width)
         places = []
         for index, row in enumerate(self.rows):
             line, path = self.paths[index]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -111,6 +111,16 @@ def tree_of(sequences: Iterable[TokenSequence], image_token: int) -> tuple[Prefi
     return tree, [tree.add((*s.prompt, *s.reply), s.pieces(image_token)) for s in sequences]
 
 
+def tree_mask(trees: Sequence[PrefixTree[Any]], width: int) -> Tensor:
+    """Return which node may attend to which in trees side by side [trees, 1, width, width]; padding sees itself."""
+    mask = np.zeros((len(trees), 1, width, width), dtype=bool)
+    for line, tree in enumerate(trees):
+        size = len(tree)
+        mask[line, 0, :size, :size] = tree.ancestors()
+        mask[line, 0, range(size, width), range(size, width)] = True
+    return torch.from_numpy(mask)
+
+
 @dataclass(frozen=True)
 class TreeBatch:
     """Trees padded to one length, with the places that predict reply tokens.
@@ -193,13 +203,10 @@ def collate(groups_of_trees: Sequence[Sequence[TokenSequence]], image_token: int
         owner += 1
     tokens = np.full((len(trees), width), pad_token, dtype=np.int64)
     positions = np.zeros((len(trees), width), dtype=np.int64)
-    mask = np.zeros((len(trees), 1, width, width), dtype=bool)
     image_nodes, image_rows = [], []
     for row, tree in enumerate(trees):
         size = len(tree)
         tokens[row, :size], positions[row, :size] = tree.tokens, tree.depths
-        mask[row, 0, :size, :size] = tree.ancestors()
-        mask[row, 0, range(size, width), range(size, width)] = True
         for node, (picture, image_position) in enumerate(tree.marks):
             if picture != TEXT:
                 image_nodes.append(row * width + node)
@@ -207,7 +214,7 @@ def collate(groups_of_trees: Sequence[Sequence[TokenSequence]], image_token: int
     return TreeBatch(
         tokens=torch.from_numpy(tokens),
         positions=torch.from_numpy(positions),
-        mask=torch.from_numpy(mask),
+        mask=tree_mask(trees, width),
         image_nodes=torch.tensor(image_nodes, dtype=torch.long),
         image_rows=torch.tensor(image_rows, dtype=torch.long).reshape(-1, 2),
         predictors=torch.tensor(predictors, dtype=torch.long),
