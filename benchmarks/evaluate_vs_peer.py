@@ -26,17 +26,17 @@ from typing import Any
 import torch
 
 from passerelle.costs.ledger import FlopMeter
-from passerelle.methods.answering import BenchmarkAnswerer
-from passerelle.models.embedded import assemble
+from passerelle.evaluation.asking.answering import BenchmarkAnswerer
+from passerelle.example.embedded import assemble
 from passerelle.models.features import FeatureCache
 from passerelle.models.vlm import VisionLanguageModel
 from passerelle.progress import quiet
 from passerelle.records import Question
 from passerelle.runs import cache_folder
-from passerelle.sources import tuxpaint
-from passerelle.sources.pictures import open_picture
-from passerelle.sources.prompts import english, find_prompts
-from passerelle.sources.questions import draw_items, render
+from passerelle.example import tuxpaint
+from passerelle.pictures.opening import open_picture
+from passerelle.languages.prompts import english, find_prompts
+from passerelle.example.questions import draw_items, render
 
 
 @torch.inference_mode()

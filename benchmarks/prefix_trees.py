@@ -13,15 +13,15 @@ import time
 import torch
 
 from passerelle.compare.base import own_pictures
-from passerelle.methods.answering import ModelAnswerer
-from passerelle.models.embedded import assemble
+from passerelle.evaluation.asking.answering import ModelAnswerer
+from passerelle.example.embedded import assemble
 from passerelle.models.features import FeatureCache
 from passerelle.models.prefix_tree import collate
 from passerelle.models.vlm import VisionLanguageModel
 from passerelle.progress import quiet
 from passerelle.runs import cache_folder
-from passerelle.sources.prompts import english
-from passerelle.sources.questions import draw_items, render
+from passerelle.languages.prompts import english
+from passerelle.example.questions import draw_items, render
 
 PICTURES = 48
 

@@ -28,9 +28,9 @@ from pathlib import Path
 
 import httpx
 
-from passerelle.review.campaign import Plan, create_campaign
-from passerelle.review.database import Database
-from passerelle.review.items import NewItem
+from passerelle.review.store.campaign import Plan, create_campaign
+from passerelle.review.store.database import Database
+from passerelle.review.store.items import NewItem
 
 
 async def expert(url: str, token: str, judgments: int, pause: float, number: int) -> list[float]:

@@ -26,17 +26,17 @@ from typing import Any
 
 import torch
 
-from passerelle.adapt.feed import RowFeed, plan_steps
-from passerelle.adapt.settings import PartSettings, StageSettings
-from passerelle.adapt.stages import attach
+from passerelle.adaptation.feed import RowFeed, plan_steps
+from passerelle.adaptation.settings import PartSettings, StageSettings
+from passerelle.adaptation.stages import attach
 from passerelle.costs.ledger import peak_memory_bytes
-from passerelle.methods.loop import Rates, StageRecord, make_trainable, train
-from passerelle.methods.optimizer import ParameterGroup
+from passerelle.adaptation.loop import Rates, StageRecord, make_trainable, train
+from passerelle.adaptation.optimizer import ParameterGroup
 from passerelle.models.conversing import Encoded, Encoder
 from passerelle.models.pretrained import PretrainedModel, load_pretrained
 from passerelle.models.vision_cache import VisionFeatures
 from passerelle.progress import quiet
-from passerelle.sources.conversations import Conversation, read_conversations
+from passerelle.formats.conversations import Conversation, read_conversations
 
 WARM_UP = 3
 RATE = 1e-3
@@ -301,7 +301,7 @@ def main() -> None:
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
             asked.data = f"{folder}/train-fr-machine.json"
         if not asked.model:
-            from passerelle.models.embedded import assemble
+            from passerelle.example.embedded import assemble
 
             asked.model = str(assemble())
         print(json.dumps(compare(asked), indent=2))

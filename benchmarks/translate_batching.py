@@ -21,10 +21,10 @@ from pathlib import Path
 
 from translation_data import make_marian, sentences, write_rows
 
-from passerelle.dataset.job import Job
-from passerelle.dataset.run import translate
-from passerelle.translation.inner_texts import answer_limit
-from passerelle.translation.seq2seq import Seq2SeqTranslator
+from passerelle.translation.dataset.job import Job
+from passerelle.translation.dataset.run import translate
+from passerelle.translation.engines.inner_texts import answer_limit
+from passerelle.translation.engines.seq2seq import Seq2SeqTranslator
 
 QUESTIONS = (
     "What is in the picture?",

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from translation_data import convert, make_marian, sentences, write_rows
 
-from passerelle.dataset.job import Job
-from passerelle.dataset.run import translate
-from passerelle.translation.engines import make_engine
+from passerelle.translation.dataset.job import Job
+from passerelle.translation.dataset.run import translate
+from passerelle.translation.engines.registry import make_engine
 
 
 def bare(spec: str, texts: list[str]) -> float:

@@ -18,10 +18,10 @@ from pathlib import Path
 
 from translation_data import convert, make_marian, sentences, write_rows
 
-from passerelle.dataset.job import Job
-from passerelle.dataset.local import open_local
-from passerelle.dataset.ray_runner import open_ray
-from passerelle.dataset.run import translate
+from passerelle.translation.dataset.job import Job
+from passerelle.translation.dataset.local import open_local
+from passerelle.translation.dataset.ray_runner import open_ray
+from passerelle.translation.dataset.run import translate
 
 
 def run(job: Job, workers: int) -> float:

@@ -23,9 +23,9 @@ from pathlib import Path
 
 from translation_data import sentences
 
-from passerelle.dataset.job import Job
-from passerelle.dataset.run import translate
-from passerelle.translation import engines
+from passerelle.translation.dataset.job import Job
+from passerelle.translation.dataset.run import translate
+from passerelle.translation.engines import registry as engines
 from passerelle.translation.base import FakeTranslator
 
 QUESTIONS = ("<image>\nWhat is in the picture?", "<image>\nDescribe it in one sentence.", "Is it a dog?")

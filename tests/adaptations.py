@@ -9,8 +9,8 @@ import os, signal, sys
 import torch
 torch.set_num_threads(1)
 from pathlib import Path
-from passerelle.adapt import run
-from passerelle.adapt.settings import load_adaptation
+from passerelle.adaptation import run
+from passerelle.adaptation.settings import load_adaptation
 class Killing(run.Progress):
     def __call__(self, done, total, loss=None):
         super().__call__(done, total, loss)

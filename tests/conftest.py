@@ -51,7 +51,7 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def stamps() -> list[Any]:
     """All stamps with their French, those that are vector graphics drawn into the user's cache."""
     from passerelle.runs import cache_folder
-    from passerelle.sources import tuxpaint
+    from passerelle.example import tuxpaint
 
     return tuxpaint.read_pictures("fr", cache_folder() / "pictures" / "stamps")
 
@@ -60,7 +60,7 @@ def stamps() -> list[Any]:
 def emojis() -> list[Any]:
     """All emoji with their French, drawn into the user's cache."""
     from passerelle.runs import cache_folder
-    from passerelle.sources import emoji
+    from passerelle.example import emoji
 
     return emoji.read_pictures("fr", cache_folder() / "pictures" / "emoji")
 
@@ -68,7 +68,7 @@ def emojis() -> list[Any]:
 @pytest.fixture(scope="session")
 def base() -> Any:
     """The embedded base as users have it; tests don't change it."""
-    from passerelle.models.embedded import assemble
+    from passerelle.example.embedded import assemble
     from passerelle.models.vlm import VisionLanguageModel
 
     return VisionLanguageModel.load(assemble())
@@ -98,9 +98,9 @@ def make_tiny() -> Any:
         PreTrainedTokenizerFast,
     )
 
-    from passerelle.models.efficientnet_lite import EfficientNetLiteConfig
-    from passerelle.models.embedded import CHAT_TEMPLATE
-    from passerelle.models.image_processing import make_image_processor
+    from passerelle.example.efficientnet_lite import EfficientNetLiteConfig
+    from passerelle.example.embedded import CHAT_TEMPLATE
+    from passerelle.example.image_processing import make_image_processor
     from passerelle.models.vlm import VisionLanguageModel
 
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())

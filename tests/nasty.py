@@ -2,7 +2,7 @@
 
 import re
 
-from passerelle.translation.placeholders import all_forms
+from passerelle.translation.protection.placeholders import all_forms
 
 _PLACEHOLDER = re.compile("|".join(form.pattern.pattern.replace("(?i:", "(?:") for form in all_forms()), re.IGNORECASE)
 

@@ -20,7 +20,7 @@ from pydantic import BaseModel
 
 from passerelle.cli import main
 from passerelle.config import Experiment, load_experiment, parse_settings
-from passerelle.study.settings import StudySettings, is_study, load_study
+from passerelle.comparison.settings import StudySettings, is_study, load_study
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL_CARD = ROOT / "src" / "passerelle" / "data" / "base" / "MODEL_CARD.md"
@@ -214,7 +214,7 @@ def test_every_setting_is_listed_with_its_default() -> None:
 
 
 def test_every_metric_is_defined() -> None:
-    from passerelle.evaluation.scores import METRICS
+    from passerelle.evaluation.statistics.scores import METRICS
 
     text = (ROOT / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([a-z-]+)` \|.*\| ([a-z]+) \|$", text, re.MULTILINE)

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from passerelle.compare.run import compare
     from passerelle.config import Experiment, load_experiment
     from passerelle.errors import PasserelleError
-    from passerelle.models.embedded import assemble as assemble_base
+    from passerelle.example.embedded import assemble as assemble_base
     from passerelle.models.vlm import VisionLanguageModel
     from passerelle.records import Answer, Picture, Question, Sample, Text, Turn
     from passerelle.report import write_page
-    from passerelle.translation.apertium import ApertiumTranslator
+    from passerelle.translation.engines.apertium import ApertiumTranslator
 
 __version__ = "0.1.0"
 

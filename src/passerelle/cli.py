@@ -136,8 +136,8 @@ def base() -> None:
 @base.command()
 def assemble() -> None:
     """Put the base together from its packages and the learnt weights, once; prints its folder."""
-    from passerelle.models.embedded import assemble as run
-    from passerelle.models.embedded import base_folder, is_assembled
+    from passerelle.example.embedded import assemble as run
+    from passerelle.example.embedded import base_folder, is_assembled
 
     if not is_assembled(base_folder()):
         click.echo("putting the embedded base together (once, about half a minute)", err=True)

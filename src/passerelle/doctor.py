@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Literal
 
 from passerelle.errors import UserError
 from passerelle.runs import cache_folder
-from passerelle.sources import emoji, tuxpaint
+from passerelle.example import emoji
+from passerelle.example import tuxpaint
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -216,7 +217,7 @@ def _apertium(target: str) -> Iterator[Finding]:
 
 def _dictionaries(target: str) -> Iterator[Finding]:
     """Look for the dictionaries of a quality check; it goes without, with a weaker estimate."""
-    from passerelle.quality.freedict import packages
+    from passerelle.quality.evidence.freedict import packages
 
     try:
         wanted = packages("en", target)
@@ -233,7 +234,7 @@ def _dictionaries(target: str) -> Iterator[Finding]:
 def _pair_packages(target: str) -> list[str]:
     """Return the Debian packages of the engine for a language; none where they aren't known."""
     try:
-        from passerelle.translation.apertium import apt_packages
+        from passerelle.translation.engines.apertium import apt_packages
 
         return apt_packages("en", target)
     except (ImportError, UserError):

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from passerelle.cli import main
 from passerelle.commands.memory import ORIGINS
-from passerelle.translation.memory import ORIGINS_BY_RANK, TranslationMemory
+from passerelle.translation.memory.memory import ORIGINS_BY_RANK, TranslationMemory
 
 
 def run(*arguments: Any) -> Result:

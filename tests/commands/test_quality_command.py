@@ -9,7 +9,7 @@ from passerelle.cli import main
 def test_fit_writes_calibration_and_diagram(tmp_path, monkeypatch):
     import numpy as np
 
-    from passerelle.quality import fitting
+    from passerelle.quality.estimate import fitting
     from passerelle.quality.base import Finding
 
     chance = np.random.default_rng(1)

@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from passerelle.cli import main
-from passerelle.translation import engines
+from passerelle.translation.engines import registry as engines
 from passerelle.translation.base import FakeTranslator
-from passerelle.translation.chat_budget import Spent
+from passerelle.translation.engines.chat_budget import Spent
 
 ROWS = [{"id": 1, "text": "A dog."}, {"id": 2, "text": "A dog. A cat."}, {"id": 3, "text": "Yes"}]
 
@@ -214,7 +214,7 @@ def test_a_full_disk_is_one_line_and_the_next_run_goes_on(data: Path, name: str)
 def test_help_is_light() -> None:
     code = "import sys; from passerelle.cli import main; main(['translate', '--help'], standalone_mode=False)"
     done = subprocess.run(
-        [sys.executable, "-c", f"{code}; sys.exit('passerelle.dataset' in sys.modules)"],
+        [sys.executable, "-c", f"{code}; sys.exit('passerelle.translation.dataset' in sys.modules)"],
         capture_output=True,
         text=True,
         timeout=60,

@@ -8,10 +8,10 @@ import termios
 import pytest
 
 from passerelle.commands.translate_progress import ShownProgress, duration
-from passerelle.dataset.counted import Needed
-from passerelle.dataset.runner import Progress
-from passerelle.dataset.tally import Tally
-from passerelle.translation.chat_budget import Spent
+from passerelle.translation.dataset.counted import Needed
+from passerelle.translation.dataset.runner import Progress
+from passerelle.translation.dataset.tally import Tally
+from passerelle.translation.engines.chat_budget import Spent
 
 
 def progress(rows: int, total: int | None = 1000, spent: Spent | None = None) -> Progress:

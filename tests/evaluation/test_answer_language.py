@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from passerelle.evaluation.answer_language import engine_of, judge_answer, line_passes, parts_of
-from passerelle.evaluation.fidelity import Judgement
+from passerelle.evaluation.metrics.answer_language import engine_of, judge_answer, line_passes, parts_of
+from passerelle.evaluation.metrics.fidelity import Judgement
 
 PROMPT = "Que montre cette image ?"
 ROWS = [

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from passerelle.errors import ConfigError
-from passerelle.evaluation import published
-from passerelle.evaluation.localised import answer_words, option_of, same_answer, words_of_language, yes_or_no
+from passerelle.evaluation.parsing import published
+from passerelle.evaluation.parsing.localised import answer_words, option_of, same_answer, words_of_language, yes_or_no
 
 ROWS = [
     tuple(line.split("\t"))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sacrebleu.metrics.chrf import CHRF
 
 from passerelle.errors import InputError
-from passerelle.evaluation.captions import chrf_from_sums, chrf_statistics, corpus_chrf
+from passerelle.evaluation.metrics.captions import chrf_from_sums, chrf_statistics, corpus_chrf
 
 TEXTS = st.lists(st.tuples(st.text("ab é!", max_size=12), st.text("ab é!", max_size=12)), min_size=1, max_size=6)
 

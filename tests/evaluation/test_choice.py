@@ -5,7 +5,7 @@ import math
 import pytest
 
 from passerelle.errors import ConfigError, InputError
-from passerelle.evaluation.choice import choices, option_scores
+from passerelle.evaluation.metrics.choice import choices, option_scores
 from passerelle.records import Answer, Question
 
 

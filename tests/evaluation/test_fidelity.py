@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from passerelle.errors import InputError
-from passerelle.evaluation.fidelity import Judgement, fidelity, is_echo, judge
-from passerelle.evaluation.identify import engine, language_odds, load_lexicon, words_of
+from passerelle.evaluation.metrics.fidelity import Judgement, fidelity, is_echo, judge
+from passerelle.languages.identify import engine, language_odds, load_lexicon, words_of
 
 PROMPT = "Que montre cette image ?"
 TABLE = [

@@ -11,9 +11,9 @@ from statsmodels.stats.power import NormalIndPower
 from statsmodels.stats.proportion import proportion_confint
 
 from passerelle.evaluation.benchmarks.base import Measure
-from passerelle.evaluation.figures import compare_measures, corrected, figure_of
-from passerelle.evaluation.power import detectable, detectable_between, detectable_by
-from passerelle.evaluation.significance import (
+from passerelle.evaluation.statistics.figures import compare_measures, corrected, figure_of
+from passerelle.evaluation.statistics.power import detectable, detectable_between, detectable_by
+from passerelle.evaluation.statistics.significance import (
     cluster_bootstrap,
     holm_adjust,
     mcnemar,

@@ -8,7 +8,7 @@ import pytest
 from sacrebleu.metrics.chrf import CHRF
 
 from passerelle.errors import ConfigError, InputError
-from passerelle.evaluation.scores import METRICS, Difference, compare_arms, holm, score_arm
+from passerelle.evaluation.statistics.scores import METRICS, Difference, compare_arms, holm, score_arm
 from passerelle.records import Answer, Question, to_dict
 
 ASK = {"rule": "sum", "test": "held-out", "language": "fr"}
@@ -189,7 +189,7 @@ def test_importing_the_package_loads_nothing_heavy():
     import sys
 
     code = (
-        "import sys, passerelle.evaluation.scores; "
+        "import sys, passerelle.evaluation.statistics.scores; "
         "print([m for m in ('lingua', 'py3langid', 'sacrebleu', 'scipy', 'torch') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"

@@ -11,7 +11,7 @@ from scipy.stats import binom, norm
 from sklearn.metrics import roc_auc_score
 
 from passerelle.errors import InputError
-from passerelle.evaluation.significance import (
+from passerelle.evaluation.statistics.significance import (
     Interval,
     auc_of,
     average,
@@ -83,7 +83,7 @@ def test_same_seed_same_interval_and_item_order_is_no_matter():
 def test_blocks_do_not_change_the_draws(monkeypatch):
     values, clusters = np.random.default_rng(0).normal(size=90), [str(i // 3) for i in range(90)]
     whole = cluster_bootstrap(mean_of(values), clusters)
-    monkeypatch.setattr("passerelle.evaluation.significance._BLOCK_CELLS", 90 * 7)
+    monkeypatch.setattr("passerelle.evaluation.statistics.significance._BLOCK_CELLS", 90 * 7)
     cut = cluster_bootstrap(mean_of(values), clusters)
     # Sums of other blocks are rounded otherwise on some processors.
     assert (cut.value, cut.low, cut.high) == pytest.approx((whole.value, whole.low, whole.high), rel=1e-12)

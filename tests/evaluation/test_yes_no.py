@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from passerelle.errors import InputError
-from passerelle.evaluation.yes_no import yes_no
+from passerelle.evaluation.metrics.yes_no import yes_no
 from passerelle.records import Answer, Question
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from passerelle.methods.answering import ModelAnswerer, PipelineAnswerer, PromptedAnswerer, first_line
+from passerelle.evaluation.asking.answering import ModelAnswerer, PipelineAnswerer, PromptedAnswerer, first_line
 from passerelle.models.prefix_tree import collate
 from passerelle.records import Answer, Question
 

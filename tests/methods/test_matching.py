@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from passerelle.methods.matching import GROUP, draw_groups, matching_loss
+from passerelle.example.matching import GROUP, draw_groups, matching_loss
 from passerelle.models.prefix_tree import TokenSequence, collate
 from passerelle.records import Picture
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from passerelle.models.efficientnet_lite import (
+from passerelle.example.efficientnet_lite import (
     BATCH_NORM_EPSILON,
     EfficientNetLiteConfig,
     EfficientNetLiteModel,

@@ -11,11 +11,11 @@ import torch
 from safetensors import SafetensorError
 
 from passerelle.errors import InputError, MissingDependency, StorageError
-from passerelle.models import embedded
+from passerelle.example import embedded
 from passerelle.models.features import compute_features
 from passerelle.models.precision import best_dtype
 from passerelle.models.prefix_tree import TEXT, collate
-from passerelle.sources.pictures import open_picture
+from passerelle.pictures.opening import open_picture
 
 
 def test_a_package_that_is_missing() -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from passerelle.errors import InputError, StorageError
 from passerelle.models.features import FeatureCache, compute_features
-from passerelle.sources.pictures import open_picture
+from passerelle.pictures.opening import open_picture
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from transformers import AutoImageProcessor
 
-from passerelle.models.image_processing import (
+from passerelle.example.image_processing import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     WhitePaddedImageProcessor,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from peft.utils import merge_utils as peft_merging
 from torch import Tensor
 
-from passerelle.models.merge_rules import (
+from passerelle.models.merging.rules import (
     RULES,
     TOKEN_TABLES,
     MergeSettings,
@@ -180,7 +180,7 @@ def test_dare_is_pefts(vectors: list[Tensor], combine: str, monkeypatch: pytest.
         drawn.append((drop_and_rescale(vector, drop, seed) != 0).float())
         return drop_and_rescale(vector, drop, seed)
 
-    monkeypatch.setattr("passerelle.models.merge_rules.drop_and_rescale", noted)
+    monkeypatch.setattr("passerelle.models.merging.rules.drop_and_rescale", noted)
     ours = dare("w", torch.zeros(17, 23), vectors, chosen)
     assert len(drawn) == 3
     assert not torch.equal(drawn[0], drawn[1]), "each model loses its own entries"

@@ -14,10 +14,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from passerelle.errors import ConfigError, InputError, UserError
-from passerelle.models import merging
-from passerelle.models.merge_rules import RULES, MergeSettings
-from passerelle.models.merging import merge_checkpoints, merge_state_dicts, merge_tensor
-from passerelle.models.weight_files import INDEX, SINGLE_FILE, WeightFiles, pattern_in_files
+from passerelle.models.merging import merging
+from passerelle.models.merging.rules import RULES, MergeSettings
+from passerelle.models.merging.merging import merge_checkpoints, merge_state_dicts, merge_tensor
+from passerelle.models.merging.weight_files import INDEX, SINGLE_FILE, WeightFiles, pattern_in_files
 
 LANGUAGE_MODEL = r"model\.language_model\..*|lm_head\..*"
 

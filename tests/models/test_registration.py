@@ -14,7 +14,7 @@ from PIL import Image
 SCRIPT = """
 import json, sys, warnings
 warnings.simplefilter("ignore")
-import passerelle.models.image_processing
+import passerelle.example.image_processing
 import torch
 from PIL import Image
 from transformers import AutoProcessor, LlavaForConditionalGeneration

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from passerelle.models import sentences
-from passerelle.models.sentences import SentenceEncoder
+from passerelle.quality.evidence import sentences
+from passerelle.quality.evidence.sentences import SentenceEncoder
 
 TEXTS = ["a cat", "the cat sat on the mat", "dog", "", "a cat"]
 

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from passerelle.errors import InputError
-from passerelle.models.weight_files import INDEX, SINGLE_FILE, WeightFiles, pattern_in_files
+from passerelle.models.merging.weight_files import INDEX, SINGLE_FILE, WeightFiles, pattern_in_files
 
 WEIGHTS = {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor([1.5], dtype=torch.bfloat16), "c": torch.ones(0, 2)}
 PLACES = {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from passerelle.quality.agreement import AgreementCheck
+from passerelle.quality.checks.agreement import AgreementCheck
 from passerelle.quality.base import Check, Pair
 
 

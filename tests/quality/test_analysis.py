@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from passerelle.quality.analysis import Reading, open_analysis, read_words
+from passerelle.quality.evidence.analysis import Reading, open_analysis, read_words
 
 
 def test_the_stream_is_read() -> None:

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from passerelle.cli import main
-from passerelle.quality import calibrated
+from passerelle.quality.estimate import calibrated
 from passerelle.quality.assessing import FakeAssess
 from passerelle.quality.audit import audit
 from passerelle.quality.base import Pair

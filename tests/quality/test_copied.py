@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from passerelle.quality.base import Check, Pair
-from passerelle.quality.copied import CopiedCheck, longest_run
+from passerelle.quality.checks.copied import CopiedCheck, longest_run
 
 
 @pytest.fixture(scope="module")

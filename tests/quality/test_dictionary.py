@@ -5,10 +5,10 @@ import pytest
 
 from passerelle.errors import MissingDependency
 from passerelle.quality.base import Pair
-from passerelle.quality.dictd import FOLDER, Entry, entries, installed, translations
-from passerelle.quality.dictionary import DictionaryCheck
-from passerelle.quality.freedict import Grammar, Joined, WordTable, join, packages
-from passerelle.quality.lemmas import Analyser, tokens
+from passerelle.quality.evidence.dictd import FOLDER, Entry, entries, installed, translations
+from passerelle.quality.checks.dictionary import DictionaryCheck
+from passerelle.quality.evidence.freedict import Grammar, Joined, WordTable, join, packages
+from passerelle.quality.evidence.lemmas import Analyser, tokens
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 

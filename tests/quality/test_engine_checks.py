@@ -3,13 +3,13 @@ import math
 import pytest
 import torch
 
-from passerelle.quality.back_translation import BackTranslationCheck
+from passerelle.quality.checks.back_translation import BackTranslationCheck
 from passerelle.quality.base import Check, Pair
-from passerelle.quality.embedding import EmbeddingCheck
+from passerelle.quality.checks.embedding import EmbeddingCheck
 from passerelle.quality.engines import Engines, apertium_ways, bare, unknown_words
-from passerelle.quality.pivots import PivotsCheck
+from passerelle.quality.checks.pivots import PivotsCheck
 from passerelle.translation.base import FakeTranslator
-from passerelle.translation.memory import TranslationMemory
+from passerelle.translation.memory.memory import TranslationMemory
 
 FORTH = ({"A frog.": "Une grenouille.", "A bat.": "Un *bat."}, {"A frog.": "Un crapaud.", "A bat.": "Une batte."})
 BACK = ({"Une grenouille.": "A frog.", "Un bat.": "A *bat."}, {"Une grenouille.": "A toad.", "Un bat.": "A low."})

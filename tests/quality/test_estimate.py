@@ -6,11 +6,11 @@ import pytest
 
 from passerelle.errors import ConfigError, InputError
 from passerelle.quality.base import Finding, Pair
-from passerelle.quality.calibrate import Labelled, by_check, figures, fit, reliability
+from passerelle.quality.estimate.calibrate import Labelled, by_check, figures, fit, reliability
 from passerelle.quality.engines import Engines
-from passerelle.quality.estimate import FORMAT, Estimate
-from passerelle.quality.features import feature_names, matrix
-from passerelle.quality.labels import read_labels, tux_paint
+from passerelle.quality.estimate.estimate import FORMAT, Estimate
+from passerelle.quality.estimate.features import feature_names, matrix
+from passerelle.quality.estimate.labels import read_labels, tux_paint
 
 # One split at 0.5 of "a", then one of "b.x"; base 0, so that the figures can be checked by hand.
 BY_HAND = {
@@ -113,8 +113,8 @@ def test_a_fit_tells_good_from_bad_and_its_file_repeats_its_figures(tmp_path):
 
 
 def test_written_trees_give_what_scikit_learn_gives():
-    from passerelle.quality.calibrate import _boosted, _written_out
-    from passerelle.quality.estimate import imputed
+    from passerelle.quality.estimate.calibrate import _boosted, _written_out
+    from passerelle.quality.estimate.estimate import imputed
 
     labelled, found = drawn(pairs=120)
     table = matrix(found, ["good", "noise"])

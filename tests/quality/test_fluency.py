@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from passerelle.quality import fluency_text
+from passerelle.quality.evidence import fluency_text
 from passerelle.quality.base import Check, Pair
-from passerelle.quality.characters import Alphabet, CharacterModel, alphabet_of, count, plain
-from passerelle.quality.fluency import FluencyCheck, FluencyModel, open_model, train
-from passerelle.quality.fluency_text import FOLDS, TrainingText, fold, read_training_text
+from passerelle.quality.evidence.characters import Alphabet, CharacterModel, alphabet_of, count, plain
+from passerelle.quality.checks.fluency import FluencyCheck, FluencyModel, open_model, train
+from passerelle.quality.evidence.fluency_text import FOLDS, TrainingText, fold, read_training_text
 
 
 def test_plain_by_hand() -> None:
@@ -72,7 +72,8 @@ def test_what_is_held_out_is_not_read() -> None:
 
 
 def test_test_and_development_captions_are_not_in_the_text() -> None:
-    from passerelle.sources import splits, tuxpaint
+    from passerelle.example import splits
+    from passerelle.example import tuxpaint
 
     text = read_training_text("fr")
     assert text is not None
@@ -104,10 +105,10 @@ def test_the_model_is_saved_and_read(empty_cache: Path) -> None:
 
 def test_training_happens_once(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = TrainingText(("mot",), tuple((f"un chat {n}",) for n in "abcde"))
-    monkeypatch.setattr("passerelle.quality.fluency.read_training_text", lambda language: text)
+    monkeypatch.setattr("passerelle.quality.checks.fluency.read_training_text", lambda language: text)
     first = open_model("xx", empty_cache)
     open_model.cache_clear()
-    monkeypatch.setattr("passerelle.quality.fluency.train", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr("passerelle.quality.checks.fluency.train", lambda *_: pytest.fail("trained again"))
     second = open_model("xx", empty_cache)
     open_model.cache_clear()
     assert first is not None and second is not None and first.name == second.name

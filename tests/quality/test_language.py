@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from passerelle.quality.base import Check, Pair
-from passerelle.quality.language import LanguageCheck
+from passerelle.quality.checks.language import LanguageCheck
 
 
 @pytest.fixture(scope="module")

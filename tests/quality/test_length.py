@@ -7,9 +7,9 @@ import math
 import pytest
 
 from passerelle.quality.base import Check, Pair
-from passerelle.quality.deviation import plausibility
-from passerelle.quality.direction import Direction
-from passerelle.quality.length import LengthCheck, Lengths, find_lengths, fit
+from passerelle.quality.estimate.deviation import plausibility
+from passerelle.quality.checks.direction import Direction
+from passerelle.quality.checks.length import LengthCheck, Lengths, find_lengths, fit
 
 
 def test_deviations_by_hand() -> None:
@@ -36,7 +36,7 @@ def test_fit_by_hand() -> None:
 
 
 def test_the_french_figures_come_from_the_train_side(stamps: list) -> None:
-    from passerelle.sources import splits
+    from passerelle.example import splits
 
     side = splits.stored()
     train = [p for p in stamps if side.get(p.id) == "train" and "fr" in p.captions]

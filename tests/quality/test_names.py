@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from passerelle.quality.base import Check, Pair
-from passerelle.quality.direction import Direction
-from passerelle.quality.exonyms import bare, find_exonyms
-from passerelle.quality.names import NamesCheck, find_names
+from passerelle.quality.checks.direction import Direction
+from passerelle.quality.evidence.exonyms import bare, find_exonyms
+from passerelle.quality.checks.names import NamesCheck, find_names
 
 
 @pytest.fixture(scope="module")

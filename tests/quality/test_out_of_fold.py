@@ -10,8 +10,8 @@ import pytest
 
 from passerelle.quality.assessor import Assessor
 from passerelle.quality.base import Finding, Pair
-from passerelle.quality.calibrate import FOLDS, Labelled
-from passerelle.quality.out_of_fold import fit_out_of_fold
+from passerelle.quality.estimate.calibrate import FOLDS, Labelled
+from passerelle.quality.estimate.out_of_fold import fit_out_of_fold
 
 pytest.importorskip("sklearn")
 

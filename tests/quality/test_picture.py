@@ -2,11 +2,11 @@ import math
 
 import pytest
 
-from passerelle.models.embedded import base_folder, is_assembled
+from passerelle.example.embedded import base_folder, is_assembled
 from passerelle.quality.base import Pair
 from passerelle.quality.engines import Engines
-from passerelle.quality.picture import BaseSeer, PictureCheck
-from passerelle.sources.tuxpaint import FOLDER
+from passerelle.quality.checks.picture import BaseSeer, PictureCheck
+from passerelle.example.tuxpaint import FOLDER
 from passerelle.translation.base import FakeTranslator
 
 FROG = FOLDER / "animals" / "amphibians" / "frog-1.png"

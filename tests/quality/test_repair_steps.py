@@ -10,17 +10,17 @@ import pytest
 
 from passerelle.quality.assessing import FakeAssess
 from passerelle.quality.base import Pair
-from passerelle.quality.candidates import Candidate, Pool
-from passerelle.quality.freedict import Dictionary, Grammar
+from passerelle.quality.repair.candidates import Candidate, Pool
+from passerelle.quality.evidence.freedict import Dictionary, Grammar
 from passerelle.quality.pairs import PairOptions, read_pairs
-from passerelle.quality.repair import Repairer, sentences
-from passerelle.quality.repair_files import repair_file
+from passerelle.quality.repair.repair import Repairer, sentences
+from passerelle.quality.repair.files import repair_file
 from passerelle.translation.base import FakeTranslator
-from passerelle.translation.glossary import Glossary
-from passerelle.translation.memorized import MemorizedTranslator
-from passerelle.translation.memory import TranslationMemory
-from passerelle.translation.post_editing import PostEditor, written
-from passerelle.translation.safe import SafeTranslator
+from passerelle.translation.protection.glossary import Glossary
+from passerelle.translation.memory.memorized import MemorizedTranslator
+from passerelle.translation.memory.memory import TranslationMemory
+from passerelle.translation.engines.post_editing import PostEditor, written
+from passerelle.translation.protection.safe import SafeTranslator
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "translation"))
 from tiny_engines import ChatServer, Handler  # noqa: E402
@@ -167,6 +167,6 @@ def test_the_budget_ends_it_and_what_was_done_counts(memory: TranslationMemory, 
 
 
 def test_drafts_are_written_as_objects(server: ChatServer) -> None:
-    from passerelle.translation.post_editing import Draft
+    from passerelle.translation.engines.post_editing import Draft
 
     assert written(Draft("a", "b", "c")) == '{"source": "a", "translation": "b", "problem": "c"}'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from passerelle.quality.base import Check, Pair
-from passerelle.quality.repetition import RepetitionCheck, looped
+from passerelle.quality.checks.repetition import RepetitionCheck, looped
 
 
 @pytest.mark.parametrize(

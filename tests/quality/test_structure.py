@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from passerelle.quality.base import Check, Pair
-from passerelle.quality.structure import StructureCheck
+from passerelle.quality.checks.structure import StructureCheck
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from passerelle.quality.base import Check, Pair
-from passerelle.quality.unknown import UnknownCheck, marked_words
+from passerelle.quality.checks.unknown import UnknownCheck, marked_words
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from passerelle.quality.base import Check, Pair
-from passerelle.quality.word_order import WordOrderCheck
+from passerelle.quality.checks.word_order import WordOrderCheck
 
 
 @pytest.fixture(scope="module")

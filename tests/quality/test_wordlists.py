@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from passerelle.quality import wordlists
-from passerelle.quality.direction import Direction
-from passerelle.quality.loanwords import find_loanwords
-from passerelle.quality.wordlists import find_word_list, package
+from passerelle.quality.evidence import wordlists
+from passerelle.quality.checks.direction import Direction
+from passerelle.quality.evidence.loanwords import find_loanwords
+from passerelle.quality.evidence.wordlists import find_word_list, package
 
 
 def test_a_language_without_a_list() -> None:

@@ -35,7 +35,7 @@ class StampData:
 @pytest.fixture(scope="session")
 def stamp_data(stamps: list[Any], tmp_path_factory: pytest.TempPathFactory) -> StampData:
     """72 stamps, translated by Apertium."""
-    from passerelle.translation.apertium import ApertiumTranslator
+    from passerelle.translation.engines.apertium import ApertiumTranslator
 
     folder = tmp_path_factory.mktemp("stamps")
     (folder / "images").mkdir()

@@ -16,9 +16,9 @@ from passerelle.quality.assessing import FakeAssess
 from passerelle.quality.base import Pair
 from passerelle.quality.pairs import Paired, PairedRow
 from passerelle.quality.plain_text import PlainText
-from passerelle.review.campaign import Plan, create_campaign, find_campaign
-from passerelle.review.database import Database
-from passerelle.review.items import (
+from passerelle.review.store.campaign import Plan, create_campaign, find_campaign
+from passerelle.review.store.database import Database
+from passerelle.review.store.items import (
     Answered,
     NewItem,
     attention_checks,
@@ -27,8 +27,8 @@ from passerelle.review.items import (
     prefilled,
     translation_items,
 )
-from passerelle.review.sampling import deal, stratified
-from passerelle.review.status import campaign_status
+from passerelle.review.store.sampling import deal, stratified
+from passerelle.review.findings.status import campaign_status
 from review_server import HttpExpert
 
 
@@ -210,7 +210,7 @@ def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
 
 def test_the_page_speaks_every_language_in_full() -> None:
     from passerelle.quality.base import ERROR_CLASSES
-    from passerelle.review.texts import interfaces, texts
+    from passerelle.review.store.texts import interfaces, texts
 
     def keys(table: dict[str, Any], above: str = "") -> set[str]:
         return {

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from passerelle.review.agreement import Level, against_others, krippendorff_alpha, percent_agreement
+from passerelle.review.findings.agreement import Level, against_others, krippendorff_alpha, percent_agreement
 
 # Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011), examples A, B and C/D.
 BINARY = ("0100000010", "1110010000")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from passerelle.commands.review_printing import applied_lines
-from passerelle.translation.memory import TranslationMemory
+from passerelle.translation.memory.memory import TranslationMemory
 from review_server import HttpExpert, Server, passerelle
 
 CORRECTED = 40
@@ -76,7 +76,7 @@ def test_corrections_raise_the_scores(
     assert len(changed) <= touched < len(before)
 
     # chrF rises, by as much as the log says, beyond doubt; and fewer captions are lost.
-    from passerelle.quality.chrf import LOST_BELOW, corpus_chrf, sentence_chrf
+    from passerelle.quality.evidence.chrf import LOST_BELOW, corpus_chrf, sentence_chrf
 
     scores = [corpus_chrf([side[name] for name in human], list(human.values())) for side in (before, after)]
     chrf = done["chrf"]

@@ -16,10 +16,10 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from passerelle.errors import InputError
-from passerelle.review.campaign import Plan, create_campaign
-from passerelle.review.database import Database
-from passerelle.review.items import NewItem
-from passerelle.review.schema import Base
+from passerelle.review.store.campaign import Plan, create_campaign
+from passerelle.review.store.database import Database
+from passerelle.review.store.items import NewItem
+from passerelle.review.store.schema import Base
 from review_server import SAID, HttpExpert, Server
 
 EXPERTS, EACH = 50, 20

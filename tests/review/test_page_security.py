@@ -19,12 +19,12 @@ from PIL import Image
 
 from passerelle.cli import main
 from passerelle.errors import InputError, PasserelleError
-from passerelle.review.campaign import Plan, create_campaign, replace_token
-from passerelle.review.database import Database
-from passerelle.review.items import NewItem
-from passerelle.review.pictures import LONGEST_SIDE
-from passerelle.review.security import MAX_BODY_BYTES, RateLimit
-from passerelle.review.tokens import csrf_of
+from passerelle.review.store.campaign import Plan, create_campaign, replace_token
+from passerelle.review.store.database import Database
+from passerelle.review.store.items import NewItem
+from passerelle.review.store.pictures import LONGEST_SIDE
+from passerelle.review.page.security import MAX_BODY_BYTES, RateLimit
+from passerelle.review.store.tokens import csrf_of
 from review_server import SAID, HttpExpert, Server
 
 SCRIPT = "</script><img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script>'\"&{{7*7}}"
@@ -171,7 +171,7 @@ def test_changes_need_the_pages_own_mark(site: tuple[Server, dict[str, str]]) ->
 
 
 def test_cookies_go_by_https_alone_where_there_is_https(tmp_path: Path) -> None:
-    from passerelle.review.sessions import Door
+    from passerelle.review.page.sessions import Door
 
     with Database(tmp_path / "review.sqlite") as database:
         door = Door(database, https=True)
@@ -234,7 +234,7 @@ def test_only_what_was_asked_is_taken(site: tuple[Server, dict[str, str]], conte
 
 
 def test_spans_lie_inside_of_the_translation() -> None:
-    from passerelle.review.judgments import read_judgment
+    from passerelle.review.page.judgments import read_judgment
 
     shown = {"translation": "Un chat"}
     assert read_judgment("translation", {"spans": [{"start": 7, "end": 7}]}, shown)

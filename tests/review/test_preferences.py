@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from passerelle.review.ranking import Duel, rank, spearman, win_rates
+from passerelle.review.findings.ranking import Duel, rank, spearman, win_rates
 
 
 def duels(first: str, second: str, wins: int, ties: int, losses: int) -> list[Duel]:

@@ -15,9 +15,9 @@ import pytest
 from click.testing import CliRunner
 
 from passerelle.cli import main
-from passerelle.review.corrections import corrections_of, memory_pairs
-from passerelle.review.judged import Judged
-from passerelle.translation.memory import TranslationMemory
+from passerelle.review.putting_back.corrections import corrections_of, memory_pairs
+from passerelle.review.findings.judged import Judged
+from passerelle.translation.memory.memory import TranslationMemory
 from review_server import HttpExpert, Server, passerelle
 
 TWO = "A red car. It is fast."
@@ -203,7 +203,7 @@ def test_pearmuts_campaigns_go_out_and_come_in(reviewed: Callable[[dict[str, str
         ],
     }  # fmt: skip
     (tmp_path / "theirs.json").write_text(json.dumps(theirs), encoding="utf-8")
-    from passerelle.review.pearmut import read_pearmut
+    from passerelle.review.putting_back.pearmut import read_pearmut
 
     pairs = read_pearmut(tmp_path / "theirs.json", "en", "fr").pairs
     assert [(pair.source, pair.target) for pair in pairs] == [

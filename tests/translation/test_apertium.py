@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from passerelle.errors import ConfigError, MissingDependency, RunError
-from passerelle.translation import apertium
-from passerelle.translation.apertium import ApertiumTranslator, available_pairs
+from passerelle.translation.engines import apertium
+from passerelle.translation.engines.apertium import ApertiumTranslator, available_pairs
 from passerelle.translation.base import Translator
 from stamp_captions import STAMPS, captions
 
@@ -168,7 +168,7 @@ def test_closing_ends_all_processes_and_it_can_be_used_again():
 @needs_pair
 def test_a_killed_user_leaves_no_processes():
     script = (
-        "import time\nfrom passerelle.translation.apertium import ApertiumTranslator\n"
+        "import time\nfrom passerelle.translation.engines.apertium import ApertiumTranslator\n"
         "t = ApertiumTranslator('en', 'es'); t.translate(['A dog'])\n"
         "print(*t.process_ids, flush=True); time.sleep(60)"
     )
@@ -189,7 +189,7 @@ def test_a_killed_user_leaves_no_processes():
 
 INTERRUPTED = """
 import os, signal
-from passerelle.translation.apertium import ApertiumTranslator
+from passerelle.translation.engines.apertium import ApertiumTranslator
 
 with ApertiumTranslator("en", "es") as translator:
     translator.translate(["A dog"])

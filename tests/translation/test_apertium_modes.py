@@ -1,8 +1,8 @@
 import pytest
 
 from passerelle.errors import ConfigError, MissingDependency
-from passerelle.translation import apertium_modes
-from passerelle.translation.apertium_modes import (
+from passerelle.translation.engines import apertium_modes
+from passerelle.translation.engines.apertium_modes import (
     apt_packages,
     available_pairs,
     find_chain,

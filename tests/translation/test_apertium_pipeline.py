@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from passerelle.translation.apertium_pipeline import Pipeline, PipelineDied
-from passerelle.translation.apertium_stream import decode_segment, encode_segment, needs_engine, split_lines
+from passerelle.translation.engines.apertium_pipeline import Pipeline, PipelineDied
+from passerelle.translation.engines.apertium_stream import decode_segment, encode_segment, needs_engine, split_lines
 
 ECHO = [sys.executable, "-c", "import os\nwhile d := os.read(0, 65536): os.write(1, d)"]
 

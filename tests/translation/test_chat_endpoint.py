@@ -12,9 +12,9 @@ from tiny_engines import ChatServer
 
 from passerelle.errors import BudgetSpent, ConfigError, EngineStopped
 from passerelle.translation.base import Translator
-from passerelle.translation.chat_endpoint import ChatTranslator
-from passerelle.translation.memorized import MemorizedTranslator
-from passerelle.translation.memory import TranslationMemory
+from passerelle.translation.engines.chat_endpoint import ChatTranslator
+from passerelle.translation.memory.memorized import MemorizedTranslator
+from passerelle.translation.memory.memory import TranslationMemory
 
 pytest.importorskip("httpx")
 

@@ -10,11 +10,11 @@ import pytest
 from tiny_engines import SENTENCES, ChatServer, convert, make_m2m100, make_madlad, make_marian, make_nllb
 
 from passerelle.errors import ConfigError, InputError, MissingDependency, RunError
-from passerelle.translation.apertium import available_pairs
+from passerelle.translation.engines.apertium import available_pairs
 from passerelle.translation.base import Translator
-from passerelle.translation.engines import ENGINES, EXAMPLES, make_engine
-from passerelle.translation.memorized import MemorizedTranslator
-from passerelle.translation.memory import TranslationMemory
+from passerelle.translation.engines.registry import ENGINES, EXAMPLES, make_engine
+from passerelle.translation.memory.memorized import MemorizedTranslator
+from passerelle.translation.memory.memory import TranslationMemory
 
 LONGEST = 96  # tokens that the tiny models take
 PAIRS = {pair[:2] for pair in available_pairs()}

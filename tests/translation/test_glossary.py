@@ -1,7 +1,7 @@
 import pytest
 
 from passerelle.errors import InputError
-from passerelle.translation.glossary import Glossary
+from passerelle.translation.protection.glossary import Glossary
 
 
 def found(text, **terms):

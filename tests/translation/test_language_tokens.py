@@ -1,7 +1,7 @@
 import pytest
 
 from passerelle.errors import ConfigError
-from passerelle.translation.language_tokens import LanguageTokens, language_tokens
+from passerelle.translation.engines.language_tokens import LanguageTokens, language_tokens
 
 NLLB = (
     "<s> ▁the eng_Latn fra_Latn arb_Arab ary_Arab pes_Arab prs_Arab zho_Hans zho_Hant nob_Latn nno_Latn swh_Latn "

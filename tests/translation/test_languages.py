@@ -1,7 +1,7 @@
 import pytest
 
 from passerelle.errors import ConfigError
-from passerelle.translation.languages import Language, language, same_language
+from passerelle.languages.codes import Language, language, same_language
 
 FRENCH = Language("fr", "fra", "French")
 

@@ -1,6 +1,6 @@
 import pytest
 
-from passerelle.translation.lexicon import look_up, read_lexicon
+from passerelle.languages.lexicon import look_up, read_lexicon
 
 
 def test_the_words_are_those_of_the_prompts():

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from passerelle.errors import EngineStopped, InputError
 from passerelle.translation.base import FakeTranslator, Translator
-from passerelle.translation.memorized import MemorizedTranslator
-from passerelle.translation.memory import ORIGINS_BY_RANK, Entry, Part, Stored, TranslationMemory
+from passerelle.translation.memory.memorized import MemorizedTranslator
+from passerelle.translation.memory.memory import ORIGINS_BY_RANK, Entry, Part, Stored, TranslationMemory
 
 PLACE = ("en", "fr", "fake 1")
 
@@ -56,7 +56,7 @@ def test_batches_grow_for_an_engine_that_sorts_by_length(memory, monkeypatch):
         sorts_by_length = True
 
     sizes = []
-    monkeypatch.setattr("passerelle.translation.memorized.time", SimpleNamespace(perf_counter=lambda: Timed.now))
+    monkeypatch.setattr("passerelle.translation.memory.memorized.time", SimpleNamespace(perf_counter=lambda: Timed.now))
     texts = [str(number) for number in range(2 + 4 + 8 + 4)]
     MemorizedTranslator(Sorting(), memory, batch_size=2).translate(texts)
     assert sizes == [2, 4, 8, 4]
@@ -112,8 +112,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from passerelle.translation.base import FakeTranslator
-from passerelle.translation.memorized import MemorizedTranslator
-from passerelle.translation.memory import TranslationMemory
+from passerelle.translation.memory.memorized import MemorizedTranslator
+from passerelle.translation.memory.memory import TranslationMemory
 
 class Dying(FakeTranslator):
     def translate(self, texts):

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from passerelle.errors import ConfigError, InputError
-from passerelle.translation.memory import ORIGINS_BY_RANK, Entry, TranslationMemory
-from passerelle.translation.memory_files import COLUMNS, Defaults, export_memory, import_memory
+from passerelle.translation.memory.memory import ORIGINS_BY_RANK, Entry, TranslationMemory
+from passerelle.translation.memory.files import COLUMNS, Defaults, export_memory, import_memory
 
 DTD = Path(__file__).with_name("tmx14b.dtd")
 DATE = "2025-01-02T03:04:05+00:00"
@@ -358,8 +358,8 @@ def test_the_table_opens_in_pythons_own_reader(memory, tmp_path):
 BUSY = """
 import sys
 from pathlib import Path
-from passerelle.translation.memory import TranslationMemory
-from passerelle.translation.memory_files import Defaults, import_memory
+from passerelle.translation.memory.memory import TranslationMemory
+from passerelle.translation.memory.files import Defaults, import_memory
 
 path, name, file = sys.argv[1:]
 with TranslationMemory(Path(path)) as memory:

@@ -7,18 +7,18 @@ import threading
 import pytest
 
 from passerelle.errors import InputError, StorageError
-from passerelle.translation import memory_schema
+from passerelle.translation.memory import schema as memory_schema
 from passerelle.translation.base import FakeTranslator
-from passerelle.translation.memorized import MemorizedTranslator
-from passerelle.translation.memory import SCHEMA_VERSION, Entry, Stored, TranslationMemory
-from passerelle.translation.whole_texts import Whole
+from passerelle.translation.memory.memorized import MemorizedTranslator
+from passerelle.translation.memory.memory import SCHEMA_VERSION, Entry, Stored, TranslationMemory
+from passerelle.translation.memory.whole_texts import Whole
 
 PLACE = ("en", "fr", "fake 1")
 
 WRITER = """
 import sys
 from pathlib import Path
-from passerelle.translation.memory import TranslationMemory
+from passerelle.translation.memory.memory import TranslationMemory
 
 path, name = sys.argv[1:]
 for number in range(40):

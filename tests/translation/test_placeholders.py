@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 from test_apertium import needs_pair
 
 from nasty import NastyTranslator
-from passerelle.translation.apertium import ApertiumTranslator
+from passerelle.translation.engines.apertium import ApertiumTranslator
 from passerelle.translation.base import FakeTranslator
-from passerelle.translation.placeholders import all_forms, decode, encode, find_leftovers, probe
-from passerelle.translation.protect import MASK, Part
-from passerelle.translation.segments import Segment
+from passerelle.translation.protection.placeholders import all_forms, decode, encode, find_leftovers, probe
+from passerelle.translation.protection.protect import MASK, Part
+from passerelle.translation.protection.segments import Segment
 
 FORMS = {form.name: form for form in all_forms()}
 forms = st.sampled_from(all_forms())

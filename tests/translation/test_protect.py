@@ -4,9 +4,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from passerelle.translation import protect as module
-from passerelle.translation.glossary import Glossary
-from passerelle.translation.protect import MASK, fill, is_letter_reply, is_plain, protect
+from passerelle.translation.protection import protect as module
+from passerelle.translation.protection.glossary import Glossary
+from passerelle.translation.protection.protect import MASK, fill, is_letter_reply, is_plain, protect
 
 # What texts of vision-language data are made of, so that hypothesis meets every class.
 BITS = st.sampled_from(

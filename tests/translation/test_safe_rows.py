@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from nasty import WAYS, NastyTranslator
 from passerelle.translation.base import FakeTranslator
-from passerelle.translation.options import Options, find_collision, option_key
-from passerelle.translation.safe import Outcome, SafeTranslator
+from passerelle.translation.protection.options import Options, find_collision, option_key
+from passerelle.translation.protection.safe import Outcome, SafeTranslator
 
 
 @dataclass(frozen=True)

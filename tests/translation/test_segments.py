@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from test_protect import MIXED
 
-from passerelle.translation.glossary import Glossary
-from passerelle.translation.segments import Segment, cut
-from passerelle.translation.sentences import BREAK, split_sentences
+from passerelle.translation.protection.glossary import Glossary
+from passerelle.translation.protection.segments import Segment, cut
+from passerelle.translation.protection.sentences import BREAK, split_sentences
 
 
 def asked(text, **options):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from passerelle.translation.sentences import MOST_CHARACTERS, count_ends, split_sentences
+from passerelle.translation.protection.sentences import MOST_CHARACTERS, count_ends, split_sentences
 
 
 @pytest.mark.parametrize(

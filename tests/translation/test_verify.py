@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from test_protect import MIXED
 
-from passerelle.translation.glossary import Glossary
-from passerelle.translation.verify import verify
+from passerelle.translation.protection.glossary import Glossary
+from passerelle.translation.protection.verify import verify
 
 
 def codes(source, translation, **options):

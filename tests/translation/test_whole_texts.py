@@ -3,14 +3,14 @@
 import pytest
 
 from passerelle.formats.base import Field
-from passerelle.translation import safe as safe_module
-from passerelle.translation import whole_texts
+from passerelle.translation.protection import safe as safe_module
+from passerelle.translation.memory import whole_texts
 from passerelle.translation.base import FakeTranslator
-from passerelle.translation.glossary import Glossary
-from passerelle.translation.known_texts import KnownTexts
-from passerelle.translation.memorized import MemorizedTranslator
-from passerelle.translation.memory import Entry, TranslationMemory
-from passerelle.translation.safe import Outcome, SafeTranslator
+from passerelle.translation.protection.glossary import Glossary
+from passerelle.translation.memory.known_texts import KnownTexts
+from passerelle.translation.memory.memorized import MemorizedTranslator
+from passerelle.translation.memory.memory import Entry, TranslationMemory
+from passerelle.translation.protection.safe import Outcome, SafeTranslator
 
 TEXT = "See cat.jpg. A dog sleeps.\nIt is 5 km."
 FRENCH = "[fr] See cat.jpg. [fr] A dog sleeps.\n[fr] It is 5 km."

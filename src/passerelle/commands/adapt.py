@@ -31,7 +31,7 @@ def adapt(config: Path, changes: tuple[str, ...], auto_batch: bool, smoke: bool,
     Before the first step it prints which parts are trained and what is learnt of a few samples. Stopped anywhere,
     the same command goes on. Methods: lora, two-stage, full, text-regularized, merged; or stages of your own.
     """  # noqa: D301 - click reads the backspace
-    from passerelle.adapt.settings import load_adaptation
+    from passerelle.adaptation.settings import load_adaptation
     from passerelle.config import merge
 
     given = _changes(changes)
@@ -41,8 +41,8 @@ def adapt(config: Path, changes: tuple[str, ...], auto_batch: bool, smoke: bool,
     if smoke:
         folder = settings.output_dir
         settings = settings.model_copy(update={"output_dir": folder.with_name(f"{folder.name}-smoke")})
-    from passerelle.adapt.run import adapt as run
-    from passerelle.adapt.run import print_summary
+    from passerelle.adaptation.run import adapt as run
+    from passerelle.adaptation.run import print_summary
 
     record = run(settings)
     if "outputs" not in record:  # not the first of several processes

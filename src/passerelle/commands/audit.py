@@ -41,7 +41,7 @@ def audit(
     Writes audit.json and audit.html, a page that needs no other file.
     """
     from passerelle.quality.audit import audit as run
-    from passerelle.quality.calibrated import open_assess
+    from passerelle.quality.estimate.calibrated import open_assess
     from passerelle.quality.pairs import PairOptions, read_pairs, read_references, sample_source
     from passerelle.quality.pairs import sample as draw
     from passerelle.quality.translating import translate_source

@@ -47,7 +47,7 @@ def compare(
     the embedded base and its pictures. Writes results.json and report.html into the run folder. Stopped anywhere, the
     same command goes on; arms that are done aren't run again.
     """
-    from passerelle.study.settings import is_study
+    from passerelle.comparison.settings import is_study
 
     given = {"arms": arms, "seeds": seeds, "target": target, "review": review}
     changes = {key: value for key, value in given.items() if value is not None}
@@ -74,7 +74,7 @@ def _embedded(experiment: Path, changes: dict[str, Any], out: Path | None, smoke
 def _own(experiment: Path, changes: dict[str, Any], out: Path | None, smoke: bool) -> tuple[dict[str, Any], Path]:
     """Run a comparison of methods on one's own model."""
     from passerelle.config import merge
-    from passerelle.study.settings import SMOKE, load_study
+    from passerelle.comparison.settings import SMOKE, load_study
 
     if other := next((key for key in ("target", "review") if key in changes), ""):
         raise ConfigError(
@@ -85,7 +85,7 @@ def _own(experiment: Path, changes: dict[str, Any], out: Path | None, smoke: boo
     if smoke:
         study = study.model_copy(update={"seeds": study.seeds[:1]})
     folder = out or _run_folder(study.name, smoke)
-    from passerelle.study.run import compare_methods
+    from passerelle.comparison.run import compare_methods
 
     return compare_methods(study, folder), folder
 

@@ -59,18 +59,18 @@ def evaluate(
     (runs/demo:lora-human), with NAME= before it if you like. Stopped anywhere, the same command goes on: no finished
     question is asked again.
     """
-    from passerelle.evaluate.run import Judge, Options
-    from passerelle.evaluate.run import evaluate as run
-    from passerelle.evaluate.specification import parse_languages
+    from passerelle.evaluation.run import Judge, Options
+    from passerelle.evaluation.run import evaluate as run
+    from passerelle.evaluation.specification import parse_languages
 
     assess = None
     if audit:
-        from passerelle.evaluate.suspects import open_audit
+        from passerelle.evaluation.asking.suspects import open_audit
 
         assess = open_audit(parse_languages(languages), calibration)
     asked: Judge | None = None
     if judge:
-        from passerelle.evaluate.judging import open_judge
+        from passerelle.evaluation.asking.judging import open_judge
 
         asked = open_judge(judge, out)
     if models:

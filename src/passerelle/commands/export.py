@@ -24,7 +24,7 @@ def export() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the tasks' names as JSON.")
 def lmms_eval(benchmarks: tuple[str, ...], languages: str, images: Path | None, out: Path, as_json: bool) -> None:
     """Write benchmarks as tasks of lmms-eval 0.7, and a plugin that has it ask this package's models."""
-    from passerelle.evaluate.lmms_export import export as run
+    from passerelle.evaluation.lmms_export import export as run
 
     names = run(benchmarks, languages, out, images)
     if as_json:
@@ -62,7 +62,7 @@ def example_data(
     Something to try your own model on before you have data of your own: stamps and emoji whose captions people wrote,
     and Apertium's translation of the training text. Training and benchmarks share no concept.
     """
-    from passerelle.compare.example_data import write_example_data
+    from passerelle.example.files import write_example_data
 
     counts = write_example_data(out, target, mark=mark, train=train, stamps=stamps, emoji=emoji)
     if as_json:

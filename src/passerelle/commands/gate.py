@@ -38,7 +38,7 @@ def gate(
 
     Nothing is deleted: repair.jsonl and dropped.jsonl hold the others.
     """
-    from passerelle.quality.calibrated import open_assess
+    from passerelle.quality.estimate.calibrated import open_assess
     from passerelle.quality.gate import gate as run
     from passerelle.quality.gate import load_gate
     from passerelle.quality.pairs import PairOptions, read_pairs

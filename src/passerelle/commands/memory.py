@@ -12,8 +12,8 @@ from passerelle.commands.printing import print_json
 from passerelle.errors import InputError
 
 if TYPE_CHECKING:
-    from passerelle.translation.memory import TranslationMemory
-    from passerelle.translation.memory_files import ImportReport
+    from passerelle.translation.memory.memory import TranslationMemory
+    from passerelle.translation.memory.files import ImportReport
 
 ORIGINS = ("machine", "repaired", "human-translation", "native")
 _AT = click.option(
@@ -24,7 +24,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print the result a
 
 def _open(at: Path | None, must_exist: bool = True) -> TranslationMemory:
     from passerelle.runs import cache_folder
-    from passerelle.translation.memory import TranslationMemory
+    from passerelle.translation.memory.memory import TranslationMemory
 
     path = at or cache_folder() / "translations.sqlite"
     if must_exist and not path.is_file():
@@ -36,7 +36,7 @@ def _open(at: Path | None, must_exist: bool = True) -> TranslationMemory:
 
 
 def _code(named: str | None) -> str | None:
-    from passerelle.translation.languages import language
+    from passerelle.languages.codes import language
 
     return None if named is None else language(named).bcp47
 
@@ -74,7 +74,7 @@ def stats(at: Path | None, as_json: bool) -> None:
 @_JSON
 def export_file(file: Path, source: str | None, target: str | None, at: Path | None, as_json: bool) -> None:
     """Write the memory to a TMX or CSV FILE; its name ends in .tmx or .csv."""
-    from passerelle.translation.memory_files import export_memory
+    from passerelle.translation.memory.files import export_memory
 
     with _open(at) as opened:
         written = export_memory(opened, file, _code(source), _code(target))
@@ -104,7 +104,7 @@ def import_file(
 
     Entries of a higher origin are never overwritten. Importing a file again changes nothing.
     """
-    from passerelle.translation.memory_files import Defaults, import_memory
+    from passerelle.translation.memory.files import Defaults, import_memory
 
     with _open(at, must_exist=False) as opened:
         report = import_memory(opened, file, Defaults(_code(source), _code(target), origin))
@@ -134,7 +134,7 @@ def _print_report(report: ImportReport) -> None:
 @_JSON
 def lookup(text: str, source: str, target: str, limit: int, least: float, at: Path | None, as_json: bool) -> None:
     """Find TEXT and texts like it, the most alike first."""
-    from passerelle.translation.memory_matches import similar
+    from passerelle.translation.memory.matches import similar
 
     codes = str(_code(source)), str(_code(target))
     with _open(at) as opened:

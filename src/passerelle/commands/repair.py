@@ -46,20 +46,20 @@ def repair(
 
     What stays doubtful goes to review.jsonl, ordered by what a person's minute is expected to gain.
     """
-    from passerelle.quality.calibrated import open_assess
-    from passerelle.quality.candidates import Pool
-    from passerelle.quality.choice_trees import open_scorer
+    from passerelle.quality.estimate.calibrated import open_assess
+    from passerelle.quality.repair.candidates import Pool
+    from passerelle.quality.repair.choice_trees import open_scorer
     from passerelle.quality.engines import pivot_engines
-    from passerelle.quality.freedict import WordTable
+    from passerelle.quality.evidence.freedict import WordTable
     from passerelle.quality.pairs import PairOptions, read_pairs
-    from passerelle.quality.repair import Repairer
-    from passerelle.quality.repair_files import repair_file
+    from passerelle.quality.repair.repair import Repairer
+    from passerelle.quality.repair.files import repair_file
     from passerelle.runs import cache_folder
-    from passerelle.translation.apertium import ApertiumTranslator
-    from passerelle.translation.engines import make_engine, make_post_editor
-    from passerelle.translation.glossary import Glossary
-    from passerelle.translation.memory import TranslationMemory
-    from passerelle.translation.safe import SafeTranslator
+    from passerelle.translation.engines.apertium import ApertiumTranslator
+    from passerelle.translation.engines.registry import make_engine, make_post_editor
+    from passerelle.translation.protection.glossary import Glossary
+    from passerelle.translation.memory.memory import TranslationMemory
+    from passerelle.translation.protection.safe import SafeTranslator
 
     terms = Glossary.read(glossary) if glossary else None
     paired = read_pairs(source, translated, PairOptions(**options))

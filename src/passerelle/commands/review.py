@@ -13,7 +13,7 @@ from passerelle.commands.quality_options import CALIBRATION, FILE, names
 from passerelle.errors import MissingDependency
 
 if TYPE_CHECKING:
-    from passerelle.review.database import Database
+    from passerelle.review.store.database import Database
 
 NEEDED = ("alembic", "evalica", "fastapi", "sqlalchemy", "uvicorn")
 """Packages of the extra `review`."""
@@ -27,7 +27,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print the result a
 
 
 def _open(where: str, must_exist: bool = True) -> Database:
-    from passerelle.review.database import Database
+    from passerelle.review.store.database import Database
 
     return Database(where, must_exist=must_exist)
 
@@ -108,7 +108,7 @@ def create(name: str, where: str, url: str, as_json: bool, **options: Any) -> No
     The links are shown this once: only their digests are kept. `passerelle review link` makes a new one.
     """
     from passerelle.commands.review_sources import collect
-    from passerelle.review.campaign import create_campaign
+    from passerelle.review.store.campaign import create_campaign
 
     plan, tasks, sources = collect(name, **options)
     with _open(where, must_exist=False) as database:
@@ -136,7 +136,7 @@ def create(name: str, where: str, url: str, as_json: bool, **options: Any) -> No
 @click.option("--https", is_flag=True, help="The page is reached by HTTPS, through a proxy.")
 def serve(where: str, host: str, port: int, https: bool) -> None:
     """Serve the page, until Ctrl-C. Nothing is lost when it is stopped, in whatever way."""
-    from passerelle.review.server import serve as run
+    from passerelle.review.page.server import serve as run
 
     with _open(where) as database:
         click.echo(f"serving {database.name} at http://{host}:{port}", err=True)
@@ -149,8 +149,8 @@ def serve(where: str, host: str, port: int, https: bool) -> None:
 @_JSON
 def status(where: str, campaign: str | None, as_json: bool) -> None:
     """Say who did how much, how far experts agree, and which arm they prefer."""
-    from passerelle.review.campaign import find_campaign
-    from passerelle.review.status import campaign_status
+    from passerelle.review.store.campaign import find_campaign
+    from passerelle.review.findings.status import campaign_status
 
     with _open(where) as database, database.read() as session:
         found = campaign_status(session, find_campaign(session, campaign))
@@ -171,7 +171,7 @@ def status(where: str, campaign: str | None, as_json: bool) -> None:
 @click.option("--url", default="http://127.0.0.1:8010", show_default=True, help="Where the page is reached.")
 def link(person: str, where: str, campaign: str | None, revoke: bool, url: str) -> None:
     """Give PERSON a new link; the old one stops working at once, the work stays."""
-    from passerelle.review.campaign import replace_token
+    from passerelle.review.store.campaign import replace_token
 
     with _open(where) as database:
         token = replace_token(database, campaign, person, revoke=revoke)
@@ -188,10 +188,10 @@ def export_(where: str, campaign: str | None, form: str, out: Path | None) -> No
     """Write the finished judgments, with the arms' names put back; or the campaign itself for Pearmut."""
     import json
 
-    from passerelle.review.campaign import find_campaign
-    from passerelle.review.exchange import export_lines, label_rows, labels_csv
-    from passerelle.review.judged import read_judged
-    from passerelle.review.pearmut import translation_campaign
+    from passerelle.review.store.campaign import find_campaign
+    from passerelle.review.putting_back.exchange import export_lines, label_rows, labels_csv
+    from passerelle.review.findings.judged import read_judged
+    from passerelle.review.putting_back.pearmut import translation_campaign
     from passerelle.runs import write_atomically
 
     with _open(where) as database, database.read() as session:
@@ -215,8 +215,8 @@ def export_(where: str, campaign: str | None, form: str, out: Path | None) -> No
 @_JSON
 def import_(file: Path, where: str, campaign: str | None, as_json: bool) -> None:
     """Take in judgments that `export` wrote, for the same campaign in another database."""
-    from passerelle.review.campaign import find_campaign
-    from passerelle.review.exchange import import_lines
+    from passerelle.review.store.campaign import find_campaign
+    from passerelle.review.putting_back.exchange import import_lines
 
     with _open(where) as database, database.write() as session:
         done = import_lines(session, find_campaign(session, campaign), file)
@@ -243,8 +243,8 @@ def apply(where: str, campaign: str | None, out: Path, at: Path | None, runs: tu
 
     Only rows that a correction touches are translated again. Applying twice does nothing new.
     """
-    from passerelle.review.applying import RECORD, Application, apply_campaign
-    from passerelle.review.campaign import find_campaign, log
+    from passerelle.review.putting_back.applying import RECORD, Application, apply_campaign
+    from passerelle.review.store.campaign import find_campaign, log
     from passerelle.runs import cache_folder
 
     how["refit"] = bool(how["refit"])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from passerelle.review.status import CampaignStatus
+from passerelle.review.findings.status import CampaignStatus
 
 
 def _figure(value: float, form: str = ".2f") -> str:

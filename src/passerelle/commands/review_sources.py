@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from passerelle.errors import ConfigError, unknown
-from passerelle.quality.calibrated import open_assess
+from passerelle.quality.estimate.calibrated import open_assess
 from passerelle.quality.pairs import Paired, PairOptions, read_pairs
-from passerelle.review.campaign import Plan
-from passerelle.review.items import (
+from passerelle.review.store.campaign import Plan
+from passerelle.review.store.items import (
     Answered,
     NewItem,
     attention_checks,
@@ -21,10 +21,10 @@ from passerelle.review.items import (
     translation_items,
     write_items,
 )
-from passerelle.review.judgments import TASKS
-from passerelle.review.sampling import stratified
-from passerelle.review.texts import interfaces
-from passerelle.translation.languages import language
+from passerelle.review.page.judgments import TASKS
+from passerelle.review.store.sampling import stratified
+from passerelle.review.store.texts import interfaces
+from passerelle.languages.codes import language
 
 
 def collect(
@@ -115,7 +115,7 @@ def _answers(given: dict[str, Any]) -> tuple[list[Answered], list[str]]:
 
 def _pairs(given: dict[str, Any]) -> Paired | None:
     if given["pearmut"]:
-        from passerelle.review.pearmut import read_pearmut
+        from passerelle.review.putting_back.pearmut import read_pearmut
 
         return read_pearmut(given["pearmut"], given["source_language"], given["target_language"])
     if not given["data"]:

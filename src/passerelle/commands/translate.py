@@ -14,10 +14,10 @@ from passerelle.commands.translate_progress import ShownProgress, duration
 from passerelle.errors import ConfigError
 
 if TYPE_CHECKING:
-    from passerelle.dataset.job import Job
-    from passerelle.dataset.runner import OpenRunner
-    from passerelle.dataset.summary import Summary
-    from passerelle.dataset.survey import Estimate
+    from passerelle.translation.dataset.job import Job
+    from passerelle.translation.dataset.runner import OpenRunner
+    from passerelle.translation.dataset.summary import Summary
+    from passerelle.translation.dataset.survey import Estimate
 
 RUNNERS = ("local", "ray")
 _FILE = click.Path(path_type=Path)
@@ -68,7 +68,7 @@ def translate(
     Beside OUT stand OUT.rejects.jsonl, the rows that couldn't be kept whole with the reasons, and OUT.README.md, the
     card. Stopped anywhere, the same command goes on and writes the same bytes.
     """
-    from passerelle.dataset.job import Job
+    from passerelle.translation.dataset.job import Job
     from passerelle.runs import cache_folder
 
     if out is None and not dry_run:
@@ -80,7 +80,7 @@ def translate(
         **settings,
     )
     if dry_run:
-        from passerelle.dataset.survey import survey
+        from passerelle.translation.dataset.survey import survey
 
         estimate = survey(job)
         _print(estimate.as_dict(), as_json, _estimate_lines(estimate))
@@ -91,16 +91,16 @@ def translate(
 
 def _open_runner(runner: str, workers: int, address: str) -> OpenRunner:
     if runner == "ray":
-        from passerelle.dataset.ray_runner import open_ray
+        from passerelle.translation.dataset.ray_runner import open_ray
 
         return partial(open_ray, workers=workers, address=address)
-    from passerelle.dataset.local import open_local
+    from passerelle.translation.dataset.local import open_local
 
     return open_local
 
 
 def _run(job: Job, open_runner: OpenRunner) -> Summary:
-    from passerelle.dataset.run import translate as run
+    from passerelle.translation.dataset.run import translate as run
 
     shown = ShownProgress()
     try:

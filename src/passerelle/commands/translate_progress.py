@@ -12,7 +12,7 @@ import click
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-    from passerelle.dataset.runner import Progress
+    from passerelle.translation.dataset.runner import Progress
 
 LINE_SECONDS = 30.0
 

@@ -12,10 +12,10 @@ from passerelle.compare.arms import ARMS, Bench
 from passerelle.compare.data import prepare
 from passerelle.config import parse_experiment
 from passerelle.errors import ConfigError, InputError, unknown
-from passerelle.evaluation.choice import as_rule, option_scores
-from passerelle.quality.chrf import sentence_chrf
+from passerelle.evaluation.metrics.choice import as_rule, option_scores
+from passerelle.quality.evidence.chrf import sentence_chrf
 from passerelle.records import Answer, Question
-from passerelle.review.items import Answered
+from passerelle.review.store.items import Answered
 from passerelle.runs import content_hash, read_json
 
 TEST = "human"
@@ -29,7 +29,7 @@ def open_run(folder: Path) -> Bench:
     Raises:
         InputError: There is no finished run in the folder.
     """
-    from passerelle.models.embedded import base_folder
+    from passerelle.example.embedded import base_folder
 
     results = read_json(folder / "results.json")
     if not isinstance(results, dict) or "config" not in results:

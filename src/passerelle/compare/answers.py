@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from passerelle.costs.ledger import FlopMeter, Phase, measured
-from passerelle.methods.answering import Answerer, group_by_picture
+from passerelle.evaluation.asking.answering import Answerer, group_by_picture
 from passerelle.records import Answer, Question
 from passerelle.runs import storage
 

@@ -15,15 +15,15 @@ from passerelle.costs.ledger import Phase
 from passerelle.costs.prices import prices
 from passerelle.errors import TrainingError
 from passerelle.methods import lora, two_stage
-from passerelle.methods.answering import Answerer, ModelAnswerer, PipelineAnswerer, PromptedAnswerer
+from passerelle.evaluation.asking.answering import Answerer, ModelAnswerer, PipelineAnswerer, PromptedAnswerer
 from passerelle.methods.base import Method, Training
-from passerelle.methods.loop import StageRecord
+from passerelle.adaptation.loop import StageRecord
 from passerelle.models.vlm import VisionLanguageModel
 from passerelle.progress import Progress, say
 from passerelle.records import Answer, Question
 from passerelle.runs import content_hash, write_json
-from passerelle.sources.prompts import english
-from passerelle.translation.languages import language
+from passerelle.languages.prompts import english
+from passerelle.languages.codes import language
 
 METHODS: dict[str, Method] = {"lora": lora.adapt, "two-stage": two_stage.adapt}
 """The methods that train."""

@@ -12,16 +12,16 @@ from passerelle.compare.data import Translation
 from passerelle.config import Experiment
 from passerelle.costs.ledger import Phase
 from passerelle.errors import ConfigError, InputError, unknown
-from passerelle.methods.answering import first_line
+from passerelle.evaluation.asking.answering import first_line
 from passerelle.methods.base import Training, TrainingData
-from passerelle.models.embedded import assemble
+from passerelle.example.embedded import assemble
 from passerelle.models.features import compute_features
 from passerelle.models.vlm import VisionLanguageModel
 from passerelle.progress import quiet
 from passerelle.runs import read_json
-from passerelle.sources.pictures import open_picture
-from passerelle.sources.prompts import english
-from passerelle.translation.languages import language
+from passerelle.pictures.opening import open_picture
+from passerelle.languages.prompts import english
+from passerelle.languages.codes import language
 
 
 def ask(

@@ -16,27 +16,30 @@ from torch import Tensor
 from passerelle.compare.answers import chunks
 from passerelle.compare.data import read_pictures
 from passerelle.errors import InputError
-from passerelle.evaluation.scores import score_arm
-from passerelle.methods.alignment import cross_fit, fit_aligner, imagine, join, start_reader
-from passerelle.methods.answering import ModelAnswerer
-from passerelle.methods.matching import draw_groups, matching_loss
-from passerelle.methods.optimizer import ParameterGroup
+from passerelle.evaluation.statistics.scores import score_arm
+from passerelle.example.alignment import cross_fit, fit_aligner, imagine, join, start_reader
+from passerelle.evaluation.asking.answering import ModelAnswerer
+from passerelle.example.matching import draw_groups, matching_loss
+from passerelle.adaptation.optimizer import ParameterGroup
 from passerelle.methods.training import Example, Objective, Schedule, mean_loss, train_stage
-from passerelle.models import embedded
+from passerelle.example import embedded
 from passerelle.models.adapters import add_lora, lora_parameters, projector_parameters
 from passerelle.models.features import FeatureCache, compute_features
 from passerelle.models.precision import best_dtype
-from passerelle.models.sentences import SentenceEncoder
+from passerelle.quality.evidence.sentences import SentenceEncoder
 from passerelle.models.vlm import VisionLanguageModel
 from passerelle.progress import Progress, quiet, say
 from passerelle.records import Answer, Picture, Sample, Text
 from passerelle.runs import cache_folder, content_hash, write_atomically
-from passerelle.sources import art4apps, openclipart, splits, wordnet
-from passerelle.sources.augment import augment
-from passerelle.sources.pictures import open_picture
-from passerelle.sources.prompts import english
-from passerelle.sources.questions import draw_items, render
-from passerelle.sources.samples import make_samples
+from passerelle.example import art4apps
+from passerelle.example import openclipart
+from passerelle.example import splits
+from passerelle.example import wordnet
+from passerelle.example.augment import augment
+from passerelle.pictures.opening import open_picture
+from passerelle.languages.prompts import english
+from passerelle.example.questions import draw_items, render
+from passerelle.example.samples import make_samples
 
 NEAR_DUPLICATE = 0.9
 """Cosine of mean features above which a training picture is taken for a held-out one."""

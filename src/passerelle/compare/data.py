@@ -17,14 +17,16 @@ from passerelle.errors import InputError, UserError
 from passerelle.methods.base import TrainingData
 from passerelle.records import Origin, Picture, Question, Sample, Text
 from passerelle.runs import cache_folder, content_hash
-from passerelle.sources import emoji, splits, tuxpaint
-from passerelle.sources.prompts import Prompts, english, find_prompts
-from passerelle.sources.questions import draw_items, render, translate_questions
-from passerelle.sources.samples import make_samples, translate_samples
-from passerelle.translation.apertium import ApertiumTranslator
-from passerelle.translation.languages import language
-from passerelle.translation.memory import TranslationMemory
-from passerelle.translation.metered import MeteredTranslator
+from passerelle.example import emoji
+from passerelle.example import splits
+from passerelle.example import tuxpaint
+from passerelle.languages.prompts import Prompts, english, find_prompts
+from passerelle.example.questions import draw_items, render, translate_questions
+from passerelle.example.samples import make_samples, translate_samples
+from passerelle.translation.engines.apertium import ApertiumTranslator
+from passerelle.languages.codes import language
+from passerelle.translation.memory.memory import TranslationMemory
+from passerelle.translation.memory.metered import MeteredTranslator
 
 SYMBOLS = "symbols/"
 TIMED_CAPTIONS = 200
@@ -209,7 +211,7 @@ class Data:
 
     def summary(self) -> dict[str, Any]:
         """Return counts and hashes for the results."""
-        from passerelle.evaluation.captions import corpus_chrf
+        from passerelle.evaluation.metrics.captions import corpus_chrf
 
         human, machine = self.tests["human"], self.tests["machine"]
         pairs = [(m.reference, h.reference) for m, h in zip(machine, human, strict=True) if h.kind == "caption"]

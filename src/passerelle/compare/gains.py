@@ -7,7 +7,7 @@ from typing import Any
 
 from passerelle.costs.ledger import Phase
 from passerelle.costs.prices import Prices
-from passerelle.evaluation.scores import Difference
+from passerelle.evaluation.statistics.scores import Difference
 
 METRICS = (("choice", "human"), ("caption-chrf", "human"), ("choice", "english"))
 """Metric and test: in the target language, and in English."""

@@ -12,12 +12,12 @@ from passerelle.compare.data import Data
 from passerelle.compare.gains import gains, spent
 from passerelle.costs.prices import prices
 from passerelle.costs.summary import cost_of
-from passerelle.evaluation.choice import as_rule, option_scores
-from passerelle.evaluation.scores import Difference, Score, compare_arms, holm, score_arm
+from passerelle.evaluation.metrics.choice import as_rule, option_scores
+from passerelle.evaluation.statistics.scores import Difference, Score, compare_arms, holm, score_arm
 from passerelle.provenance import hardware, versions
 from passerelle.records import Answer, Question
-from passerelle.report.thumbnails import keep_picture
-from passerelle.translation.languages import language
+from passerelle.pictures.thumbnails import keep_picture
+from passerelle.languages.codes import language
 
 HEADLINE = ("choice",)
 """The metric that arms are ranked by; Holm's correction is over its comparisons, the others are exploratory."""

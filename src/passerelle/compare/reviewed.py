@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from passerelle.errors import ConfigError, InputError
-from passerelle.evaluation.scores import compare_arms
+from passerelle.evaluation.statistics.scores import compare_arms
 from passerelle.runs import read_json
-from passerelle.translation.memory import TranslationMemory
+from passerelle.translation.memory.memory import TranslationMemory
 
 if TYPE_CHECKING:
     from passerelle.compare.arms import ArmRun, Bench

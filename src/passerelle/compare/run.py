@@ -58,7 +58,7 @@ def _compare(experiment: Experiment, folder: Path) -> dict[str, Any]:
 
 def open_bench(experiment: Experiment, folder: Path) -> Bench:
     """Prepare data, base and vision features."""
-    from passerelle.models.embedded import assemble
+    from passerelle.example.embedded import assemble
     from passerelle.models.features import FeatureCache
     from passerelle.models.vlm import VisionLanguageModel
 

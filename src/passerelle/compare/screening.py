@@ -20,22 +20,22 @@ from passerelle.formats.base import Row
 from passerelle.quality.assessing import Assess
 from passerelle.quality.assessor import Assessor
 from passerelle.quality.base import Pair
-from passerelle.quality.calibrated import open_assess
-from passerelle.quality.candidates import Pool
-from passerelle.quality.checks import build_checks
-from passerelle.quality.choose import LinearScorer, shipped_weights
+from passerelle.quality.estimate.calibrated import open_assess
+from passerelle.quality.repair.candidates import Pool
+from passerelle.quality.checks.registry import build_checks
+from passerelle.quality.repair.choose import LinearScorer, shipped_weights
 from passerelle.quality.engines import Engines, pivot_engines
-from passerelle.quality.freedict import WordTable
+from passerelle.quality.evidence.freedict import WordTable
 from passerelle.quality.gate import GateSettings, decide
-from passerelle.quality.labels import tux_paint
-from passerelle.quality.out_of_fold import fit_out_of_fold
+from passerelle.quality.estimate.labels import tux_paint
+from passerelle.quality.estimate.out_of_fold import fit_out_of_fold
 from passerelle.quality.pairs import PairedRow
-from passerelle.quality.repair import Repairer
+from passerelle.quality.repair.repair import Repairer
 from passerelle.quality.store import AssessmentStore
 from passerelle.records import Picture
 from passerelle.runs import cache_folder, content_hash, read_json, write_json
-from passerelle.sources.prompts import english
-from passerelle.translation.memory import TranslationMemory
+from passerelle.languages.prompts import english
+from passerelle.translation.memory.memory import TranslationMemory
 
 VERSION = 2
 """Raised when the same captions would be sorted or repaired otherwise, so that what a run folder holds isn't used."""
@@ -109,7 +109,7 @@ class Screening:
         Args:
             texts: The versions that were trained on.
         """
-        from passerelle.evaluation.captions import corpus_chrf
+        from passerelle.evaluation.metrics.captions import corpus_chrf
 
         sources = [picture.captions["en"].text for picture in self.pictures]
         machine = dict(zip(sources, self.translate(sources), strict=True))

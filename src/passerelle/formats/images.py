@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from passerelle.errors import InputError
 from passerelle.formats.base import Row
-from passerelle.sources.pictures import PictureTooLarge, check_picture
+from passerelle.pictures.opening import PictureTooLarge, check_picture
 
 # MMBench's later files write the number of another row in the place of an image that was there before.
 _REFERENCE = re.compile(r"\s*\d{1,12}\s*")

@@ -12,7 +12,7 @@ from torch import Tensor
 from passerelle.config import Experiment
 from passerelle.costs.ledger import Phase
 from passerelle.errors import TrainingError
-from passerelle.methods.loop import StageRecord, Watch
+from passerelle.adaptation.loop import StageRecord, Watch
 from passerelle.methods.training import Example, Schedule
 from passerelle.models.prefix_tree import TokenSequence, grow_trees
 from passerelle.models.vlm import VisionLanguageModel

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from passerelle.methods.checkpoints import Checkpoints
-from passerelle.methods.loop import Rates, StageRecord, Watch, make_trainable, train
-from passerelle.methods.optimizer import ParameterGroup
+from passerelle.adaptation.checkpoints import Checkpoints
+from passerelle.adaptation.loop import Rates, StageRecord, Watch, make_trainable, train
+from passerelle.adaptation.optimizer import ParameterGroup
 from passerelle.models.prefix_tree import TokenSequence, TreeBatch, collate, grow_trees
 from passerelle.models.vlm import VisionLanguageModel
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from passerelle.models.pretrained import PretrainedModel
-from passerelle.sources.conversations import Conversation, Message
-from passerelle.sources.pictures import open_picture
+from passerelle.formats.conversations import Conversation, Message
+from passerelle.pictures.opening import open_picture
 
 IGNORED = -100
 """The label of a token that isn't learnt, as transformers has it."""

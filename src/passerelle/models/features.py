@@ -13,7 +13,7 @@ from torch import Tensor
 from passerelle.errors import InputError
 from passerelle.models.vlm import VisionLanguageModel
 from passerelle.runs import file_hash, write_atomically
-from passerelle.sources.pictures import open_picture
+from passerelle.pictures.opening import open_picture
 
 BATCH = 32
 SHARD = 256

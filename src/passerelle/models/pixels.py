@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from passerelle.models.pretrained import PretrainedModel
-from passerelle.sources.pictures import open_picture
+from passerelle.pictures.opening import open_picture
 
 _THREADS = 2
 AHEAD = 8

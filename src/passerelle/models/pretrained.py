@@ -81,7 +81,7 @@ def load_pretrained(
     """
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
-    import passerelle.models.image_processing  # noqa: F401 - registers the embedded base's tower
+    import passerelle.example.image_processing  # noqa: F401 - registers the embedded base's tower
 
     where = str(path)
     chosen = DTYPES[dtype] if dtype != "auto" else best_dtype(torch.device(device))

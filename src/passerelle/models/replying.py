@@ -10,7 +10,7 @@ import torch
 from passerelle.costs.ledger import FlopMeter
 from passerelle.models.conversing import Encoder
 from passerelle.models.vision_cache import VisionFeatures
-from passerelle.sources.conversations import Conversation
+from passerelle.formats.conversations import Conversation
 
 
 @torch.inference_mode()

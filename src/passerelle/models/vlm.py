@@ -48,7 +48,7 @@ class VisionLanguageModel:
         """Load a model that `save_pretrained` wrote, in the number type that this machine computes best by default."""
         from transformers import AutoProcessor, LlavaForConditionalGeneration
 
-        import passerelle.models.image_processing  # noqa: F401 - registers the tower and its image processor
+        import passerelle.example.image_processing  # noqa: F401 - registers the tower and its image processor
 
         model = LlavaForConditionalGeneration.from_pretrained(
             folder, dtype=dtype or best_dtype(), attn_implementation="sdpa"

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from passerelle.evaluation.significance import cluster_bootstrap, mean_of
+from passerelle.evaluation.statistics.significance import cluster_bootstrap, mean_of
 from passerelle.quality.assessing import Assess, Assessment
 from passerelle.quality.base import ERROR_CLASSES, Pair
-from passerelle.quality.chrf import LOST_BELOW, sentence_chrf
+from passerelle.quality.evidence.chrf import LOST_BELOW, sentence_chrf
 
 EXAMPLES = 12
 _SIDES = 1.96

@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from passerelle.errors import MissingDependency
-from passerelle.translation.apertium import ApertiumTranslator
-from passerelle.translation.apertium_modes import find_chains, installed_modes
+from passerelle.translation.engines.apertium import ApertiumTranslator
+from passerelle.translation.engines.apertium_modes import find_chains, installed_modes
 from passerelle.translation.base import Translator
-from passerelle.translation.memory import Memory
+from passerelle.translation.memory.memory import Memory
 
 _log = logging.getLogger(__name__)
 _MARK = re.compile(r"(?<!\w)[*@#](?=\w)")

@@ -16,7 +16,7 @@ from passerelle.formats.registry import CONTAINERS, open_format
 from passerelle.formats.saving import save
 from passerelle.quality.base import Pair
 from passerelle.quality.plain_text import PlainText
-from passerelle.translation.languages import language
+from passerelle.languages.codes import language
 
 _NAMES = ("question", "caption", "answer")
 _SUFFIXES = {"captions": "caption", "multiple_choice_answer": "answer", "answers": "answer", "instruction": "question"}

@@ -14,7 +14,7 @@ from typing import Any
 from passerelle.errors import StorageError
 from passerelle.quality.base import Finding
 from passerelle.runs import storage
-from passerelle.translation.memory_schema import lock
+from passerelle.translation.memory.schema import lock
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS findings (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from passerelle.dataset.job import Job
-from passerelle.dataset.run import translate
+from passerelle.translation.dataset.job import Job
+from passerelle.translation.dataset.run import translate
 from passerelle.quality.pairs import PairOptions
 
 

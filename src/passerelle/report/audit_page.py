@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from passerelle.quality.audit import Audit, Example, Share
 from passerelle.report.page import _asset, _language_tag, _policy
-from passerelle.report.thumbnails import Thumbnail, make_thumbnail
+from passerelle.pictures.thumbnails import Thumbnail, make_thumbnail
 from passerelle.runs import write_atomically
 
 if TYPE_CHECKING:

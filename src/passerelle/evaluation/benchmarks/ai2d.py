@@ -8,7 +8,7 @@ from typing import Any
 from passerelle.evaluation.benchmarks.base import Benchmark, Item, Measure, needed, picture_of
 from passerelle.evaluation.benchmarks.choices import correct_place, listed_options
 from passerelle.evaluation.benchmarks.scoring import choice_measures
-from passerelle.evaluation.published import ai2d_option
+from passerelle.evaluation.parsing.published import ai2d_option
 from passerelle.records import Answer
 
 

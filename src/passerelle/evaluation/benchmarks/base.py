@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from passerelle.errors import InputError
-from passerelle.evaluation.significance import Statistic
+from passerelle.evaluation.statistics.significance import Statistic
 from passerelle.records import Answer, Origin
 
 Kind = Literal["choice", "yes-no", "open", "caption", "chat"]

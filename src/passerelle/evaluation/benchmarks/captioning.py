@@ -7,9 +7,9 @@ from typing import Any
 
 from passerelle.evaluation.benchmarks.base import BadItem, Item, Measure, Picture
 from passerelle.evaluation.benchmarks.scoring import clusters, ids, percent
-from passerelle.evaluation.captions import best_chrf_statistics, chrf_from_sums, chrf_signature
-from passerelle.evaluation.cider import TOKENISER, cider_d
-from passerelle.evaluation.significance import corpus_of
+from passerelle.evaluation.metrics.captions import best_chrf_statistics, chrf_from_sums, chrf_signature
+from passerelle.evaluation.metrics.cider import TOKENISER, cider_d
+from passerelle.evaluation.statistics.significance import corpus_of
 from passerelle.records import Answer
 
 

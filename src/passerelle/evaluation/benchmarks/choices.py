@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from passerelle.evaluation.benchmarks.base import BadItem
-from passerelle.evaluation.published import LETTERS
+from passerelle.evaluation.parsing.published import LETTERS
 
 
 def checked_options(options: Sequence[Any]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from passerelle.evaluation.benchmarks.base import Benchmark, Item, Measure, needed, picture_of, text_of
 from passerelle.evaluation.benchmarks.open_answers import any_of, open_measures
-from passerelle.evaluation.published import without_punctuation
+from passerelle.evaluation.parsing.published import without_punctuation
 from passerelle.records import Answer
 
 

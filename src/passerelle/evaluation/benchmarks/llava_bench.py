@@ -33,7 +33,7 @@ def read(row: Mapping[str, Any], language: str) -> list[Item]:
 
 
 def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list[Measure]:
-    """Score nothing by itself: judging is `passerelle.evaluation.judge`, language is fidelity."""
+    """Score nothing by itself: judging is `passerelle.evaluation.metrics.judge`, language is fidelity."""
     return []
 
 

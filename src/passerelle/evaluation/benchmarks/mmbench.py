@@ -22,7 +22,7 @@ from passerelle.evaluation.benchmarks.scoring import (
     parser_name,
     parsers_for,
 )
-from passerelle.evaluation.published import mmbench_option
+from passerelle.evaluation.parsing.published import mmbench_option
 from passerelle.records import Answer
 
 TURN = 1_000_000

@@ -13,8 +13,8 @@ import numpy as np
 from passerelle.evaluation.benchmarks.base import Benchmark, Item, Measure, Parser, needed, picture_of, text_of
 from passerelle.evaluation.benchmarks.pope import truth_of, yes_and_no
 from passerelle.evaluation.benchmarks.scoring import clusters, ids, mean_measure, parser_name, parsers_for, said_yes
-from passerelle.evaluation.published import mme_said
-from passerelle.evaluation.significance import FloatArray, corpus_of
+from passerelle.evaluation.parsing.published import mme_said
+from passerelle.evaluation.statistics.significance import FloatArray, corpus_of
 from passerelle.records import Answer
 
 COGNITION = ("commonsense_reasoning", "numerical_calculation", "text_translation", "code_reasoning")

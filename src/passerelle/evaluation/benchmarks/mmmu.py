@@ -17,8 +17,8 @@ from passerelle.evaluation.benchmarks.scoring import (
     parser_name,
     parsers_for,
 )
-from passerelle.evaluation.localised import same_answer, words_of_language
-from passerelle.evaluation.published import mmmu_open, mmmu_option
+from passerelle.evaluation.parsing.localised import same_answer, words_of_language
+from passerelle.evaluation.parsing.published import mmmu_open, mmmu_option
 from passerelle.records import Answer
 
 _MARK = re.compile(r"\s*<image (\d)>\s*")

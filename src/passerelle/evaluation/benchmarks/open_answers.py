@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from passerelle.evaluation.benchmarks.base import PARSERS, Item, Measure
 from passerelle.evaluation.benchmarks.scoring import mean_measure, parser_name
-from passerelle.evaluation.localised import answer_words
+from passerelle.evaluation.parsing.localised import answer_words
 from passerelle.records import Answer
 
 Normalise = Callable[[str], str]

@@ -21,10 +21,10 @@ from passerelle.evaluation.benchmarks.scoring import (
     ratio_of,
     said_yes,
 )
-from passerelle.evaluation.published import pope_said
-from passerelle.evaluation.significance import FloatArray, corpus_of
+from passerelle.evaluation.parsing.published import pope_said
+from passerelle.evaluation.statistics.significance import FloatArray, corpus_of
 from passerelle.records import Answer
-from passerelle.sources.prompts import english, find_prompts
+from passerelle.languages.prompts import english, find_prompts
 
 
 def truth_of(answer: str) -> bool:

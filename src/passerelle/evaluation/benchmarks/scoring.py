@@ -7,9 +7,9 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 
 from passerelle.evaluation.benchmarks.base import PARSERS, Item, Measure, Parser
-from passerelle.evaluation.choice import best_option
-from passerelle.evaluation.localised import VERSION, option_of, yes_or_no
-from passerelle.evaluation.significance import FloatArray, Statistic, mean_of
+from passerelle.evaluation.metrics.choice import best_option
+from passerelle.evaluation.parsing.localised import VERSION, option_of, yes_or_no
+from passerelle.evaluation.statistics.significance import FloatArray, Statistic, mean_of
 from passerelle.records import Answer
 
 GENERATE = "generate"

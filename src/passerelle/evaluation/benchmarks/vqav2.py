@@ -10,7 +10,7 @@ from typing import Any
 
 from passerelle.evaluation.benchmarks.base import BadItem, Benchmark, Item, Measure, needed, picture_of, text_of
 from passerelle.evaluation.benchmarks.open_answers import open_measures
-from passerelle.evaluation.published import vqa_accuracy, vqa_words
+from passerelle.evaluation.parsing.published import vqa_accuracy, vqa_words
 from passerelle.records import Answer
 
 

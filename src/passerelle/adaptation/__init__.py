@@ -1,0 +1,1 @@
+"""Adapting a model: settings, stages, the one training loop, what it leaves."""

@@ -1,0 +1,95 @@
+"""A look at what will be learnt, before the first step: the table of parts, and the labels of a few samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from passerelle.evaluation.metrics.fidelity import judge
+from passerelle.adaptation.optimizer import ParameterGroup
+from passerelle.models.conversing import IGNORED, Encoded
+from passerelle.models.pretrained import PretrainedModel, part_table
+
+SHOWN = 4
+
+
+@dataclass(frozen=True)
+class LabelAudit:
+    """What the labels of a stage's samples hold.
+
+    Attributes:
+        samples: Samples looked at.
+        supervised: Share of their tokens that is learnt.
+        stopped: Share of samples whose last learnt token ends a turn.
+        in_language: Share of their replies in the target language that can be told apart.
+        spans: What is learnt of a few samples, decoded.
+    """
+
+    samples: int
+    supervised: float
+    stopped: float
+    in_language: float
+    spans: list[str]
+
+
+def audit_labels(pretrained: PretrainedModel, rows: Sequence[Encoded], language: str, most: int = 64) -> LabelAudit:
+    """Look at the labels of the first rows.
+
+    Args:
+        pretrained: The model that they were encoded for.
+        rows: A stage's rows.
+        language: Code of the target language.
+        most: Rows that are looked at.
+    """
+    seen = rows[:most]
+    tokenizer = pretrained.tokenizer
+    ends = {*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder}
+    learnt = [row.labels[row.labels != IGNORED].tolist() for row in seen]
+    spans = [tokenizer.decode(ids) for ids in learnt]
+    plain = [tokenizer.decode(ids, skip_special_tokens=True).strip() for ids in learnt]
+    verdicts = [judge(text, "", language).verdict for text in plain if text]
+    known = [verdict for verdict in verdicts if verdict != "unknowable"]
+    return LabelAudit(
+        len(seen),
+        sum(map(len, learnt)) / sum(map(len, seen)),
+        sum(ids[-1] in ends for ids in learnt) / len(seen),
+        sum(verdict == "target" for verdict in known) / len(known) if known else float("nan"),
+        spans[:SHOWN],
+    )
+
+
+def describe_parts(pretrained: PretrainedModel, groups: Sequence[ParameterGroup]) -> list[dict[str, Any]]:
+    """Return the table of parts with the learning rate of each."""
+    rates = {group.name: group.learning_rate for group in groups}
+    return [{**asdict(row), "learning_rate": rates.get(row.part)} for row in part_table(pretrained)]
+
+
+def print_parts(rows: Sequence[dict[str, Any]], title: str) -> None:
+    """Print the table of parts on stderr."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for name in ("part", "parameters", "trainable", "adapters", "learning rate", "dtype"):
+        table.add_column(name, justify="left" if name in ("part", "dtype") else "right")
+    for row in rows:
+        rate = "–" if row["learning_rate"] is None else f"{row['learning_rate']:g}"
+        counts = (f"{row[key]:,}" for key in ("parameters", "trainable", "adapter"))
+        table.add_row(row["part"], *counts, rate, row["dtype"])
+    Console(stderr=True).print(table)
+
+
+def print_labels(audit: LabelAudit, language: str) -> None:
+    """Print what is learnt on stderr."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(stderr=True)
+    console.print(
+        f"labels of {audit.samples} samples: {audit.supervised:.0%} of the tokens are learnt, {audit.stopped:.0%} end "
+        f"with the end of the turn, {audit.in_language:.0%} of the replies are in {language!r}",
+        highlight=False,
+    )
+    for span in audit.spans:
+        console.print(f"  learnt: {escape(repr(span))}", highlight=False)

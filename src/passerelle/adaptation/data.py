@@ -1,0 +1,116 @@
+"""The data of an adaptation: read, held back for the alarms, drawn for each stage, encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from passerelle.adaptation.encoding import Refused, encode_all
+from passerelle.adaptation.mix import ENGLISH, Weighted, draw, weigh
+from passerelle.adaptation.settings import AdaptSettings, StageSettings
+from passerelle.errors import InputError
+from passerelle.models.conversing import Encoded, Encoder
+from passerelle.runs import content_hash, file_hash
+from passerelle.formats.conversations import Conversation, read_conversations
+
+Watch = Callable[[int, int], None]
+_ROUNDS = 3
+"""How often a stage's samples are drawn again for those that couldn't be encoded."""
+
+
+@dataclass
+class Pool:
+    """All conversations of an adaptation.
+
+    Attributes:
+        train: What stages draw from.
+        held: What alarms look at, target language first.
+        files: For each file: path, language, origin, weight, samples, SHA-256.
+        rejected: Samples that can't be used: file, row or id, reason, detail.
+    """
+
+    train: list[Weighted]
+    held: list[Conversation]
+    files: list[dict[str, Any]]
+    rejected: list[dict[str, Any]] = field(default_factory=list)
+    _encoded: dict[Conversation, list[Encoded]] = field(default_factory=dict)
+
+    @property
+    def targets(self) -> int:
+        """Samples in the target language."""
+        return sum(w.conversation.language != ENGLISH for w in self.train)
+
+    def encode(
+        self,
+        conversations: Sequence[Conversation],
+        encoder: Encoder,
+        workers: int | None = 0,
+        watch: Watch = lambda done, of: None,
+    ) -> list[Encoded]:
+        """Encode conversations, each once; one that can't be gets a line among the rejected."""
+        fresh = [c for c in dict.fromkeys(conversations) if c not in self._encoded]
+        for conversation, outcome in zip(fresh, encode_all(fresh, encoder, workers, watch), strict=True):
+            self._encoded[conversation] = [] if isinstance(outcome, Refused) else outcome
+            if isinstance(outcome, Refused):
+                self.rejected.append({"id": conversation.id, "reason": outcome.reason, "detail": outcome.detail})
+        return [row for conversation in conversations for row in self._encoded[conversation]]
+
+    def rows(
+        self, stage: StageSettings, count: int, settings: AdaptSettings, encoder: Encoder, watch: Watch
+    ) -> list[Encoded]:
+        """Draw and encode the samples of a stage.
+
+        Raises:
+            InputError: None of them can be used, or a share can't be had.
+        """
+        usable = self.train
+        for attempt in range(_ROUNDS):
+            drawn = draw(usable, count, stage.samples, settings.mix, settings.seed + 1000 * attempt)
+            rows = self.encode(drawn, encoder, settings.dataloader_num_workers, watch)
+            if len(rows) >= count:
+                return rows[:count]
+            known = {c.id for c, found in self._encoded.items() if not found}
+            usable = [w for w in usable if w.conversation.id not in known]
+            if not usable:
+                break
+        if not rows:
+            first = self.rejected[0]
+            what = f"The first, {first['id']!r}: {first['reason']}: {first['detail']}"
+            raise InputError(f"stage {stage.name!r}: no sample can be used. {what}")
+        return rows
+
+
+def read_pool(settings: AdaptSettings) -> Pool:
+    """Read all files; hold back what the alarms look at.
+
+    Raises:
+        InputError: A file is missing, or holds no conversation.
+    """
+    pool = Pool([], [], [])
+    for entry in settings.data:
+        found, rejected = read_conversations(
+            entry.path, images=entry.images, language=entry.language, origin=entry.origin
+        )
+        pool.train += weigh(found, entry, settings.mix)
+        pool.rejected += [asdict(row) for row in rejected]
+        described = entry.model_dump(mode="json")
+        pool.files.append({**described, "samples": len(found), "sha256": file_hash(entry.path)})
+    if settings.alarms.every:
+        _hold_back(pool, settings.alarms.samples)
+    return pool
+
+
+def _hold_back(pool: Pool, most: int) -> None:
+    """Take samples for the alarms out of the pool: at most a tenth of each language, by the hash of their ids."""
+    for english in (False, True):
+        given = [w for w in pool.train if (w.conversation.language == ENGLISH) is english]
+        order = sorted(given, key=lambda w: content_hash([w.conversation.id, w.conversation.language]))
+        pool.held += [w.conversation for w in order[: min(most, len(order) // 10)]]
+    held = set(pool.held)
+    pool.train = [w for w in pool.train if w.conversation not in held]
+
+
+def pictures_of(rows: Sequence[Encoded]) -> list[Any]:
+    """Return the pictures of each row that has any."""
+    return [row.images for row in rows if row.images]

@@ -1,0 +1,87 @@
+"""The samples of a stage as steps of batches of like length."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from passerelle.adaptation.processes import ALONE, Processes
+from passerelle.models.batches import RowBatch
+from passerelle.models.conversing import Encoded
+from passerelle.models.pretrained import PretrainedModel
+from passerelle.models.vision_cache import VisionFeatures
+
+_BUCKET = 32
+"""Batches among which samples are sorted by length: the order stays random on the whole."""
+
+
+@dataclass(frozen=True)
+class RowFeed:
+    """Steps of batches.
+
+    Attributes:
+        pretrained: The model.
+        vision: Features of the pictures.
+        rows: All rows.
+        steps: For each step, for each batch, the indices of its rows.
+        processes: Which share the batches among them.
+    """
+
+    pretrained: PretrainedModel
+    vision: VisionFeatures
+    rows: Sequence[Encoded]
+    steps: Sequence[Sequence[Sequence[int]]]
+    processes: Processes = ALONE
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def parts(self, step: int) -> Iterator[RowBatch]:
+        """Return the batches of a step that this process computes; pictures of the next one are read meanwhile."""
+        targets = sum(self.rows[index].targets for batch in self.steps[step] for index in batch)
+        own = self._own(step)
+        following = [*own[1:], *(self._own(step + 1)[:1] or [[]])]
+        for rows, later in zip(own, following, strict=True):
+            self.vision.ahead(row.images for row in later)
+            yield RowBatch(self.pretrained, self.vision, rows, targets)
+
+    def _own(self, step: int) -> list[list[Encoded]]:
+        """Return the rows of each batch of a step that are this process's; none behind the last step."""
+        batches = self.steps[step : step + 1]
+        shared = batches[0][self.processes.index :: self.processes.count] if batches else []
+        return [[self.rows[index] for index in batch] for batch in shared]
+
+
+def plan_steps(
+    lengths: Sequence[int], batch: int, batches: int, steps: int, seed: int, groups: Sequence[Hashable] = ()
+) -> list[list[list[int]]]:
+    """Divide rows, in their order, into steps of batches of like length.
+
+    Args:
+        lengths: Tokens of each row.
+        batch: Rows of a batch.
+        batches: Batches of a step.
+        steps: Steps; rows that are left over aren't used.
+        seed: Shuffles the steps among which rows were sorted.
+        groups: What rows are to be kept together by, such as their pictures; nothing: by length alone.
+    """
+    drawn = random.Random(seed)
+    planned: list[list[list[int]]] = []
+    size = batch * batches * _BUCKET
+    for start in range(0, len(lengths), size):
+        bucket = _sorted(range(start, min(start + size, len(lengths))), lengths, groups)
+        cut = [bucket[at : at + batch] for at in range(0, len(bucket), batch)]
+        grouped = [cut[at : at + batches] for at in range(0, len(cut), batches)]
+        drawn.shuffle(grouped)
+        planned += grouped
+    return planned[:steps]
+
+
+def _sorted(rows: Iterable[int], lengths: Sequence[int], groups: Sequence[Hashable]) -> list[int]:
+    """Return rows by length, those of a group behind each other, where its longest belongs."""
+    members: dict[Hashable, list[int]] = {}
+    for row in rows:
+        members.setdefault(groups[row] if groups else row, []).append(row)
+    by_length = sorted(members.values(), key=lambda group: (max(lengths[row] for row in group), group[0]))
+    return [row for group in by_length for row in group]

@@ -1,0 +1,391 @@
+"""`passerelle adapt`: from settings to an adapter or a model, its record and its card."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from passerelle.adaptation.alarms import Alarms, Held, Look, question_of
+from passerelle.adaptation.audit import audit_labels, describe_parts, print_labels, print_parts
+from passerelle.adaptation.data import Pool, pictures_of, read_pool
+from passerelle.adaptation.feed import RowFeed, plan_steps
+from passerelle.adaptation.mix import ENGLISH, realised
+from passerelle.adaptation.saving import merge_with_base, push, save_adapter, save_model, write_card
+from passerelle.adaptation.settings import AdaptSettings, StageSettings
+from passerelle.adaptation.stages import attach, detach
+from passerelle.adaptation.trackers import Trackers
+from passerelle.costs.ledger import Phase, measured
+from passerelle.errors import InputError, RunError, UserError
+from passerelle.adaptation.checkpoints import Checkpoints
+from passerelle.adaptation.loop import Rates, StageRecord, make_trainable, train
+from passerelle.adaptation.optimizer import ParameterGroup
+from passerelle.adaptation.processes import Launched
+from passerelle.models.adapters import load_parameters, save_parameters
+from passerelle.models.conversing import Encoded, Encoder
+from passerelle.models.pretrained import PretrainedModel, load_pretrained
+from passerelle.models.sharding import gathered, held_numbers, shard
+from passerelle.models.vision_cache import VisionFeatures
+from passerelle.progress import Progress, quiet, say
+from passerelle.runs import cache_folder, content_hash, held, read_json, write_json
+
+EMBEDDED = "embedded"
+_PACKAGES = ("passerelle", "torch", "transformers", "peft", "accelerate")
+_NOT_DETERMINING = {
+    "output_dir", "report_to", "save_steps", "auto_batch", "fsdp", "dataloader_num_workers", "merge_weights",
+    "push_to_hub", "hub_private_repo",
+}  # fmt: skip
+
+
+@dataclass
+class _Job:
+    """One run of one process."""
+
+    settings: AdaptSettings
+    processes: Launched
+    pretrained: PretrainedModel
+    pool: Pool
+    trackers: Trackers
+    steps_before: int = 0
+
+    @property
+    def encoder(self) -> Encoder:
+        return Encoder(self.pretrained, self.settings.max_length)
+
+    @property
+    def divided(self) -> bool:
+        return _is_divided(self.settings, self.processes)
+
+    def stage_folder(self, stage: StageSettings) -> Path:
+        return self.settings.output_dir / "stages" / stage.name
+
+
+def adapt(settings: AdaptSettings) -> dict[str, Any]:
+    """Adapt a model, or go on where an earlier run with the same settings was stopped.
+
+    Args:
+        settings: What to do.
+
+    Returns:
+        The record, as in ``run.json`` of the output folder.
+
+    Raises:
+        UserError: Something that the user can put right; nothing is lost.
+        TrainingError: The loss isn't finite, or memory doesn't hold a batch.
+        StorageError: The disk is full.
+    """
+    quiet()
+    folder = settings.output_dir
+    processes = Launched()
+    with held(folder, otherwise="change output_dir", name=f".lock-{processes.index}"):
+        return _adapt(settings, processes)
+
+
+def _adapt(settings: AdaptSettings, processes: Launched) -> dict[str, Any]:
+    folder, pool = settings.output_dir, read_pool(settings)
+    key = _claim(settings, pool, processes)
+    known: dict[str, Any] | None = read_json(folder / "run.json")
+    if known is not None and known["key"] == key and all(Path(path).is_dir() for path in known["outputs"].values()):
+        say(f"done before: {str(folder)!r}")
+        if settings.push_to_hub and processes.first:
+            say(f"on the Hub: {push(known['outputs'], settings)}")
+        return known
+    if settings.fsdp and processes.count == 1:
+        say("fsdp: there is one process only, nothing is divided; start several with torchrun --nproc_per_node N.")
+    pretrained = _load(settings, processes)
+    job = _Job(settings, processes, pretrained, pool, Trackers(settings, processes.first))
+    plan = _steps(settings, pool, processes)
+    record: dict[str, Any] = {
+        "key": key,
+        "settings": settings.model_dump(mode="json"),
+        "versions": {name: metadata.version(name) for name in _PACKAGES},
+        "device": f"{processes.count} × {processes.device.type}{', divided' if job.divided else ''}",
+        "family": pretrained.family.name,
+        "data": pool.files,
+        "stages": [],
+        "rejected": pool.rejected,
+    }
+    for number, stage in enumerate(settings.stages):
+        record["stages"].append(_stage(job, stage, plan[number]))
+        job.steps_before += plan[number]
+        if number + 1 < len(settings.stages):
+            detach(job.pretrained)
+    job.trackers.close()
+    if processes.first:
+        record["outputs"] = _save(job, record)
+        write_json(folder / "run.json", record)
+        if settings.push_to_hub:
+            say(f"on the Hub: {push(record['outputs'], settings)}")
+    processes.wait()
+    return record
+
+
+def _claim(settings: AdaptSettings, pool: Pool, processes: Launched) -> str:
+    """Make sure that the folder holds this adaptation or none; return the hash of what determines it."""
+    path = settings.output_dir / "adaptation.json"
+    determines = [settings.model_dump(mode="json", exclude=_NOT_DETERMINING), [f["sha256"] for f in pool.files]]
+    key = content_hash(determines)
+    processes.wait()
+    known = read_json(path)
+    if known is not None and known.get("key") != key and any(settings.output_dir.glob("stages/*/*")):
+        raise UserError(
+            f"{str(settings.output_dir)!r} holds an adaptation with other settings or data: change output_dir, or "
+            "delete the folder."
+        )
+    if processes.first:
+        write_json(path, {"key": key, "settings": determines[0]})
+    return key
+
+
+def _is_divided(settings: AdaptSettings, processes: Launched) -> bool:
+    return settings.fsdp and processes.count > 1
+
+
+def _load(settings: AdaptSettings, processes: Launched) -> PretrainedModel:
+    """Load the base: on the CPU where its layers are to be divided, and only then go on the device."""
+    return load_pretrained(
+        _base_of(settings),
+        dtype=settings.dtype,
+        device="cpu" if _is_divided(settings, processes) else processes.device,
+        trust_remote_code=settings.trust_remote_code,
+        bits=settings.bits,
+    )
+
+
+def _base_of(settings: AdaptSettings) -> str:
+    if settings.model_name_or_path != EMBEDDED:
+        return settings.model_name_or_path
+    from passerelle.example.embedded import assemble
+
+    return str(assemble())
+
+
+def _steps(settings: AdaptSettings, pool: Pool, processes: Launched) -> list[int]:
+    """Return the steps of each stage."""
+    step = settings.per_device_train_batch_size * settings.gradient_accumulation_steps * processes.count
+    total = settings.max_steps or max(1, round(settings.num_train_epochs * pool.targets / step))
+    shares = [stage.share for stage in settings.stages]
+    if total < len(shares):
+        raise InputError(f"{total} steps are fewer than the {len(shares)} stages: raise max_steps or num_train_epochs.")
+    ends = [round(total * sum(shares[: index + 1]) / sum(shares)) for index in range(len(shares))]
+    return [max(1, end - start) for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def _stage(job: _Job, stage: StageSettings, steps: int) -> dict[str, Any]:
+    settings, processes = job.settings, job.processes
+    folder = job.stage_folder(stage)
+    groups = attach(job.pretrained, stage, settings.seed)
+    record = StageRecord(stage.name)
+    make_trainable(job.pretrained.model, groups, record)
+    parts = describe_parts(job.pretrained, groups)
+    parameters = _parameters_of(groups)
+    weights, written = folder / "weights.safetensors", folder / "stage.json"
+    saved: dict[str, Any] | None = read_json(written)
+    if saved is not None and load_parameters(weights, parameters):
+        say(f"stage {stage.name!r}: done before")
+        return saved
+    if job.divided:
+        groups = _divide(job, groups)
+        parameters = _parameters_of(groups)
+    phase = Phase(stage.name)
+    with measured(phase):
+        rows, vision = _rows(job, stage, steps)
+        audit = audit_labels(job.pretrained, rows, settings.language)
+        if processes.first:
+            print_parts(parts, f"stage {stage.name!r}: {steps} steps, vision features: {vision.level}")
+            print_labels(audit, settings.language)
+        alarms = _train(job, stage, groups, rows, vision, record, steps)
+    result = {
+        "name": stage.name,
+        "seconds": phase.seconds + record.seconds_before,
+        "peak_bytes": phase.peak_bytes,
+        "features": vision.level,
+        "held_parameters": held_numbers(job.pretrained.model.parameters()),
+        "parts": parts,
+        "labels": asdict(audit),
+        "mix": realised(rows),
+        "record": asdict(record),
+        "alarms": alarms.to_dict() if alarms else None,
+    }
+    trained = gathered(parameters, keep=processes.first)
+    if processes.first:
+        save_parameters(weights, trained)
+        write_json(written, result)
+    processes.wait()
+    if job.divided:
+        job.pretrained = _whole(job, stage)
+    return result
+
+
+def _parameters_of(groups: Sequence[ParameterGroup]) -> dict[str, Any]:
+    return {name: value for group in groups for name, value in group.parameters.items()}
+
+
+def _divide(job: _Job, groups: Sequence[ParameterGroup]) -> list[ParameterGroup]:
+    """Divide the language model's layers among the processes; return the groups of what its parameters are then."""
+    shard(job.pretrained, job.processes.device, job.processes.count)
+    now = dict(job.pretrained.model.named_parameters())
+    return [replace(group, parameters={name: now[name] for name in group.parameters}) for group in groups]
+
+
+def _whole(job: _Job, last: StageSettings) -> PretrainedModel:
+    """Return the model as it is after a stage, from the files of this stage and of those before, in one piece."""
+    settings = job.settings
+    pretrained = _load(settings, job.processes)
+    for stage in settings.stages:
+        groups = attach(pretrained, stage, settings.seed)
+        if not load_parameters(job.stage_folder(stage) / "weights.safetensors", _parameters_of(groups)):
+            raise RunError(f"the weights of stage {stage.name!r} in {str(settings.output_dir)!r} can't be read.")
+        if stage == last:
+            break
+        detach(pretrained)
+    return pretrained
+
+
+def _rows(job: _Job, stage: StageSettings, steps: int) -> tuple[list[Encoded], VisionFeatures]:
+    settings = job.settings
+    count = steps * settings.per_device_train_batch_size * settings.gradient_accumulation_steps * job.processes.count
+    with _progress(job, f"{stage.name}: samples", "sample") as progress:
+        rows = job.pool.rows(stage, count, settings, job.encoder, progress)
+    vision = VisionFeatures(job.pretrained, cache_folder() / "vision", stage.train)
+    held = [c.images for c in job.pool.held if c.images]
+    with _progress(job, f"{stage.name}: vision features", "picture") as progress:
+        vision.prepare([*pictures_of(rows), *held], progress)
+    return rows, vision
+
+
+def _progress(job: _Job, title: str, unit: str) -> Any:
+    return Progress(title, unit) if job.processes.first else _Silent()
+
+
+class _Silent:
+    """Shows nothing: other processes than the first."""
+
+    def __call__(self, done: int, total: int, loss: float | None = None) -> None:
+        pass
+
+    def __enter__(self) -> _Silent:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
+def _train(
+    job: _Job,
+    stage: StageSettings,
+    groups: Sequence[ParameterGroup],
+    rows: list[Encoded],
+    vision: VisionFeatures,
+    record: StageRecord,
+    steps: int,
+) -> Alarms | None:
+    settings, folder = job.settings, job.stage_folder(stage)
+    batches = settings.gradient_accumulation_steps * job.processes.count
+    pictures = [row.images or number for number, row in enumerate(rows)] if settings.group_by_picture else []
+    planned = plan_steps(
+        [len(row) for row in rows], settings.per_device_train_batch_size, batches, steps, settings.seed, pictures
+    )
+    feed = RowFeed(job.pretrained, vision, rows, planned, job.processes)
+    alarms = _alarms(job, vision, groups)
+    rates = Rates(settings.warmup_ratio, 0.0, settings.max_grad_norm, settings.lr_scheduler_type)
+    job.pretrained.model.train()
+    with _progress(job, f"{stage.name}: training", "step") as progress:
+
+        def watch(step: int, of: int, loss: float) -> None:
+            progress(step, of, loss)
+            job.trackers.log({f"{stage.name}/loss": loss}, job.steps_before + step)
+
+        train(
+            feed,
+            groups,
+            record,
+            rates,
+            checkpoints=Checkpoints(folder / "checkpoint", settings.save_steps),
+            watch=watch,
+            monitor=alarms,
+            processes=job.processes,
+            divide=settings.auto_batch,
+            seed=settings.seed,
+        )
+    job.pretrained.model.eval()
+    return alarms
+
+
+def _alarms(job: _Job, vision: VisionFeatures, groups: Sequence[ParameterGroup]) -> Alarms | None:
+    settings = job.settings.alarms
+    if not settings.every:
+        return None
+    pool, encoder = job.pool, job.encoder
+    target = [c for c in pool.held if c.language != ENGLISH]
+    english = [c for c in pool.held if c.language == ENGLISH]
+    if not target:
+        raise InputError(
+            "alarms need held samples: there are fewer than ten in the target language. Set alarms.every to 0."
+        )
+    held = Held(
+        pool.encode(target, encoder),
+        pool.encode(english, encoder),
+        [question_of(c) for c in target],
+    )
+
+    def tell(look: Look) -> None:
+        values = {name: value for name, value in asdict(look).items() if isinstance(value, float)}
+        job.trackers.log({f"held/{name}": value for name, value in values.items()}, job.steps_before + look.step)
+        if job.processes.first:
+            answer = f"; {look.answer!r}" if look.answer else ""
+            kept = f", English {look.english_loss:.3f} ({look.english_drop:+.1f}%)" if english else ""
+            say(f"step {look.step}: held loss {look.target_loss:.3f}{kept}, fidelity {look.fidelity:.0f}%{answer}")
+
+    return Alarms(settings, encoder, vision, held, job.settings.language, groups, tell)
+
+
+def _save(job: _Job, record: dict[str, Any]) -> dict[str, str]:
+    """Write what was adapted: an adapter where one stage trained nothing else, the whole model otherwise."""
+    settings, pretrained = job.settings, job.pretrained
+    folder, outputs = settings.output_dir, {}
+    last = settings.stages[-1]
+    if len(settings.stages) == 1 and all(how.how == "lora" for how in last.train.values()):
+        outputs["adapter"] = str(save_adapter(pretrained, folder / "adapter"))
+    if "adapter" not in outputs or settings.merge_weights or settings.merge:
+        detach(pretrained)
+        outputs["model"] = str(save_model(pretrained, folder / "model"))
+    if settings.merge:
+        merged = folder / "merged"
+        shutil.rmtree(merged, ignore_errors=True)
+        merge_with_base(_local_folder(job), folder / "model", merged, pretrained.family, pretrained.model, settings)
+        outputs["merged"] = str(merged)
+    for path in outputs.values():
+        write_card(Path(path), settings, record)
+    return outputs
+
+
+def _local_folder(job: _Job) -> Path:
+    """Return the folder of the base's files."""
+    path = Path(_base_of(job.settings))
+    if path.is_dir():
+        return path
+    from transformers.utils import cached_file
+
+    found = cached_file(str(path), "config.json")
+    if found is None:
+        raise RunError(f"the files of {str(path)!r} are gone from the Hub's cache.")
+    return Path(found).parent
+
+
+def print_summary(record: dict[str, Any]) -> None:
+    """Print what was done on stdout."""
+    for stage in record["stages"]:
+        done = stage["record"]
+        loss = f"loss {done['loss'][0][1]:.3f} → {done['loss'][-1][1]:.3f}" if done["loss"] else "no step"
+        print(f"{stage['name']}: {done['steps']} steps, {done['samples']} samples, {loss}, {stage['seconds']:.0f} s")
+        if stage["alarms"] and stage["alarms"]["stopped"]:
+            print(f"  stopped: {stage['alarms']['stopped']}; the best weights are kept")
+    for kind, path in record.get("outputs", {}).items():
+        print(f"{kind}: {path}")
+    if record["rejected"]:
+        print(f"{len(record['rejected'])} samples rejected: see run.json", file=sys.stderr)

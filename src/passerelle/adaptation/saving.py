@@ -1,0 +1,208 @@
+"""What an adaptation leaves: an adapter or a model that plain PEFT and transformers load, with processor and card."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from passerelle.adaptation.settings import AdaptSettings
+from passerelle.errors import RunError, UserError, first_line
+from passerelle.models.families import Family
+from passerelle.models.merging.rules import MergeSettings
+from passerelle.models.merging.merging import merge_checkpoints
+from passerelle.models.pretrained import PretrainedModel, is_adapter
+from passerelle.models.merging.weight_files import pattern_in_files
+from passerelle.runs import write_atomically, written_beside
+
+
+def save_adapter(pretrained: PretrainedModel, folder: Path) -> Path:
+    """Write the adapter as PEFT's own, with the processor beside it.
+
+    Raises:
+        RunError: What was written isn't what the model holds.
+    """
+    with _anew(folder) as beside:
+        pretrained.model.save_pretrained(beside, safe_serialization=True)
+        pretrained.processor.save_pretrained(beside)
+        _expect_adapter(pretrained, beside)
+    return folder
+
+
+def _expect_adapter(pretrained: PretrainedModel, folder: Path) -> None:
+    from safetensors import safe_open
+
+    with safe_open(folder / "adapter_model.safetensors", "pt") as file:
+        written = set(file.keys())
+    held = {name.replace(".default.", ".") for name, _ in pretrained.model.named_parameters() if is_adapter(name)}
+    if difference := sorted(written ^ held):
+        raise RunError(
+            f"the adapter in {str(folder)!r} isn't whole: {difference[0]!r} is in one of file and model only."
+        )
+
+
+def save_model(pretrained: PretrainedModel, folder: Path) -> Path:
+    """Write the whole model, adapters merged, as transformers' own, with the processor."""
+    with _anew(folder) as beside:
+        pretrained.model.save_pretrained(beside, safe_serialization=True)
+        pretrained.processor.save_pretrained(beside)
+    return folder
+
+
+def push(outputs: Mapping[str, str], settings: AdaptSettings) -> str:
+    """Put what was adapted on the Hugging Face Hub: the merged model, or the adapter, or the whole model.
+
+    Returns:
+        Its address.
+
+    Raises:
+        UserError: The Hub refuses, or can't be reached; the files stay where they are.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    folder = next(outputs[kind] for kind in ("merged", "adapter", "model") if kind in outputs)
+    hub, name = HfApi(), settings.push_to_hub
+    try:
+        hub.create_repo(name, private=settings.hub_private_repo, exist_ok=True)
+        hub.upload_folder(repo_id=name, folder_path=folder, commit_message="Adapted by Passerelle")
+    except (HfHubHTTPError, OSError, RuntimeError) as error:
+        raise UserError(
+            f"{name!r} can't be written on the Hugging Face Hub: {first_line(error)} Everything is in "
+            f"{folder!r}; log in with hf auth login and give the same command again."
+        ) from error
+    return f"https://huggingface.co/{name}"
+
+
+@contextmanager
+def _anew(folder: Path) -> Iterator[Path]:
+    """Give a place to write a folder to, in place of what a run that was stopped has left."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with written_beside(folder) as beside:
+        yield beside
+
+
+def merge_with_base(base: Path, adapted: Path, out: Path, family: Family, model: Any, settings: AdaptSettings) -> Path:
+    """Merge the adapted language model with the base's, as ``merge`` says.
+
+    Args:
+        base: Folder of the base's weights.
+        adapted: Folder of the adapted model.
+        out: Where the merged model goes.
+        family: Where the language model is.
+        model: The model, to know how its parts are called in files.
+        settings: How.
+    """
+    assert settings.merge is not None
+    rule = settings.merge.model_dump(exclude={"method"}, exclude_unset=True)
+    escaped = family.language.replace(".", r"\.")
+    merge_checkpoints(
+        base,
+        [adapted],
+        out,
+        method=settings.merge.method,
+        settings=MergeSettings.model_validate(rule),
+        pattern=pattern_in_files(model, rf"{escaped}\..*"),
+    )
+    return out
+
+
+def write_card(folder: Path, settings: AdaptSettings, record: Mapping[str, Any]) -> None:
+    """Write the model card of an adaptation.
+
+    Args:
+        folder: The adapter's or model's folder.
+        settings: What was asked for.
+        record: What was done, as in run.json.
+    """
+    stages = record["stages"]
+    lines = [
+        "---",
+        f"language: [{settings.language}]",
+        f"base_model: {json.dumps(settings.model_name_or_path, ensure_ascii=False)}",
+        "tags: [passerelle, vision-language-model]",
+        "---",
+        f"# {settings.output_dir.name}",
+        "",
+        f"`{settings.model_name_or_path}` adapted to `{settings.language}` by Passerelle, method `{settings.method}`.",
+        "The base's licence holds for this model too, and so do those of the data.",
+        "",
+        "## Data",
+        "",
+        "| file | language | origin | samples | weight |",
+        "|---|---|---|---|---|",
+        *(_data_line(entry) for entry in record["data"]),
+        "",
+        "## Training",
+        "",
+        "| stage | trained | steps | samples | tokens | seconds | PFLOPs | last loss |",
+        "|---|---|---|---|---|---|---|---|",
+        *(_stage_line(stage) for stage in stages),
+        "",
+        *_mix_lines(stages),
+        "",
+        f"Rejected samples: {len(record['rejected'])}. Seed {settings.seed}. Versions: "
+        + ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+        + ".",
+        "",
+        "## Scores",
+        "",
+        *_look_lines(stages, settings.language),
+        "On benchmarks: none yet; `passerelle evaluate` measures both languages.",
+        "",
+    ]
+    write_atomically(folder / "README.md", "\n".join(lines))
+
+
+def _data_line(entry: Mapping[str, Any]) -> str:
+    name = _cell(Path(entry["path"]).name)
+    return f"| {name} | {entry['language']} | {entry['origin']} | {entry['samples']} | {entry['weight']:g} |"
+
+
+def _stage_line(stage: Mapping[str, Any]) -> str:
+    trained = ", ".join(f"{row['part']}" for row in stage["parts"] if row["learning_rate"] is not None)
+    loss = stage["record"]["loss"]
+    return (
+        f"| {stage['name']} | {trained} | {stage['record']['steps']} | {stage['record']['samples']} | "
+        f"{stage['record']['tokens']} | {stage['seconds']:.0f} | {stage['record']['flops'] / 1e15:.3f} | "
+        f"{loss[-1][1] if loss else '–'} |"
+    )
+
+
+def _mix_lines(stages: Any) -> list[str]:
+    lines = []
+    for stage in stages:
+        tokens = stage["mix"]["tokens"]
+        shares = ", ".join(
+            f"{name} {count / tokens['all']:.0%}" for name, count in tokens.items() if name != "all" and tokens["all"]
+        )
+        lines.append(f"Mix of stage `{stage['name']}`, by tokens: {shares}.")
+    return lines
+
+
+def _look_lines(stages: Any, language: str) -> list[str]:
+    """Return what the alarms saw of each stage's first weights, and of those that were kept."""
+    lines = []
+    for stage in stages:
+        looks = stage["alarms"]["looks"] if stage["alarms"] else []
+        if looks:
+            # A condition of stop_if is met by the last look alone; the best of those before is what was kept.
+            stopped = stage["alarms"]["stopped"]
+            first, kept = looks[0], min(looks[:-1], key=lambda look: look["target_loss"]) if stopped else looks[-1]
+            drop = kept["english_drop"]  # NaN without English samples
+            english = "" if drop is None or math.isnan(drop) else f"; English loss {drop:+.1f}%"
+            lines += [
+                f"Held samples, stage `{stage['name']}`: loss in `{language}` {first['target_loss']:.3f} → "
+                f"{kept['target_loss']:.3f}{english}; {first['fidelity']:.0f}% → {kept['fidelity']:.0f}% of answers in "
+                f"`{language}`.{f' Stopped: {stopped}.' if stopped else ''}",
+                "",
+            ]
+    return lines
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,115 @@
+"""What a stage trains: adapters and weights of the parts that it names, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import torch
+
+from passerelle.adaptation.settings import PartSettings, StageSettings
+from passerelle.errors import ConfigError, TrainingError
+from passerelle.adaptation.optimizer import ParameterGroup
+from passerelle.models.pretrained import PretrainedModel, is_adapter, plain_name
+
+_LAYER = re.compile(r"\.(?:layers?|blocks?|h)\.(\d+)\.")
+
+
+def attach(pretrained: PretrainedModel, stage: StageSettings, seed: int) -> list[ParameterGroup]:
+    """Put the stage's adapters into the model and return what is trained.
+
+    Args:
+        pretrained: The model; its `model` becomes a `PeftModel` where there are adapters.
+        stage: The stage.
+        seed: Seeds the adapters' first weights.
+
+    Raises:
+        ConfigError: A part has nothing to train, or two parts want adapters of different kinds.
+        TrainingError: An adapter landed where it wasn't wanted.
+    """
+    adapted = {part: how for part, how in stage.train.items() if how.how == "lora"}
+    full = {part: how for part, how in stage.train.items() if how.how == "full"}
+    weights = {part: _weights(pretrained, part, how, stage.name) for part, how in full.items()}
+    if adapted:
+        _add_lora(pretrained, adapted, stage.name, seed)
+    groups = []
+    for part, how in stage.train.items():
+        found = weights[part] if part in weights else _adapters(pretrained, part)
+        groups.append(ParameterGroup(part, found, how.learning_rate, how.weight_decay))
+    return groups
+
+
+def detach(pretrained: PretrainedModel) -> None:
+    """Merge the adapters into the weights and take them out."""
+    if hasattr(pretrained.model, "merge_and_unload"):
+        pretrained.model = pretrained.model.merge_and_unload()
+
+
+def _weights(pretrained: PretrainedModel, part: Any, how: PartSettings, stage: str) -> dict[str, Any]:
+    found = pretrained.family.parameters(pretrained.model, part)
+    if how.last_layers is not None:
+        numbered = {name: int(at[1]) for name in found if (at := _LAYER.search(name))}
+        first = max(numbered.values(), default=-1) + 1 - how.last_layers
+        found = {name: value for name, value in found.items() if numbered.get(name, -1) >= max(first, 0)}
+    if not found:
+        tied = " (the head is tied to the embeddings, which belong to the language model)" if part == "head" else ""
+        raise ConfigError(f"stage {stage!r}: the model has nothing to train in the part {part!r}{tied}.")
+    return found
+
+
+def _add_lora(pretrained: PretrainedModel, adapted: dict[Any, PartSettings], stage: str, seed: int) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    kinds = {(h.rank, h.alpha, h.dropout, h.dora, h.rslora) for h in adapted.values()}
+    if len(kinds) > 1:
+        raise ConfigError(f"stage {stage!r}: {' and '.join(adapted)} must have adapters of the same rank and kind.")
+    patterns = [how.targets or linear_pattern(pretrained, part) for part, how in adapted.items()]
+    how = next(iter(adapted.values()))
+    config = LoraConfig(
+        r=how.rank,
+        lora_alpha=how.alpha,
+        lora_dropout=how.dropout,
+        use_dora=how.dora,
+        use_rslora=how.rslora,
+        target_modules="|".join(f"(?:{pattern})" for pattern in patterns),
+        task_type="CAUSAL_LM",
+    )
+    torch.manual_seed(seed)
+    try:
+        pretrained.model = get_peft_model(pretrained.model, config, autocast_adapter_dtype=False)
+    except ValueError as error:
+        raise ConfigError(
+            f"stage {stage!r}: the adapters' pattern {config.target_modules!r} matches no module: {error}"
+        ) from None
+    named = (plain_name(name) for name, _ in pretrained.model.named_parameters() if is_adapter(name))
+    strays = [name for name in named if pretrained.family.part_of(name) not in adapted]
+    if strays:
+        raise TrainingError(
+            f"stage {stage!r}: an adapter landed at {strays[0]!r}, not in {' and '.join(adapted)}: narrow its targets."
+        )
+
+
+def linear_pattern(pretrained: PretrainedModel, part: Any) -> str:
+    """Return a full-name pattern of the linear layers in a part's transformer layers; all of a projector's."""
+    family = pretrained.family
+    names = [
+        name
+        for name, module in pretrained.model.named_modules()
+        if isinstance(module, torch.nn.Linear) and family.part_of(name) == part
+    ]
+    inside = [name for name in names if _LAYER.search(name)] if part in ("language", "tower") else names
+    if not inside:
+        raise ConfigError(f"the part {part!r} has no linear layer to adapt.")
+    prefixes = {family.language} if part == "language" else set(getattr(family, part))
+    beginning = "|".join(re.escape(prefix) for prefix in sorted(prefixes))
+    leaves = "|".join(sorted({re.escape(name.rpartition(".")[2]) for name in inside}))
+    middle = r".*\.\d+\." if part in ("language", "tower") else r"(?:.*\.)?"
+    return rf"(?:{beginning})\.{middle}(?:.*\.)?(?:{leaves})"
+
+
+def _adapters(pretrained: PretrainedModel, part: Any) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in pretrained.model.named_parameters()
+        if is_adapter(name) and pretrained.family.part_of(plain_name(name)) == part
+    }

@@ -1,0 +1,1 @@
+"""A comparison: its file, its arms, its run."""

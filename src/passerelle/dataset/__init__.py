@@ -1,1 +1,0 @@
-"""Translate whole data sets: rows in, the same rows out in another language, nothing lost."""

@@ -1,1 +1,0 @@
-"""`passerelle evaluate`: read benchmarks, ask models, keep every answer, put figures together."""

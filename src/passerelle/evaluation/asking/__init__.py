@@ -1,0 +1,1 @@
+"""Asking models: questions in words, answers kept, who is examined."""

@@ -1,0 +1,100 @@
+"""Ask one model one benchmark: known answers from the journal, the others in chunks of whole pictures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from passerelle.evaluation.asking.journal import Journal, Kept, key_of
+from passerelle.evaluation.asking.members import Member
+from passerelle.evaluation.asking.prompts import question_of
+from passerelle.evaluation.reading import Missing, Test
+from passerelle.evaluation.asking.answering import group_by_picture
+from passerelle.records import Question
+
+QUESTIONS_PER_CHUNK = 64
+"""About so many questions are lost at most when a run is stopped."""
+
+
+@dataclass
+class Answered:
+    """What a model said to a benchmark.
+
+    Attributes:
+        kept: Answers by question id.
+        missing: Questions that it couldn't be asked.
+        seconds: Time that answering took, earlier runs included.
+        fresh: How many were asked now.
+    """
+
+    kept: dict[str, Kept] = field(default_factory=dict)
+    missing: list[Missing] = field(default_factory=list)
+    fresh: int = 0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that answering took, earlier runs included."""
+        return sum(each.seconds for each in self.kept.values())
+
+    @property
+    def flops(self) -> float:
+        """Floating-point operations of the language model that answering took, earlier runs included."""
+        return sum(each.flops for each in self.kept.values())
+
+
+def ask(
+    open_member: Callable[[], Member],
+    signature: str,
+    test: Test,
+    method: str,
+    journal: Journal,
+    watch: Callable[[int, int], None] | None = None,
+) -> Answered:
+    """Answer a benchmark, or the part of it that has no answer yet.
+
+    Args:
+        open_member: Gives the model; called only if something is to be asked.
+        signature: The model's.
+        test: The benchmark in one language.
+        method: ``generate``, or a scoring rule.
+        journal: Where answers are kept.
+        watch: Told (questions done, of how many).
+    """
+    longest = test.benchmark.max_new_tokens
+    questions = [question_of(item, test.benchmark, method) for item in test.items]
+    keys = {question.id: key_of(question, signature, longest) for question in questions}
+    answered = Answered()
+    todo = []
+    for question in questions:
+        known = journal.get(keys[question.id])
+        if known is None:
+            todo.append(question)
+        else:
+            answered.kept[question.id] = known
+    done = len(questions) - len(todo)
+    for chunk in chunks(todo):
+        member = open_member()
+        start, flops = time.perf_counter(), member.flops
+        answers, bad = member.answer(chunk, test.pictures, longest)
+        shared = max(1, len(answers))
+        seconds, flops = (time.perf_counter() - start) / shared, (member.flops - flops) / shared
+        fresh = [Kept(answer, seconds, round(flops)) for answer in answers]
+        journal.add([keys[answer.question] for answer in answers], fresh)
+        answered.kept |= {each.answer.question: each for each in fresh}
+        answered.fresh += len(fresh)
+        answered.missing += [Missing(q.id, bad[q.picture]) for q in chunk if q.picture in bad]
+        done += len(chunk)
+        if watch:
+            watch(done, len(questions))
+    return answered
+
+
+def chunks(questions: Sequence[Question]) -> list[list[Question]]:
+    """Divide questions into chunks of about one size; questions about one picture stay together."""
+    found: list[list[Question]] = []
+    for asked in group_by_picture(questions).values():
+        if not found or len(found[-1]) >= QUESTIONS_PER_CHUNK:
+            found.append([])
+        found[-1] += asked
+    return found

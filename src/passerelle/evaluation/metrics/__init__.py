@@ -1,0 +1,1 @@
+"""Metrics: from answers to numbers, one file each."""

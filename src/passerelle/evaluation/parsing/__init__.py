@@ -1,0 +1,1 @@
+"""Reading answers: by the published rules, and by rules of their language."""

@@ -1,0 +1,199 @@
+"""Read a benchmark in one language: its questions, its pictures, and what of it can't be asked."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path, PurePosixPath
+
+from passerelle.errors import InputError
+from passerelle.evaluation.rows import BrokenRow, Row, read_dataset, read_rows
+from passerelle.evaluation.specification import DATASETS, Source
+from passerelle.evaluation.benchmarks.base import BadItem, Benchmark, Item
+from passerelle.evaluation.benchmarks.registry import find_benchmark, recognise
+from passerelle.runs import write_atomically
+from passerelle.pictures.opening import check_picture
+
+MOST_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A question that isn't counted, and why."""
+
+    id: str
+    reason: str
+
+
+@dataclass
+class Test:
+    """A benchmark in one language.
+
+    Attributes:
+        benchmark: What it is.
+        language: Of its questions.
+        items: Those that can be asked, rotations included; their pictures are keys of `pictures`.
+        pictures: File of each picture, by key; empty where nothing is to be asked.
+        missing: Questions that can't be asked.
+    """
+
+    benchmark: Benchmark
+    language: str
+    items: list[Item]
+    pictures: dict[str, Path] = field(default_factory=dict)
+    missing: list[Missing] = field(default_factory=list)
+
+    def says_what_is_missing(self) -> str:
+        """Say in one line which questions can't be asked; empty if all can."""
+        if not self.missing:
+            return ""
+        shown = "; ".join(f"{each.id}: {each.reason}" for each in self.missing[:MOST_SHOWN])
+        more = f"; and {len(self.missing) - MOST_SHOWN} more" if len(self.missing) > MOST_SHOWN else ""
+        return f"{self.benchmark.name} ({self.language}): {len(self.missing)} left out: {shown}{more}"
+
+
+class Pictures:
+    """Finds the picture files of rows, and keeps embedded pictures as files.
+
+    Args:
+        folder: The image folder; paths may not lead out of it.
+        embedded: Where pictures that stand in rows are written.
+    """
+
+    def __init__(self, folder: Path, embedded: Path) -> None:
+        self._folder, self._embedded = folder, embedded
+        self.found: dict[str, Path] = {}
+
+    def key(self, item: Item) -> str | None:
+        """Return the key of an item's picture; ``None`` where it has none.
+
+        Raises:
+            BadItem: The picture is missing, is no picture, or lies outside of the folder.
+        """
+        given = item.picture
+        if given is None:
+            return None
+        content = given if isinstance(given, bytes) else _decoded(given)
+        try:
+            path = self._file(given) if content is None and isinstance(given, str) else self._kept(content or b"")
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()[:24]
+            if digest not in self.found:
+                check_picture(path, f"picture {path.name!r}")
+                self.found[digest] = path
+        except OSError as error:
+            raise BadItem(f"can't read its picture: {error.strerror}") from None
+        except InputError as error:
+            raise BadItem(str(error)) from None
+        return digest
+
+    def _file(self, name: str) -> Path:
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name or "\0" in name:
+            raise BadItem(f"picture {name[:80]!r} must be a relative path inside the image folder")
+        path = (self._folder / name).resolve()
+        if not path.is_relative_to(self._folder.resolve()):
+            raise BadItem(f"picture {name[:80]!r} is a link that leads out of the image folder")
+        if not path.is_file():
+            raise BadItem(f"no picture {name[:80]!r} in {str(self._folder)!r}")
+        return path
+
+    def _kept(self, content: bytes) -> Path:
+        path = self._embedded / f"{hashlib.sha256(content).hexdigest()[:24]}.img"
+        if not path.is_file():
+            write_atomically(path, content)
+        return path
+
+
+def _decoded(given: str) -> bytes | None:
+    """Decode base64; ``None`` where a text is a path."""
+    text = given.partition("base64,")[2] if given.startswith("data:") else given
+    if len(text) < 100 or "." in text[-6:]:
+        return None
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise BadItem("its picture isn't base64") from None
+
+
+def read_test(source: Source, method: str, images: Path | None, embedded: Path, *, with_pictures: bool) -> Test:
+    """Read a benchmark in one language.
+
+    Args:
+        source: Where its rows are.
+        method: How it is answered.
+        images: The image folder; beside the file unless given.
+        embedded: Where pictures that stand in rows are kept.
+        with_pictures: Whether anything is to be asked, so that pictures are needed.
+
+    Raises:
+        InputError: The file can't be read, is of no known benchmark, or nothing in it can be asked.
+    """
+    place = source.places[0]
+    is_dataset = place.startswith(DATASETS)
+    rows = read_dataset(place.removeprefix(DATASETS)) if is_dataset else read_rows(source.places)
+    first = next(rows, None)
+    if first is None:
+        raise InputError(f"{place!r} has no rows.")
+    benchmark = find_benchmark(source.benchmark) if source.benchmark else recognise(_whole(first, place), place)
+    test = Test(benchmark, source.language, [])
+    _read_items(test, chain([first], rows))
+    test.items = benchmark.complete(test.items, method)
+    if with_pictures:
+        folder = images or (Path(place) if Path(place).is_dir() else Path(place).parent)
+        _find_pictures(test, Pictures(folder, embedded))
+    else:
+        test.items = [replace(item, picture=_cheap_key(item)) for item in test.items]
+    if not test.items:
+        raise InputError(f"nothing in {place!r} can be asked. {test.says_what_is_missing()}")
+    return test
+
+
+def _whole(row: Row | BrokenRow, place: str) -> Row:
+    if isinstance(row, BrokenRow):
+        raise InputError(f"{place!r}: {row}. Name the benchmark, as in --benchmark pope={place}, to go on after it.")
+    return row
+
+
+def _read_items(test: Test, rows: Iterator[Row | BrokenRow]) -> None:
+    seen: set[str] = set()
+    for number, row in enumerate(rows, 1):
+        name = f"row {number}"
+        if isinstance(row, BrokenRow):
+            test.missing.append(Missing(name, str(row)))
+            continue
+        try:
+            items = test.benchmark.read(row, test.language)
+        except BadItem as error:
+            named = next((str(row[k]) for k in ("question_id", "index", "id", "_key", "image_id") if row.get(k)), name)
+            test.missing.append(Missing(named, str(error)))
+            continue
+        for item in items:
+            if item.id in seen:
+                test.missing.append(Missing(item.id, "its id occurs more than once; the first counts"))
+            else:
+                seen.add(item.id)
+                test.items.append(item)
+
+
+def _find_pictures(test: Test, pictures: Pictures) -> None:
+    kept, bad = [], set()
+    for item in test.items:
+        try:
+            kept.append(replace(item, picture=pictures.key(item)))
+        except BadItem as error:
+            test.missing.append(Missing(item.id, str(error)))
+            bad.add(item.group)
+    # A question whose picture is missing in one rotation isn't asked in the others.
+    test.items = [item for item in kept if not item.group or item.group not in bad]
+    test.pictures = pictures.found
+
+
+def _cheap_key(item: Item) -> str | None:
+    """Name a picture without looking at it, to know which questions share it."""
+    given = item.picture
+    if given is None or (isinstance(given, str) and len(given) < 300):
+        return given
+    return hashlib.sha256(given if isinstance(given, bytes) else given.encode()).hexdigest()[:24]

@@ -1,0 +1,203 @@
+"""From answers to figures: measures of each system, benchmark and language, comparisons, and what gaps are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+from passerelle.evaluation.asking.asking import Answered
+from passerelle.evaluation.asking.prompts import prompt_of
+from passerelle.evaluation.reading import Test
+from passerelle.evaluation.benchmarks.base import Item, Measure
+from passerelle.evaluation.benchmarks.languages import consistency_measure, fidelity_measures
+from passerelle.evaluation.benchmarks.scoring import GENERATE
+from passerelle.evaluation.statistics.figures import (
+    Comparison,
+    Figure,
+    Gap,
+    Sides,
+    compare_measures,
+    corrected,
+    figure_of,
+    split_gap,
+)
+
+ENGLISH = "en"
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a system said to a benchmark in one language, by seed."""
+
+    test: Test
+    seeds: tuple[Answered, ...]
+    method: str
+
+    @property
+    def method_here(self) -> str:
+        """The method, as far as the benchmark has options."""
+        return self.method if self.test.benchmark.kind in ("choice", "yes-no") else GENERATE
+
+    def answered(self) -> set[str]:
+        """Return the ids of questions that every seed answered; of a group either all or none."""
+        ids = set.intersection(*({*seed.kept} for seed in self.seeds)) & {item.id for item in self.test.items}
+        torn = {item.group for item in self.test.items if item.group and item.id not in ids}
+        return {item.id for item in self.test.items if item.id in ids and (not item.group or item.group not in torn)}
+
+    def missing(self) -> int:
+        """Return how many questions aren't counted."""
+        return len(self.test.missing) + len(self.test.items) - len(self.answered())
+
+    def items(self, ids: Collection[str]) -> list[Item]:
+        """Return the items of some ids, in an order that is the same in every language."""
+        return sorted((item for item in self.test.items if item.id in ids), key=lambda item: item.id)
+
+    def measures(self, ids: Collection[str]) -> list[list[Measure]]:
+        """Return each measure of some of the items, for every seed."""
+        items = self.items(ids)
+        by_seed = []
+        for seed in self.seeds:
+            answers = [seed.kept[item.id].answer for item in items]
+            found = self.test.benchmark.score(items, answers, self.method_here)
+            if self.method_here == GENERATE and self.test.benchmark.kind != "choice":
+                found += fidelity_measures(items, answers, [prompt_of(i, self.test.benchmark, False) for i in items])
+            by_seed.append(found)
+        return [list(seeds) for seeds in zip(*by_seed, strict=True)]
+
+
+@dataclass
+class Results:
+    """All figures of a run."""
+
+    figures: list[Figure] = field(default_factory=list)
+    comparisons: list[Comparison] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+Everything = Mapping[str, Mapping[str, Mapping[str, Said]]]
+"""What was said, by system, benchmark and language."""
+
+
+def put_together(said: Everything, suspects: Mapping[str, Collection[str]], references: Sequence[str]) -> Results:
+    """Compute all figures of a run.
+
+    Args:
+        said: What was said.
+        suspects: Ids of suspect items, by benchmark; those under an empty name are suspect in each.
+        references: The systems that all others are compared with; every pair is compared if there is none.
+    """
+    results = Results()
+    for system, benchmarks in said.items():
+        for name, languages in benchmarks.items():
+            for language, each in languages.items():
+                results.figures += _figures(system, name, language, each)
+            results.figures += _consistency(system, name, languages)
+            results.comparisons += _between_languages(system, name, languages)
+            marked = {*suspects.get("", ()), *suspects.get(name, ())}
+            results.gaps += _gaps(system, name, languages, marked)
+    results.comparisons += _between_systems(said, references)
+    results.comparisons = corrected(results.comparisons)
+    return results
+
+
+def _figures(system: str, name: str, language: str, said: Said) -> Iterator[Figure]:
+    ids = said.answered()
+    if not ids:
+        return
+    for seeds in said.measures(ids):
+        figure = figure_of(seeds, system=system, benchmark=name, language=language, missing=said.missing())
+        if figure.value == figure.value:
+            yield figure
+
+
+def _headline(measures: Sequence[list[Measure]], parser: str | None = None) -> list[Measure] | None:
+    """Return the measure that a benchmark is known by, read by one parser if there are two."""
+    found = next((seeds for seeds in measures if seeds[0].headline), None)
+    if found is None or parser is None or not found[0].parser:
+        return found
+    same = (found[0].metric, found[0].subtask, parser)
+    return next((s for s in measures if (s[0].metric, s[0].subtask, s[0].parser) == same), found)
+
+
+def _between_systems(said: Everything, references: Sequence[str]) -> Iterator[Comparison]:
+    for first, second in _pairs(list(said), references):
+        for name in said[first]:
+            for language, one in said[first][name].items():
+                if (other := said[second][name].get(language)) is not None:
+                    yield from _compared(one, other, (first, second), name, language)
+
+
+def _pairs(systems: Sequence[str], references: Sequence[str]) -> Iterator[tuple[str, str]]:
+    if not references:
+        yield from combinations(systems, 2)
+    for number, reference in enumerate(references):
+        yield from ((name, reference) for name in systems if name != reference and name not in references[:number])
+
+
+def _between_languages(system: str, name: str, languages: Mapping[str, Said]) -> Iterator[Comparison]:
+    """Compare each language with English; captions of two languages have no common measure."""
+    english = languages.get(ENGLISH)
+    if english is None or english.test.benchmark.kind in ("caption", "chat"):
+        return
+    for code, said in languages.items():
+        if code != ENGLISH:
+            yield from _compared(said, english, (f"{system} {code}", f"{system} {ENGLISH}"), name, f"{code}-{ENGLISH}")
+
+
+def _compared(one: Said, other: Said, names: tuple[str, str], name: str, language: str) -> Iterator[Comparison]:
+    shared = one.answered() & other.answered()
+    if not shared:
+        return
+    first, second = _headline(one.measures(shared)), _headline(other.measures(shared))
+    if first and second and first[0].units == second[0].units:
+        found = compare_measures(first, second, names=names, benchmark=name, language=language)
+        if found is not None:
+            yield found
+
+
+def _consistency(system: str, name: str, languages: Mapping[str, Said]) -> Iterator[Figure]:
+    for (first, one), (second, other) in combinations(languages.items(), 2):
+        shared = one.answered() & other.answered()
+        if not shared or one.test.benchmark.kind in ("caption", "chat"):
+            continue
+        a, b = _readable(one.measures(shared)), _readable(other.measures(shared))
+        if a is None or b is None:
+            continue
+        made = [consistency_measure(x, y, (first, second)) for x, y in zip(a, b, strict=False)]
+        seeds = [measure for measure in made if measure is not None]
+        if seeds:
+            missing = max(one.missing(), other.missing())
+            yield figure_of(seeds, system=system, benchmark=name, language=f"{first}-{second}", missing=missing)
+
+
+def _readable(measures: Sequence[list[Measure]]) -> list[Measure] | None:
+    return next(
+        (s for s in measures if s[0].chosen is not None and not s[0].subtask and s[0].parser != "published"), None
+    )
+
+
+def _gaps(system: str, name: str, languages: Mapping[str, Said], marked: Collection[str]) -> Iterator[Gap]:
+    english = languages.get(ENGLISH)
+    if english is None or english.test.benchmark.kind in ("caption", "chat"):
+        return
+    for code, said in languages.items():
+        shared = said.answered() & english.answered()
+        if code == ENGLISH or not shared:
+            continue
+        sides = _sides(english, said, shared)
+        bad = {item.id for item in said.items(shared) if item.id in marked or item.group in marked}
+        clean = _sides(english, said, shared - bad) if bad and shared - bad else None
+        if sides is not None:
+            units = set(sides.english_localised[0].units)
+            dropped = units - set(clean.english_localised[0].units) if clean else set()
+            yield split_gap(sides, clean, dropped, system=system, benchmark=name, language=code)
+
+
+def _sides(english: Said, other: Said, ids: Collection[str]) -> Sides | None:
+    a, b = english.measures(ids), other.measures(ids)
+    found = [_headline(m, parser) for m in (a, b) for parser in ("published", "localised")]
+    if any(each is None for each in found) or found[0][0].units != found[2][0].units:  # type: ignore[index]
+        return None
+    return Sides(*found)  # type: ignore[arg-type]

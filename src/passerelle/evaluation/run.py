@@ -1,0 +1,243 @@
+"""`passerelle evaluate`: from benchmarks and models to answers, figures and files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from passerelle.errors import ConfigError, unknown
+from passerelle.evaluation.asking.asking import Answered, ask
+from passerelle.evaluation.asking.journal import Journal
+from passerelle.evaluation.asking.members import System
+from passerelle.evaluation.asking.predictions import answers_to, read_predictions
+from passerelle.evaluation.asking.prompts import instructions
+from passerelle.evaluation.reading import Test, read_test
+from passerelle.evaluation.results import ENGLISH, Everything, Said, put_together
+from passerelle.evaluation.specification import Named, parse_languages, parse_named, parse_sources
+from passerelle.evaluation.asking.suspects import SUSPECT_BELOW, audited, read_suspects
+from passerelle.evaluation.asking.systems import open_system
+from passerelle.evaluation.writing import write_results
+from passerelle.evaluation.benchmarks.scoring import GENERATE
+from passerelle.evaluation.metrics.choice import as_rule
+from passerelle.progress import Progress, say
+from passerelle.quality.assessing import Assess
+from passerelle.runs import content_hash, held, remove_leftovers
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is to be evaluated.
+
+    Attributes:
+        models: Specifications of models, each with ``NAME=`` before it or not.
+        benchmarks: ``NAME=PATH``, ``NAME:LANGUAGE=PATH`` or ``PATH``.
+        languages: Codes with commas between.
+        method: ``generate``, or ``sum``, ``mean``, ``pmi``, ``pmi-mean`` for the likelihood of options.
+        predictions: Files of answers, each with ``NAME=`` before it or not.
+        images: The image folder.
+        out: Where answers and results are kept.
+        suspects: File that names suspect items.
+        references: The systems that all others are compared with; every pair if empty.
+        limit: Only so many questions of each benchmark, the first ones, whole groups.
+    """
+
+    models: tuple[str, ...]
+    benchmarks: tuple[str, ...]
+    languages: str
+    method: str = GENERATE
+    predictions: tuple[str, ...] = ()
+    images: Path | None = None
+    out: Path = Path("evaluation")
+    suspects: Path | None = None
+    references: tuple[str, ...] = ()
+    limit: int | None = None
+
+
+Judge = Callable[[Everything], list[dict[str, Any]]]
+"""Has answers judged; returns what it found, ready for the results."""
+
+
+def evaluate(
+    options: Options, assess: Assess | None = None, judge: Judge | None = None, systems: Sequence[System] = ()
+) -> dict[str, Any]:
+    """Evaluate, or as much of it as isn't done yet, and write results and answers.
+
+    Args:
+        options: What is to be evaluated.
+        assess: Finds suspect items by the audit's estimate, where English is among the languages.
+        judge: Has chat answers judged.
+        systems: Who is examined beside the models of `options`.
+
+    Returns:
+        The results, as in ``results.json``.
+
+    Raises:
+        UserError: Something that the user can put right.
+        StorageError: The disk is full.
+    """
+    with held(options.out):
+        remove_leftovers(options.out)
+        return _evaluate(options, assess, judge, systems)
+
+
+def _evaluate(options: Options, assess: Assess | None, judge: Judge | None, opened: Sequence[System]) -> dict[str, Any]:
+    languages = parse_languages(options.languages)
+    if options.method != GENERATE:
+        as_rule(options.method)
+    files = [parse_named(text) for text in options.predictions]
+    systems = [*opened, *(open_system(parse_named(text)) for text in options.models)]
+    _check_names(options, [system.name for system in systems] + [named.name for named in files])
+    tests = read_tests(options, languages, with_pictures=bool(systems))
+    notes = [text for test in _all(tests) if (text := test.says_what_is_missing())]
+    for note in notes:
+        say(note)
+    said: dict[str, dict[str, dict[str, Said]]] = {}
+    for system in systems:
+        said[system.name] = _ask_system(system, tests, options)
+    for named in files:
+        said[named.name], more = _score_file(named, tests, languages, options.method)
+        notes += more
+    notes += _unanswered(said)
+    suspects = read_suspects(options.suspects) if options.suspects else {}
+    if assess is not None:
+        suspects = _audit(tests, assess, suspects)
+    results = put_together(said, suspects, options.references)
+    results.notes = notes
+    judged = judge(said) if judge else []
+    return write_results(options.out, options.languages, options.method, said, results, suspects, judged)
+
+
+def _check_names(options: Options, names: Sequence[str]) -> None:
+    if not names:
+        raise ConfigError("nothing to evaluate: give a model, for example `base`, or --predictions FILE.")
+    if twice := next((name for name in names if names.count(name) > 1), ""):
+        raise ConfigError(f"two models are called {twice!r}: give them names, as in first={options.models[0]}.")
+    for reference in options.references:
+        if reference not in names:
+            raise ConfigError(unknown("model for --against", reference, names))
+
+
+def read_tests(options: Options, languages: Sequence[str], with_pictures: bool) -> dict[str, dict[str, Test]]:
+    """Read the benchmarks, by name and language.
+
+    Args:
+        options: Which, and how much of each.
+        languages: Codes.
+        with_pictures: Whether models are to be asked, so that pictures are needed.
+
+    Raises:
+        ConfigError: A benchmark is given twice, or unknown.
+        InputError: A file can't be read.
+    """
+    found: dict[str, dict[str, Test]] = {}
+    for sources in parse_sources(options.benchmarks, languages):
+        by_language = {}
+        for source in sources:
+            if with_pictures:
+                instructions(source.language)
+            test = read_test(
+                source,
+                options.method,
+                options.images,
+                options.out / "pictures",
+                with_pictures=with_pictures,
+            )
+            by_language[source.language] = _cut(test, options.limit)
+        name = next(iter(by_language.values())).benchmark.name
+        if name in found:
+            raise ConfigError(
+                f"benchmark {name} is given twice: evaluate one after the other, each with its own --out."
+            )
+        found[name] = by_language
+    return found
+
+
+def _cut(test: Test, limit: int | None) -> Test:
+    if limit is not None:
+        groups = list(dict.fromkeys(item.group or item.id for item in test.items))[:limit]
+        kept = set(groups)
+        test.items = [item for item in test.items if (item.group or item.id) in kept]
+    return test
+
+
+def _all(tests: Mapping[str, Mapping[str, Test]]) -> Iterator[Test]:
+    for by_language in tests.values():
+        yield from by_language.values()
+
+
+def _ask_system(
+    system: System, tests: Mapping[str, Mapping[str, Test]], options: Options
+) -> dict[str, dict[str, Said]]:
+    seeds: dict[tuple[str, str], list[Answered]] = {}
+    for number, opener in enumerate(system.members):
+        opened = cache(opener.open)
+        folder = options.out / "answers" / f"{system.name}-{content_hash(opener.signature)[:10]}"
+        title = system.name + (f" (seed {number + 1} of {len(system.members)})" if len(system.members) > 1 else "")
+        for name, by_language in tests.items():
+            for language, test in by_language.items():
+                if not system.is_asked_in(language):
+                    continue
+                journal = Journal(folder / f"{name}-{language}-{options.method}.jsonl")
+                with Progress(f"{title}: {name} ({language})", "question") as progress:
+                    answered = ask(opened, opener.signature, test, options.method, journal, progress)
+                say(f"{title}: {name} ({language}): {answered.fresh} asked now, {len(answered.kept)} answers")
+                seeds.setdefault((name, language), []).append(answered)
+    return {
+        name: {
+            code: Said(test, tuple(seeds[name, code]), options.method)
+            for code, test in by_language.items()
+            if system.is_asked_in(code)
+        }
+        for name, by_language in tests.items()
+    }
+
+
+def _score_file(
+    named: Named, tests: Mapping[str, Mapping[str, Test]], languages: Sequence[str], method: str
+) -> tuple[dict[str, dict[str, Said]], list[str]]:
+    predictions = read_predictions(Path(named.what))
+    said = {
+        name: {
+            code: Said(test, (answers_to(predictions, test, languages, len(tests) == 1),), method)
+            for code, test in by_language.items()
+        }
+        for name, by_language in tests.items()
+    }
+    for note in predictions.notes:
+        say(f"{named.name}: {note}")
+    return said, [f"{named.name}: {note}" for note in predictions.notes]
+
+
+def _unanswered(said: Everything) -> list[str]:
+    notes = []
+    for system, benchmarks in said.items():
+        for name, languages in benchmarks.items():
+            for code, each in languages.items():
+                gap = {missing.id: missing.reason for seed in each.seeds for missing in seed.missing}
+                if gap:
+                    first = next(iter(gap.items()))
+                    total = len(each.test.items)
+                    notes.append(
+                        f"{system}: {name} ({code}): {len(gap)} of {total} questions have no answer, "
+                        f"for example {first[0]}: {first[1]}"
+                    )
+                    say(notes[-1])
+    return notes
+
+
+def _audit(
+    tests: Mapping[str, Mapping[str, Test]], assess: Assess, known: Mapping[str, set[str]]
+) -> dict[str, set[str]]:
+    """Add to the suspect items those that the estimate finds."""
+    suspects = {name: set(ids) for name, ids in known.items()}
+    for name, by_language in tests.items():
+        english = by_language.get(ENGLISH)
+        for code, test in by_language.items():
+            if english is None or code == ENGLISH:
+                continue
+            worst = audited(english.items, test.items, assess)
+            suspects.setdefault(name, set()).update(i for i, value in worst.items() if value < SUSPECT_BELOW)
+    return suspects

@@ -1,0 +1,111 @@
+"""What the options of ``passerelle evaluate`` mean: benchmarks with their files, models, predictions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from passerelle.errors import ConfigError
+from passerelle.evaluation.benchmarks.registry import find_benchmark
+from passerelle.evaluation.parsing.localised import words_of_language
+from passerelle.languages.codes import language
+
+_NAME = re.compile(r"([a-z0-9-]+)(?::([A-Za-z-]+))?=(.+)", re.DOTALL)
+_LANGUAGE = "{language}"
+DATASETS = "datasets:"
+"""Before the name or folder of a data set that `datasets` loads."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where one benchmark's rows are, for one language or for all.
+
+    Attributes:
+        benchmark: Its name; empty: to be found out from its rows.
+        places: Files or folders, joined row by row, or one name with ``datasets:`` before it.
+        language: The language of its questions; empty: of all that are asked for.
+    """
+
+    benchmark: str
+    places: tuple[str, ...]
+    language: str = ""
+
+
+def parse_languages(given: str) -> tuple[str, ...]:
+    """Return language codes from a list with commas.
+
+    Raises:
+        ConfigError: There is none, or one isn't a language whose answers can be read.
+    """
+    codes = tuple(dict.fromkeys(language(word).bcp47 for word in given.split(",") if word.strip()))
+    if not codes:
+        raise ConfigError("no language: write --language fr,en.")
+    for code in codes:
+        words_of_language(code)
+    return codes
+
+
+def parse_sources(given: Sequence[str], languages: Sequence[str]) -> list[list[Source]]:
+    """Return the benchmarks, each with the source of every language.
+
+    Args:
+        given: ``NAME=PATH``, ``NAME:fr=PATH`` or ``PATH``; ``{language}`` in a path stands for each language.
+        languages: All that are asked for.
+
+    Returns:
+        For each benchmark its sources in the order of the languages.
+
+    Raises:
+        ConfigError: An unknown benchmark or language, or a language without a source.
+    """
+    if not given:
+        raise ConfigError("no benchmark: write --benchmark mmbench=dev.tsv, or --benchmark 'pope={language}.jsonl'.")
+    found: dict[str, dict[str, Source]] = {}
+    for text in given:
+        match = _NAME.fullmatch(text)
+        name, code, path = match.groups() if match else ("", "", text)
+        if name:
+            find_benchmark(name)
+        code = language(code).bcp47 if code else ""
+        if code and code not in languages:
+            wanted = ",".join([*languages, code])
+            raise ConfigError(f"{text!r} is in {code!r}, which isn't asked for: write --language {wanted}.")
+        known = found.setdefault(name or path, {})
+        for each in [code] if code else languages:
+            if each in known:
+                raise ConfigError(
+                    f"{name or path} has two sources in {each!r}: leave one out, or say {name}:LANGUAGE=PATH."
+                )
+            places = (path,) if path.startswith(DATASETS) else tuple(part for part in path.split(",") if part)
+            known[each] = Source(name, tuple(place.replace(_LANGUAGE, each) for place in places), each)
+    for name, by_language in found.items():
+        if lacking := [code for code in languages if code not in by_language]:
+            raise ConfigError(
+                f"{name} has no source in {lacking[0]!r}: add --benchmark {name}:{lacking[0]}=PATH, or leave that "
+                "language out."
+            )
+    return [[by_language[code] for code in languages] for by_language in found.values()]
+
+
+@dataclass(frozen=True)
+class Named:
+    """A model's specification, or a file of predictions, with the name that results call it by."""
+
+    name: str
+    what: str
+
+
+def parse_named(given: str, default: str = "") -> Named:
+    """Return ``NAME=SPECIFICATION``; without a name, the specification's last part.
+
+    Raises:
+        ConfigError: The name can't be used for files.
+    """
+    name, equals, what = given.partition("=")
+    if not equals:
+        name, what = default or Path(given).stem or given, given
+    if not re.fullmatch(r"[\w.@:+-]{1,80}", name) or name in (".", ".."):
+        raise ConfigError(f"{name!r} can't be the name of a model: give it one of letters and digits, NAME={what}.")
+    return Named(name, what)

@@ -1,0 +1,144 @@
+"""What an evaluation leaves behind: figures, and every answer with all that reading it needs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from passerelle.evaluation.asking.prompts import prompt_of
+from passerelle.evaluation.results import Everything, Results, Said
+from passerelle.evaluation.metrics.answer_language import judge_answer
+from passerelle.evaluation.benchmarks.scoring import GENERATE
+from passerelle.runs import write_atomically, write_json
+
+
+def write_results(
+    folder: Path,
+    languages: str,
+    method: str,
+    said: Everything,
+    results: Results,
+    suspects: Mapping[str, set[str]],
+    judged: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """Write ``results.json``, ``answers.jsonl`` and, where pyarrow is installed, ``answers.parquet``.
+
+    Args:
+        folder: Where to.
+        languages: That were asked for.
+        method: How options were chosen.
+        said: What was said.
+        results: The figures.
+        suspects: Ids of suspect items by benchmark.
+        judged: What a judge found.
+
+    Returns:
+        What ``results.json`` holds.
+
+    Raises:
+        StorageError: The disk is full.
+    """
+    found = {
+        "languages": languages,
+        "method": method,
+        "figures": [dataclasses.asdict(figure) for figure in results.figures],
+        "comparisons": [dataclasses.asdict(comparison) for comparison in results.comparisons],
+        "gaps": [gap.as_dict() for gap in results.gaps],
+        "suspects": {name: sorted(ids) for name, ids in suspects.items()},
+        "judged": judged,
+        "speed": _speed(said),
+        "notes": results.notes,
+    }
+    write_json(folder / "results.json", found)
+    rows = list(answer_rows(said))
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    write_atomically(folder / "answers.jsonl", lines)
+    _write_parquet(rows, folder / "answers.parquet")
+    return found
+
+
+def _speed(said: Everything) -> list[dict[str, Any]]:
+    rows = []
+    for system, benchmarks in said.items():
+        for name, languages in benchmarks.items():
+            for code, each in languages.items():
+                seconds, count = sum(s.seconds for s in each.seeds), sum(len(s.kept) for s in each.seeds)
+                if seconds:
+                    rows.append(
+                        {
+                            "system": system,
+                            "benchmark": name,
+                            "language": code,
+                            "seconds": round(seconds, 3),
+                            "flops": round(sum(s.flops for s in each.seeds)),
+                            "answers": count,
+                        }
+                    )
+    return rows
+
+
+def answer_rows(said: Everything) -> Iterator[dict[str, Any]]:
+    """Yield every answer with all that reading it needs."""
+    for system, benchmarks in said.items():
+        for name, languages in benchmarks.items():
+            for code, each in languages.items():
+                read, right = _verdicts(each)
+                for number, seed in enumerate(each.seeds):
+                    for item in each.test.items:
+                        if item.id not in seed.kept:
+                            continue
+                        kept = seed.kept[item.id]
+                        prompt = prompt_of(item, each.test.benchmark, each.method_here != GENERATE)
+                        judged = judge_answer(kept.answer.text, prompt, code).verdict if kept.answer.text else ""
+                        yield {
+                            "system": system,
+                            "seed": number + 1,
+                            "benchmark": name,
+                            "language": code,
+                            "id": item.id,
+                            "picture": str(each.test.pictures.get(str(item.picture), item.picture or "")),
+                            "prompt": prompt,
+                            "options": list(item.options),
+                            "correct": item.correct,
+                            "references": list(item.references),
+                            "text": kept.answer.text,
+                            "logprobs": list(kept.answer.logprobs),
+                            "priors": list(kept.answer.priors),
+                            "tokens": list(kept.answer.tokens),
+                            "seconds": kept.seconds,
+                            "read": read.get((number, item.id)),
+                            "right": right.get((number, item.id)),
+                            "in_language": judged,
+                        }
+
+
+def _verdicts(said: Said) -> tuple[dict[tuple[int, str], str], dict[tuple[int, str], bool]]:
+    """Return how each answer was read and whether it was right, by seed and question."""
+    read: dict[tuple[int, str], str] = {}
+    right: dict[tuple[int, str], bool] = {}
+    ids = said.answered()
+    for seeds in said.measures(ids) if ids else []:
+        for number, measure in enumerate(seeds):
+            whole = measure.parser != "published" and not measure.subtask and set(measure.units) == ids
+            if whole and measure.chosen is not None:
+                read |= {(number, u): json.dumps(c) for u, c in zip(measure.units, measure.chosen, strict=True)}
+            if whole and measure.right is not None and measure.metric in ("accuracy", "vanilla"):
+                right |= {(number, u): r for u, r in zip(measure.units, measure.right, strict=True)}
+    return read, right
+
+
+def _write_parquet(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write the answers as Parquet too, where pyarrow is installed."""
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        return
+    import io
+
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows)), buffer)
+    write_atomically(path, buffer.getvalue())

@@ -1,0 +1,46 @@
+"""Yes and no: bare replies are looked up, never asked of an engine, which may take "No." for a number's mark."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from passerelle.languages.prompts import find_prompts
+
+_REPLY = re.compile(r"(\s*)([^\W\d_]+)([.!]?\s*)")
+
+
+def read_lexicon(source: str, target: str) -> dict[str, str]:
+    """Return the words for yes and no by those of the source language, in lower case.
+
+    Args:
+        source: BCP-47 code of the source language.
+        target: BCP-47 code of the target language.
+
+    Returns:
+        For example ``{"yes": "oui", "no": "non"}``; empty where ``prompts.toml`` lacks one of the languages.
+    """
+    known, wanted = find_prompts(source), find_prompts(target)
+    if known is None or wanted is None:
+        return {}
+    return {known.yes.lower(): wanted.yes.lower(), known.no.lower(): wanted.no.lower()}
+
+
+def look_up(reply: str, lexicon: Mapping[str, str]) -> str | None:
+    """Translate a reply that is one word of the lexicon; case, full stop and blanks stay.
+
+    Returns:
+        The translation, or ``None`` if it is no such reply.
+    """
+    match = _REPLY.fullmatch(reply) if len(reply) < 100 else None
+    if match is None:
+        return None
+    before, word, after = match.groups()
+    translation = lexicon.get(word.lower())
+    if translation is None:
+        return None
+    if len(word) > 1 and word.isupper():
+        translation = translation.upper()
+    elif word[0].isupper():
+        translation = translation[:1].upper() + translation[1:]
+    return f"{before}{translation}{after}"

@@ -1,0 +1,1 @@
+"""Checks: each looks at a pair for one kind of error."""

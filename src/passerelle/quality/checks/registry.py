@@ -1,0 +1,72 @@
+"""The checks by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from passerelle.errors import ConfigError, unknown
+from passerelle.quality.checks.agreement import AgreementCheck
+from passerelle.quality.checks.back_translation import BackTranslationCheck
+from passerelle.quality.base import Check
+from passerelle.quality.checks.copied import CopiedCheck
+from passerelle.quality.checks.dictionary import DictionaryCheck
+from passerelle.quality.checks.embedding import EmbeddingCheck
+from passerelle.quality.engines import Engines
+from passerelle.quality.checks.fluency import FluencyCheck
+from passerelle.quality.checks.language import LanguageCheck
+from passerelle.quality.checks.learned import LearnedCheck, estimators
+from passerelle.quality.checks.length import LengthCheck
+from passerelle.quality.checks.names import NamesCheck
+from passerelle.quality.checks.picture import PictureCheck
+from passerelle.quality.checks.pivots import PivotsCheck
+from passerelle.quality.checks.repetition import RepetitionCheck
+from passerelle.quality.checks.structure import StructureCheck
+from passerelle.quality.checks.unknown import UnknownCheck
+from passerelle.quality.checks.word_order import WordOrderCheck
+
+Factory = Callable[[str, str, Engines], Check]
+
+CHECKS: dict[str, Factory] = {
+    "structure": lambda source, target, engines: StructureCheck(),
+    "language": lambda source, target, engines: LanguageCheck(source, target),
+    "copied": lambda source, target, engines: CopiedCheck(source, target),
+    "unknown": lambda source, target, engines: UnknownCheck(source, target),
+    "length": lambda source, target, engines: LengthCheck(source, target),
+    "repetition": lambda source, target, engines: RepetitionCheck(),
+    "names": lambda source, target, engines: NamesCheck(source, target),
+    "agreement": lambda source, target, engines: AgreementCheck(source, target),
+    "word-order": lambda source, target, engines: WordOrderCheck(source, target),
+    "fluency": lambda source, target, engines: FluencyCheck(source, target),
+    "back-translation": lambda source, target, engines: BackTranslationCheck(engines, (source, target)),
+    "pivots": lambda source, target, engines: PivotsCheck(engines, (source, target)),
+    "embedding": lambda source, target, engines: EmbeddingCheck(engines, languages=(source, target)),
+    "dictionary": lambda source, target, engines: DictionaryCheck((source, target)),
+}
+"""What makes each default check for a source and a target language (BCP-47)."""
+
+MORE: dict[str, Factory] = {
+    "picture": lambda source, target, engines: PictureCheck(engines, languages=(source, target)),
+    "cometkiwi": lambda source, target, engines: LearnedCheck(estimators()["cometkiwi"]),
+    "metricx": lambda source, target, engines: LearnedCheck(estimators()["metricx"]),
+}
+"""The same of those that take a model: made where they are named only."""
+
+
+def build_checks(source: str, target: str, engines: Engines, names: Sequence[str] | None = None) -> list[Check]:
+    """Make checks.
+
+    Args:
+        source: BCP-47 code of the source language.
+        target: BCP-47 code of the target language.
+        engines: What the checks that translate share.
+        names: Those to make, in this order; the default ones if ``None``.
+
+    Raises:
+        ConfigError: There is no such check.
+    """
+    chosen = list(CHECKS) if names is None else list(dict.fromkeys(names))
+    known = {**CHECKS, **MORE}
+    for name in chosen:
+        if name not in known:
+            raise ConfigError(unknown("check", name, known))
+    return [known[name](source, target, engines) for name in chosen]

@@ -1,0 +1,255 @@
+"""Fit the estimate on labelled pairs and say how well it does on pairs that it hasn't seen.
+
+scikit-learn is needed here only. Folds hold whole clusters (captions of one picture or concept), and both the
+line that turns log-odds into probabilities and every figure come from predictions out of fold.
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import importlib.util
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from passerelle.errors import InputError, MissingDependency
+from passerelle.evaluation.statistics.significance import Statistic, auc_of, cluster_bootstrap
+from passerelle.quality.base import Pair
+from passerelle.quality.estimate.estimate import FORMAT, imputed
+from passerelle.quality.estimate.features import Findings, FloatArray, check_of, feature_names, matrix
+
+ACCEPTED_CHRF = 40.0
+"""A translation with at least this chrF (0..100) to the human reference counts as accepted."""
+FOLDS = 5
+BINS = 10
+FEWEST = 50
+"""Fewest labelled pairs, and a tenth of it the fewest of either kind."""
+TREES = {
+    "n_estimators": 150,
+    "max_depth": 3,
+    "learning_rate": 0.04,
+    "min_samples_leaf": 20,
+    "subsample": 0.6,
+    "max_features": 0.4,
+    "random_state": 0,
+}
+"""Small trees, each on a part of pairs and columns: chosen on the development side (decision 12)."""
+
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Pairs that are known to be good or bad.
+
+    Attributes:
+        pairs: The pairs; their clusters say which depend on each other.
+        accepted: Whether a native reader accepts each [pairs].
+        quality: A finer figure where there is one, such as chrF to the reference [pairs]; NaN elsewhere.
+        is_extra: Pairs of another kind of text [pairs]: they help to fit, but probabilities are calibrated and
+            figures are taken on the others.
+        definition: How the labels came to be.
+    """
+
+    pairs: Sequence[Pair]
+    accepted: BoolArray
+    quality: FloatArray
+    is_extra: BoolArray
+    definition: str
+
+
+def need_scikit_learn() -> None:
+    """Check for what only fitting needs.
+
+    Raises:
+        MissingDependency: scikit-learn isn't installed.
+    """
+    if importlib.util.find_spec("sklearn") is None:
+        raise MissingDependency("fitting needs scikit-learn: pip install 'passerelle[quality]'")
+
+
+def fit(labelled: Labelled, findings: Findings, provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Fit a model.
+
+    Args:
+        labelled: The pairs and their labels.
+        findings: Each check's findings about them.
+        provenance: What to note about the data and the checks.
+
+    Returns:
+        The content of a calibration file, figures out of fold included.
+
+    Raises:
+        InputError: Too few pairs, or too few of one kind.
+        MissingDependency: scikit-learn isn't installed.
+    """
+    need_scikit_learn()
+    _check_enough(labelled)
+    names = [name for name in feature_names(findings) if not np.isnan(matrix(findings, [name])).all()]
+    table = matrix(findings, names)
+    out_of_fold = _out_of_fold(table, labelled)
+    own = ~labelled.is_extra
+    slope, intercept = _line(out_of_fold[own], labelled.accepted[own])
+    probability = 1 / (1 + np.exp(-(slope * out_of_fold + intercept)))
+    medians = np.nanmedian(table, axis=0)
+    model = _boosted(imputed(table, medians), labelled.accepted)
+    base, trees = _written_out(model)
+    return {
+        "format": FORMAT,
+        "features": names,
+        "medians": [round(float(value), 6) for value in medians],
+        "base": base,
+        "calibration": {"method": "logistic, on predictions out of fold", "slope": slope, "intercept": intercept},
+        "provenance": {
+            **provenance,
+            "labels": labelled.definition,
+            "pairs": len(labelled.pairs),
+            "extra_pairs": int(labelled.is_extra.sum()),
+            "clusters": len({pair.cluster for pair in labelled.pairs}),
+            "accepted_share": round(float(labelled.accepted[own].mean()), 4),
+            "date": datetime.date.today().isoformat(),
+            "model": dict(TREES),
+            "versions": {package: importlib.metadata.version(package) for package in ("scikit-learn", "numpy")},
+            "folds": FOLDS,
+            "out_of_fold": figures(labelled, probability),
+            "reliability": reliability(labelled.accepted[own], probability[own]),
+        },
+        "trees": trees,
+    }
+
+
+def by_check(labelled: Labelled, findings: Findings) -> list[dict[str, Any]]:
+    """Measure each check by itself and the estimate without it, out of fold.
+
+    Returns:
+        For each check its name, and under ``alone`` and ``without`` AUC, low and high ends of its 95% interval.
+    """
+    need_scikit_learn()
+    _check_enough(labelled)
+    names = [name for name in feature_names(findings) if not np.isnan(matrix(findings, [name])).all()]
+    table = matrix(findings, names)
+    rows = []
+    for check in sorted({check_of(name) for name in names}):
+        is_own = np.array([check_of(name) == check for name in names])
+        row: dict[str, Any] = {"check": check}
+        for key, columns in (("alone", is_own), ("without", ~is_own)):
+            if columns.any():
+                row[key] = _area(labelled, _out_of_fold(table[:, columns], labelled))
+        rows.append(row)
+    return rows
+
+
+def figures(labelled: Labelled, probability: FloatArray) -> dict[str, Any]:
+    """Measure probabilities against labels, on the pairs that aren't extra.
+
+    Returns:
+        ``auc`` with its 95% interval (clusters drawn), ``spearman`` with `Labelled.quality` or ``None``, and
+        ``ece``, the expected calibration error over ten bins of equal width.
+    """
+    from scipy.stats import spearmanr
+
+    own = ~labelled.is_extra
+    graded = own & ~np.isnan(labelled.quality)
+    varies = graded.any() and np.ptp(labelled.quality[graded]) > 0
+    rho = float(spearmanr(labelled.quality[graded], probability[graded]).statistic) if varies else None
+    bins = reliability(labelled.accepted[own], probability[own])
+    error = sum(row["pairs"] * abs(row["accepted"] - row["estimated"]) for row in bins) / own.sum()
+    return {
+        "pairs": int(own.sum()),
+        "auc": _area(labelled, probability),
+        "spearman": None if rho is None else round(rho, 4),
+        "ece": round(float(error), 4),
+    }
+
+
+def reliability(accepted: BoolArray, probability: FloatArray) -> list[dict[str, float]]:
+    """Compare estimated and true shares in bins of equal width; bins without pairs are left out."""
+    places = np.clip((probability * BINS).astype(int), 0, BINS - 1)
+    return [
+        {
+            "from": place / BINS,
+            "to": (place + 1) / BINS,
+            "pairs": int((places == place).sum()),
+            "estimated": round(float(probability[places == place].mean()), 4),
+            "accepted": round(float(accepted[places == place].mean()), 4),
+        }
+        for place in range(BINS)
+        if (places == place).any()
+    ]
+
+
+def _area(labelled: Labelled, scores: FloatArray) -> dict[str, float]:
+    own = ~labelled.is_extra
+    statistic: Statistic = auc_of(labelled.accepted[own], scores[own])
+    clusters = [pair.cluster for pair, counts in zip(labelled.pairs, own, strict=True) if counts]
+    interval = cluster_bootstrap(statistic, clusters, bounds=(0.0, 1.0))
+    return {key: round(getattr(interval, key), 4) for key in ("value", "low", "high")}
+
+
+def _out_of_fold(table: FloatArray, labelled: Labelled) -> FloatArray:
+    """Return each pair's log-odds by a model that saw no pair of its cluster [pairs]."""
+    from sklearn.model_selection import GroupKFold
+
+    clusters = np.array([pair.cluster for pair in labelled.pairs])
+    predicted = np.full(len(table), np.nan)
+    for seen, unseen in GroupKFold(FOLDS).split(table, groups=clusters):
+        with np.errstate(all="ignore"):
+            medians = np.array([np.nanmedian(column) if not np.isnan(column).all() else 0 for column in table[seen].T])
+        model = _boosted(imputed(table[seen], medians), labelled.accepted[seen])
+        predicted[unseen] = model.decision_function(imputed(table[unseen], medians))
+    return predicted
+
+
+def _boosted(table: NDArray[np.float32], accepted: BoolArray) -> Any:
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    return GradientBoostingClassifier(**TREES).fit(table, accepted)
+
+
+def _line(log_odds: FloatArray, accepted: BoolArray) -> tuple[float, float]:
+    """Fit Platt's line with his smoothed targets, that is, with a pair of either kind added (Platt 1999)."""
+    from sklearn.linear_model import LogisticRegression
+
+    line = LogisticRegression(C=1.0).fit(log_odds[:, None], accepted)
+    return round(float(line.coef_[0, 0]), 6), round(float(line.intercept_[0]), 6)
+
+
+def _written_out(model: Any) -> tuple[float, list[dict[str, list[float]]]]:
+    """Return the mean log-odds over the training pairs, and the trees."""
+    prior = float(model.init_.class_prior_[1])
+    base, trees = float(np.log(prior / (1 - prior))), []
+    for (regressor,) in model.estimators_:
+        tree, rate = regressor.tree_, model.learning_rate
+        value = tree.value[:, 0, 0] * rate
+        for node in reversed(range(tree.node_count)):
+            left, right = tree.children_left[node], tree.children_right[node]
+            if left >= 0:
+                value[node] = np.average(value[[left, right]], weights=tree.weighted_n_node_samples[[left, right]])
+        base += float(value[0])
+        trees.append(
+            {
+                "feature": [
+                    int(f) if left >= 0 else -1 for f, left in zip(tree.feature, tree.children_left, strict=True)
+                ],
+                "threshold": [round(float(t), 7) for t in tree.threshold],
+                "left": tree.children_left.tolist(),
+                "right": tree.children_right.tolist(),
+                "value": [round(float(v), 6) for v in value],
+            }
+        )
+    return base, trees
+
+
+def _check_enough(labelled: Labelled) -> None:
+    own = labelled.accepted[~labelled.is_extra]
+    counts = int(own.sum()), int((~own).sum())
+    clusters = {pair.cluster for pair in labelled.pairs}
+    if len(own) < FEWEST or min(counts) < FEWEST // 10 or len(clusters) < FOLDS:
+        raise InputError(
+            f"{len(own)} labelled pairs, {counts[0]} accepted and {counts[1]} not, of {len(clusters)} clusters: too "
+            f"few to fit. Give at least {FEWEST}, {FEWEST // 10} of either kind, of {FOLDS} clusters or more."
+        )

@@ -1,0 +1,109 @@
+"""Checks and calibrated estimate together: what audit, gate and repair ask."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from passerelle.errors import MissingDependency
+from passerelle.quality.assessing import Assess, Assessment
+from passerelle.quality.assessor import Assessor
+from passerelle.quality.base import ErrorClass, Finding, Pair
+from passerelle.quality.checks.registry import CHECKS, MORE, build_checks
+from passerelle.quality.engines import Engines
+from passerelle.quality.estimate.estimate import Estimate
+from passerelle.quality.store import AssessmentStore
+from passerelle.runs import cache_folder
+from passerelle.languages.codes import language
+
+FOREIGN = 0.1
+"""Below this score of the check ``language`` a text is taken to be in another language."""
+
+
+class CalibratedAssess:
+    """An `Assess` by checks and a calibration."""
+
+    def __init__(self, assessor: Assessor, estimate: Estimate) -> None:
+        """Take the checks and what weighs them."""
+        self._assessor, self._estimate = assessor, estimate
+        self.missing: tuple[str, ...] = ()
+
+    @property
+    def calibrated_on(self) -> str:
+        """What the estimate was fitted on, and which of its checks said nothing."""
+        known = self._estimate.provenance
+        area = known["out_of_fold"]["auc"]["value"]
+        silent = f"; without {', '.join(self.missing)}, which can't say anything here" if self.missing else ""
+        return f"{known['data']} ({known['pairs']:,} pairs; {known['labels']}; AUC out of fold {area:.3f}){silent}"
+
+    @property
+    def slack(self) -> float:
+        """Standard error of the accepted share among the pairs of the fit, 0..1."""
+        known = self._estimate.provenance
+        share = float(known["accepted_share"])
+        return math.sqrt(share * (1 - share) / max(1, int(known["clusters"])))
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """Seconds that each check took so far, by its name."""
+        return self._assessor.seconds
+
+    def estimate(self, pairs: Sequence[Pair]) -> list[Assessment]:
+        """Assess each pair by itself.
+
+        Raises:
+            RunError: An engine or a model that a check needs failed.
+        """
+        if not pairs:
+            return []
+        findings = self._assessor.assess(pairs)
+        self.missing = tuple(self._estimate.missing(findings))
+        probability = self._estimate.probability(findings)
+        contributions = self._estimate.contributions(findings)
+        assessed = []
+        for place in range(len(pairs)):
+            found = {name: each[place] for name, each in findings.items()}
+            added = {name: float(values[place]) for name, values in contributions.items()}
+            assessed.append(Assessment(float(probability[place]), found, _blamed(found, added), added))
+        return assessed
+
+
+def _blamed(findings: Mapping[str, Finding], contributions: Mapping[str, float]) -> ErrorClass | None:
+    """Return the class of the error that speaks most against a pair, of those that a check names.
+
+    A text in another language fails every check: it is that, whichever check weighs most.
+    """
+    spoken = findings.get("language")
+    if spoken is not None and spoken.error is not None and spoken.score < FOREIGN:
+        return spoken.error
+    named = [name for name, finding in findings.items() if finding.error is not None]
+    if not named:
+        return None
+    return findings[min(named, key=lambda name: (contributions.get(name, 0.0), findings[name].score))].error
+
+
+def open_assess(source: str, target: str, calibration: Path | None = None, store: Path | None = None) -> Assess:
+    """Open the checks and the estimate between two languages.
+
+    Args:
+        source: Any code or name of the source language.
+        target: The same of the target language.
+        calibration: A file of ``passerelle quality fit``; the one that ships if ``None``.
+        store: Where findings are kept; in the cache if ``None``.
+
+    Raises:
+        ConfigError: Unknown language.
+        InputError: The calibration can't be read.
+        MissingDependency: No calibration ships for them and none is given.
+    """
+    codes = language(source).bcp47, language(target).bcp47
+    estimate = Estimate.shipped(*codes) if calibration is None else Estimate.load(calibration)
+    if estimate is None:
+        raise MissingDependency(
+            f"no calibration from {codes[0]} to {codes[1]} ships. Fit one on pairs that people judged: "
+            f"passerelle quality fit LABELS --source {codes[0]} --to {codes[1]}, then name it with --calibration."
+        )
+    named = [name for name in MORE if name in estimate.checks]
+    checks = build_checks(*codes, Engines(), [*CHECKS, *named])
+    return CalibratedAssess(Assessor(checks, AssessmentStore(store or cache_folder() / "assessments.sqlite")), estimate)

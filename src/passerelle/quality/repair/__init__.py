@@ -1,0 +1,1 @@
+"""Repairing translations: candidates, choice, files."""

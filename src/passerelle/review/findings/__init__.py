@@ -1,0 +1,1 @@
+"""What experts' judgments say: agreement, ranking, status."""

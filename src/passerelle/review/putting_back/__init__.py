@@ -1,0 +1,1 @@
+"""Experts' work, back in memory, data and estimate."""

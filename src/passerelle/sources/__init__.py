@@ -1,1 +1,0 @@
-"""Pictures with captions, and what is asked and taught about them."""

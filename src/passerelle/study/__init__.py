@@ -1,1 +1,0 @@
-"""The comparison on one's own model, data and benchmarks."""

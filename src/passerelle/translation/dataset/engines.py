@@ -1,0 +1,97 @@
+"""The engines of a job: the real ones, each behind the memory, and the checks around both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from passerelle.translation.dataset.job import Job
+from passerelle.errors import ConfigError
+from passerelle.translation.base import Translator
+from passerelle.translation.engines.registry import make_engine
+from passerelle.translation.protection.glossary import Glossary
+from passerelle.translation.memory.known_texts import KnownTexts
+from passerelle.languages.codes import language
+from passerelle.translation.memory.memorized import MemorizedTranslator
+from passerelle.translation.memory.memory import Memory
+from passerelle.translation.engines.remembered import RememberedTranslator
+from passerelle.translation.protection.safe import SafeTranslator
+
+MEMORY = "memory"
+
+
+@dataclass
+class Engines:
+    """A job's engines.
+
+    Attributes:
+        engine: The engine itself.
+        memorized: The same behind the memory.
+        fallback: The engine for what the first can't do.
+        safe: What translates the texts of rows.
+        asking: All that asks an engine.
+    """
+
+    engine: Translator
+    memorized: Translator
+    fallback: Translator | None
+    safe: SafeTranslator
+    asking: tuple[MemorizedTranslator, ...]
+
+    @property
+    def spent(self) -> Any | None:
+        """What the engine has cost so far; ``None`` for one that costs nothing."""
+        return getattr(self.engine, "spent", None)
+
+    def close(self) -> None:
+        """End what the engines keep running."""
+        for engine in (self.engine, self.fallback):
+            close = getattr(engine, "close", None)
+            if close is not None:
+                close()
+
+
+def open_engines(job: Job, memory: Memory, glossary: Glossary | None) -> Engines:
+    """Open the engines of a job.
+
+    Raises:
+        ConfigError: Unknown engine, option or language; something is missing in a specification.
+        InputError: A model can't be loaded.
+        MissingDependency: A program, a package or a file is missing; the message says how to get it.
+    """
+    engine = _open(job.engine, job, memory, job.engine_options)
+    fallback = _open(job.fallback, job, memory, {}) if job.fallback else None
+    memorized = _memorized(engine, memory, glossary)
+    second = None if fallback is None else _memorized(fallback, memory, glossary)
+    known = known_texts(engine, fallback, memory, glossary)
+    safe = SafeTranslator(memorized, glossary=glossary, fallback=second, texts=known)
+    asking = tuple(each for each in (memorized, second) if isinstance(each, MemorizedTranslator))
+    return Engines(engine, memorized, fallback, safe, asking)
+
+
+def known_texts(
+    engine: Translator, fallback: Translator | None, memory: Memory, glossary: Glossary | None, *, keeps: bool = True
+) -> KnownTexts | None:
+    """Return what finds whole texts in the memory; ``None`` for an engine whose answers change with each new entry."""
+    if isinstance(engine, RememberedTranslator) or isinstance(fallback, RememberedTranslator):
+        return None
+    used = (engine.source, engine.target, engine.signature)
+    other = "" if fallback is None else fallback.signature
+    return KnownTexts(memory, (*used, other, "" if glossary is None else glossary.digest), keeps=keeps)
+
+
+def _open(spec: str, job: Job, memory: Memory, options: Mapping[str, Any]) -> Translator:
+    if spec.startswith(f"{MEMORY}:"):
+        raise ConfigError(f"write '--engine memory --memory {spec.partition(':')[2]}', not '--engine {spec}'.")
+    if spec == MEMORY and not options:
+        return RememberedTranslator(memory, job.source_language, job.target_language)
+    # Codes without a country: what an engine calls the language is its own affair.
+    source, target = language(job.source_language).bcp47, language(job.target_language).bcp47
+    return make_engine(spec, source, target, **options)
+
+
+def _memorized(engine: Translator, memory: Memory, glossary: Glossary | None) -> Translator:
+    if isinstance(engine, RememberedTranslator):
+        return engine
+    return MemorizedTranslator(engine, memory, glossary="" if glossary is None else glossary.digest)

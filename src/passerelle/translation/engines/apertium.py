@@ -1,0 +1,215 @@
+"""Translation by Apertium, a free rule-based engine that runs on any CPU.
+
+Apertium is under the GPL, so it is used only as a program of its own: one pipeline of processes per pair of
+languages is started at the first text and kept running.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from passerelle.errors import RunError
+from passerelle.translation.engines.apertium_modes import (
+    AvailablePair,
+    Mode,
+    apt_packages,
+    available_pairs,
+    data_folder,
+    find_chain,
+    installed_modes,
+    missing_pair,
+    named_chain,
+)
+from passerelle.translation.engines.apertium_pipeline import Pipeline, PipelineDied, stage_commands
+from passerelle.translation.engines.apertium_stream import needs_engine, split_lines
+from passerelle.languages.codes import language
+
+__all__ = ["ApertiumTranslator", "AvailablePair", "apt_packages", "available_pairs"]
+
+_log = logging.getLogger(__name__)
+_PARTS_AT_ONCE = 256
+
+
+class ApertiumTranslator:
+    """Translates with Apertium, through other languages where no direct pair is installed.
+
+    Each line of a text is translated by itself and put back in its place; newlines, tabs and control
+    characters never reach the engine. Parts without a letter stay as they are.
+
+    Attributes:
+        source: BCP-47 code of the source language.
+        target: BCP-47 code of the target language.
+        chain: Names of the Apertium modes that are used, in order.
+        signature: For example ``apertium 3.8.3 eng-cat 1.0.1-5 > cat-fra 1.10.0-1``.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        target: str,
+        *,
+        mark_unknown: bool = False,
+        chain: Sequence[str] | None = None,
+        timeout_seconds: float = 120.0,
+    ) -> None:
+        """Find the way from one language to another; no process is started yet.
+
+        Args:
+            source: Any code or name of the source language.
+            target: The same of the target language.
+            mark_unknown: Put ``*`` before words that the last pair of the chain doesn't know.
+            chain: Names of Apertium modes to use instead of the shortest chain; the only way to choose a
+                variant.
+            timeout_seconds: How long no answer may come before Apertium counts as hanging.
+
+        Raises:
+            ConfigError: Unknown language.
+            MissingDependency: Apertium or a pair isn't installed; the message says how to get it.
+        """
+        self.source, self.target = language(source).bcp47, language(target).bcp47
+        self._modes = _modes(self.source, self.target, chain)
+        self.chain = tuple(mode.name for mode in self._modes)
+        self.signature = _signature(self._modes, mark_unknown)
+        self._mark_unknown = mark_unknown
+        self._timeout_seconds = timeout_seconds
+        self._pipeline: Pipeline | None = None
+        self._lock = threading.Lock()
+
+    def translate(self, texts: Sequence[str]) -> list[str]:
+        """Translate each text by itself.
+
+        Args:
+            texts: Texts of any length, with any characters.
+
+        Returns:
+            One translation for each text, in the same order.
+
+        Raises:
+            RunError: Apertium died, was restarted, and died or hung again.
+        """
+        split = [split_lines(text) for text in texts]
+        places = [
+            (row, column)
+            for row, parts in enumerate(split)
+            for column in range(0, len(parts), 2)  # the odd ones are separators
+            if needs_engine(parts[column])
+        ]
+        with self._lock:
+            for start in range(0, len(places), _PARTS_AT_ONCE):
+                batch = places[start : start + _PARTS_AT_ONCE]
+                bare = [split[row][column].strip() for row, column in batch]
+                for (row, column), part, translation in zip(batch, bare, self._exchange(bare), strict=True):
+                    before, _, after = split[row][column].partition(part)
+                    split[row][column] = before + translation.strip() + after
+        return ["".join(parts) for parts in split]
+
+    def _exchange(self, parts: list[str]) -> list[str]:
+        """Ask the pipeline; if it dies, ask a new one, part by part, so that the guilty part is known."""
+        try:
+            return self._running().exchange(parts)
+        except PipelineDied as died:
+            _log.warning("Apertium is started again: %s", died)
+            self._pipeline = None
+        translations = []
+        for part in parts:
+            try:
+                translations += self._running().exchange([part])
+            except PipelineDied as died:
+                self._pipeline = None
+                raise RunError(
+                    f"Apertium ({' > '.join(self.chain)}) failed twice, the second time at "
+                    f"{part[:200]!r}: {died}. "
+                    "Leave this text out, or report it at https://github.com/apertium/apertium/issues"
+                ) from died
+        return translations
+
+    def _running(self) -> Pipeline:
+        if self._pipeline is None or not self._pipeline.usable:
+            try:
+                self._pipeline = Pipeline(self._commands(), self._timeout_seconds)
+            except FileNotFoundError as missing:
+                what = f"Apertium's program {missing.filename!r} is missing (Apertium 3.8 or later is needed)"
+                raise missing_pair(self.source, self.target, what) from missing
+            except (OSError, subprocess.CalledProcessError) as failed:
+                raise RunError(f"Apertium ({' > '.join(self.chain)}) can't be started: {failed}") from failed
+        return self._pipeline
+
+    def _commands(self) -> list[list[str]]:
+        """All programs of the chain; a mark by an earlier mode than the last would be translated."""
+        *earlier, last = [mode.path for mode in self._modes]
+        commands = [command for path in earlier for command in stage_commands(path, mark_unknown=False)]
+        return commands + stage_commands(last, self._mark_unknown)
+
+    @property
+    def process_ids(self) -> list[int]:
+        """Ids of Apertium's programs while they run, in the order of the pipe."""
+        return self._pipeline.process_ids if self._pipeline else []
+
+    def close(self) -> None:
+        """End Apertium's processes. The translator can be used again; it starts new ones."""
+        if self._pipeline is not None:
+            self._pipeline.close()
+            self._pipeline = None
+
+    def __enter__(self) -> ApertiumTranslator:
+        """Use the translator in a ``with`` block that closes it."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the translator."""
+        self.close()
+
+    def __del__(self) -> None:
+        """Leave no process behind when the translator is forgotten."""
+        if getattr(self, "_pipeline", None) is not None:
+            self.close()
+
+
+def _modes(source: str, target: str, names: Sequence[str] | None) -> tuple[Mode, ...]:
+    folder = data_folder()
+    if folder is None:
+        raise missing_pair(source, target, "the program `apertium` isn't installed")
+    if names is not None:
+        return named_chain(names, folder)
+    chain = find_chain(source, target, installed_modes(folder))
+    if chain is None:
+        what = f"no installed Apertium pair translates {source} to {target}"
+        raise missing_pair(source, target, what)
+    return chain
+
+
+def _signature(modes: Sequence[Mode], mark_unknown: bool) -> str:
+    version = re.sub(r"(?i)^apertium\s+", "", _output("apertium", "-V")) or "unknown"
+    chain = " > ".join(f"{mode.name} {_mode_version(mode.path)}" for mode in modes)
+    return f"apertium {version} {chain}{' marked' if mark_unknown else ''}"
+
+
+def _mode_version(path: Path) -> str:
+    """Version of a mode's Debian package, else a hash of the mode and the data that it names."""
+    package = _output("dpkg-query", "-S", str(path)).partition(":")[0]
+    version = _output("dpkg-query", "-W", "-f", "${Version}", package) if package else ""
+    if version:
+        return version
+    text = path.read_bytes()
+    digest = hashlib.sha256(text)
+    for name in re.findall(r"'([^']+)'", text.decode("utf-8", "replace")):
+        if Path(name).is_file():
+            digest.update(Path(name).read_bytes())
+    return f"sha256:{digest.hexdigest()[:12]}"
+
+
+def _output(*command: str) -> str:
+    """What a program prints, stripped; empty if it fails or isn't there."""
+    if shutil.which(command[0]) is None:
+        return ""
+    return subprocess.run(command, capture_output=True, text=True).stdout.strip()

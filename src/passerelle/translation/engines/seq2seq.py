@@ -1,0 +1,203 @@
+"""Translation by any sequence-to-sequence model of transformers: OPUS-MT, NLLB, M2M-100, MADLAD-400, mBART-50."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from passerelle.errors import ConfigError, InputError, MissingDependency, unknown
+from passerelle.translation.engines.inner_texts import answer_by_length, model_digest, translate_inner
+from passerelle.translation.engines.language_tokens import language_tokens
+from passerelle.languages.codes import language, same_language
+
+if TYPE_CHECKING:
+    import torch
+
+INSTALL = "pip install 'passerelle[seq2seq]'"
+NUMBER_TYPES = ("auto", "float32", "bfloat16", "float16")
+_LONGEST_TOKENS = 512
+_MARIAN = "marian"
+
+
+class Seq2SeqTranslator:
+    """Translates with an ``AutoModelForSeq2SeqLM``, in batches of texts of about one length.
+
+    Decoding is greedy unless `beams` says otherwise. A translation may have about twice as many tokens as its
+    source; that limit hangs on the text alone, so that a text's batch doesn't change its translation. (In
+    bfloat16 it still can, by rounding.)
+
+    Attributes:
+        source: BCP-47 code of the source language.
+        target: BCP-47 code of the target language.
+        signature: Version, the model's name and digest or commit, number type, device, beams.
+        sorts_by_length: Tells a `MemorizedTranslator` that many texts at once are faster.
+    """
+
+    sorts_by_length = True
+
+    def __init__(
+        self,
+        model: str | Path,
+        source: str,
+        target: str,
+        *,
+        beams: int = 1,
+        batch_tokens: int = 4096,
+        dtype: str = "auto",
+        device: str = "auto",
+    ) -> None:
+        """Load the model; code that comes with it is never run.
+
+        Args:
+            model: A folder, or a name on the model hub.
+            source: Any code or name of the source language.
+            target: The same of the target language.
+            beams: Beam size; 1 is greedy.
+            batch_tokens: Most source tokens that are translated at once, padding included.
+            dtype: One of `NUMBER_TYPES`; ``auto`` is bfloat16 on a GPU that can, else float32.
+            device: ``cpu``, ``cuda`` or ``auto``.
+
+        Raises:
+            ConfigError: The model doesn't know one of the languages, or translates others.
+            InputError: The model can't be loaded.
+            MissingDependency: A package is missing, or there is no such model.
+        """
+        self.source, self.target = language(source).bcp47, language(target).bcp47
+        self._device, self._dtype = _device(device), dtype
+        self._model, self._tokenizer = _load(str(model), self._device, _number_type(dtype, self._device))
+        self._prefix = ""
+        self._options: dict[str, Any] = {"num_beams": beams, "do_sample": False}
+        self._tell_languages()
+        self._batch_tokens = batch_tokens
+        self._longest = _longest(self._model, self._tokenizer)
+        self.signature = _signature(self._model, str(model), beams)
+
+    def translate(self, texts: Sequence[str]) -> list[str]:
+        """Translate each text by itself.
+
+        Args:
+            texts: Texts, best of one sentence each.
+
+        Returns:
+            One translation for each text, in the same order; empty for a text that is too long for the model.
+        """
+        return translate_inner(texts, self._ask)
+
+    def _tell_languages(self) -> None:
+        # M2M-100's tokenizer keeps its languages apart from its vocabulary.
+        vocabulary = {*self._tokenizer.get_vocab(), *getattr(self._tokenizer, "lang_token_to_id", ())}
+        tokens = language_tokens(vocabulary, self.source, self.target)
+        if tokens.in_front:
+            self._prefix = f"{tokens.in_front} "
+        elif tokens.target:
+            self._tokenizer.src_lang = tokens.source_code
+            self._options["forced_bos_token_id"] = self._tokenizer.convert_tokens_to_ids(tokens.target)
+        else:
+            _check_pair(self._tokenizer, self.source, self.target)
+
+    def _ask(self, texts: list[str]) -> list[str]:
+        encoded = self._tokenizer([self._prefix + text for text in texts], verbose=False)["input_ids"]
+
+        def generate(rows: list[int], limit: int) -> list[str]:
+            return self._generate([encoded[row] for row in rows], limit)
+
+        return answer_by_length([len(ids) for ids in encoded], self._longest, self._batch_tokens, generate)
+
+    def _generate(self, batch: list[list[int]], limit: int) -> list[str]:
+        """Translate one batch of token ids; `limit` is the most tokens of a translation."""
+        import torch
+
+        longest = max(map(len, batch))
+        padding = self._tokenizer.pad_token_id
+        ids = torch.tensor([row + [padding] * (longest - len(row)) for row in batch], device=self._device)
+        mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in batch], device=self._device)
+        with torch.inference_mode():
+            out = self._model.generate(input_ids=ids, attention_mask=mask, max_new_tokens=limit, **self._options)
+        # Not every tokenizer counts the language that was forced on the model as special.
+        forced = self._options.get("forced_bos_token_id")
+        translations = [[number for number in row if number != forced] for row in out.tolist()]
+        return [str(text) for text in self._tokenizer.batch_decode(translations, skip_special_tokens=True)]
+
+
+def _device(named: str) -> str:
+    import torch
+
+    return ("cuda" if torch.cuda.is_available() else "cpu") if named == "auto" else named
+
+
+def _number_type(named: str, device: str) -> torch.dtype:
+    import torch
+
+    if named not in NUMBER_TYPES:
+        raise ConfigError(unknown("number type", named, NUMBER_TYPES))
+    if named == "auto":
+        fast = device == "cuda" and torch.cuda.is_bf16_supported()
+        named = "bfloat16" if fast else "float32"
+    found: torch.dtype = getattr(torch, named)
+    return found
+
+
+def _load(model: str, device: str, dtype: torch.dtype) -> tuple[Any, Any]:
+    from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer
+
+    if model.startswith((".", "/", "~")) and not Path(model).expanduser().is_dir():
+        raise MissingDependency(
+            f"no model folder {model!r}. Get one, for example with: "
+            f"hf download Helsinki-NLP/opus-mt-en-fr --local-dir {model}"
+        )
+    place = str(Path(model).expanduser()) if Path(model).expanduser().is_dir() else model
+    try:
+        config = AutoConfig.from_pretrained(place)
+        _check_packages(config.model_type)
+        tokenizer = AutoTokenizer.from_pretrained(place)
+        loaded = AutoModelForSeq2SeqLM.from_pretrained(place, dtype=dtype).to(device).eval()
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        advice = (
+            "Name a folder that holds one." if place != model or Path(place).is_dir() else f"Try: hf download {model}"
+        )
+        raise InputError(f"can't load {model!r} as a sequence-to-sequence model: {reason} {advice}") from error
+    # The model's own limit would win over ours, with a warning for each batch.
+    loaded.generation_config.max_length = None
+    return loaded, tokenizer
+
+
+def _check_packages(model_type: str) -> None:
+    """Ask for what tokenizers import late, or, like sacremoses, do without and then translate otherwise."""
+    needed = {_MARIAN: ("sentencepiece", "sacremoses"), "m2m_100": ("sentencepiece",)}
+    for package in needed.get(model_type, ()):
+        if importlib.util.find_spec(package) is None:
+            raise MissingDependency(f"{package} isn't installed. Install it with: {INSTALL}")
+
+
+def _check_pair(tokenizer: Any, source: str, target: str) -> None:
+    """Hold a model of one pair to the languages that it says it translates."""
+    pair = getattr(tokenizer, "source_lang", None), getattr(tokenizer, "target_lang", None)
+    if not all(pair):
+        return
+    try:
+        right = same_language(str(pair[0]), source) and same_language(str(pair[1]), target)
+    except ConfigError:
+        return  # a group of languages, such as `roa`, which only its makers can name
+    if not right:
+        raise ConfigError(f"the model translates {pair[0]} to {pair[1]}, not {source} to {target}.")
+
+
+def _longest(model: Any, tokenizer: Any) -> int:
+    """Most tokens that the model takes at once, its marks included."""
+    positions = getattr(model.config, "max_position_embeddings", None) or _LONGEST_TOKENS
+    return min(int(positions), int(tokenizer.model_max_length))
+
+
+def _signature(model: Any, named: str, beams: int) -> str:
+    import transformers
+
+    folder = Path(named).expanduser()
+    if folder.is_dir():
+        which = f"{folder.resolve().name} {model_digest(folder)}"
+    else:
+        which = f"{named}@{getattr(model.config, '_commit_hash', None) or 'unknown'}"
+    dtype = str(model.dtype).removeprefix("torch.")
+    return f"seq2seq transformers {transformers.__version__} {which} {dtype} {model.device.type} beams {beams}"

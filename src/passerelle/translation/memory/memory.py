@@ -1,0 +1,320 @@
+"""The translation memory: one SQLite file that keeps every translation ever paid for, and who made it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar, get_args
+
+from passerelle.errors import InputError, unknown
+from passerelle.records import Origin
+from passerelle.translation.memory import whole_texts
+from passerelle.translation.memory.entries import ORIGINS_BY_RANK, Entry, Part, Remembered, Stored, write
+from passerelle.translation.memory.schema import (
+    SCHEMA_VERSION,
+    connect,
+    digest,
+    is_damage,
+    move_damaged_aside,
+    storage_error,
+)
+
+__all__ = [
+    "ORIGINS_BY_RANK",
+    "SCHEMA_VERSION",
+    "Entry",
+    "Memory",
+    "Part",
+    "Remembered",
+    "Stored",
+    "TranslationMemory",
+]
+
+_Result = TypeVar("_Result")
+
+# Texts in one query or one page.
+_AT_ONCE = 500
+
+_RANK = "CASE origin WHEN 'machine' THEN 0 WHEN 'repaired' THEN 1 WHEN 'human-translation' THEN 2 ELSE 3 END"
+# The best comes last: people's before machines', whatever the engine that they correct.
+_FIND = f"""
+SELECT source, translation, origin, created, signature
+FROM translations JOIN places ON places.id = place
+WHERE digest IN ({{digests}}) AND source_language = ? AND target_language = ?
+AND (origin IN ('human-translation', 'native') OR ? IS NULL OR (signature = ? AND glossary = ?))
+ORDER BY {_RANK}, created, translations.id
+"""
+_PAGE = """
+SELECT translations.id, source, translation, source_language, target_language, signature, glossary, origin, created
+FROM translations JOIN places ON places.id = place
+WHERE translations.id > ? AND (? IS NULL OR source_language = ?) AND (? IS NULL OR target_language = ?)
+ORDER BY translations.id LIMIT ?
+"""
+_PARTS = """
+SELECT source_language, target_language, signature, glossary, origin, count(*), sum(length(source))
+FROM translations JOIN places ON places.id = place
+GROUP BY place, origin ORDER BY source_language, target_language, signature, glossary, origin
+"""
+
+
+class Memory(Protocol):
+    """What translators ask of a memory, wherever it is."""
+
+    @property
+    def state(self) -> str:
+        """What the memory holds now, in a word."""
+        ...
+
+    def lookup(
+        self, texts: Iterable[str], source: str, target: str, signature: str | None, glossary: str = ""
+    ) -> dict[str, Remembered]:
+        """Find what is known of some texts, as `TranslationMemory.lookup` does."""
+        ...
+
+    def store(
+        self,
+        translations: Iterable[tuple[str, str]],
+        source: str,
+        target: str,
+        signature: str,
+        origin: Origin,
+        glossary: str = "",
+    ) -> Stored:
+        """Store some translations, as `TranslationMemory.store` does."""
+        ...
+
+    @property
+    def corrections(self) -> int:
+        """How often entries were corrected or replaced so far."""
+        ...
+
+    def recall(self, keys: Sequence[whole_texts.Key]) -> dict[whole_texts.Key, whole_texts.Whole]:
+        """Find some whole texts, as `TranslationMemory.recall` does."""
+        ...
+
+    def keep(self, texts: Mapping[whole_texts.Key, whole_texts.Whole], corrections: int, rules: str) -> None:
+        """Keep some whole texts, as `TranslationMemory.keep` does."""
+        ...
+
+
+class TranslationMemory:
+    """Translations kept in one SQLite file that several processes may use at once.
+
+    An entry belongs to a source text, two languages, the signature of the engine and the digest of the
+    glossary, so that engines can be compared. A correction by a person is stored under the signature of the
+    engine that it corrects, and is found whatever the engine.
+    """
+
+    def __init__(self, path: Path, timeout_seconds: float = 60.0) -> None:
+        """Open the file, or begin a new one; a damaged file is moved aside.
+
+        Args:
+            path: The SQLite file.
+            timeout_seconds: How long to wait for another process that writes.
+
+        Raises:
+            StorageError: The file can't be opened, or the disk is full.
+            InputError: A newer version of Passerelle made it.
+        """
+        self.path = path
+        self._timeout_seconds = timeout_seconds
+        self._connection: sqlite3.Connection | None = None
+        self._guarded(lambda connection: None)
+
+    def lookup(
+        self, texts: Iterable[str], source: str, target: str, signature: str | None, glossary: str = ""
+    ) -> dict[str, Remembered]:
+        """Find what is known of some texts: a person's translation first, else the engine's own.
+
+        Args:
+            texts: Source texts.
+            source: BCP-47 code.
+            target: BCP-47 code.
+            signature: Signature of the engine; ``None`` for whatever any engine made, the newest of the
+                highest origin.
+            glossary: Digest of the glossary that the engine works with.
+
+        Returns:
+            The known ones by source text.
+
+        Raises:
+            StorageError: The file can't be read.
+        """
+        digests = [found for found in map(digest, dict.fromkeys(texts)) if found is not None]
+
+        def find(connection: sqlite3.Connection) -> dict[str, Remembered]:
+            known = {}
+            for start in range(0, len(digests), _AT_ONCE):
+                chunk = digests[start : start + _AT_ONCE]
+                query = _FIND.format(digests=",".join("?" * len(chunk)))
+                rows = connection.execute(query, (*chunk, source, target, signature, signature, glossary))
+                known.update({text: Remembered(*rest) for text, *rest in rows})
+            return known
+
+        return self._guarded(find) if digests else {}
+
+    def store(
+        self,
+        translations: Iterable[tuple[str, str]],
+        source: str,
+        target: str,
+        signature: str,
+        origin: Origin,
+        glossary: str = "",
+    ) -> Stored:
+        """Store some translations, all or none; entries of a higher origin stay as they are.
+
+        Args:
+            translations: Pairs of source text and translation. Texts that aren't valid Unicode are left out.
+            source: BCP-47 code.
+            target: BCP-47 code.
+            signature: Signature of the engine.
+            origin: Who made them.
+            glossary: Digest of the glossary that the engine worked with.
+
+        Raises:
+            InputError: `origin` is none of those that exist.
+            StorageError: The disk is full, or the file can't be written.
+        """
+        if origin not in get_args(Origin):
+            raise InputError(unknown("origin", origin, ORIGINS_BY_RANK))
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        place = (source, target, signature, glossary, origin, now)
+        return self._write([Entry(text, translation, *place) for text, translation in translations])
+
+    def add(self, entries: Iterable[Entry]) -> Stored:
+        """Store entries from elsewhere, all or none: one of the same origin replaces only an older one.
+
+        Args:
+            entries: Entries with their keys and dates. Texts that aren't valid Unicode are left out.
+
+        Raises:
+            StorageError: The disk is full, or the file can't be written.
+        """
+        return self._write(list(entries), by_date=True)
+
+    def _write(self, entries: list[Entry], by_date: bool = False) -> Stored:
+        def work(connection: sqlite3.Connection) -> Stored:
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                chunks = (entries[start : start + _AT_ONCE] for start in range(0, len(entries), _AT_ONCE))
+                counts = [write(connection, chunk, by_date) for chunk in chunks]
+                connection.execute("UPDATE state SET changes = changes + 1")
+                stored = Stored(*map(sum, zip(*counts, strict=True)))
+                if stored.replaced or any(entry.origin != "machine" for entry in entries):
+                    whole_texts.forget(connection)
+                return stored
+
+        return self._guarded(work) if entries else Stored()
+
+    @property
+    def corrections(self) -> int:
+        """How often entries were corrected or replaced so far."""
+        query = "SELECT corrections FROM state"
+        return self._guarded(lambda connection: int(connection.execute(query).fetchone()[0]))
+
+    def recall(self, keys: Sequence[whole_texts.Key]) -> dict[whole_texts.Key, whole_texts.Whole]:
+        """Find some whole texts that were translated and checked before.
+
+        Raises:
+            StorageError: The file can't be read.
+        """
+
+        def find(connection: sqlite3.Connection) -> dict[whole_texts.Key, whole_texts.Whole]:
+            known = {}
+            for start in range(0, len(keys), _AT_ONCE):
+                known.update(whole_texts.find(connection, keys[start : start + _AT_ONCE]))
+            return known
+
+        return self._guarded(find)
+
+    def keep(self, texts: Mapping[whole_texts.Key, whole_texts.Whole], corrections: int, rules: str) -> None:
+        """Keep some whole texts, unless an entry was corrected since `corrections`.
+
+        Args:
+            texts: The texts.
+            corrections: What `corrections` was before the first of their sentences was looked up.
+            rules: What they were checked by.
+
+        Raises:
+            StorageError: The disk is full, or the file can't be written.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                whole_texts.write(connection, texts, corrections, rules)
+
+        self._guarded(work)
+
+    def entries(self, source: str | None = None, target: str | None = None) -> Iterator[Entry]:
+        """Read all entries, of these languages if given, in the order in which they came.
+
+        They are read page by page, so that no reader holds back those who write.
+
+        Args:
+            source: BCP-47 code, ``None`` for all.
+            target: The same.
+
+        Raises:
+            StorageError: The file can't be read.
+        """
+        page = self._page(0, source, target)
+        while page:
+            for _, *content in page:
+                yield Entry(*content)
+            page = self._page(page[-1][0], source, target)
+
+    def _page(self, last: int, source: str | None, target: str | None) -> list[Any]:
+        values = (last, source, source, target, target, _AT_ONCE)
+        return self._guarded(lambda connection: connection.execute(_PAGE, values).fetchall())
+
+    def parts(self) -> list[Part]:
+        """How much is known by pair of languages, engine, glossary and origin."""
+        return self._guarded(lambda connection: [Part(*row) for row in connection.execute(_PARTS)])
+
+    @property
+    def state(self) -> str:
+        """What the memory holds now, in a word: another after each write, and in another file."""
+        row = self._guarded(lambda connection: connection.execute("SELECT memory, changes FROM state").fetchone())
+        return "{}.{}".format(*row)
+
+    def __len__(self) -> int:
+        """Number of entries."""
+        count = "SELECT count(*) FROM translations"
+        return self._guarded(lambda connection: int(connection.execute(count).fetchone()[0]))
+
+    def close(self) -> None:
+        """Close the file; using the memory again opens it again."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def __enter__(self) -> Self:
+        """Use the memory in a ``with`` block that closes it."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the file."""
+        self.close()
+
+    def _guarded(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
+        """Do some work; if the file proves to be damaged, once more with a new file."""
+        for attempt in (1, 2):
+            try:
+                if self._connection is None:
+                    self._connection = connect(self.path, self._timeout_seconds)
+                return work(self._connection)
+            except sqlite3.Error as error:
+                self.close()
+                if not is_damage(error) or attempt == 2:
+                    raise storage_error(self.path, error) from error
+                move_damaged_aside(self.path)
+            except OSError as error:
+                raise storage_error(self.path, error) from error
+        raise AssertionError("unreachable")

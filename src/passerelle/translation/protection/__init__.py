@@ -1,0 +1,1 @@
+"""What must not change in a translation, kept and checked."""

@@ -1,0 +1,100 @@
+"""Every method trains every family, and what it leaves loads without Passerelle and says the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+from families.tiny import FAMILIES
+from passerelle.adaptation.run import adapt
+from passerelle.adaptation.settings import METHODS, AdaptSettings
+from passerelle.models.batches import target_logprobs
+from passerelle.models.conversing import Encoded, Encoder
+from passerelle.models.families import family_of
+from passerelle.models.pretrained import PretrainedModel
+from passerelle.models.vision_cache import VisionFeatures
+from passerelle.formats.conversations import read_conversations
+
+# PaliGemma's processor makes a numpy array of a tensor, in a way that numpy means to change.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
+TRAINED = {
+    "lora": [{"language"}],
+    "two-stage": [{"language"}, {"projector"}],
+    "full": [{"language", "projector"}],
+    "text-regularized": [{"language"}],
+    "merged": [{"language"}],
+}
+
+
+def loaded(folder: Path, adapter: Path | None = None) -> PretrainedModel:
+    """Load a model as one without Passerelle would."""
+    model: Any = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).eval()
+    if adapter is not None:
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, adapter).eval()
+    bare = model.get_base_model() if adapter is not None else model
+    return PretrainedModel(model, AutoProcessor.from_pretrained(adapter or folder), family_of(bare), str(folder))
+
+
+def logprobs(pretrained: PretrainedModel, data: Path) -> torch.Tensor:
+    """Return the log-likelihood of the first replies, pictures through the tower."""
+    given, _ = read_conversations(data / "fr.json", images=None, language="fr", origin="machine")
+    encoder = Encoder(pretrained, 1000)
+    rows: list[Encoded] = [row for c in given[:3] for row in encoder(c)]
+    with torch.no_grad():
+        return target_logprobs(pretrained, VisionFeatures(pretrained, None, {"tower"}), rows)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_method_trains_every_family(
+    family: str, method: str, settings: Callable[..., AdaptSettings], models: Callable[[str], Path], data: Path
+) -> None:
+    chosen = settings(family, method=method, merge_weights=True)
+    record = adapt(chosen)
+
+    for stage, trained in zip(record["stages"], TRAINED[method], strict=True):
+        assert {row["part"] for row in stage["parts"] if row["trainable"] or row["adapter"]} == trained
+        assert len(stage["record"]["loss"]) == 8 // len(TRAINED[method])
+    assert record["family"] == family
+    assert record["rejected"] == []
+
+    base = logprobs(loaded(models(family)), data)
+    adapted = logprobs(loaded(Path(record["outputs"]["model"])), data)
+    assert adapted.mean() > base.mean() + 0.1, "the loss on what was learnt falls"
+    if method in ("lora", "text-regularized", "merged"):
+        by_peft = logprobs(loaded(models(family), Path(record["outputs"]["adapter"])), data)
+        torch.testing.assert_close(by_peft, adapted, rtol=0, atol=1e-4)
+    if method == "merged":
+        merged = logprobs(loaded(Path(record["outputs"]["merged"])), data)
+        assert (merged - base).abs().max() > 1e-3
+        assert (merged - adapted).abs().max() > 1e-3
+    assert json.loads((chosen.output_dir / "run.json").read_text(encoding="utf-8"))["key"] == record["key"]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_features_computed_before_give_what_pixels_give(
+    family: str, models: Callable[[str], Path], data: Path, tmp_path: Path
+) -> None:
+    pretrained = loaded(models(family))
+    given, _ = read_conversations(data / "fr.json", images=None, language="fr", origin="machine")
+    rows = [row for c in given[:3] for row in Encoder(pretrained, 1000)(c)]
+    found = {}
+    for trained in ((), ("projector",), ("tower",)):
+        vision = VisionFeatures(pretrained, tmp_path, trained)
+        vision.prepare(row.images for row in rows)
+        with torch.no_grad():
+            found[trained] = target_logprobs(pretrained, vision, rows)
+        again = VisionFeatures(pretrained, tmp_path, trained)
+        again.prepare(row.images for row in rows)
+        assert again.computed == 0
+    torch.testing.assert_close(found[()], found["tower",], rtol=0, atol=1e-4)
+    torch.testing.assert_close(found["projector",], found["tower",], rtol=0, atol=1e-4)

@@ -1,0 +1,333 @@
+"""The command from end to end: a real small model, predictions, resuming, and bad input."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from benchmark_files import write_lines
+from passerelle.cli import main
+from passerelle.errors import ConfigError, InputError
+from passerelle.evaluation.asking import asking
+from passerelle.evaluation.asking import systems
+from passerelle.evaluation.run import Options, evaluate
+from passerelle.quality.assessing import FakeAssess
+
+WORDS = {"en": ("Yes", "No"), "fr": ("Oui", "Non")}
+
+
+def predictions(bench, languages=("en", "fr"), wrong=(), name="said.jsonl"):
+    rows = []
+    for language in languages:
+        for line in (bench / f"pope-{language}.jsonl").read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            right = row["question_id"] not in wrong
+            word = WORDS[language][0 if (row["label"] == "yes") == right else 1]
+            rows.append({"question_id": row["question_id"], "language": language, "text": f"{word}."})
+    return write_lines(bench / name, rows)
+
+
+def figure(results, metric, language, system=None, parser=None):
+    found = [f for f in results["figures"] if (f["metric"], f["language"], f["subtask"]) == (metric, language, "")]
+    found = [f for f in found if system in (None, f["system"]) and (parser is None or f["parser"] == parser)]
+    return found[0]
+
+
+def options(bench, **changes):
+    given = {
+        "models": (),
+        "benchmarks": (f"pope={bench}/pope-{{language}}.jsonl",),
+        "languages": "fr,en",
+        "out": bench / "out",
+    }
+    return Options(**{**given, **changes})
+
+
+def test_predictions_are_scored_by_both_parsers(bench):
+    results = evaluate(options(bench, predictions=(str(predictions(bench)),)))
+    assert figure(results, "accuracy", "fr", parser="localised")["value"] == 100
+    # POPE's own rule takes Oui and Non for yes: 4 of 16 are.
+    assert figure(results, "accuracy", "fr", parser="published")["value"] == 25
+    assert figure(results, "accuracy", "en", parser="published")["value"] == 100
+    assert figure(results, "fidelity", "fr")["value"] == 100
+    gap = results["gaps"][0]
+    assert gap["parts"]["total"][0] == gap["parts"]["parser"][0] == 75
+    assert gap["parts"]["model"][0] == 0
+    assert figure(results, "consistency", "fr-en")["value"] == 100
+    signature = figure(results, "accuracy", "fr", parser="localised")["signature"]
+    assert signature == (
+        "pope|accuracy|method:generate|parser:localised-fr-1|lang:fr|n:16|clusters:4|missing:0|seeds:1"
+        "|ci:cluster-bootstrap-2000|seed:1|v:1"
+    )
+
+
+def test_two_systems_are_compared_on_the_same_questions(bench):
+    first = predictions(bench, wrong=(1,), name="first.jsonl")
+    second = predictions(bench, wrong=(1, 2, 6, 7, 11, 12), name="second.jsonl")
+    results = evaluate(options(bench, predictions=(f"a={first}", f"b={second}"), languages="fr"))
+    found = next(c for c in results["comparisons"] if c["language"] == "fr")
+    assert (found["first"], found["second"]) == ("a", "b")
+    assert found["difference"] == pytest.approx(100 * 5 / 16)
+    assert (found["only_first"], found["only_second"]) == (5, 0)
+    assert found["mcnemar_p"] == pytest.approx(2 * 0.5**5)
+    assert found["holm_p"] >= found["p"]
+    assert found["detectable"] > 0
+
+
+def test_suspect_items_are_left_out_and_the_gap_is_divided(bench):
+    said = predictions(bench, wrong=())
+    rows = [json.loads(line) for line in said.read_text(encoding="utf-8").splitlines()]
+    for row in rows:
+        if row["language"] == "fr" and row["question_id"] in (1, 2, 3):
+            row["text"] = "Non." if row["text"] == "Oui." else "Oui."
+    write_lines(said, rows)
+    suspects = bench / "suspects.txt"
+    suspects.write_text("1\n2\n")
+    results = evaluate(options(bench, predictions=(str(said),), suspects=suspects))
+    gap = results["gaps"][0]
+    assert gap["suspects"] == 2
+    assert gap["localised"] == pytest.approx(100 * 13 / 16)
+    assert gap["without_suspects"] == pytest.approx(100 * 13 / 14)
+    parts = {name: value[0] for name, value in gap["parts"].items()}
+    assert parts["total"] == pytest.approx(parts["parser"] + parts["items"] + parts["model"])
+    assert parts["items"] == pytest.approx(100 * (13 / 14 - 13 / 16))
+    assert parts["model"] == pytest.approx(100 / 14)
+
+
+def test_the_audit_flags_suspect_items(bench):
+    assess = FakeAssess({"Est-ce bleu ?": 0.1})
+    results = evaluate(options(bench, predictions=(str(predictions(bench)),)), assess)
+    assert results["suspects"] == {"pope": ["10", "14", "2", "6"]}
+    assert results["gaps"][0]["suspects"] == 4
+
+
+def test_the_shipped_estimate_flags_a_translation_that_is_wrong(bench):
+    french = bench / "pope-fr.jsonl"
+    rows = [json.loads(line) for line in french.read_text(encoding="utf-8").splitlines()]
+    rows[0]["text"] = "Le gouvernement a refusé de répondre à la question."
+    write_lines(french, rows)
+    command = [
+        "evaluate",
+        "--predictions",
+        str(predictions(bench)),
+        "--benchmark",
+        f"pope={bench}/pope-{{language}}.jsonl",
+    ]
+    command += ["--images", str(bench), "--language", "fr,en", "--audit", "--out", str(bench / "out"), "--json"]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 0, done.output
+    suspects = json.loads(done.stdout)["suspects"]["pope"]
+    assert "1" in suspects and len(suspects) < len(rows)
+
+
+def test_a_model_answers_resumes_and_is_never_asked_again(bench, model_folder, monkeypatch, empty_cache):
+    asked = []
+    answer = systems.LocalModel.answer
+
+    def counted(self, questions, pictures, max_new_tokens):
+        if len(asked) >= stop:
+            raise KeyboardInterrupt
+        asked.append([q.id for q in questions])
+        return answer(self, questions, pictures, max_new_tokens)
+
+    monkeypatch.setattr(asking, "QUESTIONS_PER_CHUNK", 8)
+    monkeypatch.setattr(systems.LocalModel, "answer", counted)
+    given = options(bench, models=(f"tiny={model_folder}",), method="sum", languages="fr")
+    stop = 1
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(given)
+    journal = next((bench / "out" / "answers").rglob("*.jsonl"))
+    with journal.open("ab") as file:
+        file.write(b'{"key": "torn')
+    stop = 99
+    results = evaluate(given)
+    assert sorted(i for chunk in asked for i in chunk) == sorted(str(i) for i in range(1, 17))
+    assert figure(results, "accuracy", "fr")["units"] == 16
+    asked.clear()
+    again = evaluate(given)
+    assert asked == []
+    assert again["figures"] == results["figures"]
+    rows = [json.loads(line) for line in (bench / "out" / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len(rows) == 16
+    assert all(len(row["logprobs"]) == 2 and row["seconds"] > 0 and row["options"] == ["Oui", "Non"] for row in rows)
+
+
+def test_circular_questions_are_asked_in_every_rotation(bench, model_folder, empty_cache):
+    benchmarks = (f"mmbench={bench}/mmb-{{language}}.tsv",)
+    given = options(bench, models=(f"tiny={model_folder}",), benchmarks=benchmarks)
+    results = evaluate(given)
+    assert figure(results, "circular", "fr", parser="localised")["units"] == 4
+    assert figure(results, "vanilla", "fr", parser="localised")["units"] == 16
+    import pyarrow.parquet
+
+    table = pyarrow.parquet.read_table(bench / "out" / "answers.parquet")
+    assert table.num_rows == 32
+    assert set(table["text"].to_pylist()) != {""}
+
+
+def test_pictures_are_computed_once_for_both_languages(bench, model_folder, empty_cache, monkeypatch):
+    from passerelle.models import features
+
+    computed = []
+    compute = features.compute_features
+    monkeypatch.setattr(features, "compute_features", lambda m, i: computed.extend(i := list(i)) or compute(m, i))
+    evaluate(options(bench, models=(f"tiny={model_folder}",), method="sum"))
+    assert len(computed) == 4
+
+
+def test_likelihoods_pick_what_separate_passes_pick(bench, model_folder, empty_cache):
+    """The shared prefix changes nothing: one forward for each option gives the same scores."""
+    import torch
+
+    from passerelle.models.features import compute_features
+    from passerelle.models.prefix_tree import collate
+    from passerelle.models.vlm import VisionLanguageModel
+    from passerelle.pictures.opening import open_picture
+
+    evaluate(options(bench, models=(f"tiny={model_folder}",), method="sum", languages="en"))
+    rows = [json.loads(line) for line in (bench / "out" / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
+    model = VisionLanguageModel.load(model_folder)
+    for row in rows[:6]:
+        features = torch.stack(compute_features(model, [open_picture(row["picture"])]))
+        alone = []
+        for option in row["options"]:
+            batch = collate([[model.encode(row["prompt"], option, 0)]], model.image_token, model.end_token)
+            with torch.inference_mode():
+                alone.append(float(model.target_logprobs(batch, features).sum()))
+        np.testing.assert_allclose(row["logprobs"], alone, atol=0.05)
+
+
+def test_seeds_are_pooled(bench):
+    """Two seeds of one arm: the figure is their mean, the spread is beside it."""
+    from passerelle.evaluation.asking.predictions import answers_to, read_predictions
+    from passerelle.evaluation.reading import read_test
+    from passerelle.evaluation.results import Said, put_together
+    from passerelle.evaluation.specification import Source
+
+    test = read_test(
+        Source("pope", (str(bench / "pope-fr.jsonl"),), "fr"), "generate", None, bench, with_pictures=False
+    )
+    files = [predictions(bench, ("fr",), wrong=w, name=n) for w, n in (((1,), "1.jsonl"), ((1, 2, 3), "2.jsonl"))]
+    seeds = tuple(answers_to(read_predictions(file), test, ["fr"], True) for file in files)
+    results = put_together({"arm": {"pope": {"fr": Said(test, seeds, "generate")}}}, {}, ())
+    found = next(f for f in results.figures if f.metric == "accuracy" and f.parser == "localised")
+    assert found.by_seed == (100 * 15 / 16, 100 * 13 / 16)
+    assert found.value == pytest.approx(100 * 14 / 16)
+    assert "|seeds:2|" in found.signature
+
+
+def test_bad_rows_are_left_out_and_the_gap_is_stated(bench, model_folder, empty_cache):
+    rows = [json.loads(line) for line in (bench / "pope-en.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows[0]["image"] = "gone.png"
+    rows[1]["label"] = "perhaps"
+    rows[2]["question_id"] = 4
+    rows[4]["image"] = "broken.png"
+    rows[5]["image"] = "../model/config.json"
+    (bench / "broken.png").write_bytes((bench / "red.png").read_bytes()[:60])
+    write_lines(bench / "pope-en.jsonl", rows)
+    with (bench / "pope-en.jsonl").open("a", encoding="utf-8") as file:
+        file.write("{broken\n")
+    results = evaluate(options(bench, models=(f"tiny={model_folder}",), method="sum", languages="en"))
+    found = figure(results, "accuracy", "en")
+    assert (found["units"], found["missing"]) == (11, 6)
+    said = " ".join(results["notes"])
+    assert "left out" in said
+    lines = (bench / "out" / "results.json").read_text(encoding="utf-8")
+    assert "|missing:6|" in lines
+
+
+def test_choices_without_a_right_or_with_an_empty_option_are_named(bench):
+    text = (bench / "mmb-en.tsv").read_text(encoding="utf-8").splitlines()
+    cells = [line.split("\t") for line in text]
+    cells[1][7], cells[2][4], cells[3][3] = "", "", "black"
+    (bench / "mmb-en.tsv").write_text("\n".join("\t".join(row) for row in cells) + "\n", encoding="utf-8")
+    said = write_lines(bench / "said.jsonl", [{"index": 4 + k * 1_000_000, "text": "D"} for k in range(4)])
+    benchmarks = (f"mmbench={bench}/mmb-en.tsv",)
+    results = evaluate(options(bench, benchmarks=benchmarks, languages="en", predictions=(str(said),)))
+    assert "3 left out: 1: no right answer; 2: option B is empty; 3: two options are 'black'" in results["notes"][0]
+    assert figure(results, "circular", "en", parser="localised")["value"] == 0
+    assert figure(results, "vanilla", "en", parser="localised")["value"] == 25
+
+
+def test_predictions_for_other_questions_are_told(bench):
+    said = predictions(bench, ("fr",))
+    rows = [json.loads(line) for line in said.read_text(encoding="utf-8").splitlines()][2:]
+    rows += [{"question_id": "stranger", "language": "fr", "text": "Oui"}, dict(rows[0], text="Oui")]
+    write_lines(said, rows)
+    results = evaluate(options(bench, predictions=(str(said),), languages="fr"))
+    said = " ".join(results["notes"])
+    assert "1 answers are to other questions, for example stranger" in said
+    assert "3: answered twice; the first counts" in said
+    assert "2 of 16 questions have no answer, for example 1: no prediction" in said
+    assert figure(results, "accuracy", "fr", parser="localised")["missing"] == 2
+    write_lines(bench / "none.jsonl", [{"question_id": "x", "text": "Oui"}])
+    with pytest.raises(InputError, match=r"answers no question of pope \(fr\): its ids are 'x'"):
+        evaluate(options(bench, predictions=(str(bench / "none.jsonl"),), languages="fr"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"benchmarks": ("popee=x.jsonl",)}, ConfigError, "unknown benchmark 'popee'. Did you mean 'pope'"),
+        ({"benchmarks": ()}, ConfigError, "no benchmark: write --benchmark"),
+        ({"languages": "fr,xx"}, ConfigError, "xx"),
+        ({"languages": "sw"}, ConfigError, "unknown language of answers 'sw'"),
+        ({"predictions": ()}, ConfigError, "nothing to evaluate"),
+        ({"models": ("nowhere",)}, InputError, "no model 'nowhere'"),
+        ({"method": "pmi2"}, ConfigError, "unknown scoring rule 'pmi2'"),
+        ({"references": ("nobody",)}, ConfigError, "unknown model for --against 'nobody'"),
+        ({"benchmarks": ("pope:fr=a.jsonl",)}, ConfigError, "pope has no source in 'en'"),
+        ({"benchmarks": ("pope=gone-{language}.jsonl",)}, InputError, "no file at 'gone-fr.jsonl'"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(bench, changes, error, message):
+    given = options(bench, **{"predictions": (str(predictions(bench)),), **changes})
+    with pytest.raises(error) as raised:
+        evaluate(given)
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_folder_that_is_no_vision_language_model_is_refused(bench, model_folder):
+    (model_folder / "config.json").write_text('{"model_type": "gpt2"}', encoding="utf-8")
+    with pytest.raises(InputError, match="can't load .* as a vision-language model"):
+        evaluate(options(bench, models=(str(model_folder),)))
+
+
+def test_rows_without_a_language_are_refused_where_there_are_two(bench):
+    write_lines(bench / "said.jsonl", [{"question_id": 1, "text": "Oui"}])
+    with pytest.raises(InputError, match="rows without a language, and fr and en are asked for"):
+        evaluate(options(bench, predictions=(str(bench / "said.jsonl"),)))
+
+
+def test_command_prints_tables_and_json(bench):
+    said = predictions(bench)
+    arguments = ["evaluate", "--predictions", f"mine={said}", "--benchmark", f"pope={bench}/pope-{{language}}.jsonl"]
+    arguments += ["--language", "fr,en", "--out", str(bench / "out")]
+    shown = CliRunner(env={"COLUMNS": "200"}).invoke(main, arguments)
+    assert shown.exit_code == 0, shown.output
+    assert "25.0" in shown.output and "100.0" in shown.output and "parser:localised-fr-1" in shown.output
+    found = CliRunner().invoke(main, [*arguments, "--json"])
+    assert json.loads(found.stdout)["figures"][0]["system"] == "mine"
+
+
+def test_a_data_set_folder_is_read_by_datasets(bench, tmp_path):
+    import datasets
+
+    rows = [json.loads(line) for line in (bench / "pope-en.jsonl").read_text(encoding="utf-8").splitlines()]
+    folder = tmp_path / "dataset"
+    datasets.Dataset.from_list(rows).save_to_disk(str(folder))
+    said = predictions(bench, ("en",))
+    given = options(bench, benchmarks=(f"pope=datasets:{folder}",), languages="en", predictions=(str(said),))
+    assert figure(evaluate(given), "accuracy", "en", parser="localised")["value"] == 100
+    shutil.rmtree(folder)
+    with pytest.raises(InputError, match="`datasets` can't load"):
+        evaluate(given)
+
+
+def test_a_benchmark_is_recognised_by_its_rows(bench):
+    given = options(bench, benchmarks=(f"{bench}/pope-fr.jsonl",), languages="fr")
+    results = evaluate(Options(**{**vars(given), "predictions": (str(predictions(bench, ("fr",))),)}))
+    assert results["figures"][0]["benchmark"] == "pope"

@@ -1,0 +1,120 @@
+"""Models of any family answer benchmarks: options by likelihood, as a plain forward has it, and in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+from benchmark_files import write_spots
+from families.tiny import build
+from passerelle.errors import InputError
+from passerelle.evaluation.asking.members import FamilyModel
+from passerelle.evaluation.specification import Named
+from passerelle.evaluation.asking.systems import open_system
+from passerelle.models.pretrained import load_adapted
+from passerelle.records import Answer, Question
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+OPTIONS = ("a cat", "a red boat", "two")
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_spots(tmp_path_factory.mktemp("picture") / "a.png", 3)
+
+
+def question(kind: Any, options: tuple[str, ...] = (), picture: str = "a") -> Question:
+    return Question("q", kind, picture, "test", "en", "native", "What is this?", options)
+
+
+def answer(model: FamilyModel, asked: Question, picture: Path) -> Answer:
+    (said,), bad = model.answer([asked], {"a": picture}, 5)
+    assert bad == {}
+    return said
+
+
+def plain_logprob(folder: Path, option: str, picture: Path | None) -> float:
+    """Score an option by transformers alone, in one plain forward over pixels."""
+    model: Any = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).eval()
+    processor: Any = AutoProcessor.from_pretrained(folder)
+    image = [{"type": "image"}] if picture else []
+    turns = [{"role": "user", "content": [*image, {"type": "text", "text": "What is this?"}]}]
+    turns.append({"role": "assistant", "content": [{"type": "text", "text": option}]})
+    text = processor.apply_chat_template(turns, tokenize=False).rstrip()
+    bos = processor.tokenizer.bos_token
+    images = {"images": [[Image.open(picture).convert("RGB")]]} if picture else {}
+    special = not (bos and text.startswith(bos))
+    inputs = processor(text=[text], return_tensors="pt", add_special_tokens=special, **images)
+    with torch.no_grad():
+        logprobs = model(**inputs).logits[0].log_softmax(-1)
+    ids = inputs["input_ids"][0]
+    # All families of this test end a reply with one token, and a reply starts where its own tokens do.
+    reply = processor.tokenizer(text[text.rindex(option) :], add_special_tokens=False)["input_ids"]
+    reply = ids[-len(reply) :].tolist()
+    first = len(ids) - len(reply)
+    return float(sum(logprobs[first + place - 1, token] for place, token in enumerate(reply)))
+
+
+@pytest.mark.parametrize("family", ["qwen2_vl", "internvl", "gemma3"])
+def test_options_get_the_likelihood_that_a_plain_forward_gives(family: str, tmp_path: Path, picture: Path) -> None:
+    folder = build(family, tmp_path / family)
+    model = FamilyModel(pretrained=load_adapted(folder, dtype="float32"))
+    said = answer(model, question("choice", OPTIONS), picture)
+    expected = [plain_logprob(folder, option, picture) for option in OPTIONS]
+    assert said.logprobs == pytest.approx(expected, abs=1e-3)
+    assert said.priors == pytest.approx([plain_logprob(folder, option, None) for option in OPTIONS], abs=1e-3)
+    assert max(abs(a - b) for a, b in zip(said.logprobs, said.priors, strict=True)) > 1e-3, "the picture matters"
+    assert answer(model, question("yes-no", ("Yes", "No")), picture).priors == ()
+
+
+@pytest.mark.parametrize("family", ["idefics3", "paligemma", "llava"])
+def test_open_questions_get_words(family: str, tmp_path: Path, picture: Path) -> None:
+    model = FamilyModel(pretrained=load_adapted(build(family, tmp_path / family), dtype="float32"))
+    first, again = (answer(model, question("open"), picture) for _ in range(2))
+    assert first == again
+    assert first.logprobs == ()
+
+
+def test_a_folder_an_adapter_and_their_methods(tmp_path: Path, picture: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    folder = build("qwen2_vl", tmp_path / "model")
+    base: Any = AutoModelForImageTextToText.from_pretrained(folder)
+    config = LoraConfig(r=2, target_modules=r".*language_model.*q_proj", init_lora_weights=False)
+    get_peft_model(base, config).save_pretrained(tmp_path / "adapter")
+    systems = [str(folder), str(tmp_path / "adapter"), f"prompted:{folder}"]
+    found = [open_system(Named("x", what)) for what in systems]
+    (signatures,) = zip(*[[member.signature for member in system.members] for system in found], strict=True)
+    assert len(set(signatures)) == 3
+    plain, adapted, prompted = ([m.open() for m in system.members][0] for system in found)
+    asked = question("choice", OPTIONS)
+    by_each = [answer(model, asked, picture).logprobs for model in (plain, adapted)]  # type: ignore[arg-type]
+    assert by_each[0] != by_each[1]
+    french = Question("q", "choice", "a", "test", "fr", "native", "Qu'est-ce que c'est ?", OPTIONS)
+    assert answer(prompted, french, picture).logprobs != answer(plain, french, picture).logprobs  # type: ignore[arg-type]
+
+
+def test_a_name_on_the_hub(tmp_path: Path, picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "models--someone--tiny"
+    build("llava", folder / "snapshots" / "c0ffee")
+    (folder / "refs").mkdir()
+    (folder / "refs" / "main").write_text("c0ffee")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    (plain,), (prompted,) = (open_system(Named("x", w)).members for w in ("someone/tiny", "prompted:someone/tiny"))
+    assert plain.signature.startswith("c0ffee-") and plain.signature != prompted.signature
+    assert answer(plain.open(), question("choice", OPTIONS), picture).logprobs  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="no folder 'someone/else', and no model of this name can be had"):
+        open_system(Named("x", "someone/else"))
+
+
+def test_an_adapter_whose_base_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text(
+        '{"peft_type": "LORA", "base_model_name_or_path": "/nowhere", "task_type": "CAUSAL_LM"}', encoding="utf-8"
+    )
+    with pytest.raises(InputError, match="can't load '/nowhere'"):
+        load_adapted(tmp_path)
