@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from passerelle.evaluation.benchmarks.pope import f1
-from passerelle.evaluation.statistics.significance import Statistic, cluster_bootstrap, corpus_of, mean_of, paired_difference
+from passerelle.evaluation.statistics.significance import (
+    Statistic,
+    cluster_bootstrap,
+    corpus_of,
+    mean_of,
+    paired_difference,
+)
 
 SPREAD = 1.0
 """Standard deviation of the pictures' difficulty, in probits."""

@@ -27,16 +27,16 @@ import torch
 
 from passerelle.costs.ledger import FlopMeter
 from passerelle.evaluation.asking.answering import BenchmarkAnswerer
+from passerelle.example import tuxpaint
 from passerelle.example.embedded import assemble
+from passerelle.example.questions import draw_items, render
+from passerelle.languages.prompts import english, find_prompts
 from passerelle.models.features import FeatureCache
 from passerelle.models.vlm import VisionLanguageModel
+from passerelle.pictures.opening import open_picture
 from passerelle.progress import quiet
 from passerelle.records import Question
 from passerelle.runs import cache_folder
-from passerelle.example import tuxpaint
-from passerelle.pictures.opening import open_picture
-from passerelle.languages.prompts import english, find_prompts
-from passerelle.example.questions import draw_items, render
 
 
 @torch.inference_mode()

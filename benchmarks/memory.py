@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 
 from passerelle.translation.base import FakeTranslator
+from passerelle.translation.memory.matches import similar
 from passerelle.translation.memory.memorized import MemorizedTranslator
 from passerelle.translation.memory.memory import TranslationMemory
-from passerelle.translation.memory.matches import similar
 
 WORDS = "a the red black small large dog cat house street man woman with under near holding sees two of train".split()
 STORED_AT_ONCE = 10_000

@@ -21,21 +21,20 @@ import numpy as np
 
 from passerelle.evaluation.metrics.captions import chrf_from_sums, chrf_statistics
 from passerelle.evaluation.statistics.significance import corpus_of, paired_difference
+from passerelle.example import splits, tuxpaint
 from passerelle.quality.assessing import Assess
 from passerelle.quality.assessor import Assessor
 from passerelle.quality.audit import audit
+from passerelle.quality.checks.registry import build_checks
+from passerelle.quality.engines import Engines, pivot_engines
 from passerelle.quality.estimate.calibrate import Labelled, figures
 from passerelle.quality.estimate.calibrated import open_assess
-from passerelle.quality.repair.candidates import Pool
-from passerelle.quality.checks.registry import build_checks
-from passerelle.quality.repair.choice_trees import open_scorer
-from passerelle.quality.engines import Engines, pivot_engines
-from passerelle.quality.evidence.freedict import WordTable
 from passerelle.quality.estimate.labels import tux_paint
+from passerelle.quality.evidence.freedict import WordTable
+from passerelle.quality.repair.candidates import Pool
+from passerelle.quality.repair.choice_trees import open_scorer
 from passerelle.quality.repair.repair import Repairer
 from passerelle.runs import cache_folder
-from passerelle.example import splits
-from passerelle.example import tuxpaint
 from passerelle.translation.memory.memory import TranslationMemory
 
 

@@ -20,20 +20,19 @@ from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.model_selection import GroupKFold
 
 from passerelle.evaluation.metrics.captions import chrf_from_sums, chrf_statistics
+from passerelle.example import splits, tuxpaint
 from passerelle.quality.assessor import Assessor
 from passerelle.quality.base import Pair
-from passerelle.quality.repair.candidates import Candidate, Pool
 from passerelle.quality.checks.registry import CHECKS, build_checks
-from passerelle.quality.repair.choice_trees import FORMAT, tabulate
-from passerelle.quality.repair.choose import features
 from passerelle.quality.engines import Engines, pivot_engines
 from passerelle.quality.estimate.features import feature_names, matrix
 from passerelle.quality.evidence.freedict import WordTable
+from passerelle.quality.repair.candidates import Candidate, Pool
+from passerelle.quality.repair.choice_trees import FORMAT, tabulate
+from passerelle.quality.repair.choose import features
 from passerelle.quality.store import AssessmentStore
 from passerelle.records import Picture
 from passerelle.runs import cache_folder, write_atomically
-from passerelle.example import splits
-from passerelle.example import tuxpaint
 
 LEFT_OUT = "embedding"
 TREES = {

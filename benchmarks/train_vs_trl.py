@@ -27,16 +27,16 @@ from typing import Any
 import torch
 
 from passerelle.adaptation.feed import RowFeed, plan_steps
+from passerelle.adaptation.loop import Rates, StageRecord, make_trainable, train
+from passerelle.adaptation.optimizer import ParameterGroup
 from passerelle.adaptation.settings import PartSettings, StageSettings
 from passerelle.adaptation.stages import attach
 from passerelle.costs.ledger import peak_memory_bytes
-from passerelle.adaptation.loop import Rates, StageRecord, make_trainable, train
-from passerelle.adaptation.optimizer import ParameterGroup
+from passerelle.formats.conversations import Conversation, read_conversations
 from passerelle.models.conversing import Encoded, Encoder
 from passerelle.models.pretrained import PretrainedModel, load_pretrained
 from passerelle.models.vision_cache import VisionFeatures
 from passerelle.progress import quiet
-from passerelle.formats.conversations import Conversation, read_conversations
 
 WARM_UP = 3
 RATE = 1e-3

@@ -23,10 +23,10 @@ from pathlib import Path
 
 from translation_data import sentences
 
+from passerelle.translation.base import FakeTranslator
 from passerelle.translation.dataset.job import Job
 from passerelle.translation.dataset.run import translate
 from passerelle.translation.engines import registry as engines
-from passerelle.translation.base import FakeTranslator
 
 QUESTIONS = ("<image>\nWhat is in the picture?", "<image>\nDescribe it in one sentence.", "Is it a dog?")
 POOL = 5000

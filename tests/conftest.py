@@ -50,8 +50,8 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def stamps() -> list[Any]:
     """All stamps with their French, those that are vector graphics drawn into the user's cache."""
-    from passerelle.runs import cache_folder
     from passerelle.example import tuxpaint
+    from passerelle.runs import cache_folder
 
     return tuxpaint.read_pictures("fr", cache_folder() / "pictures" / "stamps")
 
@@ -59,8 +59,8 @@ def stamps() -> list[Any]:
 @pytest.fixture(scope="session")
 def emojis() -> list[Any]:
     """All emoji with their French, drawn into the user's cache."""
-    from passerelle.runs import cache_folder
     from passerelle.example import emoji
+    from passerelle.runs import cache_folder
 
     return emoji.read_pictures("fr", cache_folder() / "pictures" / "emoji")
 

@@ -19,8 +19,8 @@ from click.testing import CliRunner
 from pydantic import BaseModel
 
 from passerelle.cli import main
-from passerelle.config import Experiment, load_experiment, parse_settings
 from passerelle.comparison.settings import StudySettings, is_study, load_study
+from passerelle.config import Experiment, load_experiment, parse_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL_CARD = ROOT / "src" / "passerelle" / "data" / "base" / "MODEL_CARD.md"

@@ -1,6 +1,6 @@
 """Passerelle adapts an English vision-language model to another language and says which way is best.
 
-The public API is what `__all__` names; `passerelle --help` shows the commands.
+The public API is what `__all__` names; `passerelle --help` shows the commands, which it mirrors.
 """
 
 from __future__ import annotations
@@ -9,56 +9,60 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from passerelle.compare.run import compare
-    from passerelle.config import Experiment, load_experiment
+    from passerelle.api import (
+        Adaptation,
+        Comparison,
+        Evaluation,
+        Gated,
+        RepairedFile,
+        adapt,
+        audit,
+        compare,
+        evaluate,
+        gate,
+        repair,
+        translate,
+    )
     from passerelle.errors import PasserelleError
-    from passerelle.example.embedded import assemble as assemble_base
-    from passerelle.models.vlm import VisionLanguageModel
-    from passerelle.records import Answer, Picture, Question, Sample, Text, Turn
-    from passerelle.report import write_page
-    from passerelle.translation.engines.apertium import ApertiumTranslator
 
 __version__ = "0.1.0"
 
 _PLACES = {
-    "Answer": "records",
-    "ApertiumTranslator": "translation.apertium",
-    "Experiment": "config",
+    "Adaptation": "api",
+    "Comparison": "api",
+    "Evaluation": "api",
+    "Gated": "api",
     "PasserelleError": "errors",
-    "Picture": "records",
-    "Question": "records",
-    "Sample": "records",
-    "Text": "records",
-    "Turn": "records",
-    "VisionLanguageModel": "models.vlm",
-    "assemble_base": "models.embedded:assemble",
-    "compare": "compare.run",
-    "load_experiment": "config",
-    "write_page": "report",
+    "RepairedFile": "api",
+    "adapt": "api",
+    "audit": "api",
+    "compare": "api",
+    "evaluate": "api",
+    "gate": "api",
+    "repair": "api",
+    "translate": "api",
 }
 
 __all__ = [
-    "Answer",
-    "ApertiumTranslator",
-    "Experiment",
+    "Adaptation",
+    "Comparison",
+    "Evaluation",
+    "Gated",
     "PasserelleError",
-    "Picture",
-    "Question",
-    "Sample",
-    "Text",
-    "Turn",
-    "VisionLanguageModel",
+    "RepairedFile",
     "__version__",
-    "assemble_base",
+    "adapt",
+    "audit",
     "compare",
-    "load_experiment",
-    "write_page",
+    "evaluate",
+    "gate",
+    "repair",
+    "translate",
 ]
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that `import passerelle` stays light."""
     if name in _PLACES:
-        module, _, original = _PLACES[name].partition(":")
-        return getattr(import_module(f"passerelle.{module}"), original or name)
+        return getattr(import_module(f"passerelle.{_PLACES[name]}"), name)
     raise AttributeError(f"module 'passerelle' has no attribute {name!r}")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from passerelle.commands.adapt import adapt
+from passerelle.commands.answer import answer
 from passerelle.commands.audit import audit
 from passerelle.commands.compare import compare
 from passerelle.commands.evaluate import evaluate
@@ -53,45 +53,9 @@ def main() -> None:
     Begin with:
       passerelle doctor                         what is installed, what is missing
       passerelle compare experiments/demo.yaml  all ways of adapting, compared
-      passerelle answer PICTURE "Qu'est-ce que c'est ?" --arm lora-human
+      passerelle answer PICTURE "Qu'est-ce que c'est ?" --run runs/demo --arm lora-human
       passerelle translate en.json --to fr --out fr.json   a data set, in its own format
     """  # noqa: D301 - click reads the backspace
-
-
-@main.command()
-@click.argument("picture", type=click.Path(path_type=Path))
-@click.argument("question")
-@click.option("--arm", default="english", show_default=True, help="Which arm answers; `english` is the base.")
-@click.option(
-    "--run",
-    "folder",
-    type=click.Path(path_type=Path),
-    default=Path("runs/demo"),
-    show_default=True,
-    help="Run folder that holds the arm.",
-)
-@click.option("--seed", type=int, help="Which of the arm's seeds [the one trained last].")
-@click.option("--target", default="fr", show_default=True, help="Language of the question, for `pipeline`.")
-@click.option("--max-new-tokens", type=click.IntRange(1, 512), default=40, show_default=True, help="Longest answer.")
-@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
-def answer(
-    picture: Path,
-    question: str,
-    arm: str,
-    folder: Path,
-    seed: int | None,
-    target: str,
-    max_new_tokens: int,
-    as_json: bool,
-) -> None:
-    """Ask one QUESTION about your own PICTURE and print what an arm answers."""
-    from passerelle.compare.ask import ask
-
-    said = ask(picture, question, arm=arm, folder=folder, seed=seed, target=target, max_new_tokens=max_new_tokens)
-    if as_json:
-        print_json({"arm": arm, "answer": said})
-    else:
-        click.echo(said)
 
 
 @main.command()
@@ -116,6 +80,7 @@ def doctor(target: str, as_json: bool) -> None:
 
 
 main.add_command(adapt)
+main.add_command(answer)
 main.add_command(audit)
 main.add_command(compare)
 main.add_command(evaluate)
@@ -130,7 +95,7 @@ main.add_command(translate)
 
 @main.group()
 def base() -> None:
-    """The embedded English base: put together, measured, trained again."""
+    """The embedded English base."""
 
 
 @base.command()
@@ -145,46 +110,3 @@ def assemble() -> None:
 
         quiet()
     click.echo(run())
-
-
-@base.command()
-@click.option(
-    "--split",
-    type=click.Choice(["development", "test"]),
-    default="test",
-    show_default=True,
-    help="Which held-out pictures.",
-)
-@click.option("--shuffled", is_flag=True, help="Give each question another picture: scores must fall to chance.")
-@click.option("--learnt", type=click.Path(path_type=Path), help="Learnt weights to measure [those that ship].")
-@click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
-def check(split: str, shuffled: bool, learnt: Path | None, as_json: bool) -> None:
-    """Measure the base on English questions about pictures and concepts that it never saw."""
-    from passerelle.compare.base import check as run
-
-    scores = run(split, shuffled=shuffled, learnt=learnt)
-    if as_json:
-        print_json(scores)
-        return
-    for score in scores:
-        interval = f"{score['value']:5.1f} [{score['low']:.1f}, {score['high']:.1f}]"
-        click.echo(f"{score['source']:7} {score['metric']:16} {interval}  {score['items']} questions")
-
-
-@base.command()
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("learnt.safetensors"),
-    show_default=True,
-    help="File to write.",
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Seeds initial weights, views and order.")
-def build(out: Path, seed: int) -> None:
-    """Train the base's projector and adapter again from the packages (most of an hour on two cores).
-
-    Needs more data and weights than the rest: bash scripts/setup.sh base
-    """
-    from passerelle.compare.base import build as run
-
-    click.echo(run(out, seed=seed))

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from passerelle.errors import UserError
+from passerelle.example import emoji, tuxpaint
 from passerelle.runs import cache_folder
-from passerelle.example import emoji
-from passerelle.example import tuxpaint
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement

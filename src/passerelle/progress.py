@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any
 
@@ -28,7 +31,7 @@ class Progress:
                 desc=self.title,
                 unit=self.unit,
                 file=sys.stderr,
-                disable=None,
+                disable=None if is_shown() else True,
                 leave=False,
                 mininterval=0.5,
             )
@@ -52,9 +55,28 @@ class Progress:
         self.close()
 
 
+_hidden: ContextVar[bool] = ContextVar("hidden", default=False)
+
+
+@contextmanager
+def shown(show: bool) -> Iterator[None]:
+    """Show progress on stderr in the block, or nothing at all: what is called from Python is silent unless asked."""
+    token = _hidden.set(not show)
+    try:
+        yield
+    finally:
+        _hidden.reset(token)
+
+
+def is_shown() -> bool:
+    """Whether progress is shown."""
+    return not _hidden.get()
+
+
 def say(text: str) -> None:
     """Print a line on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    if is_shown():
+        print(text, file=sys.stderr, flush=True)
 
 
 def quiet() -> None:

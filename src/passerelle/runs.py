@@ -1,4 +1,4 @@
-"""Where results are kept: atomic writes, content hashes, the cache folder."""
+"""Where results are kept: atomic writes, content hashes, the cache folder, the arms of a run."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
 from filelock import FileLock, Timeout
 
-from passerelle.errors import StorageError, UserError
+from passerelle.errors import ConfigError, InputError, StorageError, UserError, unknown
 
 
 def cache_folder() -> Path:
@@ -57,13 +58,16 @@ def storage(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def held(folder: Path, *, otherwise: str = "choose another --out", name: str = ".lock") -> Iterator[None]:
+def held(
+    folder: Path, *, otherwise: str = "choose another --out", name: str = ".lock", waits: bool = False
+) -> Iterator[None]:
     """Make a folder and keep other runs out of it while the block lasts.
 
     Args:
         folder: The folder.
         otherwise: What the user can do instead of waiting.
         name: Of the lock's file.
+        waits: Whether to wait for another run that works in it.
 
     Raises:
         UserError: Another run works in it.
@@ -73,7 +77,7 @@ def held(folder: Path, *, otherwise: str = "choose another --out", name: str = "
         folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / name)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=-1 if waits else 0)
     except Timeout:
         raise UserError(f"another run is working in {str(folder)!r}: wait for it, or {otherwise}.") from None
     try:
@@ -157,3 +161,85 @@ def read_json(path: Path) -> Any | None:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+
+
+ARMS = "arms.json"
+
+
+@dataclass(frozen=True)
+class ArmRecord:
+    """An arm of a run, as any command opens it by its name.
+
+    Attributes:
+        name: Its name.
+        method: What is put around its models: ``plain``, ``prompted`` or ``pipeline``.
+        language: The language that the run adapts to.
+        models: For each training seed the model: a folder, a name on the Hub, or ``embedded``. An arm that isn't
+            trained has one, under an empty seed.
+        translation: Settings of the translation engine, for a pipeline.
+        error: Why it failed; empty if it didn't.
+    """
+
+    name: str
+    method: str
+    language: str
+    models: dict[str, str]
+    translation: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+
+def write_arms(run: Path, arms: Iterable[ArmRecord]) -> None:
+    """Write the arms of a run; paths inside of its folder stay right when it is moved.
+
+    Raises:
+        StorageError: The disk is full, or the folder can't be written.
+    """
+    folder = run.resolve()
+
+    def relative(model: str) -> str:
+        path = Path(model).resolve()
+        return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else model
+
+    rows = [{**asdict(arm), "models": {seed: relative(m) for seed, m in arm.models.items()}} for arm in arms]
+    write_json(run / ARMS, {"schema": 1, "arms": rows})
+
+
+def read_arms(run: Path) -> dict[str, ArmRecord]:
+    """Return the arms of a run by name.
+
+    Raises:
+        InputError: There is no run of this version in the folder.
+    """
+    content = read_json(run / ARMS)
+    if content is None:
+        older = (run / "results.json").is_file()
+        why = (
+            "is a run of an older version: run `passerelle compare` again, with another --out"
+            if older
+            else "holds no run: `passerelle compare` makes one"
+        )
+        raise InputError(f"{str(run)!r} {why}.")
+    try:
+        found = {row["name"]: ArmRecord(**row) for row in content["arms"]}
+        return {name: replace(arm, models=_inside(run, arm.models)) for name, arm in found.items()}
+    except (TypeError, KeyError, AttributeError):
+        raise InputError(f"{str(run / ARMS)!r} is broken: run `passerelle compare` again.") from None
+
+
+def find_arm(run: Path, name: str) -> ArmRecord:
+    """Return an arm of a run that can be asked.
+
+    Raises:
+        ConfigError: The run has no such arm.
+        InputError: There is no run, or the arm failed in it.
+    """
+    arms = read_arms(run)
+    if name not in arms:
+        raise ConfigError(unknown("arm", name, arms))
+    if arms[name].error or not arms[name].models:
+        raise InputError(f"{name!r} failed in {str(run)!r}: {arms[name].error or 'it has no model'}")
+    return arms[name]
+
+
+def _inside(run: Path, models: dict[str, str]) -> dict[str, str]:
+    return {seed: str(run / model) if (run / model).is_dir() else model for seed, model in models.items()}

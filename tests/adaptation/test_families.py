@@ -14,12 +14,12 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from families.tiny import FAMILIES
 from passerelle.adaptation.run import adapt
 from passerelle.adaptation.settings import METHODS, AdaptSettings
+from passerelle.formats.conversations import read_conversations
 from passerelle.models.batches import target_logprobs
 from passerelle.models.conversing import Encoded, Encoder
 from passerelle.models.families import family_of
 from passerelle.models.pretrained import PretrainedModel
 from passerelle.models.vision_cache import VisionFeatures
-from passerelle.formats.conversations import read_conversations
 
 # PaliGemma's processor makes a numpy array of a tensor, in a way that numpy means to change.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")

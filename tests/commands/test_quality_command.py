@@ -9,8 +9,8 @@ from passerelle.cli import main
 def test_fit_writes_calibration_and_diagram(tmp_path, monkeypatch):
     import numpy as np
 
-    from passerelle.quality.estimate import fitting
     from passerelle.quality.base import Finding
+    from passerelle.quality.estimate import fitting
 
     chance = np.random.default_rng(1)
     with (tmp_path / "labels.csv").open("w", newline="") as file:

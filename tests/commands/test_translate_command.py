@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from passerelle.cli import main
-from passerelle.translation.engines import registry as engines
 from passerelle.translation.base import FakeTranslator
+from passerelle.translation.engines import registry as engines
 from passerelle.translation.engines.chat_budget import Spent
 
 ROWS = [{"id": 1, "text": "A dog."}, {"id": 2, "text": "A dog. A cat."}, {"id": 3, "text": "Yes"}]

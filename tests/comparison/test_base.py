@@ -14,10 +14,9 @@ from safetensors.torch import load_file
 from passerelle.compare import base
 from passerelle.compare.data import read_pictures
 from passerelle.errors import InputError
-from passerelle.example import alignment
+from passerelle.example import alignment, splits
 from passerelle.example.matching import GROUP
 from passerelle.records import Picture, Text
-from passerelle.example import splits
 
 WORDS = [
     "anvil",

@@ -13,9 +13,9 @@ import pytest
 from passerelle.compare.data import MOST_SYMBOLS, Data, Translation, translated_prompts
 from passerelle.config import Experiment, parse_experiment
 from passerelle.errors import InputError
-from passerelle.records import Picture
 from passerelle.example import splits
 from passerelle.languages.prompts import find_prompts
+from passerelle.records import Picture
 from passerelle.translation.memory.memory import TranslationMemory
 
 

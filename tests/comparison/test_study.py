@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from benchmark_files import COLOURS, write_bench
 from families.tiny import build
 from passerelle.cli import main
-from passerelle.errors import ConfigError
 from passerelle.comparison.settings import is_study, load_study
+from passerelle.errors import ConfigError
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 

@@ -10,8 +10,7 @@ from click.testing import CliRunner
 from benchmark_files import write_lines
 from passerelle.cli import main
 from passerelle.errors import ConfigError, InputError
-from passerelle.evaluation.asking import asking
-from passerelle.evaluation.asking import systems
+from passerelle.evaluation.asking import asking, systems
 from passerelle.evaluation.run import Options, evaluate
 from passerelle.quality.assessing import FakeAssess
 

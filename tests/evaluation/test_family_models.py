@@ -14,8 +14,8 @@ from benchmark_files import write_spots
 from families.tiny import build
 from passerelle.errors import InputError
 from passerelle.evaluation.asking.members import FamilyModel
-from passerelle.evaluation.specification import Named
 from passerelle.evaluation.asking.systems import open_system
+from passerelle.evaluation.specification import Named
 from passerelle.models.pretrained import load_adapted
 from passerelle.records import Answer, Question
 

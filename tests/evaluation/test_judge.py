@@ -9,8 +9,8 @@ import pytest
 from benchmark_files import write_lines
 from passerelle.errors import ConfigError
 from passerelle.evaluation.asking.judging import EndpointJudge, open_judge
-from passerelle.evaluation.run import Options, evaluate
 from passerelle.evaluation.metrics.judge import Case, judge_case, prompt_for, read_scores, summarise
+from passerelle.evaluation.run import Options, evaluate
 
 
 class Replies:

@@ -12,11 +12,11 @@ import pytest
 from pycocoevalcap.cider.cider import Cider
 from sacrebleu.metrics.chrf import CHRF
 
-from passerelle.evaluation.parsing import published
 from passerelle.evaluation.benchmarks import captioning, mmbench, mme, pope
 from passerelle.evaluation.benchmarks.base import Item
 from passerelle.evaluation.metrics.captions import best_chrf_statistics, chrf_from_sums
 from passerelle.evaluation.metrics.cider import cider_d, tokens_of
+from passerelle.evaluation.parsing import published
 from passerelle.records import Answer
 
 CASES = json.loads((Path(__file__).parent / "peer_cases.json").read_text(encoding="utf-8"))

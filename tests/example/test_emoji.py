@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from passerelle.errors import MissingDependency
-from passerelle.records import Picture
 from passerelle.example import emoji
+from passerelle.records import Picture
 
 
 def test_names() -> None:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from passerelle.records import Picture, Question, Text
 from passerelle.example import splits
-from passerelle.languages.prompts import english, find_prompts
 from passerelle.example.questions import draw_items, render, translate_questions
+from passerelle.languages.prompts import english, find_prompts
+from passerelle.records import Picture, Question, Text
 
 FRENCH = find_prompts("fr")
 assert FRENCH is not None

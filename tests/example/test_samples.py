@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from passerelle.records import Picture, Sample
 from passerelle.example import splits
-from passerelle.languages.prompts import english, find_prompts
 from passerelle.example.samples import make_samples, translate_samples
+from passerelle.languages.prompts import english, find_prompts
+from passerelle.records import Picture, Sample
 
 FRENCH = find_prompts("fr")
 assert FRENCH is not None

@@ -7,9 +7,9 @@ from collections import Counter, defaultdict
 from importlib.resources import files
 from pathlib import Path
 
-from passerelle.records import Picture, Text
 from passerelle.example import splits
 from passerelle.example.concepts import concept, words
+from passerelle.records import Picture, Text
 
 
 def picture(identifier: str, caption: str, *, source: str = "stamps", category: str = "animals") -> Picture:

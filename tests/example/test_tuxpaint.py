@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from passerelle.errors import MissingDependency
-from passerelle.records import Picture
-from passerelle.pictures.opening import open_picture
 from passerelle.example.tuxpaint import read_captions, read_pictures, render
+from passerelle.pictures.opening import open_picture
+from passerelle.records import Picture
 
 
 def test_captions_by_language(tmp_path: Path) -> None:

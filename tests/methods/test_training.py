@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import torch
 
-from passerelle.errors import StorageError, TrainingError
 from passerelle.adaptation.loop import Rates
 from passerelle.adaptation.optimizer import MasterAdamW, ParameterGroup
+from passerelle.errors import StorageError, TrainingError
 from passerelle.methods.training import Schedule, plan, train_stage
 from passerelle.models.adapters import add_lora, lora_parameters, projector_parameters
 

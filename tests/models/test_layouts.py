@@ -10,12 +10,12 @@ import torch
 
 from benchmark_files import write_spots
 from families.tiny import FAMILIES, build
+from passerelle.formats.conversations import Conversation, Message
 from passerelle.models.batches import layout_logprobs, target_logprobs
 from passerelle.models.conversing import IGNORED, Encoded, Encoder
 from passerelle.models.layouts import Layout, follows_trees, lay_out, merged, padded
 from passerelle.models.pretrained import PretrainedModel, load_pretrained
 from passerelle.models.vision_cache import VisionFeatures
-from passerelle.formats.conversations import Conversation, Message
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 

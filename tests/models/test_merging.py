@@ -15,8 +15,8 @@ from torch import Tensor
 
 from passerelle.errors import ConfigError, InputError, UserError
 from passerelle.models.merging import merging
-from passerelle.models.merging.rules import RULES, MergeSettings
 from passerelle.models.merging.merging import merge_checkpoints, merge_state_dicts, merge_tensor
+from passerelle.models.merging.rules import RULES, MergeSettings
 from passerelle.models.merging.weight_files import INDEX, SINGLE_FILE, WeightFiles, pattern_in_files
 
 LANGUAGE_MODEL = r"model\.language_model\..*|lm_head\..*"

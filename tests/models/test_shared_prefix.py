@@ -10,13 +10,13 @@ import torch
 
 from benchmark_files import write_spots
 from families.tiny import FAMILIES, build
+from passerelle.formats.conversations import Conversation, Message
 from passerelle.models import shared_prefix
 from passerelle.models.batches import target_logprobs
 from passerelle.models.conversing import Encoded, Encoder
 from passerelle.models.pretrained import PretrainedModel, load_pretrained
 from passerelle.models.shared_prefix import reply_logprobs, shared_tokens
 from passerelle.models.vision_cache import VisionFeatures
-from passerelle.formats.conversations import Conversation, Message
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 OPTIONS = ("a cat", "a cat on a boat", "two", "a red balloon in the sky over the town")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from passerelle.quality.checks.agreement import AgreementCheck
 from passerelle.quality.base import Check, Pair
+from passerelle.quality.checks.agreement import AgreementCheck
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,9 @@ from passerelle.cli import main
 from passerelle.errors import ConfigError, MissingDependency, StorageError
 from passerelle.quality.assessor import Assessor, pair_key
 from passerelle.quality.base import UNKNOWN, Finding, Pair
-from passerelle.quality.estimate.calibrated import open_assess
 from passerelle.quality.checks.registry import CHECKS, build_checks
 from passerelle.quality.engines import Engines
+from passerelle.quality.estimate.calibrated import open_assess
 from passerelle.quality.store import AssessmentStore
 from passerelle.runs import cache_folder
 

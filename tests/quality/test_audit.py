@@ -12,10 +12,10 @@ from click.testing import CliRunner
 from PIL import Image
 
 from passerelle.cli import main
-from passerelle.quality.estimate import calibrated
 from passerelle.quality.assessing import FakeAssess
 from passerelle.quality.audit import audit
 from passerelle.quality.base import Pair
+from passerelle.quality.estimate import calibrated
 from passerelle.report.audit_page import audit_text, render_audit, write_audit_page
 
 HOSTILE = "<script>document.title='broken'</script>"

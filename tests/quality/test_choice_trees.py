@@ -11,10 +11,10 @@ import pytest
 from passerelle.errors import InputError
 from passerelle.quality.assessor import Assessor
 from passerelle.quality.base import Finding, Pair
+from passerelle.quality.evidence.freedict import Grammar
 from passerelle.quality.repair.candidates import Candidate
 from passerelle.quality.repair.choice_trees import FORMAT, KINDS, TreeScorer, open_scorer, tabulate
 from passerelle.quality.repair.choose import FEATURES, LinearScorer, choose
-from passerelle.quality.evidence.freedict import Grammar
 
 
 class NoBook:

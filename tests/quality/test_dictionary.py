@@ -5,8 +5,8 @@ import pytest
 
 from passerelle.errors import MissingDependency
 from passerelle.quality.base import Pair
-from passerelle.quality.evidence.dictd import FOLDER, Entry, entries, installed, translations
 from passerelle.quality.checks.dictionary import DictionaryCheck
+from passerelle.quality.evidence.dictd import FOLDER, Entry, entries, installed, translations
 from passerelle.quality.evidence.freedict import Grammar, Joined, WordTable, join, packages
 from passerelle.quality.evidence.lemmas import Analyser, tokens
 

@@ -6,8 +6,8 @@ import pytest
 
 from passerelle.errors import ConfigError, InputError
 from passerelle.quality.base import Finding, Pair
-from passerelle.quality.estimate.calibrate import Labelled, by_check, figures, fit, reliability
 from passerelle.quality.engines import Engines
+from passerelle.quality.estimate.calibrate import Labelled, by_check, figures, fit, reliability
 from passerelle.quality.estimate.estimate import FORMAT, Estimate
 from passerelle.quality.estimate.features import feature_names, matrix
 from passerelle.quality.estimate.labels import read_labels, tux_paint

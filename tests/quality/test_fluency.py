@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from passerelle.quality.evidence import fluency_text
 from passerelle.quality.base import Check, Pair
-from passerelle.quality.evidence.characters import Alphabet, CharacterModel, alphabet_of, count, plain
 from passerelle.quality.checks.fluency import FluencyCheck, FluencyModel, open_model, train
+from passerelle.quality.evidence import fluency_text
+from passerelle.quality.evidence.characters import Alphabet, CharacterModel, alphabet_of, count, plain
 from passerelle.quality.evidence.fluency_text import FOLDS, TrainingText, fold, read_training_text
 
 
@@ -72,8 +72,7 @@ def test_what_is_held_out_is_not_read() -> None:
 
 
 def test_test_and_development_captions_are_not_in_the_text() -> None:
-    from passerelle.example import splits
-    from passerelle.example import tuxpaint
+    from passerelle.example import splits, tuxpaint
 
     text = read_training_text("fr")
     assert text is not None

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from passerelle.errors import MissingDependency, RunError
-from passerelle.quality.evidence import worker
 from passerelle.quality.base import UNKNOWN, Pair
+from passerelle.quality.checks.learned import LearnedCheck, estimators
 from passerelle.quality.checks.registry import build_checks
 from passerelle.quality.engines import Engines
-from passerelle.quality.checks.learned import LearnedCheck, estimators
+from passerelle.quality.evidence import worker
 
 PAIRS = [Pair("A dog.", "Un chien."), Pair("A dog.", "Un dog énorme."), Pair("A dog.", " ")]
 STAND_IN = '''

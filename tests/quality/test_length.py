@@ -7,9 +7,9 @@ import math
 import pytest
 
 from passerelle.quality.base import Check, Pair
-from passerelle.quality.estimate.deviation import plausibility
 from passerelle.quality.checks.direction import Direction
 from passerelle.quality.checks.length import LengthCheck, Lengths, find_lengths, fit
+from passerelle.quality.estimate.deviation import plausibility
 
 
 def test_deviations_by_hand() -> None:

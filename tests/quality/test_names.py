@@ -6,8 +6,8 @@ import pytest
 
 from passerelle.quality.base import Check, Pair
 from passerelle.quality.checks.direction import Direction
-from passerelle.quality.evidence.exonyms import bare, find_exonyms
 from passerelle.quality.checks.names import NamesCheck, find_names
+from passerelle.quality.evidence.exonyms import bare, find_exonyms
 
 
 @pytest.fixture(scope="module")

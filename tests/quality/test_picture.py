@@ -3,10 +3,10 @@ import math
 import pytest
 
 from passerelle.example.embedded import base_folder, is_assembled
-from passerelle.quality.base import Pair
-from passerelle.quality.engines import Engines
-from passerelle.quality.checks.picture import BaseSeer, PictureCheck
 from passerelle.example.tuxpaint import FOLDER
+from passerelle.quality.base import Pair
+from passerelle.quality.checks.picture import ModelSeer, PictureCheck
+from passerelle.quality.engines import Engines
 from passerelle.translation.base import FakeTranslator
 
 FROG = FOLDER / "animals" / "amphibians" / "frog-1.png"
@@ -35,6 +35,6 @@ def test_the_score_falls_with_what_the_picture_adds():
 
 @pytest.mark.skipif(not is_assembled(base_folder()), reason="the base isn't assembled")
 def test_the_base_sees_that_a_frog_is_no_car():
-    frog, car = PictureCheck(Engines(back), BaseSeer).assess([Pair("A frog.", t, picture=FROG) for t in BACK])
+    frog, car = PictureCheck(Engines(back), ModelSeer).assess([Pair("A frog.", t, picture=FROG) for t in BACK])
     assert frog.score == 1 and frog.values["difference"] == 0
     assert car.values["difference"] < -0.5

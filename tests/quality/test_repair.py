@@ -11,13 +11,13 @@ import pytest
 from passerelle.errors import MissingDependency
 from passerelle.quality.assessing import Assessment, FakeAssess
 from passerelle.quality.base import Pair
+from passerelle.quality.evidence.freedict import WordTable
+from passerelle.quality.pairs import PairOptions, read_pairs
 from passerelle.quality.repair.candidates import Candidate, Pool, fitted
 from passerelle.quality.repair.choose import LinearScorer, choose, features
 from passerelle.quality.repair.composing import compose, feminine, forms
-from passerelle.quality.evidence.freedict import WordTable
-from passerelle.quality.pairs import PairOptions, read_pairs
-from passerelle.quality.repair.repair import Repaired, Repairer
 from passerelle.quality.repair.files import repair_file, settle_row
+from passerelle.quality.repair.repair import Repaired, Repairer
 from passerelle.translation.base import FakeTranslator
 from passerelle.translation.memory.memory import TranslationMemory
 

@@ -10,16 +10,16 @@ import pytest
 
 from passerelle.quality.assessing import FakeAssess
 from passerelle.quality.base import Pair
-from passerelle.quality.repair.candidates import Candidate, Pool
 from passerelle.quality.evidence.freedict import Dictionary, Grammar
 from passerelle.quality.pairs import PairOptions, read_pairs
-from passerelle.quality.repair.repair import Repairer, sentences
+from passerelle.quality.repair.candidates import Candidate, Pool
 from passerelle.quality.repair.files import repair_file
+from passerelle.quality.repair.repair import Repairer, sentences
 from passerelle.translation.base import FakeTranslator
-from passerelle.translation.protection.glossary import Glossary
+from passerelle.translation.engines.post_editing import PostEditor, written
 from passerelle.translation.memory.memorized import MemorizedTranslator
 from passerelle.translation.memory.memory import TranslationMemory
-from passerelle.translation.engines.post_editing import PostEditor, written
+from passerelle.translation.protection.glossary import Glossary
 from passerelle.translation.protection.safe import SafeTranslator
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "translation"))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from passerelle.quality.evidence import wordlists
 from passerelle.quality.checks.direction import Direction
+from passerelle.quality.evidence import wordlists
 from passerelle.quality.evidence.loanwords import find_loanwords
 from passerelle.quality.evidence.wordlists import find_word_list, package
 

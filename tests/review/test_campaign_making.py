@@ -16,6 +16,7 @@ from passerelle.quality.assessing import FakeAssess
 from passerelle.quality.base import Pair
 from passerelle.quality.pairs import Paired, PairedRow
 from passerelle.quality.plain_text import PlainText
+from passerelle.review.findings.status import campaign_status
 from passerelle.review.store.campaign import Plan, create_campaign, find_campaign
 from passerelle.review.store.database import Database
 from passerelle.review.store.items import (
@@ -28,7 +29,6 @@ from passerelle.review.store.items import (
     translation_items,
 )
 from passerelle.review.store.sampling import deal, stratified
-from passerelle.review.findings.status import campaign_status
 from review_server import HttpExpert
 
 

@@ -19,11 +19,11 @@ from PIL import Image
 
 from passerelle.cli import main
 from passerelle.errors import InputError, PasserelleError
+from passerelle.review.page.security import MAX_BODY_BYTES, RateLimit
 from passerelle.review.store.campaign import Plan, create_campaign, replace_token
 from passerelle.review.store.database import Database
 from passerelle.review.store.items import NewItem
 from passerelle.review.store.pictures import LONGEST_SIDE
-from passerelle.review.page.security import MAX_BODY_BYTES, RateLimit
 from passerelle.review.store.tokens import csrf_of
 from review_server import SAID, HttpExpert, Server
 

@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from passerelle.cli import main
-from passerelle.review.putting_back.corrections import corrections_of, memory_pairs
 from passerelle.review.findings.judged import Judged
+from passerelle.review.putting_back.corrections import corrections_of, memory_pairs
 from passerelle.translation.memory.memory import TranslationMemory
 from review_server import HttpExpert, Server, passerelle
 

@@ -11,9 +11,9 @@ import pytest
 from format_files import CAPTIONS, picture
 
 from nasty import NastyTranslator
+from passerelle.translation.base import FakeTranslator
 from passerelle.translation.dataset.job import Job
 from passerelle.translation.engines import registry as engines
-from passerelle.translation.base import FakeTranslator
 
 
 @pytest.fixture(autouse=True)

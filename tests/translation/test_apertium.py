@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from passerelle.errors import ConfigError, MissingDependency, RunError
+from passerelle.translation.base import Translator
 from passerelle.translation.engines import apertium
 from passerelle.translation.engines.apertium import ApertiumTranslator, available_pairs
-from passerelle.translation.base import Translator
 from stamp_captions import STAMPS, captions
 
 INSTALLED = {pair[:2] for pair in available_pairs()}

@@ -10,8 +10,8 @@ import pytest
 from tiny_engines import SENTENCES, ChatServer, convert, make_m2m100, make_madlad, make_marian, make_nllb
 
 from passerelle.errors import ConfigError, InputError, MissingDependency, RunError
-from passerelle.translation.engines.apertium import available_pairs
 from passerelle.translation.base import Translator
+from passerelle.translation.engines.apertium import available_pairs
 from passerelle.translation.engines.registry import ENGINES, EXAMPLES, make_engine
 from passerelle.translation.memory.memorized import MemorizedTranslator
 from passerelle.translation.memory.memory import TranslationMemory

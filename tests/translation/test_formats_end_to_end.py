@@ -25,10 +25,10 @@ from format_files import (
     vqa_questions,
 )
 
-from passerelle.translation.dataset.job import Job
-from passerelle.translation.dataset.run import translate
 from passerelle.formats.base import Row
 from passerelle.formats.registry import open_format
+from passerelle.translation.dataset.job import Job
+from passerelle.translation.dataset.run import translate
 from passerelle.translation.protection.verify import verify
 
 pytestmark = pytest.mark.skipif(shutil.which("apertium") is None, reason="install apertium")

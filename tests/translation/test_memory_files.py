@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from passerelle.errors import ConfigError, InputError
-from passerelle.translation.memory.memory import ORIGINS_BY_RANK, Entry, TranslationMemory
 from passerelle.translation.memory.files import COLUMNS, Defaults, export_memory, import_memory
+from passerelle.translation.memory.memory import ORIGINS_BY_RANK, Entry, TranslationMemory
 
 DTD = Path(__file__).with_name("tmx14b.dtd")
 DATE = "2025-01-02T03:04:05+00:00"

@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from passerelle.errors import InputError, StorageError
-from passerelle.translation.memory import schema as memory_schema
 from passerelle.translation.base import FakeTranslator
+from passerelle.translation.memory import schema as memory_schema
 from passerelle.translation.memory.memorized import MemorizedTranslator
 from passerelle.translation.memory.memory import SCHEMA_VERSION, Entry, Stored, TranslationMemory
 from passerelle.translation.memory.whole_texts import Whole

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from test_apertium import needs_pair
 
 from nasty import NastyTranslator
-from passerelle.translation.engines.apertium import ApertiumTranslator
 from passerelle.translation.base import FakeTranslator
+from passerelle.translation.engines.apertium import ApertiumTranslator
 from passerelle.translation.protection.placeholders import all_forms, decode, encode, find_leftovers, probe
 from passerelle.translation.protection.protect import MASK, Part
 from passerelle.translation.protection.segments import Segment

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from passerelle.errors import EngineStopped, InputError, RunError
+from passerelle.translation.base import FakeTranslator
 from passerelle.translation.dataset import rows as rows_module
 from passerelle.translation.dataset.job import Job
 from passerelle.translation.dataset.run import translate
 from passerelle.translation.dataset.survey import survey
-from passerelle.errors import EngineStopped, InputError, RunError
 from passerelle.translation.engines import registry as engines
-from passerelle.translation.base import FakeTranslator
 
 MakeJob = Callable[..., Job]
 DOG, CAT = {"id": "d", "text": "A dog."}, {"id": "c", "text": "A cat. <image> A cat."}

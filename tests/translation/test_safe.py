@@ -10,13 +10,13 @@ from test_protect import MIXED
 
 from nasty import WAYS, NastyTranslator
 from passerelle.errors import RunError
-from passerelle.translation.engines.apertium import ApertiumTranslator
 from passerelle.translation.base import FakeTranslator, Translator
-from passerelle.translation.protection.glossary import Glossary
+from passerelle.translation.engines.apertium import ApertiumTranslator
+from passerelle.translation.engines.remembered import RememberedTranslator
 from passerelle.translation.memory.memorized import MemorizedTranslator
 from passerelle.translation.memory.memory import TranslationMemory
+from passerelle.translation.protection.glossary import Glossary
 from passerelle.translation.protection.placeholders import all_forms
-from passerelle.translation.engines.remembered import RememberedTranslator
 from passerelle.translation.protection.safe import Outcome, SafeTranslator
 from passerelle.translation.protection.verify import verify
 from stamp_captions import STAMPS, captions

@@ -3,13 +3,13 @@
 import pytest
 
 from passerelle.formats.base import Field
-from passerelle.translation.protection import safe as safe_module
-from passerelle.translation.memory import whole_texts
 from passerelle.translation.base import FakeTranslator
-from passerelle.translation.protection.glossary import Glossary
+from passerelle.translation.memory import whole_texts
 from passerelle.translation.memory.known_texts import KnownTexts
 from passerelle.translation.memory.memorized import MemorizedTranslator
 from passerelle.translation.memory.memory import Entry, TranslationMemory
+from passerelle.translation.protection import safe as safe_module
+from passerelle.translation.protection.glossary import Glossary
 from passerelle.translation.protection.safe import Outcome, SafeTranslator
 
 TEXT = "See cat.jpg. A dog sleeps.\nIt is 5 km."

@@ -8,14 +8,14 @@ from typing import Any
 
 import torch
 
+from passerelle.adaptation.optimizer import ParameterGroup
 from passerelle.adaptation.settings import AlarmSettings, parse_condition
 from passerelle.evaluation.metrics.fidelity import fidelity
-from passerelle.adaptation.optimizer import ParameterGroup
+from passerelle.formats.conversations import Conversation, Message
 from passerelle.models.batches import target_logprobs
 from passerelle.models.conversing import Encoded, Encoder
 from passerelle.models.replying import reply
 from passerelle.models.vision_cache import VisionFeatures
-from passerelle.formats.conversations import Conversation, Message
 
 ANSWER_TOKENS = 24
 _BATCH = 8

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from passerelle.evaluation.metrics.fidelity import judge
 from passerelle.adaptation.optimizer import ParameterGroup
+from passerelle.evaluation.metrics.fidelity import judge
 from passerelle.models.conversing import IGNORED, Encoded
 from passerelle.models.pretrained import PretrainedModel, part_table
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from passerelle.costs.ledger import FlopMeter
 from passerelle.adaptation.optimizer import MasterAdamW
 from passerelle.adaptation.processes import Processes
+from passerelle.costs.ledger import FlopMeter
 from passerelle.runs import read_json, write_atomically, write_json
 
 if TYPE_CHECKING:

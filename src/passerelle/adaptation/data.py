@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from passerelle.adaptation.encoding import Refused, encode_all
 from passerelle.adaptation.mix import ENGLISH, Weighted, draw, weigh
 from passerelle.adaptation.settings import AdaptSettings, StageSettings
 from passerelle.errors import InputError
+from passerelle.formats.conversations import Conversation, read_conversations
 from passerelle.models.conversing import Encoded, Encoder
 from passerelle.runs import content_hash, file_hash
-from passerelle.formats.conversations import Conversation, read_conversations
 
 Watch = Callable[[int, int], None]
+_MEASURED = 256
+"""Samples by which their mean length is known."""
 _ROUNDS = 3
 """How often a stage's samples are drawn again for those that couldn't be encoded."""
 
@@ -56,6 +59,15 @@ class Pool:
                 self.rejected.append({"id": conversation.id, "reason": outcome.reason, "detail": outcome.detail})
         return [row for conversation in conversations for row in self._encoded[conversation]]
 
+    def mean_length(self, stage: StageSettings, settings: AdaptSettings, encoder: Encoder) -> float:
+        """Return the mean length of a stage's samples in tokens, of as many as tell it.
+
+        Raises:
+            InputError: None of them can be used, or a share can't be had.
+        """
+        rows = self.rows(stage, _MEASURED, settings, encoder, lambda done, of: None)
+        return sum(map(len, rows)) / len(rows)
+
     def rows(
         self, stage: StageSettings, count: int, settings: AdaptSettings, encoder: Encoder, watch: Watch
     ) -> list[Encoded]:
@@ -95,10 +107,22 @@ def read_pool(settings: AdaptSettings) -> Pool:
         pool.train += weigh(found, entry, settings.mix)
         pool.rejected += [asdict(row) for row in rejected]
         described = entry.model_dump(mode="json")
-        pool.files.append({**described, "samples": len(found), "sha256": file_hash(entry.path)})
+        pool.files.append({**described, "samples": len(found), "sha256": data_digest(entry.path)})
     if settings.alarms.every:
         _hold_back(pool, settings.alarms.samples)
     return pool
+
+
+def data_digest(path: Path) -> str:
+    """Return a data file's SHA-256.
+
+    Raises:
+        InputError: There is no such file.
+    """
+    try:
+        return file_hash(path)
+    except OSError as error:
+        raise InputError(f"no data file at {str(path)!r}: {error.strerror}.") from None
 
 
 def _hold_back(pool: Pool, most: int) -> None:

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from passerelle.errors import InputError
-from passerelle.models.conversing import Encoded, Encoder, Unencodable
 from passerelle.formats.conversations import Conversation
+from passerelle.models.conversing import Encoded, Encoder, Unencodable
 
 _CHUNK = 16
 """Conversations that a process is given at a time."""

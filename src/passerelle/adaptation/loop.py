@@ -12,11 +12,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from passerelle.costs.ledger import FlopMeter
-from passerelle.errors import TrainingError
 from passerelle.adaptation.checkpoints import Checkpoints
 from passerelle.adaptation.optimizer import MasterAdamW, ParameterGroup
 from passerelle.adaptation.processes import ALONE, Processes
+from passerelle.costs.ledger import FlopMeter
+from passerelle.errors import TrainingError
 
 _COUNTED = 50
 """Operations are counted in one of so many batches: counting doubles a batch's time."""

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from passerelle.adaptation.settings import DataSettings, MixSettings
 from passerelle.errors import InputError
-from passerelle.models.conversing import Encoded
 from passerelle.formats.conversations import Conversation, Message
+from passerelle.models.conversing import Encoded
 
 ENGLISH = "en"
 

@@ -12,25 +12,25 @@ from typing import Any
 
 from passerelle.adaptation.alarms import Alarms, Held, Look, question_of
 from passerelle.adaptation.audit import audit_labels, describe_parts, print_labels, print_parts
-from passerelle.adaptation.data import Pool, pictures_of, read_pool
+from passerelle.adaptation.checkpoints import Checkpoints
+from passerelle.adaptation.data import Pool, data_digest, pictures_of, read_pool
 from passerelle.adaptation.feed import RowFeed, plan_steps
+from passerelle.adaptation.loop import Rates, StageRecord, make_trainable, train
 from passerelle.adaptation.mix import ENGLISH, realised
+from passerelle.adaptation.optimizer import ParameterGroup
+from passerelle.adaptation.processes import Launched
 from passerelle.adaptation.saving import merge_with_base, push, save_adapter, save_model, write_card
 from passerelle.adaptation.settings import AdaptSettings, StageSettings
 from passerelle.adaptation.stages import attach, detach
 from passerelle.adaptation.trackers import Trackers
 from passerelle.costs.ledger import Phase, measured
 from passerelle.errors import InputError, RunError, UserError
-from passerelle.adaptation.checkpoints import Checkpoints
-from passerelle.adaptation.loop import Rates, StageRecord, make_trainable, train
-from passerelle.adaptation.optimizer import ParameterGroup
-from passerelle.adaptation.processes import Launched
 from passerelle.models.adapters import load_parameters, save_parameters
 from passerelle.models.conversing import Encoded, Encoder
 from passerelle.models.pretrained import PretrainedModel, load_pretrained
 from passerelle.models.sharding import gathered, held_numbers, shard
 from passerelle.models.vision_cache import VisionFeatures
-from passerelle.progress import Progress, quiet, say
+from passerelle.progress import Progress, is_shown, quiet, say
 from passerelle.runs import cache_folder, content_hash, held, read_json, write_json
 
 EMBEDDED = "embedded"
@@ -86,19 +86,19 @@ def adapt(settings: AdaptSettings) -> dict[str, Any]:
 
 
 def _adapt(settings: AdaptSettings, processes: Launched) -> dict[str, Any]:
-    folder, pool = settings.output_dir, read_pool(settings)
-    key = _claim(settings, pool, processes)
+    folder, key = settings.output_dir, _claim(settings, processes)
     known: dict[str, Any] | None = read_json(folder / "run.json")
     if known is not None and known["key"] == key and all(Path(path).is_dir() for path in known["outputs"].values()):
         say(f"done before: {str(folder)!r}")
         if settings.push_to_hub and processes.first:
             say(f"on the Hub: {push(known['outputs'], settings)}")
         return known
+    pool = read_pool(settings)
     if settings.fsdp and processes.count == 1:
         say("fsdp: there is one process only, nothing is divided; start several with torchrun --nproc_per_node N.")
     pretrained = _load(settings, processes)
     job = _Job(settings, processes, pretrained, pool, Trackers(settings, processes.first))
-    plan = _steps(settings, pool, processes)
+    plan = _steps(job)
     record: dict[str, Any] = {
         "key": key,
         "settings": settings.model_dump(mode="json"),
@@ -124,11 +124,21 @@ def _adapt(settings: AdaptSettings, processes: Launched) -> dict[str, Any]:
     return record
 
 
-def _claim(settings: AdaptSettings, pool: Pool, processes: Launched) -> str:
+def adaptation_key(settings: AdaptSettings) -> str:
+    """Return a hash of what determines an adaptation: its settings, where it's written left out, and its data.
+
+    Raises:
+        InputError: A file of its data is missing.
+    """
+    shown = settings.model_dump(mode="json", exclude=_NOT_DETERMINING)
+    # Where a file lies says nothing: what is in it does.
+    shown["data"] = [{key: value for key, value in entry.items() if key != "path"} for entry in shown["data"]]
+    return content_hash([shown, [data_digest(entry.path) for entry in settings.data]])
+
+
+def _claim(settings: AdaptSettings, processes: Launched) -> str:
     """Make sure that the folder holds this adaptation or none; return the hash of what determines it."""
-    path = settings.output_dir / "adaptation.json"
-    determines = [settings.model_dump(mode="json", exclude=_NOT_DETERMINING), [f["sha256"] for f in pool.files]]
-    key = content_hash(determines)
+    path, key = settings.output_dir / "adaptation.json", adaptation_key(settings)
     processes.wait()
     known = read_json(path)
     if known is not None and known.get("key") != key and any(settings.output_dir.glob("stages/*/*")):
@@ -137,7 +147,7 @@ def _claim(settings: AdaptSettings, pool: Pool, processes: Launched) -> str:
             "delete the folder."
         )
     if processes.first:
-        write_json(path, {"key": key, "settings": determines[0]})
+        write_json(path, {"key": key, "settings": settings.model_dump(mode="json", exclude=_NOT_DETERMINING)})
     return key
 
 
@@ -164,11 +174,16 @@ def _base_of(settings: AdaptSettings) -> str:
     return str(assemble())
 
 
-def _steps(settings: AdaptSettings, pool: Pool, processes: Launched) -> list[int]:
+def _steps(job: _Job) -> list[int]:
     """Return the steps of each stage."""
-    step = settings.per_device_train_batch_size * settings.gradient_accumulation_steps * processes.count
-    total = settings.max_steps or max(1, round(settings.num_train_epochs * pool.targets / step))
+    settings = job.settings
     shares = [stage.share for stage in settings.stages]
+    batch = settings.per_device_train_batch_size * settings.gradient_accumulation_steps * job.processes.count
+    if settings.max_tokens and not settings.max_steps:
+        parts = (settings.max_tokens * share / sum(shares) for share in shares)
+        lengths = (job.pool.mean_length(stage, settings, job.encoder) for stage in settings.stages)
+        return [max(1, round(part / (length * batch))) for part, length in zip(parts, lengths, strict=True)]
+    total = settings.max_steps or max(1, round(settings.num_train_epochs * job.pool.targets / batch))
     if total < len(shares):
         raise InputError(f"{total} steps are fewer than the {len(shares)} stages: raise max_steps or num_train_epochs.")
     ends = [round(total * sum(shares[: index + 1]) / sum(shares)) for index in range(len(shares))]
@@ -195,7 +210,7 @@ def _stage(job: _Job, stage: StageSettings, steps: int) -> dict[str, Any]:
     with measured(phase):
         rows, vision = _rows(job, stage, steps)
         audit = audit_labels(job.pretrained, rows, settings.language)
-        if processes.first:
+        if processes.first and is_shown():
             print_parts(parts, f"stage {stage.name!r}: {steps} steps, vision features: {vision.level}")
             print_labels(audit, settings.language)
         alarms = _train(job, stage, groups, rows, vision, record, steps)

@@ -13,10 +13,10 @@ from typing import Any
 from passerelle.adaptation.settings import AdaptSettings
 from passerelle.errors import RunError, UserError, first_line
 from passerelle.models.families import Family
-from passerelle.models.merging.rules import MergeSettings
 from passerelle.models.merging.merging import merge_checkpoints
-from passerelle.models.pretrained import PretrainedModel, is_adapter
+from passerelle.models.merging.rules import MergeSettings
 from passerelle.models.merging.weight_files import pattern_in_files
+from passerelle.models.pretrained import PretrainedModel, is_adapter
 from passerelle.runs import write_atomically, written_beside
 
 

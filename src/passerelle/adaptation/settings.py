@@ -159,7 +159,9 @@ class AdaptSettings(Settings):
         language: Code of the target language.
         data: What is learnt from.
         method: One of the methods that ship; `stages` of one's own replace its stages.
-        max_steps: Optimizer steps over all stages; 0: `num_train_epochs` over the target-language samples.
+        max_steps: Optimizer steps over all stages; 0: as many as `max_tokens` or `num_train_epochs` say.
+        max_tokens: Tokens to train on over all stages, about: steps are as many as samples of the mean length need; 0:
+            `num_train_epochs` over the target-language samples.
         group_by_picture: Put samples about the same picture into the same batch where they come near each other: the
             picture is computed once for all of them, but a batch shows fewer pictures.
         learning_rate: Replaces the method's own for all parts.
@@ -186,6 +188,7 @@ class AdaptSettings(Settings):
     alarms: AlarmSettings = AlarmSettings()
     max_length: int = Field(default=2048, ge=16)
     max_steps: int = Field(default=0, ge=0)
+    max_tokens: int = Field(default=0, ge=0)
     num_train_epochs: float = Field(default=1.0, gt=0)
     per_device_train_batch_size: int = Field(default=8, ge=1)
     gradient_accumulation_steps: int = Field(default=1, ge=1)

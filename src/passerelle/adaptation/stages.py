@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
+from passerelle.adaptation.optimizer import ParameterGroup
 from passerelle.adaptation.settings import PartSettings, StageSettings
 from passerelle.errors import ConfigError, TrainingError
-from passerelle.adaptation.optimizer import ParameterGroup
 from passerelle.models.pretrained import PretrainedModel, is_adapter, plain_name
 
 _LAYER = re.compile(r"\.(?:layers?|blocks?|h)\.(\d+)\.")

@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from passerelle.commands.printing import print_json
-from passerelle.errors import ConfigError
 
 
 def _words(what: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str | None], Any]:
@@ -26,7 +25,8 @@ def _words(what: Callable[[str], Any]) -> Callable[[click.Context, click.Paramet
 @click.argument("experiment", type=click.Path(path_type=Path))
 @click.option("--arms", callback=_words(str), help="Only these arms, separated by commas.")
 @click.option("--seeds", callback=_words(int), help="Training seeds, separated by commas.")
-@click.option("--target", help="Language to adapt to: fr, es, ca, …")
+@click.option("--target", help="Language to adapt to, in place of the file's: fr, es, ca, …")
+@click.option("--model", help="Model to adapt, in place of the file's.")
 @click.option("--review", type=click.Path(path_type=Path), help="applied.json of `passerelle review apply`.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Run folder [runs/NAME].")
 @click.option("--smoke", is_flag=True, help="Everything on a handful of pictures, in a minute or so.")
@@ -36,6 +36,7 @@ def compare(
     arms: list[str] | None,
     seeds: list[int] | None,
     target: str | None,
+    model: str | None,
     review: Path | None,
     out: Path | None,
     smoke: bool,
@@ -43,55 +44,28 @@ def compare(
 ) -> None:
     """Run the arms of an EXPERIMENT file and compare them in quality and cost.
 
-    A file with model_name_or_path compares methods on your own model, data and benchmarks; others are experiments on
-    the embedded base and its pictures. Writes results.json and report.html into the run folder. Stopped anywhere, the
-    same command goes on; arms that are done aren't run again.
+    The file names a model, a language, data, tests and arms. Data and tests are translated, gated or repaired as it
+    says, every arm is trained and asked, and results.json and report.html are written into the run folder. Stopped
+    anywhere, the same command goes on; what is done isn't done again.
     """
-    from passerelle.comparison.settings import is_study
+    from passerelle.comparison.settings import SMOKE, load_experiment
+    from passerelle.config import merge
 
-    given = {"arms": arms, "seeds": seeds, "target": target, "review": review}
+    given = {"seeds": seeds, "language": target, "model": model, "review": review}
     changes = {key: value for key, value in given.items() if value is not None}
-    results, folder = (_own if is_study(experiment) else _embedded)(experiment, changes, out, smoke)
+    settings = load_experiment(experiment, merge(SMOKE, changes) if smoke else changes, arms)
+    if smoke:
+        settings = settings.model_copy(update={"seeds": settings.seeds[:1]})
+    suffix = ("-smoke" if smoke else "") + (f"-{target}" if target else "")
+    folder = out or Path("runs") / f"{settings.name}{suffix}"
+    from passerelle.comparison.run import compare as run
+
+    results = run(settings, folder)
     if as_json:
         print_json(results)
     else:
         _print_tables(results)
     click.echo(f"report: {folder / 'report.html'}", err=True)
-
-
-def _embedded(experiment: Path, changes: dict[str, Any], out: Path | None, smoke: bool) -> tuple[dict[str, Any], Path]:
-    """Run an experiment on the embedded base."""
-    from passerelle.config import SMOKE, load_experiment, merge
-
-    settings = load_experiment(experiment, merge(SMOKE, changes) if smoke else changes)
-    target = changes.get("target")
-    folder = out or _run_folder(settings.name, smoke, f"-{target}" if target else "")
-    from passerelle.compare.run import compare as run
-
-    return run(settings, folder), folder
-
-
-def _own(experiment: Path, changes: dict[str, Any], out: Path | None, smoke: bool) -> tuple[dict[str, Any], Path]:
-    """Run a comparison of methods on one's own model."""
-    from passerelle.config import merge
-    from passerelle.comparison.settings import SMOKE, load_study
-
-    if other := next((key for key in ("target", "review") if key in changes), ""):
-        raise ConfigError(
-            f"--{other} is for experiments on the embedded base; {str(experiment)!r} names its own model."
-        )
-    arms = changes.pop("arms", None)
-    study = load_study(experiment, merge(SMOKE, changes) if smoke else changes, arms)
-    if smoke:
-        study = study.model_copy(update={"seeds": study.seeds[:1]})
-    folder = out or _run_folder(study.name, smoke)
-    from passerelle.comparison.run import compare_methods
-
-    return compare_methods(study, folder), folder
-
-
-def _run_folder(name: str, smoke: bool, suffix: str = "") -> Path:
-    return Path("runs") / (name + ("-smoke" if smoke else "") + suffix)
 
 
 def _print_tables(results: dict[str, Any]) -> None:
@@ -102,6 +76,6 @@ def _print_tables(results: dict[str, Any]) -> None:
     render_table(results, Console())
     click.echo(summary_text(results))
     if results.get("review"):
-        from passerelle.compare.reviewed import change_lines
+        from passerelle.comparison.reviewed import change_lines
 
         click.echo("\n".join(change_lines(results["review"])))

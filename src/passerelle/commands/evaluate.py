@@ -54,20 +54,19 @@ def evaluate(
 ) -> None:
     """Ask MODELS benchmarks and score the answers, with intervals and comparisons.
 
-    A model is `base`, `prompted`, `pipeline`, the folder of a model or an adapter or its name on the Hugging Face Hub
-    (prompted: or pipeline: before it asks in the language, or translates), or an arm of a comparison
-    (runs/demo:lora-human), with NAME= before it if you like. Stopped anywhere, the same command goes on: no finished
-    question is asked again.
+    A model is `embedded`, the folder of a model or an adapter, its name on the Hugging Face Hub, or an arm of a
+    comparison (runs/demo:lora-human); prompted: before it asks it to answer in the language, pipeline: translates;
+    NAME= before all of it names it. Stopped anywhere, the same command goes on: no finished question is asked again.
     """
-    from passerelle.evaluation.run import Judge, Options
+    from passerelle.evaluation.run import Audit, Judge, Options
     from passerelle.evaluation.run import evaluate as run
     from passerelle.evaluation.specification import parse_languages
 
-    assess = None
+    find: Audit | None = None
     if audit:
-        from passerelle.evaluation.asking.suspects import open_audit
+        from passerelle.quality.suspects import open_audit
 
-        assess = open_audit(parse_languages(languages), calibration)
+        find = open_audit(parse_languages(languages), calibration)
     asked: Judge | None = None
     if judge:
         from passerelle.evaluation.asking.judging import open_judge
@@ -78,7 +77,7 @@ def evaluate(
 
         quiet()
     options = Options(models, benchmarks, languages, method, predictions, images, out, suspects, against, limit)
-    results = run(options, assess, asked)
+    results = run(options, find, asked)
     if as_json:
         print_json(results)
     else:

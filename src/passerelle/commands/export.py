@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import click
 
@@ -33,8 +32,8 @@ def lmms_eval(benchmarks: tuple[str, ...], languages: str, images: Path | None, 
     click.echo(f"tasks: {', '.join(names)}")
     click.echo(f"install the models: pip install {out / 'plugin'}", err=True)
     click.echo(
-        f"run: python -m lmms_eval --model passerelle --model_args model=pipeline --include_path {out / 'tasks'} "
-        f"--tasks {','.join(names)} --batch_size 1",
+        f"run: python -m lmms_eval --model passerelle --model_args model=pipeline:embedded "
+        f"--include_path {out / 'tasks'} --tasks {','.join(names)} --batch_size 1",
         err=True,
     )
 
@@ -42,29 +41,16 @@ def lmms_eval(benchmarks: tuple[str, ...], languages: str, images: Path | None, 
 @export.command("example-data")
 @click.option("--to", "target", default="fr", show_default=True, help="The target language.")
 @click.option("--out", type=FILE, default=Path("example-data"), show_default=True, help="Folder to write.")
-@click.option(
-    "--image-mark",
-    "mark",
-    type=click.Choice(["first", "last"]),
-    default="first",
-    show_default=True,
-    help="Where <image> stands in training prompts; `last` for the embedded base.",
-)
-@click.option("--train", type=click.IntRange(min=20), default=10_000, show_default=True, help="Most training pictures.")
-@click.option("--stamps", type=click.IntRange(min=0), default=200, show_default=True, help="Stamps asked about.")
-@click.option("--emoji", type=click.IntRange(min=0), default=100, show_default=True, help="Emoji asked about.")
 @click.option("--json", "as_json", is_flag=True, help="Print how many rows each file has as JSON.")
-def example_data(
-    target: str, out: Path, mark: Literal["first", "last"], train: int, stamps: int, emoji: int, as_json: bool
-) -> None:
-    """Write the embedded pictures as files: conversations to learn from and benchmarks, in two languages.
+def example_data(target: str, out: Path, as_json: bool) -> None:
+    """Write the embedded example as files: conversations to learn from and benchmarks, in two languages.
 
-    Something to try your own model on before you have data of your own: stamps and emoji whose captions people wrote,
-    and Apertium's translation of the training text. Training and benchmarks share no concept.
+    Something to try your own model on before you have data of your own: stamps and emoji whose captions people wrote.
+    Training, development and test share no concept. Experiments name the same files as example:NAME.
     """
-    from passerelle.example.files import write_example_data
+    from passerelle.example.files import write
 
-    counts = write_example_data(out, target, mark=mark, train=train, stamps=stamps, emoji=emoji)
+    counts = write(out, target)
     if as_json:
         print_json({str(out / name): rows for name, rows in counts.items()})
     else:

@@ -12,8 +12,8 @@ from passerelle.commands.printing import print_json
 from passerelle.errors import InputError
 
 if TYPE_CHECKING:
-    from passerelle.translation.memory.memory import TranslationMemory
     from passerelle.translation.memory.files import ImportReport
+    from passerelle.translation.memory.memory import TranslationMemory
 
 ORIGINS = ("machine", "repaired", "human-translation", "native")
 _AT = click.option(

@@ -48,11 +48,11 @@ def fit(
     Each row has source, target and reference (a human translation), accepted (0 or 1) or score (0 to 100).
     Figures come from pairs that the model hasn't seen.
     """
+    from passerelle.languages.codes import language
     from passerelle.quality.estimate.calibrate import need_scikit_learn
     from passerelle.quality.estimate.fitting import fit_calibration, write_calibration
     from passerelle.quality.estimate.labels import read_labels, tux_paint
     from passerelle.report.reliability import reliability_plot
-    from passerelle.languages.codes import language
 
     if (labels is None) != is_default:
         raise ConfigError("give either a file of LABELS or --default.")

@@ -47,40 +47,15 @@ def repair(
     What stays doubtful goes to review.jsonl, ordered by what a person's minute is expected to gain.
     """
     from passerelle.quality.estimate.calibrated import open_assess
-    from passerelle.quality.repair.candidates import Pool
-    from passerelle.quality.repair.choice_trees import open_scorer
-    from passerelle.quality.engines import pivot_engines
-    from passerelle.quality.evidence.freedict import WordTable
     from passerelle.quality.pairs import PairOptions, read_pairs
-    from passerelle.quality.repair.repair import Repairer
-    from passerelle.quality.repair.files import repair_file
+    from passerelle.quality.repair.opening import RepairOptions
+    from passerelle.quality.repair.opening import repair as run
     from passerelle.runs import cache_folder
-    from passerelle.translation.engines.apertium import ApertiumTranslator
-    from passerelle.translation.engines.registry import make_engine, make_post_editor
-    from passerelle.translation.protection.glossary import Glossary
-    from passerelle.translation.memory.memory import TranslationMemory
-    from passerelle.translation.protection.safe import SafeTranslator
 
-    terms = Glossary.read(glossary) if glossary else None
     paired = read_pairs(source, translated, PairOptions(**options))
-    codes = paired.pairs[0].source_language, paired.pairs[0].target_language
-    assess = open_assess(*codes, calibration)
-    engines = {**pivot_engines(*codes), **{spec: make_engine(spec, *codes) for spec in more}}
-    book = WordTable(*codes)
-    usual = ApertiumTranslator(*codes)
-    with TranslationMemory(at or cache_folder() / "translations.sqlite") as memory:
-        repairer = Repairer(
-            Pool(engines, book),
-            open_scorer(*codes, book),
-            assess,
-            memory,
-            usual.signature,
-            good,
-            safe=SafeTranslator(usual, glossary=terms) if terms else None,
-            glossary=terms,
-            editor=make_post_editor(editor, *codes, **editor_options) if editor else None,
-        )
-        result = repair_file(paired, repairer, memory, out, good)
+    assess = open_assess(paired.pairs[0].source_language, paired.pairs[0].target_language, calibration)
+    how = RepairOptions(good, more, glossary, editor, editor_options)
+    result = run(paired, assess, at or cache_folder() / "translations.sqlite", out, how)
     if as_json:
         print_json(result)
         return

@@ -149,8 +149,8 @@ def serve(where: str, host: str, port: int, https: bool) -> None:
 @_JSON
 def status(where: str, campaign: str | None, as_json: bool) -> None:
     """Say who did how much, how far experts agree, and which arm they prefer."""
-    from passerelle.review.store.campaign import find_campaign
     from passerelle.review.findings.status import campaign_status
+    from passerelle.review.store.campaign import find_campaign
 
     with _open(where) as database, database.read() as session:
         found = campaign_status(session, find_campaign(session, campaign))
@@ -188,10 +188,10 @@ def export_(where: str, campaign: str | None, form: str, out: Path | None) -> No
     """Write the finished judgments, with the arms' names put back; or the campaign itself for Pearmut."""
     import json
 
-    from passerelle.review.store.campaign import find_campaign
-    from passerelle.review.putting_back.exchange import export_lines, label_rows, labels_csv
     from passerelle.review.findings.judged import read_judged
+    from passerelle.review.putting_back.exchange import export_lines, label_rows, labels_csv
     from passerelle.review.putting_back.pearmut import translation_campaign
+    from passerelle.review.store.campaign import find_campaign
     from passerelle.runs import write_atomically
 
     with _open(where) as database, database.read() as session:
@@ -215,8 +215,8 @@ def export_(where: str, campaign: str | None, form: str, out: Path | None) -> No
 @_JSON
 def import_(file: Path, where: str, campaign: str | None, as_json: bool) -> None:
     """Take in judgments that `export` wrote, for the same campaign in another database."""
-    from passerelle.review.store.campaign import find_campaign
     from passerelle.review.putting_back.exchange import import_lines
+    from passerelle.review.store.campaign import find_campaign
 
     with _open(where) as database, database.write() as session:
         done = import_lines(session, find_campaign(session, campaign), file)
@@ -255,10 +255,9 @@ def apply(where: str, campaign: str | None, out: Path, at: Path | None, runs: tu
         with database.write() as session:
             log(session, "apply", find_campaign(session, campaign).id, detail=f"{done['corrections']} corrections")
     if runs:
-        from passerelle.compare.reviewed import outdated_arms, read_review
+        from passerelle.comparison.run import outdated_arms
 
-        review_ = read_review(out / RECORD)
-        done["outdated"] = {str(run): outdated_arms(run, review_) for run in runs}
+        done["outdated"] = {str(run): outdated_arms(run, out / RECORD) for run in runs}
     if as_json:
         print_json(done)
         return

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from passerelle.errors import ConfigError, unknown
+from passerelle.languages.codes import language
 from passerelle.quality.estimate.calibrated import open_assess
 from passerelle.quality.pairs import Paired, PairOptions, read_pairs
+from passerelle.review.page.judgments import TASKS
 from passerelle.review.store.campaign import Plan
 from passerelle.review.store.items import (
     Answered,
@@ -21,10 +23,8 @@ from passerelle.review.store.items import (
     translation_items,
     write_items,
 )
-from passerelle.review.page.judgments import TASKS
 from passerelle.review.store.sampling import stratified
 from passerelle.review.store.texts import interfaces
-from passerelle.languages.codes import language
 
 
 def collect(
@@ -102,7 +102,7 @@ def _answers(given: dict[str, Any]) -> tuple[list[Answered], list[str]]:
     if given["answers"]:
         answered = read_answers(given["answers"])
     elif given["run_folder"]:
-        from passerelle.compare.answered import read_run
+        from passerelle.comparison.answered import read_run
 
         answered = read_run(given["run_folder"], given["arms"])
     known = sorted({arm for row in answered for arm in row.answers})

@@ -68,8 +68,8 @@ def translate(
     Beside OUT stand OUT.rejects.jsonl, the rows that couldn't be kept whole with the reasons, and OUT.README.md, the
     card. Stopped anywhere, the same command goes on and writes the same bytes.
     """
-    from passerelle.translation.dataset.job import Job
     from passerelle.runs import cache_folder
+    from passerelle.translation.dataset.job import Job
 
     if out is None and not dry_run:
         raise ConfigError("say where the translated data are to be written: --out FILE.")

@@ -1,124 +1,176 @@
-"""The results of a comparison on one's own model, in the layout that reports read."""
+"""The results of a comparison: scores, comparisons, costs and examples together, as reports read them."""
 
 from __future__ import annotations
 
 import datetime
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from passerelle.adaptation.settings import AdaptSettings
+from passerelle.comparison.arms import ArmRun, description_of, title_of
+from passerelle.comparison.examples import examples_of
+from passerelle.comparison.gains import gains, spent
+from passerelle.comparison.settings import MACHINE, UNTRAINED, ZERO_SHOT, Experiment
+from passerelle.comparison.tests import PlannedTest
+from passerelle.comparison.texts import PEOPLE, Texts
 from passerelle.costs.ledger import Phase
 from passerelle.costs.prices import prices
 from passerelle.costs.summary import cost_of
-from passerelle.provenance import hardware, versions
-from passerelle.pictures.thumbnails import keep_picture
-from passerelle.runs import content_hash
-from passerelle.formats.conversations import read_conversations
-from passerelle.comparison.settings import UNTRAINED, ZERO_SHOT, StudySettings
+from passerelle.evaluation.writing import read_answers
 from passerelle.languages.codes import language
+from passerelle.provenance import hardware, versions
+from passerelle.translation.both_ways import ENGLISH
 
-ENGLISH = "en"
-EXAMPLES = 48
-"""Pictures that the report shows."""
-
+SCHEMA = 2
 Row = Mapping[str, Any]
-
-_TITLES = {
-    "zero-shot": ("Zero-shot", "The base on the questions in {language}"),
-    "prompted": ("Prompted", "The base, asked in English to answer in {language}"),
-    "pipeline": ("Translation pipeline", "{language} → English → base → English → {language}, by Apertium"),
-    "lora": ("LoRA", "Adapters on the language model, trained on {language} data"),
-    "two-stage": ("Two-stage", "Language model on {language} text, then projector on {language} image data"),
-    "full": ("Full finetuning", "All weights of the language model, trained on {language} data"),
-    "text-regularized": ("LoRA, text-regularized", "LoRA with text-only {language} data in the mix"),
-    "merged": ("LoRA, merged", "LoRA, then its language model merged with the base's"),
-}
-_PEOPLE = ("human-translation", "native")
+KEY_METRICS = ("fidelity", "auc", "chrf")
+"""Metrics that have a column beside a test's own."""
+MOST_SUBTASKS = 3
+"""A test with more parts than this shows them among all scores only."""
 
 
-@dataclass
-class ArmRun:
-    """What became of an arm.
+@dataclass(frozen=True)
+class Collected:
+    """All that results are made of.
 
     Attributes:
-        name: Its name.
-        records: What `adapt` did, by seed; empty for an arm that isn't trained.
-        error: Why it failed; empty if it didn't.
-    """
-
-    name: str
-    records: dict[int, dict[str, Any]] = field(default_factory=dict)
-    error: str = ""
-
-
-def collect(study: StudySettings, folder: Path, runs: Sequence[ArmRun], evaluation: Row) -> dict[str, Any]:
-    """Put scores, comparisons, costs and examples together, as plain JSON types.
-
-    Args:
-        study: The settings.
+        experiment: The settings.
         folder: The run folder.
         runs: What became of each arm.
-        evaluation: What `passerelle.evaluation.run.evaluate` returned for the arms that didn't fail.
+        tests: What was asked.
+        texts: What was learnt from.
+        evaluation: What `passerelle.evaluation.run.evaluate` returned.
     """
-    target = study.target
-    benchmarks = list(dict.fromkeys(figure["benchmark"] for figure in evaluation["figures"]))
-    keys = [_metric(f) for f in evaluation["figures"] if f["language"] == target and _is_key(f)]
-    arms = [_arm(study, run, evaluation, target) for run in runs]
-    if study.english:
-        arms.insert(0, _english(evaluation))
-    answers = [json.loads(line) for line in (folder / "evaluation" / "answers.jsonl").read_text("utf-8").splitlines()]
-    asked = {(row["benchmark"], row["id"]): row["picture"] for row in answers if row["language"] == target}
+
+    experiment: Experiment
+    folder: Path
+    runs: Sequence[ArmRun]
+    tests: Sequence[PlannedTest]
+    texts: Texts
+    evaluation: Row
+
+    @property
+    def main_test(self) -> str:
+        """Who made the questions that arms are judged by: people, unless all of them are a machine's."""
+        return "human" if any(self.in_peoples_words(test) for test in self.tests) else "machine"
+
+    def in_peoples_words(self, test: PlannedTest) -> bool:
+        """Whether people wrote a test in the target language."""
+        target = self.experiment.target
+        return test.people is not None and any(source.language == target for source in test.people.sources)
+
+    def asked(self, benchmark: str, spoken: str) -> tuple[str, str]:
+        """Return the test that a benchmark of the evaluation is, and who made its questions."""
+        for test in self.tests:
+            if test.machine is not None and benchmark == test.machine.name:
+                return test.name, "machine"
+        return benchmark, "english" if spoken == ENGLISH else "human"
+
+
+def collect(found: Collected) -> dict[str, Any]:
+    """Put everything together, as plain JSON types."""
+    experiment, evaluation = found.experiment, found.evaluation
+    arms = [_arm(found, run) for run in found.runs]
+    if any(figure["language"] == ENGLISH for figure in evaluation["figures"]):
+        arms.insert(0, _english(found))
+    comparisons = list(_comparisons(found))
+    answers = read_answers(found.folder / "evaluation" / "answers.jsonl")
+    asked = {(row["benchmark"], row["id"]): row["picture"] for row in answers if row["language"] == experiment.target}
+    name = language(experiment.target).name
     return {
-        "schema": 1,
-        "name": study.name,
+        "schema": SCHEMA,
+        "name": experiment.name,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "target": target,
-        "target_name": language(target).name,
-        "test_name": f"{language(target).name} test",
-        "key_metrics": list(dict.fromkeys(keys)),
-        "headline_metrics": benchmarks,
-        "seeds": list(study.seeds),
-        "config": study.model_dump(mode="json"),
+        "target": experiment.target,
+        "target_name": name,
+        "main_test": found.main_test,
+        "test_name": f"{name} test" + (", machine-translated" if found.main_test == "machine" else ""),
+        "key_metrics": _key_metrics(found),
+        "headline_metrics": [test.name for test in found.tests],
+        "seeds": list(experiment.seeds),
+        "config": experiment.model_dump(mode="json"),
         "versions": versions(),
         "hardware": hardware(),
         "data": {
-            "base": study.model_name_or_path,
+            "base": experiment.model,
             "pictures": {"test": len({picture for picture in asked.values() if picture})},
             "questions": len(asked),
-            "training": _training_files(runs),
-            "notes": evaluation["notes"],
+            "training": _training_files(found.runs),
+            "training_text": found.texts.summary() if experiment.trained else {},
         },
+        "notes": [*_notes(found), *evaluation["notes"]],
+        "shared_costs": [test.phase.to_dict() for test in found.tests if test.phase is not None],
         "arms": arms,
-        "comparisons": list(_comparisons(evaluation, target)),
+        "comparisons": comparisons,
+        "gains": _gains(found, comparisons),
         "gaps": evaluation["gaps"],
-        "examples": list(_examples(answers, folder, target)),
+        "examples": examples_of(answers, found.folder, experiment.target, experiment.examples, found.asked),
     }
 
 
-def _is_key(figure: Row) -> bool:
-    return not figure["subtask"] and (figure["headline"] or figure["metric"] == "fidelity")
-
-
-def _metric(figure: Row) -> str:
-    """Name a figure's metric: a benchmark's own by the benchmark."""
-    return str(figure["benchmark"] if figure["headline"] else f"{figure['benchmark']} {figure['metric']}")
-
-
-def _scores(evaluation: Row, system: str, spoken: str, test: str) -> Iterator[tuple[dict[str, Any], Sequence[float]]]:
-    for figure in evaluation["figures"]:
-        if (figure["system"], figure["language"]) != (system, spoken) or figure["subtask"]:
+def _notes(found: Collected) -> Iterator[str]:
+    """Warn of tests that a machine translated, above all by the engine of a pipeline."""
+    experiment = found.experiment
+    engines = {
+        name: experiment.engine(name).engine for name in experiment.arms if experiment.method(name) == "pipeline"
+    }
+    same = [name for name, engine in engines.items() if engine == experiment.translation.engine]
+    for test in found.tests:
+        if test.machine is None:
             continue
-        if figure["parser"] == "published":
+        whose = f"{test.name}: the machine test was translated by {experiment.translation.engine}"
+        yield whose + (f", the engine of {' and '.join(same)} too, which it favours." if same else ".")
+
+
+def _key_metrics(found: Collected) -> list[str]:
+    keys = [
+        _metric(found, figure)
+        for figure in found.evaluation["figures"]
+        if figure["language"] == found.experiment.target and _is_key(found, figure)
+    ]
+    return list(dict.fromkeys(keys))
+
+
+def _is_key(found: Collected, figure: Row) -> bool:
+    if figure["parser"] == "published":
+        return False
+    if figure["subtask"]:
+        return _is_own(found, figure) and _subtasks(found, figure["benchmark"]) <= MOST_SUBTASKS
+    return bool(figure["headline"] or figure["metric"] in KEY_METRICS)
+
+
+def _subtasks(found: Collected, benchmark: str) -> int:
+    return len({f["subtask"] for f in found.evaluation["figures"] if f["benchmark"] == benchmark} - {""})
+
+
+def _is_own(found: Collected, figure: Row) -> bool:
+    """Whether a figure's metric is the one that its test is known by."""
+    known = (
+        f["metric"] for f in found.evaluation["figures"] if f["headline"] and f["benchmark"] == figure["benchmark"]
+    )
+    return bool(figure["metric"] == next(known, None))
+
+
+def _metric(found: Collected, figure: Row) -> str:
+    """Name a figure's metric: a test's own by the test, its parts behind a colon."""
+    test, _ = found.asked(figure["benchmark"], figure["language"])
+    name = test if _is_own(found, figure) else f"{test} {figure['metric']}"
+    return f"{name}: {figure['subtask']}" if figure["subtask"] else name
+
+
+def _scores(found: Collected, system: str, spoken: str) -> Iterator[tuple[dict[str, Any], Sequence[float]]]:
+    for figure in found.evaluation["figures"]:
+        if (figure["system"], figure["language"], figure["parser"] == "published") != (system, spoken, False):
             continue
+        _, test = found.asked(figure["benchmark"], spoken)
         kept = {key: figure[key] for key in ("value", "low", "high", "unit", "direction", "signature")}
-        counts = {"items": figure["units"], "pictures": figure["clusters"]}
-        yield {"metric": _metric(figure), "test": test, "source": "all", **kept, **counts}, figure["by_seed"]
+        counts = {"items": figure["units"], "pictures": figure["clusters"], "unread": figure["unmatched"]}
+        score = {"metric": _metric(found, figure), "test": test, "source": "all", **kept, **counts}
+        yield score, figure["by_seed"]
 
 
-def _english(evaluation: Row) -> dict[str, Any]:
+def _english(found: Collected) -> dict[str, Any]:
     """The base on English questions."""
     return {
         "name": "english",
@@ -128,33 +180,27 @@ def _english(evaluation: Row) -> dict[str, Any]:
         "seeds": [],
         "status": "done",
         "error": None,
-        "scores": [score for score, _ in _scores(evaluation, ZERO_SHOT, ENGLISH, "english")],
+        "scores": [score for score, _ in _scores(found, ZERO_SHOT, ENGLISH)],
         "seed_scores": [],
-        "cost": _cost([list(_answering(evaluation, ZERO_SHOT, ENGLISH, 1))], evaluation, ZERO_SHOT, ENGLISH),
+        "cost": _cost([list(_answering(found, ZERO_SHOT, ENGLISH, 1))], found, ZERO_SHOT, ENGLISH),
         "training": None,
     }
 
 
-def _arm(study: StudySettings, run: ArmRun, evaluation: Row, target: str) -> dict[str, Any]:
-    method = study.method(run.name)
-    title, description = _TITLES[method]
-    tests = [(target, "human")]
-    if study.english and method not in UNTRAINED:
-        tests.append((ENGLISH, "english"))
-    scored = [pair for spoken, test in tests for pair in _scores(evaluation, run.name, spoken, test)]
+def _arm(found: Collected, run: ArmRun) -> dict[str, Any]:
+    experiment = found.experiment
+    spoken = [experiment.target]
+    if experiment.english and experiment.method(run.name) not in UNTRAINED:
+        spoken.append(ENGLISH)
+    scored = [] if run.error else [pair for code in spoken for pair in _scores(found, run.name, code)]
     records = list(run.records.values())
-    seeds = len(records) or 1
-    languages = [spoken for spoken, _ in tests]
-    answering = [phase for spoken in languages for phase in _answering(evaluation, run.name, spoken, seeds)]
-    settings = study.adaptation(run.name, study.seeds[0], Path(run.name)) if run.name in study.trained else None
-    people = list(_people(settings))
-    phases = [[*people, *_training(record), *answering] for record in records] or [answering]
     trainable = max((s["record"]["trainable_parameters"] for r in records for s in r["stages"]), default=0)
+    cost = _cost(_phases(found, run), found, run.name, *spoken)
     return {
         "name": run.name,
-        "title": title if run.name == method else run.name,
-        "description": description.format(language=language(target).name),
-        "trained_on": _origin(settings),
+        "title": title_of(experiment, run.name),
+        "description": description_of(experiment, run.name, language(experiment.target).name),
+        "trained_on": _origin(experiment, run.name),
         "seeds": list(run.records),
         "status": "failed" if run.error else "done",
         "error": run.error or None,
@@ -165,36 +211,45 @@ def _arm(study: StudySettings, run: ArmRun, evaluation: Row, target: str) -> dic
             if len(by_seed) > 1
             for seed, value in zip(run.records, by_seed, strict=False)
         ],
-        "cost": {**_cost(phases, evaluation, run.name, *languages), "trainable_parameters": trainable},
+        "cost": {**cost, "trainable_parameters": trainable},
         "training": {"stages": [_stage(stage) for stage in records[0]["stages"]]} if records else None,
     }
 
 
-def _cost(phases: Sequence[Sequence[Phase]], evaluation: Row, system: str, *languages: str) -> dict[str, Any]:
-    """Sum up what an arm cost; tokens and memory, which aren't measured while answering, are left open there."""
-    rows = [row for row in evaluation["speed"] if row["system"] == system and row["language"] in languages]
+def _phases(found: Collected, run: ArmRun) -> list[list[Phase]]:
+    """Return what an arm cost, phase by phase, for each of its seeds."""
+    experiment = found.experiment
+    seeds = len(run.records) or 1
+    answering = [p for code in (experiment.target, ENGLISH) for p in _answering(found, run.name, code, seeds)]
+    if run.name not in experiment.trained:
+        return [answering]
+    made = found.texts.phases(run.name) if run.records else []
+    return [[*made, *_training(record), *answering] for record in run.records.values()] or [[]]
+
+
+def _cost(phases: Sequence[Sequence[Phase]], found: Collected, system: str, *languages: str) -> dict[str, Any]:
+    """Sum up what an arm cost; memory, which isn't measured while answering, is left open there."""
+    rows = [r for r in found.evaluation["speed"] if r["system"] == system and r["language"] in languages]
     cost = cost_of(phases, sum(row["answers"] for row in rows) // max(1, len(phases)))
     open_ones = [{**phase, **{key: phase[key] or None for key in ("tokens", "peak_bytes")}} for phase in cost["phases"]]
     return {**cost, "phases": open_ones, "peak_bytes": cost["peak_bytes"] or None}
 
 
-def _answering(evaluation: Row, system: str, spoken: str, seeds: int) -> Iterator[Phase]:
-    for row in evaluation["speed"]:
+def _answering(found: Collected, system: str, spoken: str, seeds: int) -> Iterator[Phase]:
+    for row in found.evaluation["speed"]:
         if (row["system"], row["language"]) == (system, spoken):
-            name = f"answers, {row['benchmark']} ({spoken})"
-            yield Phase(name, row["seconds"] / seeds, row["flops"] / seeds)
+            sums = {key: row[key] / seeds for key in ("seconds", "flops", "tokens", "sentences")}
+            phase = Phase(f"answers, {row['benchmark']} ({spoken})")
+            phase.seconds, phase.flops = sums["seconds"], sums["flops"]
+            phase.tokens, phase.sentences = round(sums["tokens"]), round(sums["sentences"])
+            yield phase
 
 
 def _training(record: Row) -> Iterator[Phase]:
     for stage in record["stages"]:
         done = stage["record"]
-        yield Phase(
-            "training" if stage["name"] == "training" else f"training, {stage['name']} stage",
-            stage["seconds"],
-            done["flops"],
-            done["tokens"],
-            stage["peak_bytes"],
-        )
+        name = "training" if stage["name"] == "training" else f"training, {stage['name']} stage"
+        yield Phase(name, stage["seconds"], done["flops"], done["tokens"], stage["peak_bytes"])
 
 
 def _stage(stage: Row) -> dict[str, Any]:
@@ -202,74 +257,40 @@ def _stage(stage: Row) -> dict[str, Any]:
     return {**done, "learning_rate": max(done["learning_rates"].values(), default=None)}
 
 
-def _origin(settings: AdaptSettings | None) -> str | None:
+def _origin(experiment: Experiment, arm: str) -> str | None:
     """Say what kind of target-language text an arm learnt from: the least of its origins."""
-    if settings is None:
+    if arm not in experiment.trained:
         return None
-    origins = {entry.origin for entry in settings.data if entry.language != ENGLISH}
-    if origins <= set(_PEOPLE):
-        return "human-translation"
-    return "machine" if "machine" in origins else "repaired"
-
-
-def _people(settings: AdaptSettings | None) -> Iterator[Phase]:
-    """Charge what people wrote or translated of an arm's data, by the table of prices."""
-    minutes = 0.0
-    for entry in settings.data if settings else ():
-        if entry.origin in _PEOPLE and entry.language != ENGLISH:
-            found, _ = read_conversations(entry.path, images=entry.images, language=entry.language, origin=entry.origin)
-            minutes += prices().translation_minutes({m.text for each in found for m in each.messages})
-    if minutes:
-        yield Phase("training data, people's work", expert_minutes=minutes)
+    if MACHINE in experiment.texts(arm):
+        return "repaired" if experiment.screen(arm) == "repair" else "machine"
+    origins = {experiment.data[text].origin or "human-translation" for text in experiment.texts(arm)}
+    return "human-translation" if origins <= set(PEOPLE) else "machine"
 
 
 def _training_files(runs: Sequence[ArmRun]) -> list[dict[str, Any]]:
     files = [file for run in runs for record in run.records.values() for file in record["data"]]
-    kept = ("path", "language", "origin", "samples")
+    kept = ("path", "language", "origin", "samples", "sha256")
     return list({file["sha256"]: {key: file[key] for key in kept} for file in files}.values())
 
 
-def _comparisons(evaluation: Row, target: str) -> Iterator[dict[str, Any]]:
-    tests = {target: "human", ENGLISH: "english"}
-    for found in evaluation["comparisons"]:
-        if found["language"] in tests:
-            kept = {key: found[key] for key in ("difference", "low", "high", "p", "holm_p")}
-            names = {"arm": found["first"], "against": found["second"], "metric": found["benchmark"]}
-            yield {**names, "test": tests[found["language"]], "source": "all", **kept}
-
-
-def _examples(answers: Sequence[Row], folder: Path, target: str) -> Iterator[dict[str, Any]]:
-    """Show questions about different pictures with what each arm said, first seeds only."""
-    asked: dict[tuple[str, str], list[Row]] = {}
-    for row in answers:
-        if row["language"] == target and row["seed"] == 1 and row["picture"]:
-            asked.setdefault((row["benchmark"], row["id"]), []).append(row)
-    shown: set[str] = set()
-    for (benchmark, identifier), rows in asked.items():
-        picture = rows[0]["picture"]
-        if picture in shown or len(shown) == EXAMPLES:
+def _comparisons(found: Collected) -> Iterator[dict[str, Any]]:
+    for row in found.evaluation["comparisons"]:
+        if row["language"] not in (found.experiment.target, ENGLISH):
             continue
-        shown.add(picture)
-        first = rows[0]
-        picked = {row["system"]: _picked(row) for row in rows}
-        yield {
-            "picture": f"{benchmark} {identifier}",
-            "image": keep_picture(Path(picture), folder, content_hash(picture)[:16]),
-            "source": benchmark,
-            "caption": {"human": first["prompt"]},
-            "choice": {
-                "options": {"human": first["options"]},
-                "correct": first["correct"],
-                "picked": {name: place for name, place in picked.items() if place is not None},
-            }
-            if first["options"]
-            else None,
-            "captions": {row["system"]: row["text"] for row in rows if row["text"]},
-            "yes_no": [],
-        }
+        test, who = found.asked(row["benchmark"], row["language"])
+        kept = {key: row[key] for key in ("difference", "low", "high", "p", "holm_p")}
+        names = {"arm": row["first"], "against": row["second"], "metric": test}
+        yield {**names, "test": who, "source": "all", **kept}
 
 
-def _picked(row: Row) -> int | None:
-    """Return the place of the option that an answer was read as."""
-    read = json.loads(row["read"]) if row["read"] else None
-    return read if isinstance(read, int) and not isinstance(read, bool) and row["options"] else None
+def _gains(found: Collected, comparisons: Sequence[Row]) -> list[dict[str, Any]]:
+    """Say what the training data of each arm buys, where the arm that all are held against was trained too."""
+    experiment = found.experiment
+    if experiment.reference not in experiment.trained:
+        return []
+    done = {run.name: _phases(found, run) for run in found.runs if run.records and not run.error}
+    spendings = {}
+    for name, seeds in done.items():
+        each = [spent(phases, prices()) for phases in seeds]
+        spendings[name] = (sum(e for e, _ in each) / len(each), sum(m for _, m in each) / len(each))
+    return gains(spendings, comparisons, experiment.reference)

@@ -1,114 +1,179 @@
-"""`passerelle compare` on one's own model: adapt by every method, evaluate all, put results and costs together."""
+"""`passerelle compare`: from an experiment to its results and its page."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from passerelle.adaptation.run import EMBEDDED, adapt
-from passerelle.errors import TrainingError
-from passerelle.evaluation.asking.members import Opener, System
-from passerelle.evaluation.run import Options, evaluate, read_tests
-from passerelle.evaluation.specification import Named, parse_languages
-from passerelle.evaluation.asking.systems import open_system
+from passerelle.comparison.arms import (
+    ArmRun,
+    failure,
+    is_trained,
+    record_of,
+    systems_of,
+    train_arm,
+    trained_system,
+)
+from passerelle.comparison.collect import Collected, collect
+from passerelle.comparison.reviewed import BEFORE, read_review, review_change
+from passerelle.comparison.settings import MACHINE, ZERO_SHOT, Experiment, parse_experiment
+from passerelle.comparison.tests import PlannedTest, plan_tests
+from passerelle.comparison.texts import Texts
+from passerelle.errors import RunError, UserError
+from passerelle.evaluation.asking.members import System
+from passerelle.evaluation.run import Options, evaluate
 from passerelle.progress import quiet, say
 from passerelle.report import write_page
-from passerelle.runs import held, remove_leftovers, write_json
-from passerelle.comparison.collect import ENGLISH, ArmRun, collect
-from passerelle.comparison.settings import ZERO_SHOT, StudySettings
+from passerelle.runs import ARMS, held, read_arms, read_json, remove_leftovers, write_arms, write_json
+from passerelle.translation.both_ways import ENGLISH, BothWays
 
 
-def compare_methods(study: StudySettings, folder: Path) -> dict[str, Any]:
+def compare(experiment: Experiment, folder: Path) -> dict[str, Any]:
     """Run a comparison, or as much of it as isn't done yet, and write ``results.json`` and ``report.html``.
 
     Args:
-        study: What to run.
-        folder: The run folder; what is trained or answered in it isn't done again.
+        experiment: What to run.
+        folder: The run folder; what is translated, screened, trained or answered in it isn't done again.
 
     Returns:
         The results, as in ``results.json``.
 
     Raises:
         UserError: Something that the user can put right, found before anything is trained where that can be.
+        RunError: Every arm failed.
         StorageError: The disk is full.
     """
+    if (folder / "results.json").is_file() and not (folder / ARMS).is_file():
+        raise UserError(f"{str(folder)!r} is a run of an older version: choose another --out, or remove it.")
     with held(folder):
         remove_leftovers(folder)
-        return _compare(study, folder)
+        return _compare(experiment, folder)
 
 
-def _compare(study: StudySettings, folder: Path) -> dict[str, Any]:
+def _compare(experiment: Experiment, folder: Path) -> dict[str, Any]:
     quiet()
-    options = _options(study, folder)
-    untrained = _untrained(study)
-    # Before hours of training: a benchmark that can't be read is known now.
-    read_tests(options, parse_languages(options.languages), with_pictures=True)
-    runs = [_adapt(study, name, folder) for name in study.arms]
-    systems = untrained | {run.name: _trained(run) for run in runs if run.records and not run.error}
-    references = tuple(name for name in dict.fromkeys((study.reference, ZERO_SHOT)) if name in systems)
-    unnamed = [name for name in untrained if name not in study.arms]
-    ordered = [systems[name] for name in (*unnamed, *study.arms) if name in systems]
-    evaluation = evaluate(replace(options, references=references), systems=ordered)
-    results = collect(study, folder, runs, evaluation)
+    start = time.perf_counter()
+    review = None if experiment.review is None else read_review(experiment.review, experiment.target)
+    texts = Texts(experiment, folder, review)
+    _check(experiment, texts)
+    tests = plan_tests(experiment, folder)
+    runs = [train_arm(experiment, name, texts, folder) for name in experiment.arms]
+    before, without_before = _before_review(experiment, texts, folder) if review else ([], [])
+    evaluation = _ask(experiment, tests, runs, before, folder)
+    write_arms(folder, [record_of(experiment, run) for run in runs])
+    if all(run.error for run in runs):
+        raise RunError(f"every arm failed; the first, {runs[0].name!r}: {runs[0].error}")
+    results = collect(Collected(experiment, folder, runs, tests, texts, evaluation))
+    results["review"] = None
+    if review:
+        touched = [system.name for system in before]
+        names = [name for name in experiment.arms if BEFORE.format(arm=name) in touched]
+        results["review"] = review_change(review, results["comparisons"], names, without_before)
+    results["wall_seconds"] = round(time.perf_counter() - start, 1)
     write_json(folder / "results.json", results)
     write_page(results, folder, folder / "report.html")
     return results
 
 
-def _options(study: StudySettings, folder: Path) -> Options:
-    languages = f"{study.target},{ENGLISH}" if study.english else study.target
-    return Options(
-        (),
-        study.benchmarks,
-        languages,
-        study.answers,
-        images=study.images,
+def _check(experiment: Experiment, texts: Texts) -> None:
+    """Find what can be known before anything is translated or trained.
+
+    Raises:
+        UserError: Something that the user can put right.
+    """
+    texts.check()
+    for name in experiment.arms:
+        if experiment.method(name) == "pipeline":
+            BothWays.open(experiment.engine(name), experiment.target)
+    if any(experiment.screen(name) in ("gate", "repair") for name in experiment.arms):
+        check_estimate(experiment)
+
+
+def check_estimate(experiment: Experiment) -> None:
+    """Make sure that there is an estimate to screen by.
+
+    Raises:
+        UserError: There is none.
+    """
+    from passerelle.comparison.screening import OUT_OF_FOLD
+    from passerelle.quality.estimate.calibrate import need_scikit_learn
+    from passerelle.quality.estimate.calibrated import open_assess
+
+    if experiment.quality.calibration == OUT_OF_FOLD:
+        need_scikit_learn()
+        return
+    given = Path(experiment.quality.calibration) if experiment.quality.calibration else None
+    open_assess(ENGLISH, experiment.target, given)
+
+
+def _ask(
+    experiment: Experiment, tests: list[PlannedTest], runs: list[ArmRun], before: list[System], folder: Path
+) -> dict[str, Any]:
+    """Ask every arm that didn't fail; one that fails now is named too."""
+    systems = systems_of(experiment, runs)
+    names = [system.name for system in systems]
+    references = tuple(n for n in dict.fromkeys((experiment.reference, ZERO_SHOT)) if n in names)
+    in_english = experiment.english and any(test.people and len(test.people.sources) > 1 for test in tests)
+    options = Options(
+        languages=f"{experiment.target},{ENGLISH}" if in_english else experiment.target,
+        planned=tuple(plan for test in tests for plan in test.plans),
         out=folder / "evaluation",
-        limit=study.limit,
+        references=references,
+        pairs=(*_pairs(experiment, names), *((system.name.split(" ")[0], system.name) for system in before)),
     )
+    by_name = {run.name: run for run in runs}
+
+    def failed(system: System, error: Exception) -> None:
+        report = folder / "arms" / f"{system.name}.failed.txt"
+        if system.name in by_name:
+            by_name[system.name].error = failure(error, report)
+        say(f"{system.name}: failed: {failure(error, report)}")
+
+    return evaluate(options, systems=[*systems, *before], failed=failed)
 
 
-def _untrained(study: StudySettings) -> dict[str, System]:
-    """Return the base and what is put around it. Only the base is asked in English: the others do nothing there."""
-    methods = {name: study.method(name) for name in study.arms if name not in study.trained}
-    languages: dict[str, tuple[str, ...]] = {
-        name: () if method == ZERO_SHOT else (study.target,) for name, method in methods.items()
-    }
-    if study.english and ZERO_SHOT not in study.arms:
-        methods[ZERO_SHOT], languages[ZERO_SHOT] = ZERO_SHOT, (ENGLISH,)
-    return {
-        name: replace(
-            open_system(Named(name, _specification(study.model_name_or_path, method))), languages=languages[name]
-        )
-        for name, method in methods.items()
-    }
+def _pairs(experiment: Experiment, names: list[str]) -> list[tuple[str, str]]:
+    """Return the pairs of one method on two texts: what other text than the plain machine's buys, and the control."""
+    trained = [name for name in experiment.trained if name in names]
+    pairs = []
+    for method in dict.fromkeys(map(experiment.method, trained)):
+        arms = [name for name in trained if experiment.method(name) == method]
+        plain = [name for name in arms if experiment.texts(name) == (MACHINE,) and not experiment.screen(name)]
+        pairs += [(arm, plain[0]) for arm in arms if plain and arm != plain[0]]
+        screened = {experiment.screen(arm): arm for arm in arms}
+        if {"gate", "random"} <= screened.keys():
+            pairs.append((screened["gate"], screened["random"]))
+    return pairs
 
 
-def _specification(model: str, method: str) -> str:
-    """Return what `passerelle evaluate` calls the base with a method around it."""
-    if model == EMBEDDED:
-        return "base" if method == ZERO_SHOT else method
-    return model if method == ZERO_SHOT else f"{method}:{model}"
+def _before_review(experiment: Experiment, texts: Texts, folder: Path) -> tuple[list[System], list[str]]:
+    """Return the arms that a review touches as they were without it, and those that weren't run without it."""
+    plain = replace(texts, review=None, _files={})
+    systems, missing = [], []
+    for name in experiment.trained:
+        if texts.data(name) == plain.data(name):
+            continue
+        models = is_trained(experiment, name, plain, folder)
+        if models is None:
+            missing.append(name)
+        else:
+            systems.append(replace(trained_system(name, models), name=BEFORE.format(arm=name), kept_as=name))
+    return systems, missing
 
 
-def _adapt(study: StudySettings, name: str, folder: Path) -> ArmRun:
-    """Train an arm with every seed, unless an earlier run did."""
-    run = ArmRun(name)
-    for seed in study.seeds if name in study.trained else ():
-        say(f"{name} (seed {seed})")
-        try:
-            run.records[seed] = adapt(study.adaptation(name, seed, folder / "arms" / f"{name}-seed{seed}"))
-        except TrainingError as error:
-            run.error = str(error)
-            say(f"{name} (seed {seed}): failed: {error}")
-    return run
+def outdated_arms(folder: Path, review: Path) -> list[str]:
+    """Return the arms that a run doesn't have with a review's corrections; `compare --review` runs those.
 
-
-def _trained(run: ArmRun) -> System:
-    members: list[Opener] = []
-    for record in run.records.values():
-        outputs = record["outputs"]
-        path = next(outputs[kind] for kind in ("merged", "adapter", "model") if kind in outputs)
-        members += open_system(Named(run.name, path)).members
-    return System(run.name, tuple(members))
+    Raises:
+        ConfigError: The review is of another language.
+        InputError: There is no finished run in the folder, or no review.
+    """
+    read_arms(folder)
+    results = read_json(folder / "results.json") or {}
+    experiment = parse_experiment(results.get("config", {}), str(folder / "results.json"))
+    plain = Texts(experiment, folder)
+    corrected = Texts(experiment, folder, read_review(review, experiment.target))
+    touched = [name for name in experiment.trained if corrected.data(name) != plain.data(name)]
+    return [name for name in touched if is_trained(experiment, name, corrected, folder) is None]

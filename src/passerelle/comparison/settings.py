@@ -1,95 +1,225 @@
-"""The YAML of a comparison on one's own model: what all arms share, and what each arm changes of it."""
+"""The YAML of a comparison: a model, a language, data, tests, and arms: methods with their settings and their data."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from passerelle.adaptation.settings import METHODS, AdaptSettings, complete_adaptation
 from passerelle.config import Seeds, Settings, load_settings, merge, parse_settings
 from passerelle.errors import ConfigError, unknown
 from passerelle.languages.codes import language
+from passerelle.records import Origin
+from passerelle.translation.both_ways import ENGLISH, TranslationSettings
 
 ZERO_SHOT = "zero-shot"
 UNTRAINED = (ZERO_SHOT, "prompted", "pipeline")
 """Methods that train nothing."""
-
-MARK = "model_name_or_path"
-"""The key that tells such a file from an experiment on the embedded data."""
-
-_OWN = ("model_name_or_path", "language", "output_dir", "seed")
-"""Settings of an adaptation that the study itself sets."""
-
-SMOKE: dict[str, Any] = {
-    "limit": 2,
-    "train": {"max_steps": 2, "per_device_train_batch_size": 2, "gradient_accumulation_steps": 1},
+MACHINE = "machine"
+"""The text of an arm that learns from the English data as the engine translates them."""
+Screen = Literal["", "gate", "random", "repair"]
+Answers = Literal["generate", "sum", "mean", "pmi", "pmi-mean"]
+_ARM_KEYS = ("method", "text", "screen", "translation")
+"""Keys of an arm that are no settings of an adaptation."""
+_OWN = ("model_name_or_path", "language", "output_dir", "seed", "data")
+"""Settings of an adaptation that the comparison itself sets."""
+_OLDER = {
+    "model_name_or_path": "model",
+    "target": "language",
+    "benchmarks": "tests, a list as [{benchmark: pope=pope-{language}.jsonl}]",
+    "test": "tests",
+    "budget": "train, as {max_tokens: 45000}",
+    "rule": "answers",
+    "lora": "settings of the arm",
+    "two_stage": "settings of the arm",
 }
-"""What `--smoke` changes: everything runs, a few steps and a few questions."""
+_WORDS = "see docs/reference/experiments.md"
 
 
-class StudySettings(Settings):
-    """A comparison of methods on one model.
+class DataEntry(Settings):
+    """A file of conversations.
+
+    Attributes:
+        path: JSON, JSONL or Parquet, as `passerelle adapt` reads it, or ``example:NAME``.
+        images: Folder of its pictures [the file's].
+        origin: How its text came to be [``native`` for English, ``human-translation`` otherwise].
+        weight: How often its samples are drawn, relative to those of other files.
+    """
+
+    path: str = Field(min_length=1)
+    images: Path | None = None
+    origin: Origin | None = None
+    weight: float = Field(default=1.0, gt=0)
+
+
+class TestEntry(Settings):
+    """A benchmark that every arm is asked.
+
+    Attributes:
+        benchmark: As `passerelle evaluate --benchmark` takes it, with ``{language}`` in its path; ``example:NAME`` may
+            stand for a path.
+        name: What results call it [the benchmark's own name].
+        machine: Whether the English file's translation by the engine is asked too, beside what people wrote; or
+            ``only``, where nobody wrote the test in the language.
+        fields: Places of its texts, for a translation of rows in a format that isn't known.
+        images: Folder of its pictures [that of the file].
+        answers: How options are chosen [as the comparison says].
+        english: Whether English is asked too.
+        prompt: By language what is asked where rows have no question, in place of the benchmark's own instruction.
+        max_new_tokens: Longest answer [the benchmark's own].
+        limit: Only so many questions, the first ones.
+        pictures: Only the questions about so many pictures, the first ones.
+    """
+
+    benchmark: str = Field(min_length=1)
+    name: str = Field(default="", pattern=r"^$|^[A-Za-z0-9][\w .-]*$")
+    machine: bool | Literal["only"] = False
+    fields: tuple[str, ...] = ()
+    images: Path | None = None
+    answers: Answers | None = None
+    english: bool = True
+    prompt: dict[str, str] = {}
+    max_new_tokens: int | None = Field(default=None, ge=1)
+    limit: int | None = Field(default=None, ge=1)
+    pictures: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: Any) -> Any:
+        return {"benchmark": given} if isinstance(given, str) else given
+
+
+class QualitySettings(Settings):
+    """What becomes of machine-translated training data before arms with a ``screen`` learn from it.
+
+    Attributes:
+        keep_share: Share of the rows that the gate keeps; the random control keeps as many.
+        good: Texts whose estimated probability is at least this aren't repaired.
+        calibration: File of the estimate that judges [the one that ships]; ``out-of-fold`` fits it anew on the
+            example's captions, so that none is judged by an estimate that saw its human version.
+    """
+
+    keep_share: float = Field(default=0.6, gt=0, le=1)
+    good: float = Field(default=0.7, ge=0, le=1)
+    calibration: str = ""
+
+
+class Experiment(Settings):
+    """A comparison.
 
     Attributes:
         name: Names the run folder.
-        model_name_or_path: The base: a folder, a name on the Hub, or ``embedded``.
-        language: Code of the target language.
-        arms: Name of each arm and what it changes: ``method`` (its name, unless given), any setting of an adaptation.
-        benchmarks: As `passerelle evaluate --benchmark` takes them.
-        images: Folder of the benchmarks' pictures [that of their files].
-        data: What trained arms learn from, as in an adaptation.
-        train: Settings that all trained arms share, as in an adaptation: the budget among them.
+        model: The base: a folder, a name on the Hub, or ``embedded``.
+        language: The language to adapt to.
+        translation: The engine, wherever this comparison translates.
+        data: Files to learn from by name; ``english`` is what machine text is translated from, and replayed.
+        tests: The benchmarks.
+        arms: Name of each arm and what it changes: ``method`` (its name, unless given), ``text`` (a name in `data`, or
+            ``machine``), ``screen`` (``gate``, ``random`` or ``repair``), any setting of an adaptation.
+        train: Settings of an adaptation that all trained arms share: the budget among them.
+        quality: How machine text is screened.
         seeds: Training seeds; arms that aren't trained run once.
         against: The arm that the others are compared with, beside zero-shot [pipeline, or else the first].
         answers: How options are chosen: ``generate``, or the likelihood of each by a rule.
         english: Whether English is asked too: what the base can, and what of it every arm keeps.
-        limit: Only so many questions of each benchmark.
+        limit: Only so many questions of each test.
+        examples: Pictures that the report shows.
+        review: The ``applied.json`` of `passerelle review apply`: machine text gets its corrections.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-    model_name_or_path: str = Field(min_length=1)
+    model: str = Field(min_length=1)
     language: str
+    translation: TranslationSettings = TranslationSettings()
+    data: dict[str, DataEntry] = {}
+    tests: tuple[TestEntry, ...] = Field(min_length=1)
     arms: dict[str, dict[str, Any]] = Field(min_length=1)
-    benchmarks: tuple[str, ...] = Field(min_length=1)
-    images: Path | None = None
-    data: tuple[dict[str, Any], ...] = ()
     train: dict[str, Any] = {}
+    quality: QualitySettings = QualitySettings()
     seeds: Seeds = (1,)
     against: str = ""
-    answers: Literal["generate", "sum", "mean", "pmi", "pmi-mean"] = "generate"
+    answers: Answers = "generate"
     english: bool = True
     limit: int | None = Field(default=None, ge=1)
+    examples: int = Field(default=48, ge=0)
+    review: Path | None = None
 
-    @field_validator("arms", mode="before")
+    @field_validator("arms", "data", mode="before")
     @classmethod
-    def _as_mapping(cls, given: Any) -> Any:
-        if isinstance(given, list):
+    def _as_mapping(cls, given: Any, info: ValidationInfo) -> Any:
+        if isinstance(given, list) and info.field_name == "arms":
             given = dict.fromkeys(given)
-        return {name: changes or {} for name, changes in given.items()} if isinstance(given, dict) else given
+        if not isinstance(given, dict):
+            return given
+        plain = (
+            {"path": value} if isinstance(value, str) and info.field_name == "data" else value or {}
+            for value in given.values()
+        )
+        return dict(zip(given, plain, strict=True))
 
     @model_validator(mode="after")
-    def _fits(self) -> StudySettings:
+    def _fits(self) -> Experiment:
+        if MACHINE in self.data:
+            raise ValueError(f"data.{MACHINE}: the comparison makes it itself from data.english; give another name.")
         for name in self.arms:
-            if not name.replace("-", "").replace("_", "").isalnum():
-                raise ValueError(f"an arm's name has letters, digits, - and _ only, unlike {name!r}.")
-            if self.method(name) not in (*UNTRAINED, *METHODS):
-                raise ValueError(f"arm {name!r}: {unknown('method', self.method(name), (*UNTRAINED, *METHODS))}")
+            self._check_arm(name)
         if self.against and self.against not in self.arms:
             raise ValueError(unknown("arm", self.against, self.arms))
-        for where, given in (("train", self.train), *self.arms.items()):
-            if taken := next((key for key in _OWN if key in given), ""):
-                raise ValueError(f"{where}.{taken}: the comparison sets it itself; leave it out.")
+        _refuse_own("train", self.train)
         return self
+
+    def _check_arm(self, name: str) -> None:
+        given, method = self.arms[name], self.method(name)
+        if not name.replace("-", "").replace("_", "").isalnum():
+            raise ValueError(f"an arm's name has letters, digits, - and _ only, unlike {name!r}.")
+        if method not in (*UNTRAINED, *METHODS):
+            allowed = unknown("method", method, (*UNTRAINED, *METHODS))
+            raise ValueError(f"arm {name!r}: {allowed} Another name needs its method: {name}: {{method: lora}}.")
+        if method in UNTRAINED:
+            usable = ("method", "translation") if method == "pipeline" else ("method",)
+            if strange := next((key for key in given if key not in usable), ""):
+                raise ValueError(f"arm {name!r}: {method} trains nothing, so {strange!r} says nothing: leave it out.")
+            return
+        _refuse_own(f"arm {name!r}", given)
+        if "translation" in given:
+            raise ValueError(f"arm {name!r}: only a pipeline has a translation of its own.")
+        for text in self.texts(name):
+            if text not in (MACHINE, *self.data):
+                raise ValueError(f"arm {name!r}: {unknown('text', text, (MACHINE, *self.data))}")
+            if text == MACHINE and "english" not in self.data:
+                raise ValueError(f"arm {name!r} learns from machine text, but data.english is missing.")
+        if self.screen(name) and MACHINE not in self.texts(name):
+            raise ValueError(f"arm {name!r}: only machine text is screened; it learns from {self.texts(name)}.")
+        if self.screen(name) not in ("", "gate", "random", "repair"):
+            raise ValueError(f"arm {name!r}: {unknown('screen', self.screen(name), ('gate', 'random', 'repair'))}")
 
     def method(self, arm: str) -> str:
         """Return an arm's method."""
         return str(self.arms[arm].get("method", arm))
 
+    def texts(self, arm: str) -> tuple[str, ...]:
+        """Return the names of what an arm learns from; nothing if it isn't trained."""
+        if self.method(arm) in UNTRAINED:
+            return ()
+        usual = MACHINE if "english" in self.data else next(iter(self.data), MACHINE)
+        given = self.arms[arm].get("text", usual)
+        return tuple(given) if isinstance(given, list | tuple) else (str(given),)
+
+    def screen(self, arm: str) -> str:
+        """Return what an arm's machine text goes through: nothing, ``gate``, ``random`` or ``repair``."""
+        return str(self.arms[arm].get("screen") or "")
+
+    def engine(self, arm: str) -> TranslationSettings:
+        """Return the translation settings of a pipeline: those of all, with its own put in."""
+        own = self.arms[arm].get("translation") or {}
+        given = self.translation.model_dump(exclude_unset=True)
+        return parse_settings(TranslationSettings, merge(given, own), f"arm {arm!r}: translation")
+
     @property
     def target(self) -> str:
-        """The target language's code, however the file names it."""
+        """The target language's BCP-47 code, however the file names it."""
         return language(self.language).bcp47
 
     @property
@@ -103,38 +233,49 @@ class StudySettings(Settings):
         found = next((name for name in self.arms if self.method(name) == "pipeline"), "")
         return self.against or found or next(iter(self.arms))
 
-    def adaptation(self, arm: str, seed: int, folder: Path) -> AdaptSettings:
+    def adaptation(self, arm: str, seed: int, folder: Path, data: list[dict[str, Any]]) -> AdaptSettings:
         """Return the settings of a trained arm.
 
         Args:
             arm: Its name.
             seed: Training seed.
             folder: Where it is written.
+            data: What it learns from, as in an adaptation.
 
         Raises:
             ConfigError: A setting of it is unknown or out of range.
         """
-        own: dict[str, Any] = {"model_name_or_path": self.model_name_or_path, "language": self.target}
+        own: dict[str, Any] = {"model_name_or_path": self.model, "language": self.target, "data": data}
         own |= {"output_dir": str(folder), "seed": seed, "method": self.method(arm)}
-        shared = merge({"data": list(self.data)}, self.train)
-        return parse_settings(
-            AdaptSettings, complete_adaptation(merge(merge(shared, self.arms[arm]), own)), f"arm {arm!r}"
-        )
+        changed = {key: value for key, value in self.arms[arm].items() if key not in _ARM_KEYS}
+        filled = complete_adaptation(merge(merge(self.train, changed), own))
+        return parse_settings(AdaptSettings, filled, f"arm {arm!r}")
+
+    def replays_english(self, arm: str) -> bool:
+        """Whether an arm's mix has a share of English."""
+        probe = [{"path": "x", "language": self.target}]
+        share = self.adaptation(arm, self.seeds[0], Path("x"), probe).mix.english
+        return bool(share)
 
 
-def is_study(path: Path) -> bool:
-    """Whether a YAML file is of a comparison on one's own model; what isn't a mapping is none."""
-    import yaml
-
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return False
-    return isinstance(content, dict) and MARK in content
+def _refuse_own(where: str, given: dict[str, Any]) -> None:
+    if taken := next((key for key in _OWN if key in given), ""):
+        more = " Name the file under data, and the arm's text by that name." if taken == "data" else ""
+        raise ValueError(f"{where}: {taken!r} is set by the comparison itself; leave it out.{more}")
 
 
-def load_study(path: Path, changes: dict[str, Any] | None = None, arms: list[str] | None = None) -> StudySettings:
-    """Read and check the YAML file of a comparison on one's own model.
+SMOKE: dict[str, Any] = {
+    "limit": 2,
+    "train": {
+        "max_steps": 2, "max_tokens": 0, "per_device_train_batch_size": 2, "gradient_accumulation_steps": 1,
+    },
+    "examples": 4,
+}  # fmt: skip
+"""What `--smoke` changes: everything runs, a few steps and a few questions."""
+
+
+def load_experiment(path: Path, changes: dict[str, Any] | None = None, arms: list[str] | None = None) -> Experiment:
+    """Read and check the YAML file of a comparison.
 
     Args:
         path: The file.
@@ -142,16 +283,42 @@ def load_study(path: Path, changes: dict[str, Any] | None = None, arms: list[str
         arms: Only these.
 
     Raises:
-        ConfigError: No such file, not YAML, an unknown key or arm, a value out of range.
+        ConfigError: No such file, not YAML, an unknown key or arm, a value out of range, a file of an older version.
     """
-    study = load_settings(StudySettings, path, changes)
+    experiment = load_settings(Experiment, path, changes, complete=_of_this_version)
     if arms is not None:
         for arm in arms:
-            if arm not in study.arms:
-                raise ConfigError(unknown("arm", arm, study.arms))
-        against = study.against if study.against in arms else ""
-        study = study.model_copy(update={"arms": {arm: study.arms[arm] for arm in arms}, "against": against})
-    language(study.language)  # says what is wrong with it, also where no arm is trained
-    for arm in study.trained:
-        study.adaptation(arm, study.seeds[0], Path(study.name))
-    return study
+            if arm not in experiment.arms:
+                raise ConfigError(unknown("arm", arm, experiment.arms))
+        against = experiment.against if experiment.against in arms else ""
+        kept = {arm: experiment.arms[arm] for arm in experiment.arms if arm in arms}
+        experiment = experiment.model_copy(update={"arms": kept, "against": against})
+    if experiment.target == ENGLISH:
+        raise ConfigError("the base is English already: choose another language.")
+    for arm in experiment.arms:
+        if arm in experiment.trained:
+            experiment.replays_english(arm)  # says what is wrong with its settings
+        else:
+            experiment.engine(arm)
+    return experiment
+
+
+def parse_experiment(content: dict[str, Any], where: str) -> Experiment:
+    """Check a comparison's settings and return them typed; `where` names their file in errors."""
+    return parse_settings(Experiment, _of_this_version(content), where)
+
+
+def _of_this_version(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the content as it is.
+
+    Raises:
+        ConfigError: It is of an older version.
+    """
+    found = [f"{old} is now {new}" for old, new in _OLDER.items() if old in content]
+    if isinstance(content.get("data"), list):
+        found.append("data is a mapping now, as {english: en.json, human: fr.json}")
+    if "model" not in content and not found and "tests" not in content:
+        found.append("it names its model, its data and its tests now")
+    if found:
+        raise ConfigError(f"this file is of an older version: {'; '.join(found)}; {_WORDS}.")
+    return content

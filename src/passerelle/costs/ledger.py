@@ -24,6 +24,8 @@ class Phase:
         peak_bytes: Highest resident memory of the process while it ran.
         sentences: Sentences that an engine translated.
         expert_minutes: What people's work takes, by the table of prices.
+        shared_by: How many arms need the same work, which was done once for all of them: each is charged for all of
+            it, as if it were alone, and has paid this share of it.
     """
 
     phase: str
@@ -33,6 +35,7 @@ class Phase:
     peak_bytes: int = 0
     sentences: int = 0
     expert_minutes: float = 0.0
+    shared_by: int = 1
 
     def to_dict(self) -> dict[str, Any]:
         """Return the phase as plain JSON types."""

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 from passerelle.errors import InputError
 from passerelle.evaluation.asking.asking import chunks
 from passerelle.evaluation.asking.members import Member
-from passerelle.evaluation.specification import parse_named
 from passerelle.evaluation.asking.systems import open_system
+from passerelle.evaluation.specification import parse_named
 from passerelle.records import Answer, Question, QuestionKind
 
 T = TypeVar("T")

@@ -10,12 +10,12 @@ from pathlib import Path
 from string import Template
 
 from passerelle.errors import ConfigError, MissingDependency
-from passerelle.evaluation.lmms_tasks import item_text
 from passerelle.evaluation.asking.prompts import prompt_of
-from passerelle.evaluation.reading import Test, read_test
-from passerelle.evaluation.specification import parse_languages, parse_sources
 from passerelle.evaluation.benchmarks.scoring import GENERATE
+from passerelle.evaluation.lmms_tasks import item_text
 from passerelle.evaluation.parsing.published import LETTERS
+from passerelle.evaluation.reading import Test, read_test
+from passerelle.evaluation.specification import Planned, parse_languages, parse_sources
 from passerelle.runs import write_atomically
 
 PLUGIN = "passerelle_lmms_eval"
@@ -52,7 +52,8 @@ def export(benchmarks: Sequence[str], languages: str, out: Path, images: Path | 
     names = []
     for sources in parse_sources(benchmarks, codes):
         for source in sources:
-            test = read_test(source, GENERATE, images, out / "pictures", with_pictures=True)
+            plan = Planned((source,), GENERATE, images=images)
+            test = read_test(plan, source, out / "pictures", with_pictures=True)
             if test.benchmark.kind == "chat":
                 raise ConfigError(f"{test.benchmark.name} needs a judge, which lmms-eval's own task has: use that.")
             names.append(_write_task(test, out / "tasks"))

@@ -11,12 +11,16 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from passerelle.errors import InputError
-from passerelle.evaluation.rows import BrokenRow, Row, read_dataset, read_rows
-from passerelle.evaluation.specification import DATASETS, Source
+from passerelle.evaluation.asking.prompts import prompt_of
 from passerelle.evaluation.benchmarks.base import BadItem, Benchmark, Item
 from passerelle.evaluation.benchmarks.registry import find_benchmark, recognise
-from passerelle.runs import write_atomically
+from passerelle.evaluation.benchmarks.scoring import GENERATE
+from passerelle.evaluation.parsing.localised import words_of_language
+from passerelle.evaluation.rows import BrokenRow, Row, read_dataset, read_rows
+from passerelle.evaluation.specification import DATASETS, Planned, Source
 from passerelle.pictures.opening import check_picture
+from passerelle.records import Origin
+from passerelle.runs import write_atomically
 
 MOST_SHOWN = 3
 
@@ -36,6 +40,8 @@ class Test:
     Attributes:
         benchmark: What it is.
         language: Of its questions.
+        name: What results call it.
+        method: ``generate``, or the rule by which the likelihood of options is compared.
         items: Those that can be asked, rotations included; their pictures are keys of `pictures`.
         pictures: File of each picture, by key; empty where nothing is to be asked.
         missing: Questions that can't be asked.
@@ -43,7 +49,9 @@ class Test:
 
     benchmark: Benchmark
     language: str
-    items: list[Item]
+    name: str
+    method: str
+    items: list[Item] = field(default_factory=list)
     pictures: dict[str, Path] = field(default_factory=dict)
     missing: list[Missing] = field(default_factory=list)
 
@@ -53,7 +61,7 @@ class Test:
             return ""
         shown = "; ".join(f"{each.id}: {each.reason}" for each in self.missing[:MOST_SHOWN])
         more = f"; and {len(self.missing) - MOST_SHOWN} more" if len(self.missing) > MOST_SHOWN else ""
-        return f"{self.benchmark.name} ({self.language}): {len(self.missing)} left out: {shown}{more}"
+        return f"{self.name} ({self.language}): {len(self.missing)} left out: {shown}{more}"
 
 
 class Pictures:
@@ -118,17 +126,17 @@ def _decoded(given: str) -> bytes | None:
         raise BadItem("its picture isn't base64") from None
 
 
-def read_test(source: Source, method: str, images: Path | None, embedded: Path, *, with_pictures: bool) -> Test:
+def read_test(plan: Planned, source: Source, embedded: Path, *, with_pictures: bool) -> Test:
     """Read a benchmark in one language.
 
     Args:
-        source: Where its rows are.
-        method: How it is answered.
-        images: The image folder; beside the file unless given.
+        plan: The benchmark.
+        source: Where its rows are; one of the plan's.
         embedded: Where pictures that stand in rows are kept.
         with_pictures: Whether anything is to be asked, so that pictures are needed.
 
     Raises:
+        ConfigError: Answers in the language can't be read, or it can't be asked for them.
         InputError: The file can't be read, is of no known benchmark, or nothing in it can be asked.
     """
     place = source.places[0]
@@ -138,17 +146,53 @@ def read_test(source: Source, method: str, images: Path | None, embedded: Path, 
     if first is None:
         raise InputError(f"{place!r} has no rows.")
     benchmark = find_benchmark(source.benchmark) if source.benchmark else recognise(_whole(first, place), place)
-    test = Test(benchmark, source.language, [])
+    benchmark = _as_planned(benchmark, plan, source.language)
+    test = Test(benchmark, source.language, plan.name or benchmark.name, plan.method)
     _read_items(test, chain([first], rows))
-    test.items = benchmark.complete(test.items, method)
+    test.items = benchmark.complete([_worded(item, plan) for item in _cut(test.items, plan)], plan.method)
     if with_pictures:
-        folder = images or (Path(place) if Path(place).is_dir() else Path(place).parent)
+        folder = plan.images or (Path(place) if Path(place).is_dir() else Path(place).parent)
         _find_pictures(test, Pictures(folder, embedded))
     else:
         test.items = [replace(item, picture=_cheap_key(item)) for item in test.items]
     if not test.items:
         raise InputError(f"nothing in {place!r} can be asked. {test.says_what_is_missing()}")
+    _check_language(test, with_pictures)
     return test
+
+
+def _as_planned(benchmark: Benchmark, plan: Planned, language: str) -> Benchmark:
+    """Return a benchmark with what a plan changes of it."""
+    longest = plan.max_new_tokens or benchmark.max_new_tokens
+    prompt = "" if language in plan.prompts else benchmark.prompt
+    return replace(benchmark, max_new_tokens=longest, prompt=prompt)
+
+
+def _worded(item: Item, plan: Planned) -> Item:
+    """Return an item with the plan's question, where it has none, and its origin."""
+    question = item.question or plan.prompts.get(item.language, "")
+    origin: Origin = "machine" if item.language in plan.machine else item.origin
+    return replace(item, question=question, origin=origin)
+
+
+def _cut(items: list[Item], plan: Planned) -> list[Item]:
+    """Return the first questions, or those about the first pictures, as many as are wanted."""
+    if plan.limit is not None:
+        groups = set(list(dict.fromkeys(item.group or item.id for item in items))[: plan.limit])
+        items = [item for item in items if (item.group or item.id) in groups]
+    if plan.pictures is not None:
+        shown = set(list(dict.fromkeys(map(_cheap_key, items)))[: plan.pictures])
+        items = [item for item in items if _cheap_key(item) in shown]
+    return items
+
+
+def _check_language(test: Test, with_pictures: bool) -> None:
+    """Make sure that answers can be read, where they are, and that the language can be asked for them."""
+    read = test.method == GENERATE or test.benchmark.kind == "open"
+    if read and test.benchmark.kind not in ("caption", "chat"):
+        words_of_language(test.language)
+    if with_pictures:
+        prompt_of(test.items[0], test.benchmark, test.method != GENERATE and bool(test.items[0].options))
 
 
 def _whole(row: Row | BrokenRow, place: str) -> Row:

@@ -8,10 +8,10 @@ from itertools import combinations
 
 from passerelle.evaluation.asking.asking import Answered
 from passerelle.evaluation.asking.prompts import prompt_of
-from passerelle.evaluation.reading import Test
 from passerelle.evaluation.benchmarks.base import Item, Measure
 from passerelle.evaluation.benchmarks.languages import consistency_measure, fidelity_measures
 from passerelle.evaluation.benchmarks.scoring import GENERATE
+from passerelle.evaluation.reading import Test
 from passerelle.evaluation.statistics.figures import (
     Comparison,
     Figure,
@@ -32,12 +32,11 @@ class Said:
 
     test: Test
     seeds: tuple[Answered, ...]
-    method: str
 
     @property
-    def method_here(self) -> str:
-        """The method, as far as the benchmark has options."""
-        return self.method if self.test.benchmark.kind in ("choice", "yes-no") else GENERATE
+    def method(self) -> str:
+        """How it was answered: by the test's method, as far as the benchmark has options."""
+        return self.test.method if self.test.benchmark.kind in ("choice", "yes-no") else GENERATE
 
     def answered(self) -> set[str]:
         """Return the ids of questions that every seed answered; of a group either all or none."""
@@ -59,8 +58,8 @@ class Said:
         by_seed = []
         for seed in self.seeds:
             answers = [seed.kept[item.id].answer for item in items]
-            found = self.test.benchmark.score(items, answers, self.method_here)
-            if self.method_here == GENERATE and self.test.benchmark.kind != "choice":
+            found = self.test.benchmark.score(items, answers, self.method)
+            if self.method == GENERATE and self.test.benchmark.kind != "choice":
                 found += fidelity_measures(items, answers, [prompt_of(i, self.test.benchmark, False) for i in items])
             by_seed.append(found)
         return [list(seeds) for seeds in zip(*by_seed, strict=True)]
@@ -80,13 +79,21 @@ Everything = Mapping[str, Mapping[str, Mapping[str, Said]]]
 """What was said, by system, benchmark and language."""
 
 
-def put_together(said: Everything, suspects: Mapping[str, Collection[str]], references: Sequence[str]) -> Results:
+def put_together(
+    said: Everything,
+    suspects: Mapping[str, Collection[str]],
+    references: Sequence[str],
+    pairs: Sequence[tuple[str, str]] = (),
+    apart: Collection[str] = (),
+) -> Results:
     """Compute all figures of a run.
 
     Args:
         said: What was said.
         suspects: Ids of suspect items, by benchmark; those under an empty name are suspect in each.
         references: The systems that all others are compared with; every pair is compared if there is none.
+        pairs: Other systems that are compared.
+        apart: Systems that are compared in these pairs only.
     """
     results = Results()
     for system, benchmarks in said.items():
@@ -97,7 +104,7 @@ def put_together(said: Everything, suspects: Mapping[str, Collection[str]], refe
             results.comparisons += _between_languages(system, name, languages)
             marked = {*suspects.get("", ()), *suspects.get(name, ())}
             results.gaps += _gaps(system, name, languages, marked)
-    results.comparisons += _between_systems(said, references)
+    results.comparisons += _between_systems(said, references, pairs, apart)
     results.comparisons = corrected(results.comparisons)
     return results
 
@@ -121,8 +128,12 @@ def _headline(measures: Sequence[list[Measure]], parser: str | None = None) -> l
     return next((s for s in measures if (s[0].metric, s[0].subtask, s[0].parser) == same), found)
 
 
-def _between_systems(said: Everything, references: Sequence[str]) -> Iterator[Comparison]:
-    for first, second in _pairs(list(said), references):
+def _between_systems(
+    said: Everything, references: Sequence[str], more: Sequence[tuple[str, str]], apart: Collection[str]
+) -> Iterator[Comparison]:
+    known = [*_pairs([name for name in said if name not in apart], references)]
+    known += [pair for pair in more if pair not in known and pair[::-1] not in known]
+    for first, second in (pair for pair in known if set(pair) <= said.keys()):
         for name in said[first]:
             for language, one in said[first][name].items():
                 if (other := said[second][name].get(language)) is not None:

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from passerelle.errors import ConfigError, unknown
+from passerelle.errors import ConfigError, StorageError, unknown
 from passerelle.evaluation.asking.asking import Answered, ask
 from passerelle.evaluation.asking.journal import Journal
 from passerelle.evaluation.asking.members import System
 from passerelle.evaluation.asking.predictions import answers_to, read_predictions
-from passerelle.evaluation.asking.prompts import instructions
-from passerelle.evaluation.reading import Test, read_test
-from passerelle.evaluation.results import ENGLISH, Everything, Said, put_together
-from passerelle.evaluation.specification import Named, parse_languages, parse_named, parse_sources
-from passerelle.evaluation.asking.suspects import SUSPECT_BELOW, audited, read_suspects
+from passerelle.evaluation.asking.suspects import SUSPECT_BELOW, read_suspects
 from passerelle.evaluation.asking.systems import open_system
-from passerelle.evaluation.writing import write_results
+from passerelle.evaluation.benchmarks.base import Item
 from passerelle.evaluation.benchmarks.scoring import GENERATE
 from passerelle.evaluation.metrics.choice import as_rule
+from passerelle.evaluation.reading import Test, read_test
+from passerelle.evaluation.results import ENGLISH, Everything, Said, put_together
+from passerelle.evaluation.specification import Named, Planned, parse_languages, parse_named, parse_sources
+from passerelle.evaluation.writing import write_results
 from passerelle.progress import Progress, say
-from passerelle.quality.assessing import Assess
 from passerelle.runs import content_hash, held, remove_leftovers
 
 
@@ -42,11 +42,13 @@ class Options:
         suspects: File that names suspect items.
         references: The systems that all others are compared with; every pair if empty.
         limit: Only so many questions of each benchmark, the first ones, whole groups.
+        planned: Benchmarks in more detail than `benchmarks` can say, in place of them.
+        pairs: Systems that are compared beside those with a reference, first minus second.
     """
 
-    models: tuple[str, ...]
-    benchmarks: tuple[str, ...]
-    languages: str
+    models: tuple[str, ...] = ()
+    benchmarks: tuple[str, ...] = ()
+    languages: str = "en"
     method: str = GENERATE
     predictions: tuple[str, ...] = ()
     images: Path | None = None
@@ -54,22 +56,44 @@ class Options:
     suspects: Path | None = None
     references: tuple[str, ...] = ()
     limit: int | None = None
+    planned: tuple[Planned, ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()
+
+    def plans(self, languages: Sequence[str]) -> Sequence[Planned]:
+        """Return the benchmarks.
+
+        Raises:
+            ConfigError: One can't be used.
+        """
+        if self.planned:
+            return self.planned
+        found = parse_sources(self.benchmarks, languages)
+        return [Planned(tuple(sources), self.method, "", self.images, limit=self.limit) for sources in found]
 
 
+Audit = Callable[[Sequence[Item], Sequence[Item]], Mapping[str, float]]
+"""Gets the items in English and in another language; returns by id the probability that a translation is accepted."""
+
+Failed = Callable[[System, Exception], None]
 Judge = Callable[[Everything], list[dict[str, Any]]]
 """Has answers judged; returns what it found, ready for the results."""
 
 
 def evaluate(
-    options: Options, assess: Assess | None = None, judge: Judge | None = None, systems: Sequence[System] = ()
+    options: Options,
+    audit: Audit | None = None,
+    judge: Judge | None = None,
+    systems: Sequence[System] = (),
+    failed: Failed | None = None,
 ) -> dict[str, Any]:
     """Evaluate, or as much of it as isn't done yet, and write results and answers.
 
     Args:
         options: What is to be evaluated.
-        assess: Finds suspect items by the audit's estimate, where English is among the languages.
+        audit: Finds suspect items, where English is among the languages.
         judge: Has chat answers judged.
         systems: Who is examined beside the models of `options`.
+        failed: Told of a system that fails while it is asked, which is then left out; without it, the error is raised.
 
     Returns:
         The results, as in ``results.json``.
@@ -80,13 +104,16 @@ def evaluate(
     """
     with held(options.out):
         remove_leftovers(options.out)
-        return _evaluate(options, assess, judge, systems)
+        return _evaluate(options, audit, judge, systems, failed)
 
 
-def _evaluate(options: Options, assess: Assess | None, judge: Judge | None, opened: Sequence[System]) -> dict[str, Any]:
+def _evaluate(
+    options: Options, audit: Audit | None, judge: Judge | None, opened: Sequence[System], failed: Failed | None
+) -> dict[str, Any]:
     languages = parse_languages(options.languages)
-    if options.method != GENERATE:
-        as_rule(options.method)
+    for plan in options.plans(languages):
+        if plan.method != GENERATE:
+            as_rule(plan.method)
     files = [parse_named(text) for text in options.predictions]
     systems = [*opened, *(open_system(parse_named(text)) for text in options.models)]
     _check_names(options, [system.name for system in systems] + [named.name for named in files])
@@ -96,23 +123,31 @@ def _evaluate(options: Options, assess: Assess | None, judge: Judge | None, open
         say(note)
     said: dict[str, dict[str, dict[str, Said]]] = {}
     for system in systems:
-        said[system.name] = _ask_system(system, tests, options)
+        try:
+            said[system.name] = _ask_system(system, tests, options)
+        except StorageError:
+            raise
+        except Exception as error:  # a library may raise anything, and the others are worth having
+            if failed is None:
+                raise
+            failed(system, error)
     for named in files:
-        said[named.name], more = _score_file(named, tests, languages, options.method)
+        said[named.name], more = _score_file(named, tests, languages)
         notes += more
     notes += _unanswered(said)
     suspects = read_suspects(options.suspects) if options.suspects else {}
-    if assess is not None:
-        suspects = _audit(tests, assess, suspects)
-    results = put_together(said, suspects, options.references)
+    if audit is not None:
+        suspects = _audit(tests, audit, suspects)
+    apart = {system.name for system in systems if system.kept_as}
+    results = put_together(said, suspects, options.references, options.pairs, apart)
     results.notes = notes
     judged = judge(said) if judge else []
-    return write_results(options.out, options.languages, options.method, said, results, suspects, judged)
+    return write_results(options.out, options.languages, said, results, suspects, judged)
 
 
 def _check_names(options: Options, names: Sequence[str]) -> None:
     if not names:
-        raise ConfigError("nothing to evaluate: give a model, for example `base`, or --predictions FILE.")
+        raise ConfigError("nothing to evaluate: give a model, for example `embedded`, or --predictions FILE.")
     if twice := next((name for name in names if names.count(name) > 1), ""):
         raise ConfigError(f"two models are called {twice!r}: give them names, as in first={options.models[0]}.")
     for reference in options.references:
@@ -133,34 +168,15 @@ def read_tests(options: Options, languages: Sequence[str], with_pictures: bool) 
         InputError: A file can't be read.
     """
     found: dict[str, dict[str, Test]] = {}
-    for sources in parse_sources(options.benchmarks, languages):
-        by_language = {}
-        for source in sources:
-            if with_pictures:
-                instructions(source.language)
-            test = read_test(
-                source,
-                options.method,
-                options.images,
-                options.out / "pictures",
-                with_pictures=with_pictures,
-            )
-            by_language[source.language] = _cut(test, options.limit)
-        name = next(iter(by_language.values())).benchmark.name
+    for plan in options.plans(languages):
+        tests = [read_test(plan, s, options.out / "pictures", with_pictures=with_pictures) for s in plan.sources]
+        name = tests[0].name
         if name in found:
             raise ConfigError(
                 f"benchmark {name} is given twice: evaluate one after the other, each with its own --out."
             )
-        found[name] = by_language
+        found[name] = {test.language: test for test in tests}
     return found
-
-
-def _cut(test: Test, limit: int | None) -> Test:
-    if limit is not None:
-        groups = list(dict.fromkeys(item.group or item.id for item in test.items))[:limit]
-        kept = set(groups)
-        test.items = [item for item in test.items if (item.group or item.id) in kept]
-    return test
 
 
 def _all(tests: Mapping[str, Mapping[str, Test]]) -> Iterator[Test]:
@@ -174,34 +190,36 @@ def _ask_system(
     seeds: dict[tuple[str, str], list[Answered]] = {}
     for number, opener in enumerate(system.members):
         opened = cache(opener.open)
-        folder = options.out / "answers" / f"{system.name}-{content_hash(opener.signature)[:10]}"
+        folder = options.out / "answers" / f"{system.kept_as or system.name}-{content_hash(opener.signature)[:10]}"
         title = system.name + (f" (seed {number + 1} of {len(system.members)})" if len(system.members) > 1 else "")
         for name, by_language in tests.items():
             for language, test in by_language.items():
                 if not system.is_asked_in(language):
                     continue
-                journal = Journal(folder / f"{name}-{language}-{options.method}.jsonl")
+                journal = Journal(folder / f"{_file_name(name)}-{language}-{test.method}.jsonl")
                 with Progress(f"{title}: {name} ({language})", "question") as progress:
-                    answered = ask(opened, opener.signature, test, options.method, journal, progress)
+                    answered = ask(opened, opener.signature, test, journal, progress)
                 say(f"{title}: {name} ({language}): {answered.fresh} asked now, {len(answered.kept)} answers")
                 seeds.setdefault((name, language), []).append(answered)
     return {
         name: {
-            code: Said(test, tuple(seeds[name, code]), options.method)
-            for code, test in by_language.items()
-            if system.is_asked_in(code)
+            code: Said(test, tuple(seeds[name, code])) for code, test in by_language.items() if system.is_asked_in(code)
         }
         for name, by_language in tests.items()
     }
 
 
+def _file_name(test: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", test)
+
+
 def _score_file(
-    named: Named, tests: Mapping[str, Mapping[str, Test]], languages: Sequence[str], method: str
+    named: Named, tests: Mapping[str, Mapping[str, Test]], languages: Sequence[str]
 ) -> tuple[dict[str, dict[str, Said]], list[str]]:
     predictions = read_predictions(Path(named.what))
     said = {
         name: {
-            code: Said(test, (answers_to(predictions, test, languages, len(tests) == 1),), method)
+            code: Said(test, (answers_to(predictions, test, languages, len(tests) == 1),))
             for code, test in by_language.items()
         }
         for name, by_language in tests.items()
@@ -228,9 +246,7 @@ def _unanswered(said: Everything) -> list[str]:
     return notes
 
 
-def _audit(
-    tests: Mapping[str, Mapping[str, Test]], assess: Assess, known: Mapping[str, set[str]]
-) -> dict[str, set[str]]:
+def _audit(tests: Mapping[str, Mapping[str, Test]], audit: Audit, known: Mapping[str, set[str]]) -> dict[str, set[str]]:
     """Add to the suspect items those that the estimate finds."""
     suspects = {name: set(ids) for name, ids in known.items()}
     for name, by_language in tests.items():
@@ -238,6 +254,6 @@ def _audit(
         for code, test in by_language.items():
             if english is None or code == ENGLISH:
                 continue
-            worst = audited(english.items, test.items, assess)
+            worst = audit(english.items, test.items)
             suspects.setdefault(name, set()).update(i for i, value in worst.items() if value < SUSPECT_BELOW)
     return suspects

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from passerelle.errors import ConfigError
 from passerelle.evaluation.benchmarks.registry import find_benchmark
-from passerelle.evaluation.parsing.localised import words_of_language
 from passerelle.languages.codes import language
 
 _NAME = re.compile(r"([a-z0-9-]+)(?::([A-Za-z-]+))?=(.+)", re.DOTALL)
@@ -33,17 +32,42 @@ class Source:
     language: str = ""
 
 
+@dataclass(frozen=True)
+class Planned:
+    """A benchmark that is to be asked.
+
+    Attributes:
+        sources: Where its rows are, a source for each language.
+        method: ``generate``, or the rule by which the likelihood of options is compared.
+        name: What results call it; empty: the benchmark's own name.
+        images: The image folder; beside the file unless given.
+        prompts: By language what is asked where rows have no question, in place of the benchmark's own instruction.
+        max_new_tokens: Longest answer; ``None``: the benchmark's own.
+        limit: Only so many questions, the first ones, whole groups.
+        pictures: Only the questions about so many pictures, the first ones.
+        machine: Languages whose rows were translated by machine.
+    """
+
+    sources: tuple[Source, ...]
+    method: str
+    name: str = ""
+    images: Path | None = None
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    max_new_tokens: int | None = None
+    limit: int | None = None
+    pictures: int | None = None
+    machine: tuple[str, ...] = ()
+
+
 def parse_languages(given: str) -> tuple[str, ...]:
     """Return language codes from a list with commas.
 
     Raises:
-        ConfigError: There is none, or one isn't a language whose answers can be read.
+        ConfigError: There is none, or one is no language.
     """
     codes = tuple(dict.fromkeys(language(word).bcp47 for word in given.split(",") if word.strip()))
     if not codes:
         raise ConfigError("no language: write --language fr,en.")
-    for code in codes:
-        words_of_language(code)
     return codes
 
 

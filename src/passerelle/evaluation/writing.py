@@ -6,19 +6,19 @@ import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from passerelle.errors import InputError, first_line
 from passerelle.evaluation.asking.prompts import prompt_of
-from passerelle.evaluation.results import Everything, Results, Said
-from passerelle.evaluation.metrics.answer_language import judge_answer
 from passerelle.evaluation.benchmarks.scoring import GENERATE
+from passerelle.evaluation.metrics.answer_language import judge_answer
+from passerelle.evaluation.results import Everything, Results, Said
 from passerelle.runs import write_atomically, write_json
 
 
 def write_results(
     folder: Path,
     languages: str,
-    method: str,
     said: Everything,
     results: Results,
     suspects: Mapping[str, set[str]],
@@ -29,7 +29,6 @@ def write_results(
     Args:
         folder: Where to.
         languages: That were asked for.
-        method: How options were chosen.
         said: What was said.
         results: The figures.
         suspects: Ids of suspect items by benchmark.
@@ -43,7 +42,6 @@ def write_results(
     """
     found = {
         "languages": languages,
-        "method": method,
         "figures": [dataclasses.asdict(figure) for figure in results.figures],
         "comparisons": [dataclasses.asdict(comparison) for comparison in results.comparisons],
         "gaps": [gap.as_dict() for gap in results.gaps],
@@ -60,23 +58,18 @@ def write_results(
     return found
 
 
+_SUMMED: tuple[Literal["seconds", "flops", "tokens", "sentences"], ...] = ("seconds", "flops", "tokens", "sentences")
+
+
 def _speed(said: Everything) -> list[dict[str, Any]]:
     rows = []
     for system, benchmarks in said.items():
         for name, languages in benchmarks.items():
             for code, each in languages.items():
-                seconds, count = sum(s.seconds for s in each.seeds), sum(len(s.kept) for s in each.seeds)
-                if seconds:
-                    rows.append(
-                        {
-                            "system": system,
-                            "benchmark": name,
-                            "language": code,
-                            "seconds": round(seconds, 3),
-                            "flops": round(sum(s.flops for s in each.seeds)),
-                            "answers": count,
-                        }
-                    )
+                if any(seed.total("seconds") for seed in each.seeds):
+                    sums = {str(what): sum(seed.total(what) for seed in each.seeds) for what in _SUMMED}
+                    row: dict[str, Any] = {"system": system, "benchmark": name, "language": code, **sums}
+                    rows.append({**row, "answers": sum(len(seed.kept) for seed in each.seeds)})
     return rows
 
 
@@ -91,12 +84,13 @@ def answer_rows(said: Everything) -> Iterator[dict[str, Any]]:
                         if item.id not in seed.kept:
                             continue
                         kept = seed.kept[item.id]
-                        prompt = prompt_of(item, each.test.benchmark, each.method_here != GENERATE)
+                        prompt = prompt_of(item, each.test.benchmark, each.method != GENERATE)
                         judged = judge_answer(kept.answer.text, prompt, code).verdict if kept.answer.text else ""
                         yield {
                             "system": system,
                             "seed": number + 1,
                             "benchmark": name,
+                            "kind": each.test.benchmark.kind,
                             "language": code,
                             "id": item.id,
                             "picture": str(each.test.pictures.get(str(item.picture), item.picture or "")),
@@ -113,6 +107,18 @@ def answer_rows(said: Everything) -> Iterator[dict[str, Any]]:
                             "right": right.get((number, item.id)),
                             "in_language": judged,
                         }
+
+
+def read_answers(path: Path) -> list[dict[str, Any]]:
+    """Return the answers that an evaluation left in ``answers.jsonl``, in its order.
+
+    Raises:
+        InputError: There is no such file, or it is broken.
+    """
+    try:
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+    except (OSError, ValueError) as error:
+        raise InputError(f"no answers at {str(path)!r}: {first_line(error)}") from None
 
 
 def _verdicts(said: Said) -> tuple[dict[tuple[int, str], str], dict[tuple[int, str], bool]]:

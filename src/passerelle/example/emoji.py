@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from passerelle.errors import MissingDependency
+from passerelle.example.concepts import concept
 from passerelle.records import Picture, Text
 from passerelle.runs import write_atomically
-from passerelle.example.concepts import concept
 
 FONT = Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf")
 EMOJI_TEST = Path("/usr/share/unicode/emoji/emoji-test.txt")

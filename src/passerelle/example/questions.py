@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from passerelle.records import Origin, Picture, Question, QuestionKind, Text
 from passerelle.languages.prompts import Prompts
+from passerelle.records import Picture, Question, QuestionKind, Text
 
 OPTIONS = 4
 
@@ -125,45 +125,3 @@ def render(items: Sequence[Item], captions: Mapping[str, Text], prompts: Prompts
             question = replace(question, prompt=asked, options=said, reference=said[item.correct or 0])
         questions.append(question)
     return questions
-
-
-def translate_questions(
-    questions: Sequence[Question],
-    translate: Callable[[Sequence[str]], list[str]],
-    language: str,
-    origin: Origin,
-    said: tuple[str, str],
-) -> list[Question]:
-    """Translate a benchmark as one does who has no native speaker: prompt, options and reference by machine.
-
-    Args:
-        questions: The questions, in another language.
-        translate: Translates texts, in their order.
-        language: The language that comes out.
-        origin: The origin to mark them with.
-        said: The words for yes and no; they come from a lexicon, since engines get single words wrong.
-    """
-    texts: dict[str, str] = {}
-    for question in questions:
-        texts |= dict.fromkeys((question.prompt, *_words_of(question)), "")
-    order = [text for text in texts if text]
-    texts |= dict(zip(order, translate(order), strict=True))
-    translated = []
-    for question in questions:
-        options = said if question.kind == "yes-no" else tuple(texts[o] for o in question.options)
-        reference = said[question.correct or 0] if question.kind == "yes-no" else texts[question.reference]
-        translated.append(
-            replace(
-                question,
-                language=language,
-                origin=origin,
-                prompt=texts[question.prompt],
-                options=options,
-                reference=reference,
-            )
-        )
-    return translated
-
-
-def _words_of(question: Question) -> tuple[str, ...]:
-    return () if question.kind == "yes-no" else (*question.options, question.reference)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 
-from passerelle.records import Origin, Picture, Sample, Text, Turn
 from passerelle.languages.prompts import Prompts
+from passerelle.records import Picture, Sample, Text, Turn
 
 
 def make_samples(
@@ -59,35 +58,3 @@ def make_samples(
             turns.append(Turn(prompts.ask_which(options), own.text))
         samples.append(Sample(picture.id, picture.id, tuple(turns), prompts.language, own.origin))
     return samples
-
-
-def translate_samples(
-    samples: Sequence[Sample],
-    translate: Callable[[Sequence[str]], list[str]],
-    language: str,
-    origin: Origin,
-    lexicon: Mapping[str, str],
-) -> list[Sample]:
-    """Translate samples by machine, prompts and replies.
-
-    Args:
-        samples: The samples, in another language.
-        translate: Translates texts, in their order.
-        language: The language that comes out.
-        origin: The origin to mark them with.
-        lexicon: Replies that a lexicon translates (yes and no).
-    """
-    texts: dict[str, str] = {}
-    for sample in samples:
-        for turn in sample.turns:
-            texts |= dict.fromkeys((turn.prompt, *(() if turn.reply in lexicon else (turn.reply,))), "")
-    texts = dict(zip(texts, translate(list(texts)), strict=True)) | dict(lexicon)
-    return [
-        replace(
-            sample,
-            language=language,
-            origin=origin,
-            turns=tuple(Turn(texts[turn.prompt], texts[turn.reply]) for turn in sample.turns),
-        )
-        for sample in samples
-    ]

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
-from passerelle.records import Picture, Split
 from passerelle.example.concepts import words
+from passerelle.records import Picture, Split
 
 TEST_SHARE = {"stamps": 0.46, "emoji": 0.30}
 DEVELOPMENT_SHARE = {"stamps": 0.10, "emoji": 0.07}

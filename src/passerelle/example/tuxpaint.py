@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 from passerelle.errors import MissingDependency
+from passerelle.example.concepts import concept
 from passerelle.records import Picture, Text
 from passerelle.runs import write_atomically
-from passerelle.example.concepts import concept
 
 FOLDER = Path("/usr/share/tuxpaint/stamps")
 _TRANSLATION = re.compile(r"^([A-Za-z@_]+)\.utf8=(.*)$")

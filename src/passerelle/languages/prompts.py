@@ -55,6 +55,11 @@ def find_prompts(language: str) -> Prompts | None:
     return _all().get(language)
 
 
+def languages_with_prompts() -> tuple[str, ...]:
+    """Return the codes of the languages that the data file has."""
+    return tuple(_all())
+
+
 def english() -> Prompts:
     """Return the English prompts, from which all others were translated."""
     return _all()["en"]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from torch import Tensor
 
+from passerelle.adaptation.loop import StageRecord, Watch
 from passerelle.config import Experiment
 from passerelle.costs.ledger import Phase
 from passerelle.errors import TrainingError
-from passerelle.adaptation.loop import StageRecord, Watch
 from passerelle.methods.training import Example, Schedule
 from passerelle.models.prefix_tree import TokenSequence, grow_trees
 from passerelle.models.vlm import VisionLanguageModel

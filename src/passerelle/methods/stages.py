@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 
-from passerelle.costs.ledger import measured
-from passerelle.methods.base import Training
 from passerelle.adaptation.loop import StageRecord
 from passerelle.adaptation.optimizer import ParameterGroup
+from passerelle.costs.ledger import measured
+from passerelle.methods.base import Training
 from passerelle.methods.training import Schedule, train_stage
 from passerelle.models.adapters import load_parameters, save_parameters
 from passerelle.runs import read_json, write_json

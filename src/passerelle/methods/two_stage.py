@@ -6,9 +6,9 @@ freezes the language model and trains the projector on target-language image dat
 
 from __future__ import annotations
 
-from passerelle.methods.base import Training
 from passerelle.adaptation.loop import StageRecord
 from passerelle.adaptation.optimizer import ParameterGroup
+from passerelle.methods.base import Training
 from passerelle.methods.stages import run_stage
 from passerelle.models.adapters import add_lora, lora_parameters, merge_lora, projector_parameters
 

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from passerelle.models.pretrained import PretrainedModel
 from passerelle.formats.conversations import Conversation, Message
+from passerelle.models.pretrained import PretrainedModel
 from passerelle.pictures.opening import open_picture
 
 IGNORED = -100

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from passerelle.errors import InputError
 from passerelle.models.vlm import VisionLanguageModel
-from passerelle.runs import file_hash, write_atomically
 from passerelle.pictures.opening import open_picture
+from passerelle.runs import file_hash, write_atomically
 
 BATCH = 32
 SHARD = 256

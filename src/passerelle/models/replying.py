@@ -8,9 +8,9 @@ from functools import partial
 import torch
 
 from passerelle.costs.ledger import FlopMeter
+from passerelle.formats.conversations import Conversation
 from passerelle.models.conversing import Encoder
 from passerelle.models.vision_cache import VisionFeatures
-from passerelle.formats.conversations import Conversation
 
 
 @torch.inference_mode()

@@ -8,8 +8,8 @@ import warnings
 from pathlib import Path
 from typing import NamedTuple
 
-from passerelle.runs import write_atomically
 from passerelle.pictures.opening import open_picture
+from passerelle.runs import write_atomically
 
 KEPT_SIDE = 256
 LONGEST_SIDE = 160

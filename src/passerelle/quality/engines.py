@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from passerelle.errors import MissingDependency
+from passerelle.translation.base import Translator
 from passerelle.translation.engines.apertium import ApertiumTranslator
 from passerelle.translation.engines.apertium_modes import find_chains, installed_modes
-from passerelle.translation.base import Translator
 from passerelle.translation.memory.memory import Memory
 
 _log = logging.getLogger(__name__)

@@ -14,9 +14,9 @@ from passerelle.formats.images import check_images
 from passerelle.formats.layout import layouts
 from passerelle.formats.registry import CONTAINERS, open_format
 from passerelle.formats.saving import save
+from passerelle.languages.codes import language
 from passerelle.quality.base import Pair
 from passerelle.quality.plain_text import PlainText
-from passerelle.languages.codes import language
 
 _NAMES = ("question", "caption", "answer")
 _SUFFIXES = {"captions": "caption", "multiple_choice_answer": "answer", "answers": "answer", "instruction": "question"}

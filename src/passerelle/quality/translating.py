@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from passerelle.translation.dataset.job import Job
-from passerelle.translation.dataset.run import translate
 from passerelle.quality.pairs import PairOptions
+from passerelle.translation.dataset.job import Job
+from passerelle.translation.dataset.rejects import rejected_rows
+from passerelle.translation.dataset.run import translate
 
 
 def translate_source(
@@ -37,5 +37,4 @@ def translate_source(
         images=options.images,
     )
     translate(job)
-    rejects = job.rejects.read_text(encoding="utf-8").splitlines()
-    return job.out, frozenset(int(json.loads(line)["row"]) for line in rejects)
+    return job.out, rejected_rows(job.out)

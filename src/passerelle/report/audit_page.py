@@ -6,9 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from passerelle.pictures.thumbnails import Thumbnail, make_thumbnail
 from passerelle.quality.audit import Audit, Example, Share
 from passerelle.report.page import _asset, _language_tag, _policy
-from passerelle.pictures.thumbnails import Thumbnail, make_thumbnail
 from passerelle.runs import write_atomically
 
 if TYPE_CHECKING:

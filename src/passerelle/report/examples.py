@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from passerelle.pictures.thumbnails import Thumbnail, make_thumbnail
 from passerelle.report.contents import ENGLISH, Contents
 from passerelle.report.parse import as_list, as_mapping, as_text, as_texts, mappings
-from passerelle.pictures.thumbnails import Thumbnail, make_thumbnail
 
 TESTS = ("human", "machine", ENGLISH)
 # English answers are judged against "Oui"; words of other languages are compared letter by letter.

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
+from passerelle.evaluation.asking.answering import group_by_picture
 from passerelle.evaluation.asking.journal import Journal, Kept, key_of
 from passerelle.evaluation.asking.members import Member
 from passerelle.evaluation.asking.prompts import question_of
 from passerelle.evaluation.reading import Missing, Test
-from passerelle.evaluation.asking.answering import group_by_picture
 from passerelle.records import Question
 
 QUESTIONS_PER_CHUNK = 64
@@ -24,7 +25,6 @@ class Answered:
     Attributes:
         kept: Answers by question id.
         missing: Questions that it couldn't be asked.
-        seconds: Time that answering took, earlier runs included.
         fresh: How many were asked now.
     """
 
@@ -32,22 +32,15 @@ class Answered:
     missing: list[Missing] = field(default_factory=list)
     fresh: int = 0
 
-    @property
-    def seconds(self) -> float:
-        """Seconds that answering took, earlier runs included."""
-        return sum(each.seconds for each in self.kept.values())
-
-    @property
-    def flops(self) -> float:
-        """Floating-point operations of the language model that answering took, earlier runs included."""
-        return sum(each.flops for each in self.kept.values())
+    def total(self, what: Literal["seconds", "flops", "tokens", "sentences"]) -> float:
+        """Return what answering took, earlier runs included."""
+        return float(sum(getattr(each, what) for each in self.kept.values()))
 
 
 def ask(
     open_member: Callable[[], Member],
     signature: str,
     test: Test,
-    method: str,
     journal: Journal,
     watch: Callable[[int, int], None] | None = None,
 ) -> Answered:
@@ -57,12 +50,11 @@ def ask(
         open_member: Gives the model; called only if something is to be asked.
         signature: The model's.
         test: The benchmark in one language.
-        method: ``generate``, or a scoring rule.
         journal: Where answers are kept.
         watch: Told (questions done, of how many).
     """
     longest = test.benchmark.max_new_tokens
-    questions = [question_of(item, test.benchmark, method) for item in test.items]
+    questions = [question_of(item, test.benchmark, test.method) for item in test.items]
     keys = {question.id: key_of(question, signature, longest) for question in questions}
     answered = Answered()
     todo = []
@@ -75,11 +67,12 @@ def ask(
     done = len(questions) - len(todo)
     for chunk in chunks(todo):
         member = open_member()
-        start, flops = time.perf_counter(), member.flops
+        start, before = time.perf_counter(), member.spent
         answers, bad = member.answer(chunk, test.pictures, longest)
+        clock, spent = time.perf_counter() - start, member.spent.since(before)
         shared = max(1, len(answers))
-        seconds, flops = (time.perf_counter() - start) / shared, (member.flops - flops) / shared
-        fresh = [Kept(answer, seconds, round(flops)) for answer in answers]
+        took = (max(0.0, clock + spent.seconds), spent.flops, spent.tokens, spent.sentences)
+        fresh = [Kept(answer, *(amount / shared for amount in took)) for answer in answers]
         journal.add([keys[answer.question] for answer in answers], fresh)
         answered.kept |= {each.answer.question: each for each in fresh}
         answered.fresh += len(fresh)

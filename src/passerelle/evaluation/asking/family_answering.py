@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 
 from passerelle.costs.ledger import FlopMeter
+from passerelle.formats.conversations import Conversation, Message
 from passerelle.models.conversing import Encoded, Encoder
 from passerelle.models.replying import reply
 from passerelle.models.shared_prefix import reply_logprobs, shared_tokens
 from passerelle.models.vision_cache import VisionFeatures
 from passerelle.records import CHOICE_KINDS, Answer, Question
-from passerelle.formats.conversations import Conversation, Message
 
 BATCH = 32
 """Options that are computed at once."""

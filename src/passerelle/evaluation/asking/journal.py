@@ -12,6 +12,8 @@ from typing import Any
 from passerelle.records import Answer, Question
 from passerelle.runs import content_hash, storage
 
+_NUMBERS = ("flops", "tokens", "sentences")
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -21,11 +23,15 @@ class Kept:
         answer: The answer.
         seconds: Its share of the time of the batch that it was in.
         flops: Its share of the batch's floating-point operations in the language model.
+        tokens: Its share of the tokens that these computed.
+        sentences: Its share of the sentences that were translated for the batch.
     """
 
     answer: Answer
     seconds: float
     flops: float = 0.0
+    tokens: float = 0.0
+    sentences: float = 0.0
 
 
 def key_of(question: Question, signature: str, max_new_tokens: int) -> str:
@@ -56,7 +62,8 @@ class Journal:
             row = _row(line) if line.endswith(b"\n") else None
             if row is None:
                 break
-            self._known[row["key"]] = Kept(_revived(row), float(row["seconds"]), float(row.get("flops", 0.0)))
+            numbers = {name: float(row.get(name, 0.0)) for name in _NUMBERS}
+            self._known[row["key"]] = Kept(_revived(row), float(row["seconds"]), **numbers)
             whole += len(line)
         if whole < len(data):
             os.truncate(self._path, whole)
@@ -74,7 +81,8 @@ class Journal:
         lines = []
         for key, each in zip(keys, kept, strict=True):
             self._known[key] = each
-            row = {"key": key, **asdict(each.answer), "seconds": round(each.seconds, 6), "flops": each.flops}
+            numbers = {name: round(getattr(each, name), 3) for name in _NUMBERS}
+            row = {"key": key, **asdict(each.answer), "seconds": round(each.seconds, 6), **numbers}
             lines.append(json.dumps(row, ensure_ascii=False) + "\n")
         with storage(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)

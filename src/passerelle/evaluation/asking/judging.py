@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from passerelle.errors import ConfigError
-from passerelle.evaluation.results import Everything, Said
 from passerelle.evaluation.benchmarks.scoring import cluster
 from passerelle.evaluation.metrics.judge import VERSION, Case, Judge, Verdict, judge_case, summarise
+from passerelle.evaluation.results import Everything, Said
 from passerelle.progress import Progress
 from passerelle.runs import content_hash, storage
 from passerelle.translation.engines.chat_requests import Endpoint

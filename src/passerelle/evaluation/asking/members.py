@@ -1,35 +1,54 @@
-"""Models on this machine that answer questions about picture files; what is behind one, the runner doesn't know."""
+"""Models that answer questions about picture files; what is behind one, the runner doesn't know."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from passerelle.costs.ledger import FlopMeter
 from passerelle.errors import InputError
+from passerelle.evaluation.asking.wrapping import Plain, Wrapping
 from passerelle.records import Answer, Question
 from passerelle.runs import cache_folder
 
 if TYPE_CHECKING:
-    from passerelle.evaluation.asking.answering import Answerer
-    from passerelle.models.features import FeatureCache
     from passerelle.models.pretrained import PretrainedModel
     from passerelle.models.vision_cache import VisionFeatures
-    from passerelle.models.vlm import VisionLanguageModel
 
-Wrap = Callable[["Answerer", str], "Answerer"]
-"""Puts what a method does around the model's answerer, for questions in a language."""
+
+class Spent(NamedTuple):
+    """What a member has spent so far.
+
+    Attributes:
+        flops: Floating-point operations of its language model.
+        tokens: Tokens that it computed.
+        sentences: Sentences that were translated for it.
+        seconds: What their translation takes beyond the clock, for whoever has no memory of it.
+    """
+
+    flops: float = 0.0
+    tokens: int = 0
+    sentences: int = 0
+    seconds: float = 0.0
+
+    def since(self, before: Spent) -> Spent:
+        """Return what was spent since an earlier moment."""
+        return Spent(
+            self.flops - before.flops,
+            self.tokens - before.tokens,
+            self.sentences - before.sentences,
+            self.seconds - before.seconds,
+        )
 
 
 class Member(Protocol):
     """One trained model of a system; a system has one for each seed."""
 
     @property
-    def flops(self) -> float:
-        """Floating-point operations of its language model so far."""
+    def spent(self) -> Spent:
+        """What it has spent so far."""
         ...
 
     def answer(
@@ -69,11 +88,13 @@ class System:
         name: What results call it.
         members: The model of each seed.
         languages: In which it is asked; all of the run's if empty.
+        kept_as: The name that its answers are kept by, where it was called otherwise before.
     """
 
     name: str
     members: tuple[Opener, ...]
     languages: tuple[str, ...] = ()
+    kept_as: str = ""
 
     def is_asked_in(self, language: str) -> bool:
         """Whether it is asked in a language."""
@@ -81,78 +102,41 @@ class System:
 
 
 @dataclass
-class _Local(ABC):
-    """A model on this machine; `wrap` is what its method puts around it."""
+class LocalModel:
+    """A model of any family on this machine, or an adapter on one, asked through its own processor.
 
-    wrap: Wrap | None = None
+    Attributes:
+        pretrained: The model.
+        wrapping: What its method puts around it.
+    """
+
+    pretrained: PretrainedModel
+    wrapping: Wrapping = field(default_factory=Plain)
     _meter: FlopMeter = field(default_factory=FlopMeter)
     _priors: dict[tuple[str, str], float] = field(default_factory=dict)
+    _vision: VisionFeatures | None = None
 
     @property
-    def flops(self) -> float:
-        """Floating-point operations of its language model so far."""
-        return self._meter.flops
+    def spent(self) -> Spent:
+        """What it has spent so far."""
+        return Spent(self._meter.flops, self._meter.tokens, *self.wrapping.charged)
 
     def answer(
         self, questions: Sequence[Question], pictures: Mapping[str, Path], max_new_tokens: int
     ) -> tuple[list[Answer], dict[str, str]]:
         """Answer questions; see `Member.answer`."""
-        bad = _unreadable({q.picture: pictures[q.picture] for q in questions if q.picture})
-        asked = [q for q in questions if q.picture not in bad]
-        if not asked:
-            return [], bad
-        readable = {q.picture: pictures[q.picture] for q in asked if q.picture}
-        inner = self._answerer(readable, max_new_tokens)
-        answerer = self.wrap(inner, asked[0].language) if self.wrap else inner
-        return answerer.answer(asked), bad
-
-    @abstractmethod
-    def _answerer(self, pictures: Mapping[str, Path], max_new_tokens: int) -> Answerer:
-        """Return who answers questions about some pictures."""
-
-
-@dataclass
-class LocalModel(_Local):
-    """A LLaVA model built like the embedded base: options are scored on shared prefixes, with features that are kept.
-
-    Attributes:
-        model: The model.
-    """
-
-    model: VisionLanguageModel = field(kw_only=True)
-    _cache: FeatureCache | None = None
-
-    def _answerer(self, pictures: Mapping[str, Path], max_new_tokens: int) -> Answerer:
-        import torch
-
-        from passerelle.evaluation.asking.answering import BenchmarkAnswerer
-        from passerelle.models.features import FeatureCache
-
-        self._cache = self._cache or FeatureCache(self.model, cache_folder() / "features")
-        features = self._cache.get(list(pictures.values())) if pictures else torch.empty(0)
-        rows = {key: row for row, key in enumerate(pictures)}
-        return BenchmarkAnswerer(self.model, features, rows, self._meter, self._priors, max_new_tokens)
-
-
-@dataclass
-class FamilyModel(_Local):
-    """A model of any family, or an adapter on one, asked through its own processor.
-
-    Attributes:
-        pretrained: The model.
-    """
-
-    pretrained: PretrainedModel = field(kw_only=True)
-    _vision: VisionFeatures | None = None
-
-    def _answerer(self, pictures: Mapping[str, Path], max_new_tokens: int) -> Answerer:
         from passerelle.evaluation.asking.family_answering import MAX_LENGTH, FamilyAnswerer
         from passerelle.models.conversing import Encoder
         from passerelle.models.vision_cache import VisionFeatures
 
+        bad = _unreadable({q.picture: pictures[q.picture] for q in questions if q.picture})
+        asked = [q for q in questions if q.picture not in bad]
+        if not asked:
+            return [], bad
         self._vision = self._vision or VisionFeatures(self.pretrained, cache_folder() / "vision")
         encoder = Encoder(self.pretrained, MAX_LENGTH)
-        return FamilyAnswerer(encoder, self._vision, pictures, max_new_tokens, self._priors, self._meter)
+        inner = FamilyAnswerer(encoder, self._vision, pictures, max_new_tokens, self._priors, self._meter)
+        return self.wrapping.wrap(inner, asked[0].language).answer(asked), bad
 
 
 _checked: dict[Path, str] = {}

@@ -58,8 +58,7 @@ def question_of(item: Item, benchmark: Benchmark, method: str) -> Question:
 
 def prompt_of(item: Item, benchmark: Benchmark, scored: bool) -> str:
     """Return the words of a question: hint, question, options, instruction."""
-    words = instructions(item.language)
-    lines = [f"{words['hint']} {item.hint}"] if item.hint else []
+    lines = [f"{instructions(item.language)['hint']} {item.hint}"] if item.hint else []
     lines += [item.question] if item.question else []
     if scored:
         return "\n".join(lines)
@@ -67,5 +66,5 @@ def prompt_of(item: Item, benchmark: Benchmark, scored: bool) -> str:
         lines += [f"{letter}. {option}" for letter, option in zip(LETTERS, item.options, strict=False)]
     # An open question among choices, as MMMU has them, isn't asked for a letter.
     name = "short" if benchmark.prompt == "letter" and not item.options else benchmark.prompt
-    lines += [words[name]] if name else []
+    lines += [instructions(item.language)[name]] if name else []
     return "\n".join(lines)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from passerelle.evaluation.metrics.answer_language import VERSION, engine_of, judge_answer
 from passerelle.evaluation.benchmarks.base import Item, Measure
 from passerelle.evaluation.benchmarks.scoring import clusters, ids, percent
+from passerelle.evaluation.metrics.answer_language import VERSION, engine_of, judge_answer
 from passerelle.evaluation.statistics.significance import FloatArray, corpus_of
 from passerelle.records import Answer
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from passerelle.evaluation.benchmarks.base import BadItem, Benchmark, Item, Measure, needed, picture_of, text_of
 from passerelle.evaluation.benchmarks.scoring import (
+    GENERATE,
     clusters,
     ids,
     mean_measure,
@@ -21,10 +22,11 @@ from passerelle.evaluation.benchmarks.scoring import (
     ratio_of,
     said_yes,
 )
+from passerelle.evaluation.metrics.choice import as_rule, option_scores
 from passerelle.evaluation.parsing.published import pope_said
-from passerelle.evaluation.statistics.significance import FloatArray, corpus_of
-from passerelle.records import Answer
+from passerelle.evaluation.statistics.significance import FloatArray, auc_of, corpus_of
 from passerelle.languages.prompts import english, find_prompts
+from passerelle.records import Answer
 
 
 def truth_of(answer: str) -> bool:
@@ -100,7 +102,23 @@ def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list
                     direction="none" if metric == "yes-rate" else "higher",
                 )
             )
-    return found
+    return [*found, *_auc(items, answers, method)]
+
+
+def _auc(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list[Measure]:
+    """Measure how well the likelihoods of yes and no tell the two apart, wherever a model draws the line.
+
+    There is none where all answers are yes, or all no.
+    """
+    truth = np.array([item.correct == 0 for item in items])
+    if method == GENERATE or truth.all() or not truth.any():
+        return []
+    scores = [option_scores(answer, 2, as_rule(method)) for answer in answers]
+    margin = np.array([yes - no for yes, no in scores], dtype=np.float64)
+    area = auc_of(truth, margin)
+    return [
+        Measure("auc", lambda draws: 100 * area(draws), ids(items), clusters(items), f"auc|method:{method}"),
+    ]
 
 
 def f1(sums: FloatArray) -> FloatArray:

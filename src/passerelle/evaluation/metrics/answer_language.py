@@ -1,10 +1,10 @@
 """Which language an answer of any length is in: one word, a sentence, a list, several paragraphs.
 
-`passerelle.evaluation.metrics.fidelity` judges captions; this judges answers to questions, of which most are one to four words
-and some are long. How common each word is in each language (wordfreq, Speer 2022) is added up; names, quotations,
-letters, numbers and words that are written alike are left out. A long answer is judged line by line and sentence by
-sentence, and is in the language only if none of them isn't: the line-level pass rate of the Language Confusion
-Benchmark (Marchisio et al., 2406.20052).
+`passerelle.evaluation.metrics.fidelity` judges captions; this judges answers to questions, of which most are one to
+four words and some are long. How common each word is in each language (wordfreq, Speer 2022) is added up; names,
+quotations, letters, numbers and words that are written alike are left out. A long answer is judged line by line and
+sentence by sentence, and is in the language only if none of them isn't: the line-level pass rate of the Language
+Confusion Benchmark (Marchisio et al., 2406.20052).
 """
 
 from __future__ import annotations

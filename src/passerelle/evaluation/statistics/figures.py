@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from passerelle.errors import InputError
-from passerelle.evaluation.statistics import significance
 from passerelle.evaluation.benchmarks.base import Measure
+from passerelle.evaluation.statistics import significance
 from passerelle.evaluation.statistics.power import detectable_between, detectable_by
 from passerelle.evaluation.statistics.significance import Statistic
 

@@ -14,13 +14,13 @@ from typing import Literal
 import numpy as np
 
 from passerelle.errors import InputError
-from passerelle.evaluation.statistics import significance
 from passerelle.evaluation.metrics.captions import chrf_from_sums, chrf_signature, chrf_statistics
 from passerelle.evaluation.metrics.choice import as_rule, choices
 from passerelle.evaluation.metrics.fidelity import judge
-from passerelle.languages.identify import engine
-from passerelle.evaluation.statistics.significance import FloatArray, Statistic
 from passerelle.evaluation.metrics.yes_no import YesNo, yes_no
+from passerelle.evaluation.statistics import significance
+from passerelle.evaluation.statistics.significance import FloatArray, Statistic
+from passerelle.languages.identify import engine
 from passerelle.records import CHOICE_KINDS, Answer, Question, QuestionKind
 
 Direction = Literal["higher", "none"]

@@ -97,7 +97,8 @@ def merge_checkpoints(
         method: Name of a rule: a key of `RULES`.
         settings: How far and how.
         pattern: Full-name pattern of the tensors to merge, as in ``language_model\..*``; all without it. Names in files
-            aren't always those of modules: `passerelle.models.merging.weight_files.pattern_in_files` turns one into the other.
+            aren't always those of modules: `passerelle.models.merging.weight_files.pattern_in_files` turns one into
+            the other.
 
     Raises:
         ConfigError: The method is unknown, or doesn't go with the settings or the number of models.

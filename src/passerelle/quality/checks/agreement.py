@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from passerelle.quality.evidence.analysis import Analysis, Reading, Word, open_analysis
 from passerelle.quality.base import UNKNOWN, Finding, Pair
 from passerelle.quality.checks.direction import Direction
+from passerelle.quality.evidence.analysis import Analysis, Reading, Word, open_analysis
 
 VERSION = "agreement 1"
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from passerelle.errors import ConfigError
-from passerelle.quality.base import UNKNOWN, Finding, Pair
 from passerelle.languages.codes import language
+from passerelle.quality.base import UNKNOWN, Finding, Pair
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,18 @@ from pathlib import Path
 import numpy as np
 
 from passerelle.quality.base import UNKNOWN, Finding, Pair
-from passerelle.quality.evidence.characters import ORDER, Alphabet, CharacterModel, Counts, Floats, alphabet_of, count, plain
-from passerelle.quality.estimate.deviation import plausibility
 from passerelle.quality.checks.direction import Direction
+from passerelle.quality.estimate.deviation import plausibility
+from passerelle.quality.evidence.characters import (
+    ORDER,
+    Alphabet,
+    CharacterModel,
+    Counts,
+    Floats,
+    alphabet_of,
+    count,
+    plain,
+)
 from passerelle.quality.evidence.fluency_text import FEWEST, FOLDS, TrainingText, fold, read_training_text
 from passerelle.runs import cache_folder, content_hash, write_atomically
 

@@ -12,8 +12,8 @@ from importlib import resources
 import numpy as np
 
 from passerelle.quality.base import Finding, Pair
-from passerelle.quality.estimate.deviation import plausibility
 from passerelle.quality.checks.direction import Direction
+from passerelle.quality.estimate.deviation import plausibility
 
 VERSION = "length 1"
 

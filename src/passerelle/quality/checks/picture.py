@@ -10,17 +10,16 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from passerelle.errors import MissingDependency
+from passerelle.errors import InputError, MissingDependency
 from passerelle.quality.base import UNKNOWN, Finding, Pair
 from passerelle.quality.checks.by_language import by_languages
 from passerelle.quality.engines import Engines, bare
-
-if TYPE_CHECKING:
-    from passerelle.evaluation.asking.answering import ModelAnswerer
+from passerelle.records import Question
 
 ENGLISH = "en"
+EMBEDDED = "embedded"
 LOW = 0.7
 """A score below this gets a reason: the picture speaks about 0.6 nats a token less for the text than for its source."""
 
@@ -43,55 +42,49 @@ class Seer(Protocol):
         ...
 
 
-class BaseSeer:
-    """The embedded English base.
+class ModelSeer:
+    """An English model that sees.
 
     Attributes:
-        signature: Which base it is.
+        signature: Which model it is.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
-        """Load the base.
+    def __init__(self, model: str = EMBEDDED) -> None:
+        """Load the model.
 
         Args:
-            folder: A LLaVA folder; the embedded base if not given.
+            model: As `passerelle evaluate` names it.
 
         Raises:
             MissingDependency: The embedded base isn't assembled.
+            InputError: There is no such model.
         """
+        from passerelle.evaluation.asking.systems import open_system
+        from passerelle.evaluation.specification import Named
         from passerelle.example.embedded import base_folder, is_assembled
-        from passerelle.models.vlm import VisionLanguageModel
 
-        chosen = folder or base_folder()
-        if folder is None and not is_assembled(chosen):
+        if model == EMBEDDED and not is_assembled(base_folder()):
             raise MissingDependency("the check 'picture' needs the embedded base: passerelle base assemble")
-        self._model = VisionLanguageModel.load(chosen)
-        self.signature = chosen.name
+        (opener,) = open_system(Named("picture", model)).members
+        self._member, self.signature = opener.open(), opener.signature
 
     def gains(self, asked: Sequence[Asked]) -> dict[Asked, float]:
         """Score each distinct text with its picture and without."""
-        from passerelle.models.prefix_tree import TEXT
         from passerelle.languages.prompts import english
 
         distinct = list(dict.fromkeys(asked))
-        if not distinct:
-            return {}
-        pictures = list(dict.fromkeys(each.picture for each in distinct))
-        answerer = self._answerer(pictures)
-        prompt = english().caption
-        rows = {picture: row for row, picture in enumerate(pictures)}
-        seen = [self._model.encode(prompt, each.text, rows[each.picture]) for each in distinct]
-        blind = [self._model.encode(prompt, each.text, TEXT) for each in distinct]
-        scores = answerer.log_likelihoods([[sequence] for sequence in [*seen, *blind]])
-        return {each: (scores[i] - scores[len(distinct) + i]) / len(seen[i].reply) for i, each in enumerate(distinct)}
-
-    def _answerer(self, pictures: Sequence[Path]) -> ModelAnswerer:
-        from passerelle.evaluation.asking.answering import ModelAnswerer
-        from passerelle.models.features import FeatureCache
-        from passerelle.runs import cache_folder
-
-        features = FeatureCache(self._model, cache_folder() / "features").get(pictures)
-        return ModelAnswerer(self._model, features, {str(path): row for row, path in enumerate(pictures)})
+        pictures = {str(each.picture): each.picture for each in distinct}
+        questions = [
+            Question(str(number), "choice", str(each.picture), "", ENGLISH, "native", english().caption, (each.text,))
+            for number, each in enumerate(distinct)
+        ]
+        answers, bad = self._member.answer(questions, pictures, max_new_tokens=1)
+        if bad:
+            raise InputError(next(iter(bad.values())))
+        return {
+            each: (answer.logprobs[0] - answer.priors[0]) / answer.tokens[0]
+            for each, answer in zip(distinct, answers, strict=True)
+        }
 
 
 class PictureCheck:
@@ -107,7 +100,7 @@ class PictureCheck:
     def __init__(
         self,
         engines: Engines,
-        open_seer: Callable[[], Seer] = BaseSeer,
+        open_seer: Callable[[], Seer] = ModelSeer,
         languages: tuple[str, str] = ("en", "fr"),
     ) -> None:
         """Share the engines of other checks.

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from passerelle.errors import ConfigError, unknown
+from passerelle.quality.base import Check
 from passerelle.quality.checks.agreement import AgreementCheck
 from passerelle.quality.checks.back_translation import BackTranslationCheck
-from passerelle.quality.base import Check
 from passerelle.quality.checks.copied import CopiedCheck
 from passerelle.quality.checks.dictionary import DictionaryCheck
 from passerelle.quality.checks.embedding import EmbeddingCheck
-from passerelle.quality.engines import Engines
 from passerelle.quality.checks.fluency import FluencyCheck
 from passerelle.quality.checks.language import LanguageCheck
 from passerelle.quality.checks.learned import LearnedCheck, estimators
@@ -23,6 +22,7 @@ from passerelle.quality.checks.repetition import RepetitionCheck
 from passerelle.quality.checks.structure import StructureCheck
 from passerelle.quality.checks.unknown import UnknownCheck
 from passerelle.quality.checks.word_order import WordOrderCheck
+from passerelle.quality.engines import Engines
 
 Factory = Callable[[str, str, Engines], Check]
 

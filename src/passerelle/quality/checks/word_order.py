@@ -7,9 +7,9 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from importlib import resources
 
-from passerelle.quality.evidence.analysis import Analysis, Word, open_analysis
 from passerelle.quality.base import UNKNOWN, Finding, Pair
 from passerelle.quality.checks.direction import Direction
+from passerelle.quality.evidence.analysis import Analysis, Word, open_analysis
 from passerelle.runs import content_hash
 
 VERSION = "word-order 1"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from passerelle.errors import MissingDependency
+from passerelle.languages.codes import language
 from passerelle.quality.assessing import Assess, Assessment
 from passerelle.quality.assessor import Assessor
 from passerelle.quality.base import ErrorClass, Finding, Pair
@@ -15,7 +16,6 @@ from passerelle.quality.engines import Engines
 from passerelle.quality.estimate.estimate import Estimate
 from passerelle.quality.store import AssessmentStore
 from passerelle.runs import cache_folder
-from passerelle.languages.codes import language
 
 FOREIGN = 0.1
 """Below this score of the check ``language`` a text is taken to be in another language."""

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from passerelle.quality.assessor import Assessor
-from passerelle.quality.estimate.calibrate import Labelled, by_check, fit, need_scikit_learn
 from passerelle.quality.checks.registry import CHECKS, build_checks
 from passerelle.quality.engines import Engines
+from passerelle.quality.estimate.calibrate import Labelled, by_check, fit, need_scikit_learn
 from passerelle.quality.store import AssessmentStore
 from passerelle.runs import cache_folder, write_atomically
 

@@ -13,14 +13,12 @@ import numpy as np
 
 from passerelle.errors import ConfigError, InputError, unknown
 from passerelle.evaluation.metrics.captions import chrf_from_sums, chrf_statistics
+from passerelle.example import emoji, splits, tuxpaint
 from passerelle.quality.base import Pair
-from passerelle.quality.estimate.calibrate import ACCEPTED_CHRF, Labelled
 from passerelle.quality.engines import Engines, bare
+from passerelle.quality.estimate.calibrate import ACCEPTED_CHRF, Labelled
 from passerelle.records import Picture
 from passerelle.runs import cache_folder
-from passerelle.example import emoji
-from passerelle.example import splits
-from passerelle.example import tuxpaint
 
 SIDES = ("train", "development", "test")
 KINDS = ("reference", "accepted", "score")

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from passerelle.errors import RunError
+from passerelle.languages.codes import language
 from passerelle.runs import file_hash
 from passerelle.translation.engines.apertium_modes import data_folder
 from passerelle.translation.engines.apertium_stream import encode_segment, split_lines
-from passerelle.languages.codes import language
 
 _UNIT = re.compile(r"\^((?:[^$\\]|\\.)*)\$", re.DOTALL)
 _TAGS = re.compile(r"<([^>]+)>")

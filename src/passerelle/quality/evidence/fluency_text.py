@@ -7,11 +7,9 @@ import zlib
 from collections import defaultdict
 from dataclasses import dataclass
 
-from passerelle.quality.evidence.wordlists import find_word_list
-from passerelle.example import emoji
-from passerelle.example import splits
-from passerelle.example import tuxpaint
+from passerelle.example import emoji, splits, tuxpaint
 from passerelle.example.concepts import concept
+from passerelle.quality.evidence.wordlists import find_word_list
 
 FOLDS = 5
 """Parts of the running text. A translation is scored by the model that hasn't read the part of its concept, so that

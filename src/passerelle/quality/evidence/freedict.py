@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Protocol
 
 from passerelle.errors import MissingDependency
+from passerelle.languages.codes import language
 from passerelle.quality.evidence.dictd import FOLDER, Entry, entries, installed
 from passerelle.runs import cache_folder, content_hash, written_beside
-from passerelle.languages.codes import language
 
 VERSION = "4"
 DIRECT = 2.0

@@ -12,8 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from passerelle.errors import RunError
-from passerelle.translation.engines.apertium_modes import data_folder
 from passerelle.languages.codes import language
+from passerelle.translation.engines.apertium_modes import data_folder
 
 _READING = re.compile(r"(?P<lemma>[^<]*)(?P<tags>(?:<[^>]+>)*)")
 _TOKEN = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")

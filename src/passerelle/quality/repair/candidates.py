@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from passerelle.quality.repair.composing import compose, forms, with_article
 from passerelle.quality.evidence.freedict import Dictionary
+from passerelle.quality.repair.composing import compose, forms, with_article
 from passerelle.translation.base import Translator
 
 MOST_MARKED = 3

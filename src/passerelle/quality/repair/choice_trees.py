@@ -16,13 +16,13 @@ import numpy as np
 from passerelle.errors import InputError
 from passerelle.quality.assessor import Assessor
 from passerelle.quality.base import Pair
-from passerelle.quality.repair.candidates import Candidate
 from passerelle.quality.checks.registry import build_checks
-from passerelle.quality.repair.choose import LinearScorer, Scorer, features
 from passerelle.quality.engines import Engines
 from passerelle.quality.estimate.estimate import Tree, read_tree
 from passerelle.quality.estimate.features import Findings, FloatArray, check_of, matrix
 from passerelle.quality.evidence.freedict import Dictionary
+from passerelle.quality.repair.candidates import Candidate
+from passerelle.quality.repair.choose import LinearScorer, Scorer, features
 
 FORMAT = "passerelle choice 1"
 SHIPPED = "choice-{source}-{target}.json"

@@ -14,9 +14,9 @@ from functools import cache
 from importlib import resources
 from typing import Protocol
 
+from passerelle.quality.evidence.freedict import Dictionary
 from passerelle.quality.repair.candidates import Candidate
 from passerelle.quality.repair.composing import forms
-from passerelle.quality.evidence.freedict import Dictionary
 
 FEATURES = (
     "mbr", "unknown", "first-engine", "engine", "fixed", "composed", "variant", "votes", "share", "makers", "licensed",

@@ -12,9 +12,9 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from passerelle.review.findings.agreement import Level, Units, against_others, krippendorff_alpha, percent_agreement
-from passerelle.review.store.campaign import count_items
 from passerelle.review.findings.judged import Judged, first_looks, read_judged
 from passerelle.review.findings.ranking import Standing, WinRate, rank, spearman, win_rates
+from passerelle.review.store.campaign import count_items
 from passerelle.review.store.schema import Assignment, Campaign, Expert
 
 LEVELS: dict[str, Level] = {"judge": "nominal", "translation": "interval", "label": "nominal"}

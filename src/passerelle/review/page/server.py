@@ -6,8 +6,8 @@ import logging
 import socket
 
 from passerelle.errors import InputError, MissingDependency
-from passerelle.review.store.database import Database
 from passerelle.review.page.web import make_app
+from passerelle.review.store.database import Database
 
 
 def serve(database: Database, host: str, port: int, *, https: bool = False) -> None:

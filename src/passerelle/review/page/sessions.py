@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 from starlette.requests import Request
 
+from passerelle.review.page.security import RateLimit
 from passerelle.review.store.campaign import log
 from passerelle.review.store.database import Database
 from passerelle.review.store.schema import Expert
-from passerelle.review.page.security import RateLimit
 from passerelle.review.store.tokens import csrf_of, find_expert
 
 COOKIE_DAYS = 90

@@ -16,14 +16,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from passerelle.errors import InputError
-from passerelle.review.store.campaign import log
-from passerelle.review.store.database import Database
+from passerelle.review.findings.status import campaign_status
 from passerelle.review.page.judgments import MAX_CHARACTERS, MODELS, REASONS, SEVERITIES
-from passerelle.review.store.schema import Campaign, Expert, StoredPicture, now
 from passerelle.review.page.security import BodyLimit, SecurityHeaders
 from passerelle.review.page.sessions import COOKIE_DAYS, Door, Refused, Visit
-from passerelle.review.findings.status import campaign_status
-from passerelle.review.store.texts import best_interface, texts
 from passerelle.review.page.work import (
     Conflict,
     NotTheirs,
@@ -36,6 +32,10 @@ from passerelle.review.page.work import (
     show,
     take_back,
 )
+from passerelle.review.store.campaign import log
+from passerelle.review.store.database import Database
+from passerelle.review.store.schema import Campaign, Expert, StoredPicture, now
+from passerelle.review.store.texts import best_interface, texts
 
 STATIC = {"page.css": "text/css", "page.js": "text/javascript", "marks.js": "text/javascript",
           "htmx.min.js": "text/javascript", "icon.svg": "image/svg+xml"}  # fmt: skip
@@ -104,8 +104,8 @@ class _Pages:
         self._static = {name: (folder / name).read_bytes() for name in STATIC}
         version = hashlib.sha256(b"".join(self._static.values())).hexdigest()[:12]
         self._templates = Environment(
-            loader=PackageLoader("passerelle.review.page"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-            lstrip_blocks=True,
+            loader=PackageLoader("passerelle.review.page"), autoescape=True, undefined=StrictUndefined,
+            trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
         self._templates.globals.update(
             static=f"/static/{version}", reasons=REASONS, severities=SEVERITIES, longest=MAX_CHARACTERS,

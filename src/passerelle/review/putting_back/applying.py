@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from passerelle.translation.dataset.job import Job
 from passerelle.errors import InputError, MissingDependency
 from passerelle.evaluation.metrics.captions import chrf_from_sums, chrf_statistics
 from passerelle.evaluation.statistics.significance import corpus_of, paired_difference
@@ -20,12 +19,14 @@ from passerelle.quality.estimate.calibrate import FEWEST
 from passerelle.quality.estimate.fitting import fit_calibration, write_calibration
 from passerelle.quality.estimate.labels import read_labels
 from passerelle.quality.pairs import PairOptions, read_pairs, read_references
+from passerelle.review.findings.judged import Judged, read_judged
 from passerelle.review.putting_back.corrections import Correction, Native, corrections_of, memory_pairs, natives_of
 from passerelle.review.putting_back.exchange import label_rows, labels_csv
-from passerelle.review.findings.judged import Judged, read_judged
-from passerelle.review.putting_back.retranslate import Retranslated, left_out_rows, retranslate
+from passerelle.review.putting_back.retranslate import Retranslated, retranslate
 from passerelle.review.store.schema import Assignment, Campaign, Expert, StoredPicture
 from passerelle.runs import write_atomically, write_json
+from passerelle.translation.dataset.job import Job
+from passerelle.translation.dataset.rejects import rejected_rows
 from passerelle.translation.memory.memory import Stored, TranslationMemory
 
 SIGNATURE = "review {campaign}"
@@ -131,7 +132,7 @@ def _alone(natives: Sequence[Native], sources: Mapping[str, Any], languages: tup
     if not sources.get("data"):
         return []
     latest = {(one.row, one.place): one for one in natives if "caption" in one.texts and one.source}
-    paired = read_pairs(*_files(sources), _options(sources, languages), left_out_rows(Path(sources["translated"])))
+    paired = read_pairs(*_files(sources), _options(sources, languages), rejected_rows(Path(sources["translated"])))
     often = Counter(pair.source for pair in paired.pairs)
     return [one for one in latest.values() if often[one.source] == 1]
 
@@ -204,7 +205,7 @@ def _data_again(
         image_fields=options.image_fields,
         images=options.images,
     )
-    left_out = left_out_rows(translated)
+    left_out = rejected_rows(translated)
     found = retranslate(job, translated, sentences, fixed, left_out)
     changed: dict[str, Any] = {
         "data": str(job.out),

@@ -16,9 +16,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from passerelle.errors import InputError
-from passerelle.review.store.campaign import log
 from passerelle.review.findings.judged import Judged, first_looks
 from passerelle.review.page.judgments import TASKS, is_finished, read_judgment
+from passerelle.review.store.campaign import log
 from passerelle.review.store.schema import Assignment, Campaign, Expert, Item, Save
 
 

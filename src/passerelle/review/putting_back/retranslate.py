@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from passerelle.translation.dataset.engines import open_engines
-from passerelle.translation.dataset.job import Job
 from passerelle.errors import InputError
 from passerelle.formats.base import BadRow, Format, Row
 from passerelle.formats.saving import save
+from passerelle.translation.dataset.engines import open_engines
+from passerelle.translation.dataset.job import Job
 from passerelle.translation.memory.memory import TranslationMemory
 from passerelle.translation.protection.segments import Segment, cut
 
@@ -36,14 +35,6 @@ class Retranslated:
     changed: int
     texts: Mapping[PLACE, str] = field(default_factory=dict)
     refused: int = 0
-
-
-def left_out_rows(translated: Path) -> frozenset[int]:
-    """Return the numbers of the source's rows that `passerelle translate` rejected, by the file beside its output."""
-    rejects = translated.with_name(f"{translated.name}.rejects.jsonl")
-    if not rejects.is_file():
-        return frozenset()
-    return frozenset(int(json.loads(line)["row"]) for line in rejects.read_text(encoding="utf-8").splitlines())
 
 
 def retranslate(

@@ -8,10 +8,10 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from passerelle.pictures.opening import open_picture
 from passerelle.review.store.schema import StoredPicture
 from passerelle.review.store.tokens import new_key
 from passerelle.runs import file_hash
-from passerelle.pictures.opening import open_picture
 
 LONGEST_SIDE = 1024
 QUALITY = 88

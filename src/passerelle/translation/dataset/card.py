@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 
+from passerelle.languages.codes import language
+from passerelle.runs import file_hash, write_atomically
 from passerelle.translation.dataset.job import Job
 from passerelle.translation.dataset.summary import Summary
-from passerelle.runs import file_hash, write_atomically
-from passerelle.languages.codes import language
 
 
 def write_card(job: Job, summary: Summary) -> None:

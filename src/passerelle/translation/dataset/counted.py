@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from passerelle.translation.dataset.distinct import DistinctTexts
 from passerelle.records import Origin
+from passerelle.translation.dataset.distinct import DistinctTexts
 from passerelle.translation.memory.memory import Remembered, Stored, TranslationMemory
-from passerelle.translation.protection.placeholders import probe_texts
 from passerelle.translation.memory.whole_texts import Key, Whole, asked_digest
+from passerelle.translation.protection.placeholders import probe_texts
 
 
 @dataclass

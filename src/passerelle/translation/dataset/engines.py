@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from passerelle.translation.dataset.job import Job
 from passerelle.errors import ConfigError
-from passerelle.translation.base import Translator
-from passerelle.translation.engines.registry import make_engine
-from passerelle.translation.protection.glossary import Glossary
-from passerelle.translation.memory.known_texts import KnownTexts
 from passerelle.languages.codes import language
+from passerelle.translation.base import Translator
+from passerelle.translation.dataset.job import Job
+from passerelle.translation.engines.registry import make_engine
+from passerelle.translation.engines.remembered import RememberedTranslator
+from passerelle.translation.memory.known_texts import KnownTexts
 from passerelle.translation.memory.memorized import MemorizedTranslator
 from passerelle.translation.memory.memory import Memory
-from passerelle.translation.engines.remembered import RememberedTranslator
+from passerelle.translation.protection.glossary import Glossary
 from passerelle.translation.protection.safe import SafeTranslator
 
 MEMORY = "memory"

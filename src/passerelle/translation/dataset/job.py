@@ -10,8 +10,8 @@ from typing import Any
 from passerelle.errors import ConfigError, InputError
 from passerelle.formats.base import Format
 from passerelle.formats.registry import open_format
-from passerelle.translation.protection.glossary import Glossary
 from passerelle.languages.codes import language
+from passerelle.translation.protection.glossary import Glossary
 
 
 @dataclass(frozen=True)

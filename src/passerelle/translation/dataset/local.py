@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from passerelle.formats.base import Format
 from passerelle.translation.dataset.counted import CountedMemory, Needed
 from passerelle.translation.dataset.engines import Engines, open_engines
 from passerelle.translation.dataset.job import Job
 from passerelle.translation.dataset.reading import read_rows
 from passerelle.translation.dataset.rows import Chunk, RowTranslator, chunks
-from passerelle.formats.base import Format
 
 
 class LocalRunner:

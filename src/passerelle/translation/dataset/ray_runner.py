@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from passerelle.errors import MissingDependency, PasserelleError, RunError
+from passerelle.formats.base import BadRow, Format, Row
+from passerelle.records import Origin
 from passerelle.translation.dataset.counted import CountedMemory, Needed
 from passerelle.translation.dataset.engines import Engines, open_engines
 from passerelle.translation.dataset.job import Job
 from passerelle.translation.dataset.reading import read_rows
 from passerelle.translation.dataset.rows import Chunk, RowTranslator, chunks
-from passerelle.errors import MissingDependency, PasserelleError, RunError
-from passerelle.formats.base import BadRow, Format, Row
-from passerelle.records import Origin
 from passerelle.translation.memory.memory import Remembered, Stored
 from passerelle.translation.memory.whole_texts import Key, Whole
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from passerelle.translation.dataset.job import Job
-from passerelle.translation.dataset.rejects import Reject
 from passerelle.errors import InputError
 from passerelle.formats.base import BadRow, Format, Row
 from passerelle.formats.images import check_images
+from passerelle.translation.dataset.job import Job
+from passerelle.translation.dataset.rejects import Reject
 
 
 def read_rows(job: Job, data_format: Format) -> Iterator[Row | BadRow]:

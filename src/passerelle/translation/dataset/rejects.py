@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 from passerelle.formats.base import BadRow, Row
@@ -62,3 +63,11 @@ class Reject:
             entry["source_base64"] = base64.b64encode(self.raw).decode()
         line = json.dumps(entry, ensure_ascii=False) + "\n"
         out.write(line.encode("utf-8", "backslashreplace"))
+
+
+def rejected_rows(translated: Path) -> frozenset[int]:
+    """Return the numbers of the source's rows that aren't in a translation, by the file of rejects beside it."""
+    rejects = translated.with_name(f"{translated.name}.rejects.jsonl")
+    if not rejects.is_file():
+        return frozenset()
+    return frozenset(int(json.loads(line)["row"]) for line in rejects.read_text(encoding="utf-8").split("\n") if line)

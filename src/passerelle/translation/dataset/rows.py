@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from passerelle.translation.dataset.rejects import Reject
-from passerelle.translation.dataset.tally import Tally
 from passerelle.errors import EngineStopped, RunError, StorageError
 from passerelle.formats.base import BadRow, Row
 from passerelle.formats.images import check_images
+from passerelle.translation.dataset.rejects import Reject
+from passerelle.translation.dataset.tally import Tally
 from passerelle.translation.protection.safe import Outcome, SafeTranslator
 
 CHUNK_ROWS = 1024

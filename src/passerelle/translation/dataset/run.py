@@ -8,6 +8,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import BinaryIO
 
+from passerelle.errors import InputError
+from passerelle.formats.base import Format, Row
+from passerelle.formats.saving import check_target, write_data
+from passerelle.languages.codes import language
+from passerelle.runs import flush_to_disk, remove_parts_of_dead, written_beside
 from passerelle.translation.dataset.card import write_card
 from passerelle.translation.dataset.job import Job
 from passerelle.translation.dataset.local import open_local
@@ -16,11 +21,6 @@ from passerelle.translation.dataset.rejects import Reject
 from passerelle.translation.dataset.runner import OpenRunner, Progress, Runner, Watch
 from passerelle.translation.dataset.summary import Summary
 from passerelle.translation.dataset.tally import Tally
-from passerelle.errors import InputError
-from passerelle.formats.base import Format, Row
-from passerelle.formats.saving import check_target, write_data
-from passerelle.runs import flush_to_disk, remove_parts_of_dead, written_beside
-from passerelle.languages.codes import language
 
 # Several chunks of rows; Python's own 700 is a few rows.
 _OBJECTS_A_COLLECTION = 200_000

@@ -7,11 +7,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from passerelle.formats.base import Format
 from passerelle.translation.dataset.counted import Needed
 from passerelle.translation.dataset.job import Job
 from passerelle.translation.dataset.rows import Chunk
 from passerelle.translation.dataset.tally import Tally
-from passerelle.formats.base import Format
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from passerelle.translation.base import Translator
 from passerelle.translation.dataset.counted import CountedMemory, Needed
 from passerelle.translation.dataset.engines import Engines, known_texts, open_engines
 from passerelle.translation.dataset.job import Job
 from passerelle.translation.dataset.reading import read_rows
 from passerelle.translation.dataset.rows import RowTranslator, chunks
 from passerelle.translation.dataset.tally import Tally
-from passerelle.translation.base import Translator
 from passerelle.translation.protection.glossary import Glossary
 from passerelle.translation.protection.placeholders import all_forms, probe, probed
 from passerelle.translation.protection.safe import SafeTranslator

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 
 from passerelle.errors import RunError
+from passerelle.languages.codes import language
 from passerelle.translation.engines.apertium_modes import (
     AvailablePair,
     Mode,
@@ -30,7 +31,6 @@ from passerelle.translation.engines.apertium_modes import (
 )
 from passerelle.translation.engines.apertium_pipeline import Pipeline, PipelineDied, stage_commands
 from passerelle.translation.engines.apertium_stream import needs_engine, split_lines
-from passerelle.languages.codes import language
 
 __all__ = ["ApertiumTranslator", "AvailablePair", "apt_packages", "available_pairs"]
 

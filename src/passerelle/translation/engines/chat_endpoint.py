@@ -15,11 +15,11 @@ from importlib import resources
 from typing import Any
 
 from passerelle.errors import EngineStopped
+from passerelle.languages.codes import language
 from passerelle.runs import content_hash
 from passerelle.translation.engines.chat_budget import Budget, Prices, Spent
 from passerelle.translation.engines.chat_requests import Endpoint, Reply, RequestAbandoned, RequestRefused
 from passerelle.translation.engines.inner_texts import translate_inner
-from passerelle.languages.codes import language
 
 _log = logging.getLogger(__name__)
 

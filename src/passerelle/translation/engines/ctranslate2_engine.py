@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from passerelle.errors import ConfigError, InputError, MissingDependency, RunError
+from passerelle.languages.codes import language, same_language
 from passerelle.translation.engines.inner_texts import answer_by_length, model_digest, translate_inner
 from passerelle.translation.engines.language_tokens import language_tokens
-from passerelle.languages.codes import language, same_language
 from passerelle.translation.engines.pieces import open_pieces
 
 INSTALL = "pip install 'passerelle[ctranslate2]'"

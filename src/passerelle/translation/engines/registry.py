@@ -64,8 +64,8 @@ def _ctranslate2(place: str, source: str, target: str, options: dict[str, Any]) 
 
 
 def _memory(place: str, source: str, target: str, options: dict[str, Any]) -> Translator:
-    from passerelle.translation.memory.memory import TranslationMemory
     from passerelle.translation.engines.remembered import RememberedTranslator
+    from passerelle.translation.memory.memory import TranslationMemory
 
     path = Path(place).expanduser() if place else cache_folder() / "translations.sqlite"
     checked = _checked("memory", RememberedTranslator, options)

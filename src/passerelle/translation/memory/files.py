@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from passerelle.errors import ConfigError, InputError, unknown
+from passerelle.languages.codes import language
 from passerelle.records import Origin
 from passerelle.runs import flush_to_disk, written_beside
-from passerelle.languages.codes import language
-from passerelle.translation.memory.memory import TranslationMemory
 from passerelle.translation.memory.entries import ORIGINS_BY_RANK, Entry, Stored
+from passerelle.translation.memory.memory import TranslationMemory
 from passerelle.translation.memory.tmx import Unit, read_units, tmx_lines
 
 LONGEST_TEXT = 1_000_000

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from passerelle.translation.memory.memory import Memory
-from passerelle.translation.protection.options import Options
 from passerelle.translation.memory.whole_texts import Key, Whole, rules, settings_digest, text_key
+from passerelle.translation.protection.options import Options
 
 
 class RowText(NamedTuple):

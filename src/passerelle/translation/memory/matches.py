@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from passerelle.errors import MissingDependency
-from passerelle.translation.memory.memory import TranslationMemory
 from passerelle.translation.memory.entries import ORIGINS_BY_RANK, Entry
+from passerelle.translation.memory.memory import TranslationMemory
 
 _COMPARED_AT_ONCE = 5000
 

@@ -11,6 +11,9 @@ from passerelle.translation.base import Translator
 from passerelle.translation.memory.memorized import MemorizedTranslator
 from passerelle.translation.memory.memory import TranslationMemory
 
+SAMPLE = 200
+"""Most texts by which an engine's time is measured."""
+
 
 class MeteredTranslator:
     """A memorized engine that keeps count of the different texts asked of it.
@@ -21,40 +24,36 @@ class MeteredTranslator:
     Args:
         engine: The engine.
         memory: Where its translations are kept.
-        sample: Texts by which the engine's time is measured, once; kept in the cache.
     """
 
-    def __init__(self, engine: Translator, memory: TranslationMemory, sample: Sequence[str]) -> None:
+    def __init__(self, engine: Translator, memory: TranslationMemory) -> None:
         self.source, self.target, self.signature = engine.source, engine.target, engine.signature
-        self._engine, self._sample = engine, sample
+        self._engine = engine
         self._memorized = MemorizedTranslator(engine, memory)
-        self._asked: set[str] = set()
-        self._counted = 0
-        self._spent = 0.0
+        self._asked: dict[str, None] = {}
+
+    @property
+    def charged(self) -> tuple[int, float]:
+        """How many different texts were asked for so far, and their time at the engine's rate, less the clock's."""
+        if not self._asked:
+            return 0, 0.0
+        return len(self._asked), len(self._asked) * self._seconds_per_sentence - self._memorized.seconds
 
     @cached_property
-    def seconds_per_sentence(self) -> float:
-        """The engine's own time for a sentence, measured when it is first asked for."""
-        return _measured(self._engine, self._sample)
-
-    def start_count(self) -> None:
-        """Begin to count anew."""
-        self._asked.clear()
-        self.since_last()
-
-    def since_last(self) -> tuple[int, float]:
-        """Return how many more different texts were asked for since the last call, and the engine's time since."""
-        sentences, seconds = len(self._asked) - self._counted, self._memorized.seconds - self._spent
-        self._counted, self._spent = len(self._asked), self._memorized.seconds
-        return sentences, seconds
+    def _seconds_per_sentence(self) -> float:
+        if getattr(self._engine, "spent", None) is not None:  # asking again, to measure, would cost money
+            made = self._memorized.translated
+            return self._memorized.seconds / made if made else 0.0
+        return seconds_per_sentence(self._engine, list(self._asked)[:SAMPLE])
 
     def translate(self, texts: Sequence[str]) -> list[str]:
         """Translate each text, in order, by memory or by the engine."""
-        self._asked.update(text for text in texts if text)
+        self._asked |= dict.fromkeys(text for text in texts if text)
         return self._memorized.translate(texts)
 
 
-def _measured(engine: Translator, sample: Sequence[str]) -> float:
+def seconds_per_sentence(engine: Translator, sample: Sequence[str]) -> float:
+    """Return an engine's own time for a sentence: measured once on a sample, then known from the cache."""
     path = cache_folder() / "engines" / f"{content_hash([engine.signature, list(sample)])[:16]}.json"
     known = read_json(path)
     if known is None:

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol, cast
 
-from passerelle.translation.base import Translator
-from passerelle.translation.protection.glossary import Glossary
-from passerelle.translation.memory.known_texts import KnownTexts, RowText
 from passerelle.languages.lexicon import look_up, read_lexicon
+from passerelle.translation.base import Translator
+from passerelle.translation.memory.known_texts import KnownTexts, RowText
+from passerelle.translation.memory.whole_texts import Whole, asked_digest
+from passerelle.translation.protection.glossary import Glossary
 from passerelle.translation.protection.options import Options, find_collision
 from passerelle.translation.protection.placeholders import Form
 from passerelle.translation.protection.protect import is_letter_reply
 from passerelle.translation.protection.segments import Known, Segment, cut
 from passerelle.translation.protection.verify import verify
 from passerelle.translation.protection.ways import Answer, Asker, Way
-from passerelle.translation.memory.whole_texts import Whole, asked_digest
 
 _WAYS_BY_EFFORT: tuple[Way, ...] = ("unchanged", "lexicon", "glossary", "engine", "other-placeholder", "around")
 _COLLIDE = "options-collide"

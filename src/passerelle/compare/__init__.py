@@ -1,1 +1,0 @@
-"""Run an experiment: prepare its data, run its arms, score them, write what came out."""

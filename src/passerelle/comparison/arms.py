@@ -1,0 +1,171 @@
+"""The arms of a comparison: what each is called, how it is trained, who answers for it."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from passerelle.adaptation.run import adapt, adaptation_key
+from passerelle.comparison.settings import MACHINE, UNTRAINED, ZERO_SHOT, Experiment
+from passerelle.comparison.texts import Texts
+from passerelle.errors import PasserelleError, StorageError, first_line
+from passerelle.evaluation.asking.members import Opener, System
+from passerelle.evaluation.asking.systems import open_system
+from passerelle.evaluation.asking.wrapping import PLAIN
+from passerelle.evaluation.specification import Named
+from passerelle.progress import say
+from passerelle.runs import ArmRecord, write_atomically
+from passerelle.translation.both_ways import ENGLISH
+
+_TITLES = {
+    ZERO_SHOT: ("Zero-shot", "The base on the questions in {language}"),
+    "prompted": ("Prompted", "The base, asked in English to answer in {language}"),
+    "pipeline": ("Translation pipeline", "{language} → English → base → English → {language}, by {engine}"),
+    "lora": ("LoRA", "Adapters on the language model, trained on {text}"),
+    "two-stage": ("Two-stage", "Language model on {text} without pictures, then projector with them"),
+    "full": ("Full finetuning", "All weights of the language model, trained on {text}"),
+    "text-regularized": ("LoRA, text-regularized", "LoRA on {text}, text without pictures in the mix"),
+    "merged": ("LoRA, merged", "LoRA on {text}, then its language model merged with the base's"),
+}
+_SCREENED = {
+    "": "machine-translated {language}",
+    "gate": "the machine-translated {language} that the gate keeps",
+    "random": "as much machine-translated {language}, drawn at random",
+    "repair": "machine-translated and repaired {language}",
+}
+_VERSIONS = {"": "machine text", "gate": "gated text", "random": "random drop", "repair": "repaired text"}
+
+
+@dataclass
+class ArmRun:
+    """What became of an arm.
+
+    Attributes:
+        name: Its name.
+        records: What `adapt` did, by seed; empty for an arm that isn't trained.
+        error: Why it failed; empty if it didn't.
+    """
+
+    name: str
+    records: dict[int, dict[str, Any]] = field(default_factory=dict)
+    error: str = ""
+
+    @property
+    def models(self) -> dict[str, str]:
+        """The folder of what was adapted, by seed."""
+        return {str(seed): _output(record) for seed, record in self.records.items()}
+
+
+def _output(record: dict[str, Any]) -> str:
+    outputs = record["outputs"]
+    return str(next(outputs[kind] for kind in ("merged", "adapter", "model") if kind in outputs))
+
+
+def title_of(experiment: Experiment, arm: str) -> str:
+    """Return an arm's name for a reader."""
+    method = experiment.method(arm)
+    title = _TITLES[method][0]
+    if method in UNTRAINED:
+        engine = experiment.arms[arm].get("translation")
+        return title if arm == method or not engine else f"{title}, {experiment.engine(arm).engine}"
+    texts = experiment.texts(arm)
+    named = [_VERSIONS[experiment.screen(arm)] if text == MACHINE else f"{text} text" for text in texts]
+    return f"{title}, {' and '.join(named)}"
+
+
+def description_of(experiment: Experiment, arm: str, language: str) -> str:
+    """Return what an arm does, in a line."""
+    screened = _SCREENED[experiment.screen(arm)].format(language=language) if experiment.texts(arm) else ""
+    texts = [screened if text == MACHINE else f"{text} {language}" for text in experiment.texts(arm)]
+    engine = experiment.engine(arm).engine if experiment.method(arm) == "pipeline" else ""
+    shown = _TITLES[experiment.method(arm)][1]
+    return shown.format(language=language, engine=engine.partition(":")[0].capitalize(), text=" and ".join(texts))
+
+
+def train_arm(experiment: Experiment, arm: str, texts: Texts, folder: Path) -> ArmRun:
+    """Train an arm with every seed, unless an earlier run did; whatever goes wrong is the arm's own.
+
+    Raises:
+        StorageError: The disk is full: no arm could go on.
+    """
+    run = ArmRun(arm)
+    for seed in experiment.seeds if arm in experiment.trained else ():
+        say(f"{arm} (seed {seed})")
+        try:
+            run.records[seed] = adapt(_settings(experiment, arm, seed, texts, folder))
+        except StorageError:
+            raise
+        except Exception as error:  # a library may raise anything, and the other arms are worth having
+            run.error = failure(error, folder / "arms" / f"{arm}.failed.txt")
+            say(f"{arm} (seed {seed}): failed: {run.error}")
+            break
+    return run
+
+
+def _settings(experiment: Experiment, arm: str, seed: int, texts: Texts, folder: Path) -> Any:
+    """Return an arm's settings; its folder's name holds a hash of what determines it, so that others stay beside it."""
+    settings = experiment.adaptation(arm, seed, folder, texts.data(arm))
+    place = folder / "arms" / f"{arm}-seed{seed}-{adaptation_key(settings)[:8]}"
+    return settings.model_copy(update={"output_dir": place})
+
+
+def is_trained(experiment: Experiment, arm: str, texts: Texts, folder: Path) -> dict[str, str] | None:
+    """Return the models of an arm that an earlier run trained with these texts; ``None`` if one is missing."""
+    from passerelle.runs import read_json
+
+    models = {}
+    for seed in experiment.seeds:
+        record = read_json(_settings(experiment, arm, seed, texts, folder).output_dir / "run.json")
+        if record is None:
+            return None
+        models[str(seed)] = _output(record)
+    return models
+
+
+def failure(error: Exception, report: Path) -> str:
+    """Say in a line why an arm failed; of what isn't an error of this package the traceback is kept in a file."""
+    if isinstance(error, PasserelleError):
+        return str(error)
+    write_atomically(report, "".join(traceback.format_exception(error)))
+    return f"{type(error).__name__}: {first_line(error)} (see {report.name})"
+
+
+def record_of(experiment: Experiment, run: ArmRun) -> ArmRecord:
+    """Return what other commands need to open an arm by its name."""
+    method = experiment.method(run.name)
+    if method not in UNTRAINED:
+        return ArmRecord(run.name, PLAIN, experiment.target, run.models, error=run.error)
+    wrapped = PLAIN if method == ZERO_SHOT else method
+    engine = experiment.engine(run.name).model_dump(mode="json") if method == "pipeline" else {}
+    return ArmRecord(run.name, wrapped, experiment.target, {"": experiment.model}, engine, run.error)
+
+
+def systems_of(experiment: Experiment, runs: Iterable[ArmRun]) -> list[System]:
+    """Return who is examined. Only the base and what was trained are asked in English: the others do nothing there."""
+    found = []
+    if experiment.english and ZERO_SHOT not in experiment.arms:
+        base = open_system(Named(ZERO_SHOT, experiment.model))
+        found.append(replace(base, languages=(ENGLISH,)))
+    for run in runs:
+        if run.error:
+            continue
+        method = experiment.method(run.name)
+        if method in UNTRAINED:
+            what = experiment.model if method == ZERO_SHOT else f"{method}:{experiment.model}"
+            engine = experiment.engine(run.name) if method == "pipeline" else None
+            languages = () if method == ZERO_SHOT else (experiment.target,)
+            found.append(replace(open_system(Named(run.name, what), engine), languages=languages))
+        else:
+            found.append(trained_system(run.name, run.models))
+    return found
+
+
+def trained_system(name: str, models: dict[str, str]) -> System:
+    """Return a trained arm: a member for each seed."""
+    members: list[Opener] = []
+    for model in models.values():
+        members += open_system(Named(name, model)).members
+    return System(name, tuple(members))

@@ -1,0 +1,231 @@
+"""The texts that arms learn from: files as they are, the English translated, corrected by experts, screened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from passerelle.comparison.reviewed import Review, corrected_file
+from passerelle.comparison.screening import Screening
+from passerelle.comparison.settings import MACHINE, DataEntry, Experiment
+from passerelle.comparison.translating import Made, translate_file
+from passerelle.costs.ledger import Phase
+from passerelle.costs.prices import prices
+from passerelle.errors import ConfigError, InputError
+from passerelle.example.files import SCHEME, example_folder, resolve
+from passerelle.formats.conversations import read_conversations
+from passerelle.quality.evidence.chrf import sentence_chrf
+from passerelle.quality.pairs import PairOptions, read_pairs, read_references
+from passerelle.records import Origin
+from passerelle.translation.both_ways import ENGLISH
+from passerelle.translation.dataset.rejects import rejected_rows
+
+PEOPLE: tuple[Origin, ...] = ("human-translation", "native")
+_ENGLISH_DATA = "english"
+_SCREENS = {"gate": Screening.gated, "random": Screening.drawn, "repair": Screening.repaired}
+
+
+@dataclass
+class Texts:
+    """The training texts of a comparison; each is made when an arm first asks for it.
+
+    Attributes:
+        experiment: The settings.
+        folder: The run folder.
+        review: Experts' corrections, which machine text gets.
+    """
+
+    experiment: Experiment
+    folder: Path
+    review: Review | None = None
+    _files: dict[str, tuple[Path, Path]] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Read the files that arms learn from, before anything is made of them.
+
+        Raises:
+            UserError: A file is missing or holds no conversation, or English is to be replayed and there is none.
+        """
+        needed: dict[str, str] = {}
+        for arm in self.experiment.trained:
+            names = [_ENGLISH_DATA if text == MACHINE else text for text in self.experiment.texts(arm)]
+            if self.experiment.replays_english(arm):
+                if _ENGLISH_DATA not in self.experiment.data:
+                    raise ConfigError(f"arm {arm!r} replays English (mix.english), but data.english is missing.")
+                names.append(_ENGLISH_DATA)
+            needed |= dict.fromkeys(names, arm)
+        for name, arm in needed.items():
+            try:
+                self._read(name)
+            except InputError as error:
+                raise InputError(f"arm {arm!r}, data.{name}: {error}") from None
+
+    def data(self, arm: str) -> list[dict[str, Any]]:
+        """Return what an arm learns from, as in an adaptation.
+
+        Raises:
+            PasserelleError: A text can't be made.
+        """
+        experiment, entries = self.experiment, []
+        for text in experiment.texts(arm):
+            if text == MACHINE:
+                images = self._file(_ENGLISH_DATA)[1]
+                origin: Origin = "repaired" if experiment.screen(arm) == "repair" else "machine"
+                entries.append(_entry(self._made(arm)[-1].path, images, experiment.target, origin, 1.0))
+            else:
+                entries.append(self._people(text))
+        if experiment.replays_english(arm):
+            entries.append(self._people(_ENGLISH_DATA))
+        return entries
+
+    def phases(self, arm: str) -> list[Phase]:
+        """Return what making an arm's texts cost: all of it, as if it were alone, and how many arms share it."""
+        phases = []
+        for text in self.experiment.texts(arm):
+            if text == MACHINE:
+                made = self._made(arm)
+                phases += [replace(each.phase, shared_by=self._sharing(each)) for each in made]
+            elif self._origin(text) in PEOPLE:
+                minutes = self._minutes(text)
+                sharing = sum(text in self.experiment.texts(other) for other in self.experiment.trained)
+                phases.append(Phase(f"data, people's work on {text}", expert_minutes=minutes, shared_by=sharing))
+        return phases
+
+    def summary(self) -> dict[str, Any]:
+        """Say how good each version of the machine text is, against people's, where they wrote the same rows."""
+        versions: dict[str, Made] = {}
+        for arm in self.experiment.trained:
+            if MACHINE in self.experiment.texts(arm):
+                versions["machine"] = self._made(arm)[0]
+                versions[self.experiment.screen(arm) or "machine"] = self._made(arm)[-1]
+        return {name: self._described(made) for name, made in versions.items()}
+
+    def _described(self, made: Made) -> dict[str, Any]:
+        row: dict[str, Any] = {"rows": made.rows, "rejected": made.rejected, "by": made.by}
+        human = next((name for name in self.experiment.data if self._is_reference(name)), None)
+        if human is None:
+            return row
+        try:
+            quality = self._chrf(made.path, self._file(human)[0])
+        except InputError:  # people's file holds other rows, or is in another format: nothing to hold it against
+            return row
+        return {**row, "chrf": round(quality, 2), "against": human}
+
+    def _chrf(self, machine: Path, human: Path) -> float:
+        """Return the mean chrF of the different replies of more than a word, against people's of the same rows."""
+        english = self._file(_ENGLISH_DATA)[0]
+        options = PairOptions(target_language=self.experiment.target)
+        rejected = self._left_out(english, machine)
+        paired = read_pairs(english, machine, options, rejected)
+        references = read_references(human, paired)
+        found = {
+            (pair.source, pair.target, reference)
+            for pair, reference in zip(paired.pairs, references, strict=True)
+            if reference is not None and pair.field == "answer" and " " in pair.source.strip()
+        }
+        if not found:
+            raise InputError("no reply of more than a word has a reference.")
+        return sum(sentence_chrf(target, reference) for _, target, reference in found) / len(found)
+
+    def _left_out(self, english: Path, machine: Path) -> frozenset[int]:
+        """Return the rows of the English file that a version doesn't have."""
+        with_id = {row.id for row in _rows(machine)}
+        return frozenset(row.number for row in _rows(english) if row.id not in with_id) | rejected_rows(machine)
+
+    def _is_reference(self, name: str) -> bool:
+        return name != _ENGLISH_DATA and self._origin(name) in PEOPLE
+
+    @cached_property
+    def _machine(self) -> Made:
+        english, _ = self._file(_ENGLISH_DATA)
+        return translate_file(
+            english, self.folder / "data", "machine", self.experiment.target, self.experiment.translation
+        )
+
+    @cached_property
+    def _corrected(self) -> Made:
+        """The translation with experts' corrections, if there are any."""
+        if self.review is None:
+            return self._machine
+        english, _ = self._file(_ENGLISH_DATA)
+        return corrected_file(self._machine, english, self.review, self.experiment)
+
+    @cached_property
+    def _screening(self) -> Screening:
+        english, _ = self._file(_ENGLISH_DATA)
+        made = self._corrected
+        return Screening(
+            english,
+            made.path,
+            self._machine.path,
+            self.experiment.target,
+            self.experiment.quality,
+            self.folder / "data",
+        )
+
+    def _made(self, arm: str) -> list[Made]:
+        """Return the files that were made for an arm, one from the other; it learns from the last."""
+        made = [self._machine]
+        if self._corrected is not self._machine:
+            made.append(self._corrected)
+        if screen := self.experiment.screen(arm):
+            made.append(_SCREENS[screen](self._screening))
+        return made
+
+    def _sharing(self, made: Made) -> int:
+        """Return how many arms need a file that was made."""
+        arms = (arm for arm in self.experiment.trained if MACHINE in self.experiment.texts(arm))
+        return sum(any(each.path == made.path for each in self._made(arm)) for arm in arms)
+
+    def _file(self, name: str) -> tuple[Path, Path]:
+        """Return a data file and the folder of its pictures."""
+        if name not in self._files:
+            entry = self.experiment.data[name]
+            self._files[name] = located(entry, self.experiment.target)
+        return self._files[name]
+
+    def _origin(self, name: str) -> Origin:
+        usual: Origin = "native" if name == _ENGLISH_DATA else "human-translation"
+        return self.experiment.data[name].origin or usual
+
+    def _people(self, name: str) -> dict[str, Any]:
+        path, images = self._file(name)
+        spoken = ENGLISH if name == _ENGLISH_DATA else self.experiment.target
+        return _entry(path, images, spoken, self._origin(name), self.experiment.data[name].weight)
+
+    def _read(self, name: str) -> Sequence[Any]:
+        path, images = self._file(name)
+        found, _ = read_conversations(path, images=images, language="", origin=self._origin(name))
+        return found
+
+    def _minutes(self, name: str) -> float:
+        """Return how long people take to write or translate a file, by the table of prices."""
+        return prices().translation_minutes({m.text for each in self._read(name) for m in each.messages})
+
+
+def located(entry: DataEntry, target: str) -> tuple[Path, Path]:
+    """Return a data file and the folder of its pictures; the example's files are written first."""
+    if entry.path.startswith(SCHEME):
+        return resolve(entry.path.removeprefix(SCHEME), target), example_folder()
+    return Path(entry.path), entry.images or Path(entry.path).parent
+
+
+def _entry(path: Path, images: Path, spoken: str, origin: Origin, weight: float) -> dict[str, Any]:
+    """Return a file of conversations as an adaptation names it."""
+    return {
+        "path": str(path),
+        "images": str(images),
+        "language": spoken,
+        "origin": origin,
+        "weight": weight,
+    }
+
+
+def _rows(path: Path) -> Iterable[Any]:
+    from passerelle.formats.base import BadRow
+    from passerelle.formats.registry import open_format
+
+    return (row for row in open_format(path, "", (), ()).rows(path) if not isinstance(row, BadRow))

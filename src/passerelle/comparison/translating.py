@@ -1,0 +1,128 @@
+"""Translate a file for a comparison: once for the same content and engine, with what it costs alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from passerelle.costs.ledger import Phase
+from passerelle.errors import InputError, RunError
+from passerelle.formats.base import BadRow
+from passerelle.progress import Progress, say
+from passerelle.runs import content_hash, file_hash, read_json, write_json
+from passerelle.translation.both_ways import ENGLISH, TranslationSettings
+from passerelle.translation.dataset.job import Job
+from passerelle.translation.dataset.run import translate
+from passerelle.translation.dataset.runner import Progress as Done
+from passerelle.translation.engines.registry import make_engine
+from passerelle.translation.memory.metered import SAMPLE, seconds_per_sentence
+
+VERSION = 1
+"""Raised when the same file would be translated otherwise."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A file that a comparison made.
+
+    Attributes:
+        path: The file.
+        phase: What making it cost, as if nothing had been known before.
+        rows: Its rows.
+        rejected: Rows of the source that couldn't be translated whole.
+        by: What made it.
+    """
+
+    path: Path
+    phase: Phase
+    rows: int
+    rejected: int = 0
+    by: str = ""
+
+    def keep(self) -> Made:
+        """Write down how it was made, beside it."""
+        write_json(_record(self.path), {**asdict(self), "path": self.path.name, "phase": self.phase.to_dict()})
+        return self
+
+    @classmethod
+    def known(cls, path: Path) -> Made | None:
+        """Return a file that an earlier run made; ``None`` if there is none, or not all of it."""
+        found = read_json(_record(path))
+        if found is None or not path.exists():
+            return None
+        return cls(path, Phase(**found["phase"]), found["rows"], found["rejected"], found["by"])
+
+
+def _record(path: Path) -> Path:
+    return path.with_name(f"{path.name}.made.json")
+
+
+def translate_file(
+    source: Path, folder: Path, name: str, target: str, settings: TranslationSettings, fields: Sequence[str] = ()
+) -> Made:
+    """Translate an English file, unless an earlier run did.
+
+    Args:
+        source: The file, in a format that `passerelle translate` knows.
+        folder: Where the translation goes.
+        name: What it is called, before a hash of what determines it.
+        target: BCP-47 code of the language.
+        settings: The engine.
+        fields: Places of the texts, where the format isn't known.
+
+    Raises:
+        UserError: Something that the user can put right.
+        RunError: The engine can't go on, or no row could be translated.
+        StorageError: The disk is full.
+    """
+    determines = [VERSION, target, settings.engine, settings.options, settings.fallback, list(fields)]
+    determines += [file_hash(source) if source.is_file() else str(source)]
+    determines += [file_hash(settings.glossary) if settings.glossary else ""]
+    out = folder / f"{name}-{content_hash(determines)[:8]}{source.suffix}"
+    if (known := Made.known(out)) is not None:
+        return known
+    job = Job(
+        source=source,
+        out=out,
+        target_language=target,
+        memory=settings.memory_file,
+        engine=settings.engine,
+        engine_options=settings.options,
+        fallback=settings.fallback,
+        glossary=settings.glossary,
+        fields=tuple(fields),
+    )
+    with Progress(f"translating {source.name} into {target}", "row") as progress:
+        summary = translate(job, lambda done: _show(done, progress))
+    rejected = summary.tally.rejected.total()
+    if not summary.tally.written:
+        raise RunError(f"no row of {str(source)!r} could be translated: {str(job.rejects)!r} says why.")
+    if rejected:
+        say(f"{source.name}: {rejected} of {summary.tally.rows} rows left out; {str(job.rejects)!r} says why")
+    phase = Phase(f"data, translation of {source.name}", sentences=summary.needed.unique)
+    phase.seconds = _alone(job, summary.seconds, summary.needed.from_memory, summary.needed.unique)
+    return Made(out, phase, summary.tally.written, rejected, summary.engine).keep()
+
+
+def _show(done: Done, progress: Progress) -> None:
+    if done.total:
+        progress(done.tally.rows, done.total)
+
+
+def _alone(job: Job, seconds: float, from_memory: int, unique: int) -> float:
+    """Return what a translation takes whoever has no memory of it: by the clock, or at the engine's measured rate."""
+    if not from_memory:
+        return seconds
+    engine = make_engine(job.engine, ENGLISH, job.target_language, **job.engine_options)
+    if getattr(engine, "spent", None) is not None:  # asking again, to measure, would cost money
+        return seconds * unique / max(1, unique - from_memory)
+    texts: dict[str, None] = {}
+    for row in job.open_format().rows(job.source):
+        if not isinstance(row, BadRow):
+            texts |= dict.fromkeys(field.text for field in row.fields)
+        if len(texts) >= SAMPLE:
+            break
+    if not texts:
+        raise InputError(f"{str(job.source)!r} has no text.")
+    return unique * seconds_per_sentence(engine, list(texts)[:SAMPLE])

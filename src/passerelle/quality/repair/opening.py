@@ -1,0 +1,83 @@
+"""Repair a translated file with all that this takes: engines, dictionaries, the scorer, the memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from passerelle.quality.assessing import Assess
+from passerelle.quality.engines import pivot_engines
+from passerelle.quality.evidence.freedict import WordTable
+from passerelle.quality.pairs import Paired
+from passerelle.quality.repair.candidates import Pool
+from passerelle.quality.repair.choice_trees import open_scorer
+from passerelle.quality.repair.choose import LinearScorer
+from passerelle.quality.repair.files import repair_file
+from passerelle.quality.repair.repair import Repairer
+from passerelle.translation.engines.apertium import ApertiumTranslator
+from passerelle.translation.engines.registry import make_engine, make_post_editor
+from passerelle.translation.memory.memory import TranslationMemory
+from passerelle.translation.protection.glossary import Glossary
+from passerelle.translation.protection.safe import SafeTranslator
+
+
+@dataclass(frozen=True)
+class RepairOptions:
+    """How a translation is repaired.
+
+    Attributes:
+        good: Pairs of at least this probability stay as they are.
+        engines: More engines for candidates.
+        glossary: CSV file of terms that translations must keep.
+        editor: Specification of a model that corrects what stays doubtful; empty: none.
+        editor_options: Its options.
+        shipped_trees: Choose by the trees that ship, or by weights alone: the trees were fitted on the example's
+            captions, and could repeat them.
+    """
+
+    good: float = 0.7
+    engines: tuple[str, ...] = ()
+    glossary: Path | None = None
+    editor: str = ""
+    editor_options: Mapping[str, Any] = field(default_factory=dict)
+    shipped_trees: bool = True
+
+
+def repair(paired: Paired, assess: Assess, memory: Path, out: Path, options: RepairOptions) -> dict[str, Any]:
+    """Repair a translated file.
+
+    Args:
+        paired: The files.
+        assess: Estimates pairs.
+        memory: File of the translation memory.
+        out: The file to write; ``review.jsonl`` is written beside it.
+        options: How.
+
+    Returns:
+        Counts and paths.
+
+    Raises:
+        UserError: Something that the user can put right.
+        RunError: An engine or a check failed.
+        StorageError: A file or the memory can't be written.
+    """
+    terms = Glossary.read(options.glossary) if options.glossary else None
+    codes = paired.pairs[0].source_language, paired.pairs[0].target_language
+    engines = {**pivot_engines(*codes), **{spec: make_engine(spec, *codes) for spec in options.engines}}
+    book, usual = WordTable(*codes), ApertiumTranslator(*codes)
+    scorer = open_scorer(*codes, book) if options.shipped_trees else LinearScorer(book)
+    with TranslationMemory(memory) as opened:
+        repairer = Repairer(
+            Pool(engines, book),
+            scorer,
+            assess,
+            opened,
+            usual.signature,
+            options.good,
+            safe=SafeTranslator(usual, glossary=terms) if terms else None,
+            glossary=terms,
+            editor=make_post_editor(options.editor, *codes, **options.editor_options) if options.editor else None,
+        )
+        return repair_file(paired, repairer, opened, out, options.good)
