@@ -6,14 +6,13 @@ import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from passerelle.formats.conversations import Conversation, Message
+from passerelle.models.pixels import PictureMemory
 from passerelle.models.pretrained import PretrainedModel
-from passerelle.pictures.opening import open_picture
 
 IGNORED = -100
 """The label of a token that isn't learnt, as transformers has it."""
@@ -71,6 +70,7 @@ class Encoder:
     def __init__(self, pretrained: PretrainedModel, max_length: int) -> None:
         self.pretrained = pretrained
         self.max_length = max_length
+        self._pictures = PictureMemory(pretrained)
         self._forward = inspect.signature(pretrained.bare.forward).parameters
         # Ends of turns are added tokens, though not every family calls them special.
         self._special = {*pretrained.tokenizer.all_special_ids, *pretrained.tokenizer.added_tokens_decoder}
@@ -101,11 +101,13 @@ class Encoder:
         Returns:
             What `generate` takes for one row beside features [1, tokens], and the pictures.
         """
-        if self.pretrained.family.encoding == "prefix-suffix":
-            made = self._process(_marked(conversation.messages[-1:]), conversation, {})
+        if self.pretrained.family.encoding == "prefix-suffix" and not conversation.images:
+            made = self._plain_prefix(conversation.messages[-1].text)
+        elif self.pretrained.family.encoding == "prefix-suffix":
+            made = self._pictures.run(_marked(conversation.messages[-1:]), conversation.images)
         else:
             text = self._render(conversation.messages, generation=True)
-            made = self._process(text, conversation, {"add_special_tokens": self._adds_special_tokens(text)})
+            made = self._pictures.run(text, conversation.images, **self._options(text))
         tokens, described = self._divide(made)
         return {name: value[None] for name, value in tokens.items()} | described, conversation.images
 
@@ -113,19 +115,26 @@ class Encoder:
         question, answer = conversation.messages[-2], conversation.messages[-1]
         if not conversation.images:
             return self._plain_suffixed(conversation, question.text, answer.text)
-        made = self._process(_marked([question]), conversation, {"suffix": [answer.text]})
+        made = self._pictures.run(_marked([question]), conversation.images, suffix=[answer.text])
         labels = made.pop("labels")[0].clone()
         return self._encoded(conversation, made, labels)
 
     def _plain_suffixed(self, conversation: Conversation, question: str, answer: str) -> Encoded:
         """Encode a question without a picture, which the processor of a prefix and a suffix refuses."""
         tokenizer = self.pretrained.tokenizer
-        prefix = [tokenizer.bos_token_id, *tokenizer(f"{question}\n", add_special_tokens=False)["input_ids"]]
-        suffix = [*tokenizer(answer, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
-        ids, kinds = [*prefix, *suffix], [0] * len(prefix) + [1] * len(suffix)
-        made = {"input_ids": ids, "attention_mask": [1] * len(ids), "token_type_ids": kinds}
-        labels = torch.tensor([IGNORED] * len(prefix) + suffix)
-        return self._encoded(conversation, {name: torch.tensor([value]) for name, value in made.items()}, labels)
+        prefix = self._plain_prefix(question)
+        suffix = torch.tensor([[*tokenizer(answer, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]])
+        ones = torch.ones_like(suffix)
+        more = {"input_ids": suffix, "attention_mask": ones, "token_type_ids": ones}
+        labels = torch.cat([torch.full_like(prefix["input_ids"], IGNORED), suffix], dim=1)[0]
+        made = {name: torch.cat([value, more[name]], dim=1) for name, value in prefix.items()}
+        return self._encoded(conversation, made, labels)
+
+    def _plain_prefix(self, question: str) -> dict[str, Tensor]:
+        tokenizer = self.pretrained.tokenizer
+        tokens = [tokenizer.bos_token_id, *tokenizer(f"{question}\n", add_special_tokens=False)["input_ids"]]
+        ids = torch.tensor([tokens])
+        return {"input_ids": ids, "attention_mask": torch.ones_like(ids), "token_type_ids": torch.zeros_like(ids)}
 
     def _chatted(self, conversation: Conversation) -> Encoded:
         text = self._render(conversation.messages)
@@ -134,9 +143,8 @@ class Encoder:
         if ending:
             text = text.rstrip() + ending
             spans[-1] = (spans[-1][0], len(text))
-        options = {"add_special_tokens": self._adds_special_tokens(text)}
-        made = self._process(text, conversation, options)
-        learnt = self._learnt(text, spans, options)
+        made = self._pictures.run(text, conversation.images, **self._options(text))
+        learnt = self._learnt(text, spans)
         return self._encoded(conversation, made, _placed(learnt, made["input_ids"][0].tolist()))
 
     def _encoded(self, conversation: Conversation, made: dict[str, Tensor], labels: Tensor) -> Encoded:
@@ -174,9 +182,9 @@ class Encoder:
                 spans.append((start, end))
         return spans
 
-    def _learnt(self, text: str, spans: Sequence[tuple[int, int]], options: dict[str, Any]) -> list[tuple[int, bool]]:
+    def _learnt(self, text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, bool]]:
         """Return the tokens of the text, pictures as single marks, and which of them are learnt."""
-        coded = self.pretrained.tokenizer(text, return_offsets_mapping=True, **options)
+        coded = self.pretrained.tokenizer(text, return_offsets_mapping=True, **self._options(text))
         learnt, said = [], False
         for token, (start, end) in zip(coded["input_ids"], coded["offset_mapping"], strict=True):
             inside = end > start and any(first < end <= last for first, last in spans)
@@ -192,15 +200,10 @@ class Encoder:
         tokens = self.pretrained.tokenizer(reply.rstrip(), add_special_tokens=False)["input_ids"]
         return bool(tokens) and tokens[-1] in self._special
 
-    def _adds_special_tokens(self, text: str) -> bool:
-        """Whether the tokenizer has to add what the template left out, such as the beginning of the text."""
+    def _options(self, text: str) -> dict[str, bool]:
+        """Say whether the tokenizer has to add what the template left out, such as the beginning of the text."""
         beginning = self.pretrained.tokenizer.bos_token
-        return not (beginning and text.startswith(beginning))
-
-    def _process(self, text: str, conversation: Conversation, options: dict[str, Any]) -> dict[str, Tensor]:
-        images = [[open_picture(path) for path in conversation.images]] if conversation.images else None
-        made = self.pretrained.processor(text=[text], images=images, return_tensors="pt", **options)
-        return {name: value for name, value in made.items() if isinstance(value, Tensor)}
+        return {"add_special_tokens": not (beginning and text.startswith(beginning))}
 
 
 def _part(part: str | None) -> dict[str, str]:
@@ -248,7 +251,8 @@ def _placed(learnt: Sequence[tuple[int, bool]], expanded: Sequence[int]) -> Tens
     place = len(expanded) - 1
     tokens = [token for token, _ in learnt]
     index = len(tokens) - 1
-    while index >= 0 and any(wanted for _, wanted in learnt[: index + 1]):
+    first = next((index for index, (_, wanted) in enumerate(learnt) if wanted), len(learnt))
+    while index >= first:
         if place >= 0 and tokens[index] == expanded[place]:
             if learnt[index][1]:
                 labels[place] = tokens[index]

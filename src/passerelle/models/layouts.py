@@ -42,17 +42,22 @@ class Layout:
     tokens: int
 
 
-def lay_out(pretrained: PretrainedModel, rows: Sequence[Encoded]) -> Layout:
+Groups = Sequence[Sequence[int]]
+"""For each tree the rows that go into it."""
+
+
+def lay_out(pretrained: PretrainedModel, rows: Sequence[Encoded], groups: Groups = ()) -> Layout:
     """Lay rows out in the way that costs least: padded, as one tree, or as a tree for the rows of each picture.
 
     Args:
         pretrained: The model; not every family's attention can follow a tree.
         rows: The rows, in the order in which their targets are wanted.
+        groups: Trees that come into question too.
     """
     needed = [_Needed.of(row, pretrained.image_token) for row in rows]
     width = max(map(len, needed))
     if len(rows) > 1 and follows_trees(pretrained, width):
-        forests = [Forest(needed, groups) for groups in _groupings(rows)]
+        forests = [Forest(needed, chosen) for chosen in [*_groupings(rows), *([groups] if groups else [])]]
         cheapest = min(forests, key=lambda forest: _price(pretrained, len(forest.trees), forest.width))
         if _price(pretrained, len(cheapest.trees), cheapest.width) < _price(pretrained, len(rows), width):
             return cheapest.lay_out(pretrained)
@@ -64,9 +69,33 @@ def padded(pretrained: PretrainedModel, rows: Sequence[Encoded]) -> Layout:
     return _padded(pretrained, [_Needed.of(row, pretrained.image_token) for row in rows])
 
 
-def merged(pretrained: PretrainedModel, rows: Sequence[Encoded], groups: Sequence[Sequence[int]]) -> Layout:
+def merged(pretrained: PretrainedModel, rows: Sequence[Encoded], groups: Groups) -> Layout:
     """Merge the rows of each group into a prefix tree, and lay the trees out side by side."""
     return Forest([_Needed.of(row, pretrained.image_token) for row in rows], groups).lay_out(pretrained)
+
+
+def grow(rows: Sequence[Encoded], image_token: int, more: int) -> list[tuple[int, list[int]]]:
+    """Divide rows, in their order, among trees; return for each its nodes and the indices of its rows.
+
+    Args:
+        rows: The rows.
+        image_token: Id of the image token.
+        more: A tree takes rows until they add more nodes than this, or than the first one has.
+    """
+    found: list[tuple[int, list[int]]] = []
+    tree: PrefixTree[Hashable] = PrefixTree()
+    for index, row in enumerate(rows):
+        needed = _Needed.of(row, image_token)
+        needed.put_into(tree)
+        if found and len(tree) <= first + max(more, first):
+            found[-1] = (len(tree), [*found[-1][1], index])
+            continue
+        if found:
+            tree = PrefixTree()
+            needed.put_into(tree)
+        first = len(tree)
+        found.append((first, [index]))
+    return found
 
 
 def follows_trees(pretrained: PretrainedModel, longest: int) -> bool:
@@ -136,6 +165,10 @@ class _Needed:
         among = tuple(self.row.tokens["input_ids"][first:last].tolist())
         return [None if place < first else (self.row.images, among) for place in range(self.length)]
 
+    def put_into(self, tree: PrefixTree[Hashable]) -> list[int]:
+        """Insert the tokens into a tree; return their nodes."""
+        return tree.add(self.values("input_ids").tolist(), self.marks())
+
 
 class Forest:
     """Rows merged into trees.
@@ -152,7 +185,7 @@ class Forest:
         paths: For each row its tree and its nodes.
     """
 
-    def __init__(self, rows: Sequence[_Needed], groups: Sequence[Sequence[int]]) -> None:
+    def __init__(self, rows: Sequence[_Needed], groups: Groups) -> None:
         self.rows = rows
         self.trees: list[PrefixTree[Hashable]] = []
         self.origins: list[list[int]] = []
@@ -162,7 +195,7 @@ class Forest:
             origin: list[int] = []
             for index in group:
                 row = rows[index]
-                self.paths[index] = (len(self.trees), tree.add(row.values("input_ids").tolist(), row.marks()))
+                self.paths[index] = (len(self.trees), row.put_into(tree))
                 origin += [index] * (len(tree) - len(origin))
             self.trees.append(tree)
             self.origins.append(origin)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import threading
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from passerelle.models.pretrained import PretrainedModel
@@ -109,3 +111,86 @@ def _pictures_alone(pretrained: PretrainedModel, processor: Any, count: int) -> 
     content = [*([{"type": "image"}] * count), {"type": "text", "text": "."}]
     text: str = processor.apply_chat_template([{"role": "user", "content": content}], tokenize=False)
     return text
+
+
+class PictureMemory:
+    """Runs a processor on texts about pictures; what it makes of pictures that it saw lately, it doesn't make again.
+
+    Kept is what describes pictures; of their pixels, which aren't wanted, the shapes alone: a few kilobytes each.
+
+    Args:
+        pretrained: The model. Of one that isn't in the table of families nothing is kept: its processor might look at
+            pictures elsewhere than in its image processor.
+        most: Rows of pictures that are kept; those that were shown longest ago are forgotten.
+    """
+
+    def __init__(self, pretrained: PretrainedModel, most: int = 4096) -> None:
+        self._processor = copy.copy(pretrained.processor)
+        self._images = _Remembering(pretrained.processor.image_processor, 0 if pretrained.family.detected else most)
+        self._processor.image_processor = self._images
+
+    def run(self, text: str, shown: tuple[Path, ...], **options: Any) -> dict[str, Tensor]:
+        """Return the tensors that the processor makes of a text about pictures; of their pixels the shapes alone.
+
+        Args:
+            text: The text, in which the places of pictures are marked.
+            shown: The picture files.
+            options: Of the processor.
+
+        Raises:
+            InputError: A picture can't be read.
+        """
+        images = [self._images.show(shown)] if shown else None
+        made = self._processor(text=[text], images=images, return_tensors="pt", **options)
+        return {name: value for name, value in made.items() if isinstance(value, Tensor)}
+
+
+class _Remembering:
+    """An image processor that remembers what it made of each row of pictures, for `most` rows."""
+
+    def __init__(self, inner: Any, most: int) -> None:
+        self._inner = inner
+        self._most = most
+        self._made: OrderedDict[tuple[Path, ...], Any] = OrderedDict()
+        self._shown: tuple[Path, ...] = ()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def show(self, shown: tuple[Path, ...]) -> list[Any]:
+        """Say which pictures come next; return them, or blank ones in the place of pictures that are known."""
+        from PIL import Image
+
+        self._shown = shown
+        if shown in self._made:
+            return [Image.new("RGB", (1, 1))] * len(shown)
+        return [open_picture(path) for path in shown]
+
+    def __call__(self, images: Any, *given: Any, **options: Any) -> Any:
+        if self._shown not in self._made:
+            made = self._inner(images, *given, **options)
+            if not self._most:
+                return made
+            self._made[self._shown] = _without_pixels(made)
+            if len(self._made) > self._most:
+                self._made.popitem(last=False)
+        self._made.move_to_end(self._shown)
+        # Processors take out of it what they alone need.
+        return copy.copy(self._made[self._shown])
+
+
+def _without_pixels(made: Any) -> Any:
+    """Return a copy of what an image processor made, in which pixels have their shapes but take no memory."""
+    light = copy.copy(made)
+    for name in made:
+        if name.startswith("pixel"):
+            light[name] = _shape_alone(made[name])
+    return light
+
+
+def _shape_alone(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.new_zeros(()).expand(value.shape)
+    if isinstance(value, np.ndarray):
+        return np.broadcast_to(np.zeros((), value.dtype), value.shape)
+    return [_shape_alone(part) for part in value] if isinstance(value, list | tuple) else value

@@ -1,17 +1,100 @@
-"""Rows that begin alike, such as one question with each of its options: their common beginning is computed once."""
+"""Rows that begin alike, such as one question with each of its options: their common beginning is computed once.
+
+Where a family's attention can follow trees, many questions are computed at once, each picture once for all of its
+questions. Elsewhere the keys and values of what a question's rows begin with are kept for what differs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from functools import partial
+from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from passerelle.models.batches import target_logprobs
+from passerelle.costs.ledger import FlopMeter
+from passerelle.models.batches import layout_logprobs, target_logprobs
 from passerelle.models.conversing import IGNORED, Encoded
+from passerelle.models.layouts import follows_trees, grow, lay_out
 from passerelle.models.pretrained import PretrainedModel
 from passerelle.models.vision_cache import VisionFeatures
+
+BATCH_NODES = 1024
+"""Tokens that are computed at once, about: more don't make a processor faster, and take more memory."""
+TREE_NODES = 256
+"""A tree takes rows until they add more tokens than this, or than its first one has: attention is over all of it."""
+ROWS = 32
+"""Rows on the keys and values of one beginning, at most."""
+
+Question = Sequence[Encoded]
+"""A question with each of its options: rows with the same pictures."""
+
+
+@torch.inference_mode()
+def option_logprobs(
+    pretrained: PretrainedModel, vision: VisionFeatures, questions: Sequence[Question], meter: FlopMeter
+) -> list[list[float]]:
+    """Return the log-likelihood of each option of each question, in nats.
+
+    Args:
+        pretrained: The model.
+        vision: Features of the rows' pictures.
+        questions: For each question its options as rows; what is learnt of each row is the option.
+        meter: Counts tokens and operations.
+    """
+    longest = max((len(row) for row in chain(*questions)), default=0)
+    if follows_trees(pretrained, longest):
+        logprobs = iter(_by_trees(pretrained, vision, [*chain(*questions)], meter))
+        return [[next(logprobs) for _ in rows] for rows in questions]
+    found: list[list[float]] = []
+    for rows in questions:
+        found.append([])
+        for start in range(0, len(rows), ROWS):
+            part = rows[start : start + ROWS]
+            shared = shared_tokens(part)
+            tokens = shared + sum(len(row) - shared for row in part)
+            found[-1] += meter.run(tokens, partial(reply_logprobs, pretrained, vision, part))
+    return found
+
+
+def _by_trees(
+    pretrained: PretrainedModel, vision: VisionFeatures, rows: Question, meter: FlopMeter
+) -> list[float]:
+    found: dict[int, float] = {}
+    for trees in _batches(pretrained, rows):
+        part = list(chain(*trees))
+        places = iter(range(len(part)))
+        layout = lay_out(pretrained, [rows[index] for index in part], [[next(places) for _ in tree] for tree in trees])
+        logprobs = meter.run(layout.tokens, partial(layout_logprobs, pretrained, vision, layout))
+        found |= zip(part, _totals(logprobs, [rows[index] for index in part]), strict=True)
+    return [found[index] for index in range(len(rows))]
+
+
+def _batches(pretrained: PretrainedModel, rows: Question) -> Iterator[list[list[int]]]:
+    """Divide rows into batches of trees of like sizes, those of a tree about the same pictures, given by their indices."""
+    together: dict[Hashable, list[int]] = {}
+    for index, row in enumerate(rows):
+        together.setdefault(row.images, []).append(index)
+    sized: list[tuple[int, list[int]]] = []
+    for indices in together.values():
+        grown = grow([rows[index] for index in indices], pretrained.image_token, TREE_NODES)
+        sized += [(nodes, [indices[place] for place in places]) for nodes, places in grown]
+    batch: list[list[int]] = []
+    for nodes, tree in sorted(sized):
+        if batch and (len(batch) + 1) * nodes > BATCH_NODES:
+            yield batch
+            batch = []
+        batch.append(tree)
+    if batch:
+        yield batch
+
+
+def _totals(logprobs: Tensor, rows: Sequence[Encoded]) -> list[float]:
+    """Add the log-likelihoods of targets up, row by row."""
+    owners = torch.tensor([index for index, row in enumerate(rows) for _ in range(row.targets)])
+    return torch.zeros(len(rows)).index_add(0, owners, logprobs.float().cpu()).tolist()
 
 
 @torch.inference_mode()
@@ -28,8 +111,7 @@ def reply_logprobs(pretrained: PretrainedModel, vision: VisionFeatures, rows: Se
     """
     shared = shared_tokens(rows)
     if len(rows) < 2 or shared < 2 or not pretrained.family.shares_prefix or _pictured(pretrained, rows, shared):
-        found = target_logprobs(pretrained, vision, rows)
-        return [float(part.sum()) for part in found.split([row.targets for row in rows])]  # type: ignore[no-untyped-call]
+        return _totals(target_logprobs(pretrained, vision, rows), rows)
     cache, first = _begin(pretrained, vision, rows[0], shared)
     logits = _go_on(pretrained, cache, rows, shared)
     predicted = torch.cat([first.expand(len(rows), -1, -1), logits], dim=1).float().log_softmax(-1)

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from passerelle.costs.ledger import FlopMeter
 from passerelle.formats.conversations import Conversation, Message
 from passerelle.models.conversing import Encoded, Encoder
 from passerelle.models.replying import reply
-from passerelle.models.shared_prefix import reply_logprobs, shared_tokens
+from passerelle.models.shared_prefix import option_logprobs
 from passerelle.models.vision_cache import VisionFeatures
 from passerelle.records import CHOICE_KINDS, Answer, Question
 
-BATCH = 32
-"""Options that are computed at once."""
 MAX_LENGTH = 32_768
 """Longest question with its answer in tokens: no benchmark's is longer."""
 
@@ -59,18 +56,22 @@ class FamilyAnswerer:
 
     def _score(self, questions: Sequence[Question]) -> dict[int, Answer]:
         rows = [[self._row(q.prompt, option, q.picture) for option in q.options] for q in questions]
-        logprobs = [self._log_likelihoods(group) for group in rows]
-        chosen = [q for q in questions if q.kind in CHOICE_KINDS]
-        self._fill_priors(chosen)
+        logprobs = option_logprobs(self.encoder.pretrained, self.vision, rows, self.meter)
+        self._fill_priors([q for q in questions if q.kind in CHOICE_KINDS])
         return {
             id(question): Answer(
                 question.id,
                 logprobs=tuple(found),
-                priors=tuple(self.priors[question.prompt, o] for o in question.options) if question in chosen else (),
+                priors=self._priors_of(question),
                 tokens=tuple(row.targets for row in group),
             )
             for question, group, found in zip(questions, rows, logprobs, strict=True)
         }
+
+    def _priors_of(self, question: Question) -> tuple[float, ...]:
+        if question.kind not in CHOICE_KINDS:
+            return ()
+        return tuple(self.priors[question.prompt, option] for option in question.options)
 
     def _fill_priors(self, questions: Sequence[Question]) -> None:
         missing: dict[str, dict[str, None]] = {}
@@ -78,20 +79,10 @@ class FamilyAnswerer:
             for option in question.options:
                 if (question.prompt, option) not in self.priors:
                     missing.setdefault(question.prompt, {})[option] = None
-        for prompt, options in missing.items():
-            found = self._log_likelihoods([self._row(prompt, option, "") for option in options])
+        rows = [[self._row(prompt, option, "") for option in options] for prompt, options in missing.items()]
+        logprobs = option_logprobs(self.encoder.pretrained, self.vision, rows, self.meter)
+        for (prompt, options), found in zip(missing.items(), logprobs, strict=True):
             self.priors |= {(prompt, option): value for option, value in zip(options, found, strict=True)}
-
-    def _log_likelihoods(self, rows: Sequence[Encoded]) -> list[float]:
-        """Return the log-likelihood of each row's reply, in nats; the rows' common beginning is computed once."""
-        found: list[float] = []
-        for start in range(0, len(rows), BATCH):
-            part = rows[start : start + BATCH]
-            shared = shared_tokens(part)
-            tokens = shared + sum(len(row) - shared for row in part)
-            compute = partial(reply_logprobs, self.encoder.pretrained, self.vision, part)
-            found += self.meter.run(tokens, compute)
-        return found
 
     def _row(self, prompt: str, option: str, picture: str) -> Encoded:
         asked = self._conversation(prompt, picture)
