@@ -118,7 +118,7 @@ class Alarms:
     def _look(self, step: int) -> Look:
         model = self.encoder.pretrained.model
         was_training = model.training
-        model.eval()
+        set_training(model, False)
         target, english = self._loss(self.held.target), self._loss(self.held.english)
         if not self.looks:
             self._english_before = english
@@ -132,7 +132,7 @@ class Alarms:
             100 * fidelity(said, prompts, self.language).share,
             self._open_answer(),
         )
-        model.train(was_training)
+        set_training(model, was_training)
         self.looks.append(look)
         if target < self._best[0] and not any(self._is_met(condition, look) for condition in self._conditions):
             self._best = (target, [p.detach().clone() for p in self._parameters])
