@@ -13,6 +13,7 @@ from passerelle.evaluation.metrics.fidelity import fidelity
 from passerelle.adaptation.optimizer import ParameterGroup
 from passerelle.models.batches import target_logprobs
 from passerelle.models.conversing import Encoded, Encoder
+from passerelle.models.pretrained import set_training
 from passerelle.models.replying import reply
 from passerelle.models.vision_cache import VisionFeatures
 from passerelle.formats.conversations import Conversation, Message
