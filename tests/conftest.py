@@ -76,7 +76,7 @@ def base() -> Any:
 
 @pytest.fixture
 def tiny() -> Any:
-    """A LLaVA of the base's kind, random, in fp32, small enough to train in a test: 4 image tokens, bytes as tokens."""
+    """A model of the base's kind, random, in fp32, small enough to train in a test: 4 image tokens, bytes as tokens."""
     return make_tiny()
 
 
@@ -90,17 +90,9 @@ def make_tiny() -> Any:
     """Build the tiny model; each call gives the same weights in new memory."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import (
-        LlamaConfig,
-        LlavaConfig,
-        LlavaForConditionalGeneration,
-        LlavaProcessor,
-        PreTrainedTokenizerFast,
-    )
+    from transformers import EfficientNetConfig, FastVlmForConditionalGeneration, LlamaConfig, PreTrainedTokenizerFast
 
-    from passerelle.example.efficientnet_lite import EfficientNetLiteConfig
-    from passerelle.example.embedded import CHAT_TEMPLATE
-    from passerelle.example.image_processing import make_image_processor
+    from passerelle.example.embedded import make_config, make_processor
     from passerelle.models.vlm import VisionLanguageModel
 
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
@@ -109,7 +101,21 @@ def make_tiny() -> Any:
     content.decoder = decoders.ByteLevel()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=content, eos_token="<|im_end|>")
     tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<image>"]})
-    tower = EfficientNetLiteConfig(width=0.1, depth=0.5, image_size=64, patch_size=32, hidden_size=16)
+    tower = EfficientNetConfig(
+        image_size=64,
+        width_coefficient=0.0125,  # all widths are rounded up to 8, that of the top is 16
+        depth_coefficient=1.0,
+        in_channels=[8] * 4,
+        out_channels=[8] * 4,
+        kernel_sizes=[3, 5, 3, 2],
+        strides=[2, 2, 2, 2],
+        num_block_repeats=[1, 2, 1, 1],
+        expand_ratios=[1, 2, 2, 1],
+        hidden_dim=16,
+        hidden_size=16,
+        drop_connect_rate=0.0,
+        initializer_range=0.3,
+    )
     text = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=32,
@@ -121,25 +127,12 @@ def make_tiny() -> Any:
         initializer_range=0.15,
         tie_word_embeddings=True,
     )
-    config = LlavaConfig(
-        vision_config=tower,
-        text_config=text,
-        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
-        vision_feature_layer=-1,
-        vision_feature_select_strategy="full",
-        image_seq_length=4,
-        tie_word_embeddings=True,
-    )
     torch.manual_seed(1)
-    model = LlavaForConditionalGeneration(config).eval()
-    processor = LlavaProcessor(
-        image_processor=make_image_processor(64),
-        tokenizer=tokenizer,
-        patch_size=32,
-        vision_feature_select_strategy="full",
-        chat_template=CHAT_TEMPLATE,
-    )
-    return VisionLanguageModel(model, processor)
+    model = FastVlmForConditionalGeneration(make_config(tower, text, tokenizer, 4)).eval()
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):  # transformers begins with factors near 0
+            torch.nn.init.uniform_(module.weight, 0.8, 1.2)
+    return VisionLanguageModel(model, make_processor(tokenizer, 64, 32))
 
 
 def pytest_configure(config: pytest.Config) -> None:

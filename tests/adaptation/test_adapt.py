@@ -183,6 +183,17 @@ def test_stages_of_ones_own(settings: Make) -> None:
     assert second["mix"]["samples"]["text only"] == second["mix"]["samples"]["all"]
 
 
+def test_norms_of_a_trained_tower_keep_their_statistics(settings: Make, models: Callable[[str], Path]) -> None:
+    stages = [{"name": "tower", "samples": "pictures", "train": {"tower": {"how": "full", "learning_rate": 0.01}}}]
+    record = adapt(settings("fast_vlm", stages=stages, alarms={"every": 1, "samples": 2}))
+    before = load_file(models("fast_vlm") / "model.safetensors")
+    after = load_file(Path(record["outputs"]["model"]) / "model.safetensors")
+    statistics = [name for name in before if "running_" in name or "num_batches" in name]
+    assert len(statistics) > 10
+    assert [name for name in statistics if not torch.equal(before[name], after[name])] == []
+    assert any(not torch.equal(before[name], after[name]) for name in before if "depthwise_norm.weight" in name)
+
+
 def test_a_model_that_is_not_there(settings: Make, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="can't load.*as a vision-language model"):
         adapt(settings(model_name_or_path=str(tmp_path / "nothing")))

@@ -12,6 +12,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from transformers.models.gemma3.image_processing_pil_gemma3 import Gemma3ImageProcessorPil
 from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
 from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
+from transformers.models.llava.image_processing_pil_llava import LlavaImageProcessorPil
 from transformers.models.llava_next.image_processing_pil_llava_next import LlavaNextImageProcessorPil
 from transformers.models.llava_onevision.image_processing_pil_llava_onevision import LlavaOnevisionImageProcessorPil
 from transformers.models.pixtral.image_processing_pil_pixtral import PixtralImageProcessorPil
@@ -66,6 +67,27 @@ def clip(patch_size: int) -> dict[str, Any]:
     }
 
 
+def efficientnet() -> dict[str, Any]:
+    """Return an EfficientNet's configuration, with a feature for each 16 × 16 pixels; it rounds all widths to 8."""
+    return {
+        "model_type": "efficientnet",
+        "image_size": 32,
+        "width_coefficient": 0.025,
+        "depth_coefficient": 1.0,
+        "in_channels": [8, 8, 8],
+        "out_channels": [8, 8, 8],
+        "kernel_sizes": [3, 5, 3],
+        "strides": [2, 2, 2],
+        "num_block_repeats": [1, 2, 1],
+        "expand_ratios": [1, 2, 2],
+        "hidden_dim": WIDTH,
+        "hidden_size": WIDTH,
+        "dropout_rate": 0.0,
+        "drop_connect_rate": 0.0,
+        "initializer_range": 0.3,
+    }
+
+
 def template(model_type: str) -> str:
     """Return a family's chat template."""
     return (TEMPLATES / f"{model_type}.jinja").read_text(encoding="utf-8")
@@ -97,6 +119,28 @@ def llava(name: str) -> tuple[Any, Any]:
         patch_size=7,
         vision_feature_select_strategy="default",
         num_additional_image_tokens=1,
+        chat_template=template(name),
+    )
+    return finish(config, tokens, processor)
+
+
+def fast_vlm(name: str) -> tuple[Any, Any]:
+    """FastVLM as the embedded base has it: an EfficientNet whose map of 2 × 2 is a picture's tokens, Llama."""
+    tokens = Tokens("<|im_end|>", "<|im_end|>", named={"image_token": "<image>"}, others=("<|im_start|>",))
+    tokenizer = make_tokenizer(tokens)
+    config = transformers.FastVlmConfig(
+        vision_config=efficientnet(),
+        text_config=text(tokenizer, "llama", tie_word_embeddings=True),
+        image_token_index=tokenizer.image_token_id,
+        image_seq_length=4,
+        tie_word_embeddings=True,
+    )
+    square = {"height": 32, "width": 32}
+    processor = transformers.LlavaProcessor(
+        LlavaImageProcessorPil(size=square, crop_size=square, do_pad=True, do_center_crop=False),
+        tokenizer,
+        patch_size=16,
+        vision_feature_select_strategy="full",
         chat_template=template(name),
     )
     return finish(config, tokens, processor)
@@ -369,6 +413,12 @@ def finish(config: Any, tokens: Tokens, processor: Any) -> tuple[Any, Any]:
         # Gemma 3's projector and some towers' places begin as zeros, with which no picture would matter.
         if value.dim() > 1 and not value.any():
             torch.nn.init.normal_(value, std=0.1)
+    for module in model.modules():
+        # Factors near 0, as EfficientNet's begin, let nothing of a picture through.
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.weight, 0.8, 1.2)
+            torch.nn.init.uniform_(module.running_mean, -0.2, 0.2)
+            torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
     tokenizer = processor.tokenizer
     ends = [tokenizer.convert_tokens_to_ids(token) for token in tokens.ends or (tokens.eos,)]
     model.generation_config = GenerationConfig(

@@ -33,12 +33,13 @@ MORE_INPUTS = {
 }
 # Whose features are one tensor for all tiles of all pictures [tiles, tokens, hidden]; the others' are one tensor
 # [tokens, hidden] for each picture.
-STACKED = {"paligemma", "gemma3", "internvl", "aya_vision"}
+STACKED = {"fast_vlm", "paligemma", "gemma3", "internvl", "aya_vision"}
 # Where a picture's tokens see those after them; in PaliGemma the whole prompt does.
 PICTURES_SEE_AHEAD = {"paligemma", "gemma3"}
 # The rendered end of a turn.
 ENDS = {
     "llava": "sea. ",
+    "fast_vlm": "sea.<|im_end|>\n",
     "llava_next": "sea.</s> ",
     "llava_onevision": "sea.<|im_end|>",
     "gemma3": "sea.<end_of_turn>\n",

@@ -20,6 +20,7 @@ no_torchvision.do_without()
 
 BUILDERS: dict[str, Callable[[str], tuple[Any, Any]]] = {
     "llava": models.llava,
+    "fast_vlm": models.fast_vlm,
     "llava_next": models.llava_next,
     "llava_onevision": models.llava_onevision,
     "paligemma": models.paligemma,

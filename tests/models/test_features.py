@@ -90,7 +90,7 @@ def test_another_tower_has_other_features(tiny: Any, tmp_path: Path, paths: list
     first = FeatureCache(tiny, tmp_path / "features")
     before = first.get(paths[:3])
     with torch.no_grad():
-        tiny.tower.stem.weight.mul_(2)
+        tiny.tower.embeddings.convolution.weight.mul_(2)
     second = FeatureCache(tiny, tmp_path / "features")
     assert second.folder != first.folder
     assert not torch.equal(second.get(paths[:3]), before)

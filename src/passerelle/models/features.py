@@ -110,7 +110,8 @@ def compute_features(model: VisionLanguageModel, images: Iterable[Any]) -> list[
     def flush() -> None:
         if batch:
             pixels = model.processor.image_processor(batch, return_tensors="pt")["pixel_values"]
-            out = tower(pixels).last_hidden_state.to(torch.bfloat16)
+            maps = tower(pixels.to(model.model.dtype)).last_hidden_state
+            out = maps.flatten(2).transpose(1, 2).to(torch.bfloat16).contiguous()
             features.extend(row.clone() for row in out)
             batch.clear()
 

@@ -10,6 +10,7 @@ import torch
 
 from passerelle.errors import InputError, MissingDependency, first_line
 from passerelle.models.families import PARTS, Family, Part, family_of
+from passerelle.models.names import resolve
 from passerelle.models.precision import best_dtype
 
 DTYPES: dict[str, torch.dtype] = {"bfloat16": torch.bfloat16, "float32": torch.float32, "float16": torch.float16}
@@ -66,10 +67,10 @@ def load_pretrained(
     trust_remote_code: bool = False,
     bits: Literal[0, 4, 8] = 0,
 ) -> PretrainedModel:
-    """Load a model and its processor from a folder or from the Hugging Face Hub.
+    """Load a model and its processor from a folder or from the Hugging Face Hub, or the embedded base.
 
     Args:
-        path: A folder that `save_pretrained` wrote, or a name on the Hub.
+        path: A folder that `save_pretrained` wrote, a name on the Hub, or ``embedded``.
         dtype: Of its weights; ``auto``: bf16 where the device computes in it, fp32 otherwise.
         device: Where it goes.
         trust_remote_code: Whether code that comes with the model may be run; never unless asked for.
@@ -81,9 +82,7 @@ def load_pretrained(
     """
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
-    import passerelle.example.image_processing  # noqa: F401 - registers the embedded base's tower
-
-    where = str(path)
+    where = resolve(path)
     chosen = DTYPES[dtype] if dtype != "auto" else best_dtype(torch.device(device))
     try:
         quantised = _quantised(where, bits, chosen, device, trust_remote_code) if bits else {}
@@ -201,3 +200,14 @@ def is_adapter(name: str) -> bool:
 def plain_name(name: str) -> str:
     """Return a parameter's name as it was before PEFT put layers around it."""
     return name.removeprefix("base_model.model.").replace(".base_layer.", ".")
+
+
+def set_training(model: Any, on: bool) -> None:
+    """Let a model train, or only compute; batch norms keep the statistics that they have in both.
+
+    Pictures go through a tower one by one: statistics that training took would be those of a single picture.
+    """
+    model.train(on)
+    for module in model.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.eval()

@@ -18,17 +18,17 @@ HEAD_ROWS = 128
 """Nodes that the head is run on at a time: their logits stay in the processor's cache."""
 
 Model = Any
-"""A `LlavaForConditionalGeneration`; transformers' classes are untyped."""
+"""A `FastVlmForConditionalGeneration`; transformers' classes are untyped."""
 
 
 class VisionLanguageModel:
-    """A LLaVA model with its processor.
+    """A model of the embedded base's kind with its processor.
 
     The tower is frozen and its features are computed once (`passerelle.models.features`), so the methods
     here take features [pictures, tokens, hidden] instead of pictures.
 
     Attributes:
-        model: The `LlavaForConditionalGeneration`, with adapters injected where a method did so.
+        model: The `FastVlmForConditionalGeneration`, with adapters injected where a method did so.
         processor: Its processor: image processor, tokenizer, chat template.
         image_tokens: Tokens that one picture takes.
     """
@@ -40,19 +40,15 @@ class VisionLanguageModel:
         config = model.config
         self.image_token = int(config.image_token_id)
         self.end_token = int(self.tokenizer.eos_token_id)
-        self.image_tokens = (config.vision_config.image_size // config.vision_config.patch_size) ** 2
+        self.image_tokens = int(config.image_seq_length)
         self._prompt_tokens = lru_cache(maxsize=100_000)(self._encode_prompt)
 
     @classmethod
     def load(cls, folder: Path | str, dtype: torch.dtype | None = None) -> VisionLanguageModel:
         """Load a model that `save_pretrained` wrote, in the number type that this machine computes best by default."""
-        from transformers import AutoProcessor, LlavaForConditionalGeneration
+        from transformers import AutoModelForImageTextToText, AutoProcessor
 
-        import passerelle.example.image_processing  # noqa: F401 - registers the tower and its image processor
-
-        model = LlavaForConditionalGeneration.from_pretrained(
-            folder, dtype=dtype or best_dtype(), attn_implementation="sdpa"
-        )
+        model = AutoModelForImageTextToText.from_pretrained(folder, dtype=dtype or best_dtype())
         if (model.config.vision_feature_layer, model.config.vision_feature_select_strategy) != (-1, "full"):
             raise InputError(
                 f"{str(folder)!r} takes its vision features from layer {model.config.vision_feature_layer!r} by "

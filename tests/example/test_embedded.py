@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors import SafetensorError
 
 from passerelle.errors import InputError, MissingDependency, StorageError
@@ -70,7 +72,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(tiny: Any, tmp_path: Path, monke
 
 def test_without_learnt_weights(tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded, "learnt_weights", lambda: tmp_path / "none.safetensors")
-    with pytest.raises(InputError, match="passerelle base build"):
+    with pytest.raises(InputError, match="experiments.base.build"):
         embedded.assemble()
 
 
@@ -91,9 +93,41 @@ def test_the_base_is_where_it_says(base: Any) -> None:
     assert folder == embedded.base_folder()
     assert embedded.is_assembled(folder)
     assert embedded.learnt_weights().stat().st_size <= 20_000_000
-    assert type(base.model).__name__ == "LlavaForConditionalGeneration"
-    assert type(base.tower).__name__ == "EfficientNetLiteModel"
+    assert type(base.model).__name__ == "FastVlmForConditionalGeneration"
+    assert type(base.tower).__name__ == "EfficientNetModel"
+    assert base.model.config.get_text_config()._attn_implementation == "sdpa", "layouts can use trees"
     assert base.model.dtype == best_dtype()
+
+
+def test_a_folder_is_named_by_what_it_is_made_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {embedded.base_folder().name}
+    for name, value in (("RECIPE", -1), ("CHAT_TEMPLATE", ""), ("TOWER", ("a", "b", "c"))):
+        monkeypatch.setattr(embedded, name, value)
+        names.add(embedded.base_folder().name)
+    monkeypatch.setattr(embedded, "learnt_weights", lambda: Path(__file__))
+    assert len(names | {embedded.base_folder().name}) == 5
+
+
+@pytest.mark.parametrize("picture_first", [True, False])
+def test_pictures_stand_behind_the_text(tiny: Any, picture_first: bool) -> None:
+    text = [{"type": "text", "text": "What is"}, {"type": "text", "text": " this?"}]
+    pictures = [{"type": "image"}, {"type": "image"}]
+    parts = [*pictures, *text] if picture_first else [*text, *pictures]
+    messages = [{"role": "user", "content": parts}, {"role": "assistant", "content": "A cat."}]
+    assert tiny.processor.apply_chat_template(messages, add_generation_prompt=True) == (
+        "<|im_start|>user\nWhat is this?<image><image><|im_end|>\n<|im_start|>assistant\nA cat.<|im_end|>\n"
+        "<|im_start|>assistant\n"
+    )
+
+
+def test_whole_pictures_are_seen(tiny: Any) -> None:
+    image = Image.new("RGB", (300, 100), (255, 128, 0))
+    pixels = np.asarray(tiny.processor.image_processor(image, return_tensors="np")["pixel_values"][0])
+    seen = pixels.transpose(1, 2, 0) * np.array(embedded.IMAGENET_STD) + np.array(embedded.IMAGENET_MEAN)
+    assert seen.shape == (64, 64, 3)
+    for column in (2, 32, 61):
+        np.testing.assert_allclose(seen[32, column], [1, 128 / 255, 0], atol=0.01)
+    np.testing.assert_allclose(seen[2, 32], embedded.IMAGENET_MEAN, atol=0.01)
 
 
 def test_a_picture_is_four_tokens(base: Any) -> None:
