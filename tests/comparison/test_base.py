@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
-
 from passerelle.compare import base
 from passerelle.compare.data import read_pictures
+from safetensors.torch import load_file
+
 from passerelle.errors import InputError
 from passerelle.example import alignment, splits
 from passerelle.example.matching import GROUP
