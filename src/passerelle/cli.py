@@ -130,7 +130,7 @@ main.add_command(translate)
 
 @main.group()
 def base() -> None:
-    """The embedded English base: put together, measured, trained again."""
+    """The embedded English base."""
 
 
 @base.command()
@@ -145,46 +145,3 @@ def assemble() -> None:
 
         quiet()
     click.echo(run())
-
-
-@base.command()
-@click.option(
-    "--split",
-    type=click.Choice(["development", "test"]),
-    default="test",
-    show_default=True,
-    help="Which held-out pictures.",
-)
-@click.option("--shuffled", is_flag=True, help="Give each question another picture: scores must fall to chance.")
-@click.option("--learnt", type=click.Path(path_type=Path), help="Learnt weights to measure [those that ship].")
-@click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
-def check(split: str, shuffled: bool, learnt: Path | None, as_json: bool) -> None:
-    """Measure the base on English questions about pictures and concepts that it never saw."""
-    from passerelle.compare.base import check as run
-
-    scores = run(split, shuffled=shuffled, learnt=learnt)
-    if as_json:
-        print_json(scores)
-        return
-    for score in scores:
-        interval = f"{score['value']:5.1f} [{score['low']:.1f}, {score['high']:.1f}]"
-        click.echo(f"{score['source']:7} {score['metric']:16} {interval}  {score['items']} questions")
-
-
-@base.command()
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("learnt.safetensors"),
-    show_default=True,
-    help="File to write.",
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Seeds initial weights, views and order.")
-def build(out: Path, seed: int) -> None:
-    """Train the base's projector and adapter again from the packages (most of an hour on two cores).
-
-    Needs more data and weights than the rest: bash scripts/setup.sh base
-    """
-    from passerelle.compare.base import build as run
-
-    click.echo(run(out, seed=seed))

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from passerelle.errors import MissingDependency
-from passerelle.records import Picture, Text
 from passerelle.example.concepts import concept, words
+from passerelle.records import Picture, Text
 
 FOLDER = Path("/usr/share/openclipart/png")
 LEFT_OUT = (

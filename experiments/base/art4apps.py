@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from passerelle.errors import MissingDependency
-from passerelle.records import Picture, Text
 from passerelle.example.concepts import concept
+from passerelle.records import Picture, Text
 
 FOLDER = Path("/usr/share/games/pysiogame/res/images/art4apps")
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from passerelle.errors import MissingDependency
-from passerelle.records import Picture, Text
 from passerelle.example.concepts import concept
+from passerelle.records import Picture, Text
 
 FOLDER = Path("/usr/share/wordnet")
 THINGS = {"05": "animal", "06": "artifact", "08": "body", "13": "food", "17": "object", "18": "person", "20": "plant"}
