@@ -21,7 +21,14 @@ from experiments.base import wordnet
 from experiments.base.alignment import cross_fit, fit_aligner, imagine, join, start_reader
 from experiments.base.encoding import PairEncoder
 from experiments.base.matching import matching_loss
-from experiments.base.pictures import held_out_of, other_pictures, own_pictures, training_pictures, view_of
+from experiments.base.pictures import (
+    held_out_of,
+    is_readable,
+    other_pictures,
+    own_pictures,
+    training_pictures,
+    view_of,
+)
 from experiments.base.sampling import YES_NO, Sampler
 from experiments.base.trees import AlignedFeatures, Example, Objective, Schedule, mean_loss, train_stage
 from passerelle.adaptation.optimizer import ParameterGroup
@@ -78,6 +85,7 @@ def build(out: Path, *, seed: int = 0, limit: int | None = None) -> Path:
     quiet()
     pretrained = as_pretrained(*embedded.join(seed))
     own, others = _thin(own_pictures(), limit), _thin(other_pictures(), limit)
+    others = [picture for picture in others if is_readable(picture)]
     pictures, plain = training_pictures(pretrained, own, others)
     features = torch.cat([plain, *(view_of(pretrained, pictures, view) for view in range(1, VIEWS))])
     words = _words(own, limit)

@@ -116,7 +116,7 @@ class Answering:
         with Progress(title, "row") as watch:
             for start in range(0, len(rows), _BATCH):
                 part = rows[start : start + _BATCH]
-                found = target_logprobs(self.pretrained, vision, part).split([row.targets for row in part])
+                found = torch.split(target_logprobs(self.pretrained, vision, part), [row.targets for row in part])
                 totals += [float(values.sum()) for values in found]
                 watch(len(totals), len(rows))
         return totals

@@ -35,8 +35,8 @@ def own_pictures() -> list[Picture]:
 
 
 def other_pictures() -> list[Picture]:
-    """Return clip art and the pictures of pysiogame, as far as they can be read."""
-    return [p for p in openclipart.read_pictures() + art4apps.read_pictures() if _readable(p)]
+    """Return clip art and the pictures of pysiogame; not all of them can be read."""
+    return openclipart.read_pictures() + art4apps.read_pictures()
 
 
 def held_out_of(own: Sequence[Picture]) -> list[Picture]:
@@ -66,7 +66,8 @@ def training_pictures(
     return kept, features[[row[p.id] for p in kept]]
 
 
-def _readable(picture: Picture) -> bool:
+def is_readable(picture: Picture) -> bool:
+    """Whether a picture's file can be decoded."""
     try:
         open_picture(picture.path)
     except InputError:
