@@ -132,7 +132,9 @@ def test_commands_are_accepted(arguments: list[str], block: Block, monkeypatch: 
         load_any(given["experiment"], named)
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["compare", "--help"], ["base", "check", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--version"], ["--help"], ["compare", "--help"], ["base", "assemble", "--help"]]
+)
 def test_cheap_commands_run(arguments: list[str]) -> None:
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
