@@ -13,7 +13,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from benchmark_files import write_spots
 from families.tiny import build
 from passerelle.errors import InputError
-from passerelle.evaluation.asking.members import FamilyModel
+from passerelle.evaluation.asking.members import LocalModel
 from passerelle.evaluation.asking.systems import open_system
 from passerelle.evaluation.specification import Named
 from passerelle.models.pretrained import load_adapted
@@ -32,7 +32,7 @@ def question(kind: Any, options: tuple[str, ...] = (), picture: str = "a") -> Qu
     return Question("q", kind, picture, "test", "en", "native", "What is this?", options)
 
 
-def answer(model: FamilyModel, asked: Question, picture: Path) -> Answer:
+def answer(model: LocalModel, asked: Question, picture: Path) -> Answer:
     (said,), bad = model.answer([asked], {"a": picture}, 5)
     assert bad == {}
     return said
@@ -63,7 +63,7 @@ def plain_logprob(folder: Path, option: str, picture: Path | None) -> float:
 @pytest.mark.parametrize("family", ["qwen2_vl", "internvl", "gemma3"])
 def test_options_get_the_likelihood_that_a_plain_forward_gives(family: str, tmp_path: Path, picture: Path) -> None:
     folder = build(family, tmp_path / family)
-    model = FamilyModel(pretrained=load_adapted(folder, dtype="float32"))
+    model = LocalModel(load_adapted(folder, dtype="float32"))
     said = answer(model, question("choice", OPTIONS), picture)
     expected = [plain_logprob(folder, option, picture) for option in OPTIONS]
     assert said.logprobs == pytest.approx(expected, abs=1e-3)
@@ -74,7 +74,7 @@ def test_options_get_the_likelihood_that_a_plain_forward_gives(family: str, tmp_
 
 @pytest.mark.parametrize("family", ["idefics3", "paligemma", "llava"])
 def test_open_questions_get_words(family: str, tmp_path: Path, picture: Path) -> None:
-    model = FamilyModel(pretrained=load_adapted(build(family, tmp_path / family), dtype="float32"))
+    model = LocalModel(load_adapted(build(family, tmp_path / family), dtype="float32"))
     first, again = (answer(model, question("open"), picture) for _ in range(2))
     assert first == again
     assert first.logprobs == ()
