@@ -114,7 +114,9 @@ def _padded(prompts: Sequence[_Prompt]) -> dict[str, Tensor]:
     """Return prompts as rows, padded on the left to one width; what describes their pictures in the rows' order."""
     width = max(map(len, prompts))
     names = {name: None for prompt in prompts for name in prompt.inputs}
-    return {name: torch.cat([_row(prompt, name, width) for prompt in prompts if name in prompt.inputs]) for name in names}
+    return {
+        name: torch.cat([_row(prompt, name, width) for prompt in prompts if name in prompt.inputs]) for name in names
+    }
 
 
 def _row(prompt: _Prompt, name: str, width: int) -> Tensor:

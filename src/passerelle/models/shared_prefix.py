@@ -59,9 +59,7 @@ def option_logprobs(
     return found
 
 
-def _by_trees(
-    pretrained: PretrainedModel, vision: VisionFeatures, rows: Question, meter: FlopMeter
-) -> list[float]:
+def _by_trees(pretrained: PretrainedModel, vision: VisionFeatures, rows: Question, meter: FlopMeter) -> list[float]:
     found: dict[int, float] = {}
     for trees in _batches(pretrained, rows):
         part = list(chain(*trees))
