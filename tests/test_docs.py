@@ -123,7 +123,7 @@ MINE = next(block.code for block in blocks_of(OWN_MODEL) if block.language == "y
 
 
 def load_shown(path: Path, named: dict[str, Any], arms: list[str] | None, folder: Path) -> Experiment:
-    """Load the experiment of a command, with its options; mine.yaml stands for the reader's file, which a page shows."""
+    """Load the experiment of a command, with its options; mine.yaml is the reader's file, which a page shows."""
     if path.name == "mine.yaml":
         path = folder / "mine.yaml"
         path.write_text(MINE, encoding="utf-8")
@@ -331,7 +331,7 @@ def test_the_map_of_the_house_is_that_of_the_layout_test() -> None:
 
 
 def test_every_place_to_add_a_thing_is_there() -> None:
-    """Each row of CONTRIBUTING's table names folders, data files, tests and pages that exist, and dicts that hold it."""
+    """Each row of CONTRIBUTING's table names folders, data files and tests that exist, and dicts that hold it."""
     text = HOUSE.read_text(encoding="utf-8").partition("## Add a thing")[2].partition("\n## ")[0]
     rows = [line for line in text.splitlines() if line.startswith("| ") and "`" in line]
     assert len(rows) >= 8
@@ -399,8 +399,9 @@ def tiny_results() -> dict[str, Any]:
         "comparisons": [difference("choice", "human", -12.0), difference("choice", "english", 1.0)],
         "gains": [
             {
-                "arm": "lora-human", "against": "lora-mt", "metric": "choice", "test": "human", "points": 2.0, "low": 1.0,
-                "high": 3.0, "more_euros": 4.0, "more_expert_minutes": 0.0, "per_expert_minute": None,
+                "arm": "lora-human", "against": "lora-mt", "metric": "choice", "test": "human",
+                "points": 2.0, "low": 1.0, "high": 3.0, "more_euros": 4.0, "more_expert_minutes": 0.0,
+                "per_expert_minute": None,
                 "per_euro": {"value": 0.5, "low": 0.25, "high": 0.75},
             }
         ],
