@@ -11,8 +11,8 @@ import statistics
 import time
 
 import torch
-
 from passerelle.compare.base import own_pictures
+
 from passerelle.evaluation.asking.answering import ModelAnswerer
 from passerelle.example.embedded import assemble
 from passerelle.example.questions import draw_items, render

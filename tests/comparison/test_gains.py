@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from passerelle.compare.gains import gains, spent
+
 from passerelle.costs.ledger import Phase
 from passerelle.costs.prices import Prices, prices
 from passerelle.evaluation.statistics.scores import Difference

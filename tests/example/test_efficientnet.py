@@ -11,7 +11,13 @@ from torch.nn import functional
 
 from passerelle.example.efficientnet import HEAD, LITE2, PUBLISHED_EPSILON, STEM, Stage, convert, make_config
 
-SMALL = (Stage(1, 3, 1, 1, 8), Stage(2, 3, 2, 6, 8), Stage(2, 5, 2, 6, 16), Stage(1, 3, 1, 2, 24), Stage(1, 5, 2, 1, 24))
+SMALL = (
+    Stage(1, 3, 1, 1, 8),
+    Stage(2, 3, 2, 6, 8),
+    Stage(2, 5, 2, 6, 16),
+    Stage(1, 3, 1, 2, 24),
+    Stage(1, 5, 2, 1, 24),
+)
 """All that occurs in Lite2 (an even input of each kernel, with and without stride), and a head that isn't a multiple."""
 
 
@@ -119,7 +125,11 @@ def test_it_is_lite2() -> None:
     assert sum(stage.repeats for stage in LITE2) + 2 == len(model.encoder.blocks) == 23
     # efficientnet-lite2 has 6.1 million parameters, of which 1.28 million are the classifier's.
     found = {name: p.numel() for name, p in model.named_parameters() if "squeeze_excite" not in name}
-    own = [n for name, n in found.items() if not name.startswith(("encoder.blocks.21.", "encoder.blocks.22.", "encoder.top"))]
+    own = [
+        n
+        for name, n in found.items()
+        if not name.startswith(("encoder.blocks.21.", "encoder.blocks.22.", "encoder.top"))
+    ]
     head = LITE2[-1].channels * HEAD + 2 * HEAD
     assert 4_700_000 < sum(own) + head < 4_900_000
 

@@ -17,7 +17,7 @@ from passerelle.runs import cache_folder, held, read_json, storage, write_atomic
 
 SCHEME = "example:"
 """Before the name of one of the example's files, in an experiment."""
-VERSION = 1
+VERSION = 2
 """Raised when other files would be written."""
 PICTURES = "pictures"
 _SIDES: tuple[tuple[Side, str], ...] = (("test", ""), ("development", "development-"))
@@ -106,12 +106,11 @@ def _conversations(samples: Iterable[Sample]) -> list[dict[str, Any]]:
 
 def _benchmarks(questions: Sequence[Question], code: str) -> Mapping[str, tuple[Any, int]]:
     """Sort questions into files: choices as ScienceQA has them, yes/no as POPE, captions as COCO."""
-    choices: list[dict[str, Any]] = []
+    choices: dict[str, dict[str, Any]] = {}
     yes_no: list[dict[str, Any]] = []
     captions: dict[str, list[dict[str, Any]]] = {"images": [], "annotations": []}
     for question in questions:
         picture = _name(question.picture)
-        row: dict[str, Any] = {"id": question.id, "image": picture}
         if question.kind == "caption":
             captions["images"].append({"id": question.picture, "file_name": picture})
             said = {"id": question.id, "image_id": question.picture, "caption": question.reference}
@@ -120,8 +119,13 @@ def _benchmarks(questions: Sequence[Question], code: str) -> Mapping[str, tuple[
             label = ("yes", "no")[question.correct or 0]
             yes_no.append({"question_id": question.id, "image": picture, "text": question.prompt, "label": label})
         else:
-            asked = {"question": question.prompt, "choices": list(question.options), "answer": question.correct}
-            choices.append({**row, **asked, "subject": question.kind.removeprefix("choice-")})
+            choices[question.id] = {
+                "question": question.prompt,
+                "choices": list(question.options),
+                "answer": question.correct,
+                "image": picture,
+                "subject": question.kind.removeprefix("choice-"),
+            }
     return {
         f"choice-{code}.json": (choices, len(choices)),
         f"yes-no-{code}.jsonl": (yes_no, len(yes_no)),

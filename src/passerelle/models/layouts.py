@@ -83,6 +83,7 @@ def grow(rows: Sequence[Encoded], image_token: int, more: int) -> list[tuple[int
         more: A tree takes rows until they add more nodes than this, or than the first one has.
     """
     found: list[tuple[int, list[int]]] = []
+    first = 0
     tree: PrefixTree[Hashable] = PrefixTree()
     for index, row in enumerate(rows):
         needed = _Needed.of(row, image_token)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from experiments.base.wordnet import FOLDER, LONGEST, SMALLEST_CATEGORY, read_words
 from passerelle.errors import MissingDependency
-from passerelle.example.wordnet import FOLDER, LONGEST, SMALLEST_CATEGORY, read_words
 
 # Lines in WordNet 3.0's own format, wndb(5WN): header lines begin with two spaces.
 DATA = """  1 This software and database is being provided

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.nn.functional import gelu, normalize
 
-from passerelle.example import alignment
-from passerelle.example.alignment import TEMPERATURE, cross_fit, fit_aligner, imagine, info_nce, join, start_reader
+from experiments.base import alignment
+from experiments.base.alignment import TEMPERATURE, cross_fit, fit_aligner, imagine, info_nce, join, start_reader
 
 PICTURES, WIDTH = 24, 12
 

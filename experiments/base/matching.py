@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from passerelle.models.prefix_tree import TreeBatch
 from passerelle.records import Picture
 
 GROUP = 4
@@ -49,16 +48,16 @@ def _cut(pictures: Sequence[Picture]) -> list[list[Picture]]:
     return [group for group in groups if len(group) == GROUP]
 
 
-def matching_loss(logprobs: Tensor, batch: TreeBatch) -> Tensor:
+def matching_loss(logprobs: Tensor, owners: Tensor) -> Tensor:
     """Return how badly captions find their pictures, plus the mean loss of the right captions' tokens.
 
     Args:
         logprobs: Log-likelihood of each target token [targets].
-        batch: Its sequences are groups of `GROUP` × `GROUP`: picture by picture, each with every caption of the
-            group; the right ones are on the diagonal.
+        owners: The row that each belongs to [targets]. Rows are groups of `GROUP` × `GROUP`: picture by picture, each
+            with every caption of the group; the right ones are on the diagonal.
     """
-    totals = torch.zeros(batch.sequences).index_add(0, batch.owners, logprobs).view(-1, GROUP, GROUP)
+    totals = torch.zeros(int(owners[-1]) + 1).index_add(0, owners, logprobs).view(-1, GROUP, GROUP)
     right = torch.arange(GROUP).repeat(len(totals))
     matching = cross_entropy(totals.transpose(1, 2).reshape(-1, GROUP), right)
-    own = (torch.eye(GROUP, dtype=torch.bool).flatten().repeat(len(totals)))[batch.owners]
+    own = (torch.eye(GROUP, dtype=torch.bool).flatten().repeat(len(totals)))[owners]
     return matching - logprobs[own].mean()

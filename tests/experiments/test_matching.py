@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
-from passerelle.example.matching import GROUP, draw_groups, matching_loss
-from passerelle.models.prefix_tree import TokenSequence, collate
+from experiments.base.matching import GROUP, draw_groups, matching_loss
 from passerelle.records import Picture
 
 
@@ -42,29 +40,28 @@ def test_what_fills_no_group_is_left_out(count: int) -> None:
     assert draw_groups(_pictures(12, 1, 1), seed=0) == []
 
 
-def _batch() -> Any:
-    """Two groups; caption j has j + 1 tokens."""
-    group = [TokenSequence((1, 2), (10,) * (text + 1), picture) for picture in range(4) for text in range(4)]
-    return collate([group, group], 99, 0)
+def _owners() -> torch.Tensor:
+    """Return the rows of the targets of two groups; caption j has j + 1 tokens."""
+    return torch.arange(2 * GROUP * GROUP).repeat_interleave(torch.tensor([1, 2, 3, 4]).repeat(2 * GROUP))
 
 
 def test_loss_by_hand() -> None:
-    batch = _batch()
-    logprobs = torch.full((len(batch.targets),), -1.0)
+    owners = _owners()
+    logprobs = torch.full((len(owners),), -1.0)
     # Each caption is as likely for all four pictures; the right ones lose 1 nat a token.
-    assert float(matching_loss(logprobs, batch)) == pytest.approx(torch.log(torch.tensor(4.0)).item() + 1)
-    own = torch.tensor([i % 16 // 4 == i % 4 for i in range(batch.sequences)])[batch.owners]
+    assert float(matching_loss(logprobs, owners)) == pytest.approx(torch.log(torch.tensor(4.0)).item() + 1)
+    own = torch.tensor([i % 16 // 4 == i % 4 for i in range(32)])[owners]
     found = torch.where(own, 0.0, -50.0)
-    assert float(matching_loss(found, batch)) == pytest.approx(0, abs=1e-6)
-    assert float(matching_loss(torch.where(own, -50.0, 0.0), batch)) > 50
+    assert float(matching_loss(found, owners)) == pytest.approx(0, abs=1e-6)
+    assert float(matching_loss(torch.where(own, -50.0, 0.0), owners)) > 50
 
 
 def test_how_likely_words_are_by_themselves_cancels() -> None:
-    batch = _batch()
+    owners = _owners()
     torch.manual_seed(0)
-    logprobs = torch.randn(len(batch.targets))
-    own = torch.tensor([i % 16 // 4 == i % 4 for i in range(batch.sequences)])[batch.owners]
-    text = torch.arange(batch.sequences)[batch.owners] % 4
+    logprobs = torch.randn(len(owners))
+    own = torch.tensor([i % 16 // 4 == i % 4 for i in range(32)])[owners]
+    text = torch.arange(32)[owners] % 4
     likelier = logprobs + torch.tensor([3.0, -1.0, 0.5, 7.0])[text]
-    matching = [float(matching_loss(values, batch) + values[own].mean()) for values in (logprobs, likelier)]
+    matching = [float(matching_loss(values, owners) + values[own].mean()) for values in (logprobs, likelier)]
     assert matching[0] == pytest.approx(matching[1], abs=1e-4)

@@ -1,0 +1,206 @@
+"""What is wrong with an experiment is said before anything runs; an arm that fails is named, others are compared."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from comparison.conftest import compare
+from comparisons import write_experiment
+from passerelle.cli import main
+from passerelle.comparison.settings import load_experiment
+from passerelle.errors import ConfigError, InputError
+from passerelle.runs import find_arm
+
+LORA = {"lora": {"text": "machine"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"arms": {"lora": {"rank": 3}}}, r"arm 'lora': unknown key 'rank'"),
+        ({"arms": {"mine": {}}}, r"arm 'mine': unknown method 'mine'.*mine: \{method: lora\}"),
+        ({"arms": {"lora-mt": {}}}, r"unknown method 'lora-mt'. Did you mean 'lora'\?"),
+        ({"arms": {"lora": {"seed": 3}}}, "arm 'lora': 'seed' is set by the comparison itself"),
+        ({"arms": {"lora": {"data": []}}}, "Name the file under data"),
+        ({"arms": {"lora": {"text": "humann"}}}, "unknown text 'humann'. Did you mean 'human'"),
+        ({"arms": LORA, "data": {"human": "fr.json"}}, "learns from machine text, but data.english is missing"),
+        ({"arms": {"lora": {"text": "human", "screen": "gate"}}}, "only machine text is screened"),
+        ({"arms": {"lora": {"screen": "gates"}}}, "unknown screen 'gates'. Did you mean 'gate'"),
+        ({"arms": {"zero-shot": {"text": "human"}}}, "trains nothing, so 'text' says nothing"),
+        ({"arms": {"lora": {"translation": {}}}}, "only a pipeline has a translation of its own"),
+        ({"arms": {"pipeline": {"translation": {"engin": "x"}}}}, "unknown key 'engin'"),
+        ({"arms": ["zero-shot"], "against": "pipeline"}, "unknown arm 'pipeline'"),
+        ({"arms": {"a/b": {"method": "lora"}}}, "letters, digits"),
+        ({"data": {"machine": "x.json"}}, "the comparison makes it itself"),
+        ({"seeds": [1, 1]}, "named twice"),
+        ({"benchmark": ["x"]}, "unknown key 'benchmark'"),
+        ({"tests": [{"benchmrk": "x"}]}, "unknown key 'tests.0.benchmrk'"),
+        ({"language": "no such"}, "no such"),
+        ({"language": "en"}, "the base is English already"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as raised:
+        load_experiment(write_experiment(tmp_path, **changes))
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("name: demo\ntarget: fr\nbudget: {tokens: 24000}\n", r"target is now language; budget is now train"),
+        (
+            "name: m\nmodel_name_or_path: x\nlanguage: fr\nbenchmarks: [a]\ndata: []\n",
+            "model_name_or_path is now model",
+        ),
+        ("name: study\narms: [english, lora-mt]\n", "it names its model, its data and its tests now"),
+    ],
+)
+def test_a_file_of_an_older_version_says_what_to_change(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "old.yaml").write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError, match=f"of an older version: .*{message}.*docs/reference/experiments.md") as raised:
+        load_experiment(tmp_path / "old.yaml")
+    assert "\n" not in str(raised.value)
+
+
+def test_a_run_folder_of_an_older_version_says_what_to_do(own: Path) -> None:
+    write_experiment(own, arms={"zero-shot": None})
+    (own / "runs" / "own").mkdir(parents=True)
+    (own / "runs" / "own" / "results.json").write_text('{"schema": 1}', encoding="utf-8")
+    done = CliRunner().invoke(main, ["compare", "own.yaml"])
+    assert done.exit_code == 2 and "is a run of an older version: choose another --out" in done.stderr
+    done = CliRunner().invoke(main, ["answer", "red.png", "Quoi ?", "--run", "runs/own", "--arm", "lora"])
+    assert done.exit_code == 2 and "is a run of an older version: run `passerelle compare` again" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "missing", "message"),
+    [
+        ({"tests": ["pope=nowhere-{language}.jsonl"]}, "", "no file at 'nowhere-fr.jsonl'"),
+        ({"arms": {"lora": {"text": "human"}}}, "fr.json", "arm 'lora', data.human: no data file at 'fr.json'"),
+        ({"arms": LORA}, "en.json", "arm 'lora', data.english: no data file"),
+        (
+            {"arms": {"lora": {"text": "human"}}, "data": {"human": "fr.json"}, "train": {"mix": {"english": 0.2}}},
+            "",
+            r"arm 'lora' replays English \(mix.english\), but data.english is missing",
+        ),
+        (
+            {"language": "is", "arms": {"lora": {"screen": "gate"}}, "english": False},
+            "",
+            "no calibration from en to is",
+        ),
+        ({"translation": {"engine": "ctranslate2:nowhere"}, "arms": ["pipeline"]}, "", "nowhere"),
+        ({"tests": ["pope=pope-{language}.jsonl"] * 2}, "", "two tests are called 'pope'"),
+        ({"model": "nowhere"}, "", "nowhere"),
+    ],
+)
+def test_what_can_be_known_before_training_is(own: Path, changes: dict[str, Any], missing: str, message: str) -> None:
+    write_experiment(own, **changes)
+    if missing:
+        (own / missing).unlink()
+    done = CliRunner().invoke(main, ["compare", "own.yaml"])
+    assert done.exit_code == 2, done.output
+    import re
+
+    assert re.search(message, done.stderr), done.stderr
+    assert not (own / "runs" / "own" / "arms").exists()
+    assert not (own / "runs" / "own" / "data").exists()
+
+
+def test_an_arm_that_fails_is_named_and_the_others_are_compared(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    strays = {"how": "lora", "learning_rate": 0.1, "targets": r".*(qkv|q_proj)"}  # into the frozen tower too
+    stray = {"method": "lora", "text": "human", "stages": [{"name": "a", "train": {"language": strays}}]}
+    arms = {"zero-shot": None, "stray": stray, "lora": {"text": "human"}, "broken": {"method": "lora", "text": "human"}}
+    write_experiment(own, arms=arms, seeds=[1], tests=["pope=pope-{language}.jsonl"])
+    from passerelle.comparison import arms as module
+
+    adapt = module.adapt
+
+    def failing(settings: Any) -> dict[str, Any]:
+        if "broken" in str(settings.output_dir):
+            raise RuntimeError("a library's own\nerror")
+        return adapt(settings)
+
+    monkeypatch.setattr(module, "adapt", failing)
+    found = {arm["name"]: arm for arm in compare()[0]["arms"]}
+    assert found["stray"]["status"] == found["broken"]["status"] == "failed"
+    assert "narrow its targets" in found["stray"]["error"]
+    assert found["broken"]["error"] == "RuntimeError: a library's own (see broken.failed.txt)"
+    assert "Traceback" in (own / "runs" / "own" / "arms" / "broken.failed.txt").read_text(encoding="utf-8")
+    assert found["stray"]["scores"] == [] != found["lora"]["scores"]
+    with pytest.raises(InputError, match="'stray' failed in"):
+        find_arm(own / "runs" / "own", "stray")
+
+
+def test_an_arm_whose_adapter_breaks_is_named_too(own: Path) -> None:
+    write_experiment(
+        own, arms={"zero-shot": None, "lora": {"text": "human"}}, seeds=[1], tests=["pope=pope-{language}.jsonl"]
+    )
+    compare()
+    (weights,) = (own / "runs" / "own" / "arms").glob("lora-*/adapter/adapter_model.safetensors")
+    weights.write_bytes(weights.read_bytes()[:100])
+    shutil.rmtree(own / "runs" / "own" / "evaluation")
+    found = {arm["name"]: arm for arm in compare()[0]["arms"]}
+    assert found["lora"]["status"] == "failed" and found["zero-shot"]["scores"]
+
+
+def test_every_arm_failing_is_an_error(own: Path) -> None:
+    strays = {"how": "lora", "learning_rate": 0.1, "targets": r".*(qkv|q_proj)"}
+    stray = {"method": "lora", "text": "human", "stages": [{"name": "a", "train": {"language": strays}}]}
+    write_experiment(own, arms={"stray": stray}, english=False, seeds=[1], tests=["pope=pope-{language}.jsonl"])
+    done = CliRunner().invoke(main, ["compare", "own.yaml"])
+    assert done.exit_code == 1 and "every arm failed; the first, 'stray'" in done.stderr
+
+
+def test_without_english_there_is_no_reference_in_it(own: Path) -> None:
+    arms = {"prompted": None, "lora": {"text": "human"}}
+    write_experiment(own, english=False, tests=["pope:fr=pope-fr.jsonl"], arms=arms, seeds=[3])
+    results, _ = compare("--smoke")
+    assert [arm["name"] for arm in results["arms"]] == ["prompted", "lora"]
+    assert {score["test"] for arm in results["arms"] for score in arm["scores"]} == {"human"}
+    assert (own / "runs" / "own-smoke" / "report.html").is_file()
+
+
+def test_a_test_that_nobody_wrote_in_the_language_is_a_machines(own: Path) -> None:
+    (own / "pope-fr.jsonl").unlink()
+    tests = [{"benchmark": "pope=pope-{language}.jsonl", "machine": "only"}]
+    write_experiment(own, tests=tests, arms={"zero-shot": None, "lora": {"text": "human"}}, seeds=[1])
+    results, _ = compare()
+    tests_of = {arm["name"]: {score["test"] for score in arm["scores"]} for arm in results["arms"]}
+    assert tests_of == {"english": {"english"}, "zero-shot": {"machine"}, "lora": {"machine", "english"}}
+    assert results["main_test"] == "machine"
+    page = (own / "runs" / "own" / "report.html").read_text(encoding="utf-8")
+    assert "French test, machine-translated" in page
+    value = next(
+        s["value"] for a in results["arms"] if a["name"] == "lora" for s in a["scores"] if s["metric"] == "pope"
+    )
+    assert f"{value:.1f}" in page
+
+
+def test_english_is_replayed_where_the_mix_says_so(own: Path) -> None:
+    arms = {"lora": {"text": "machine"}, "plain": {"method": "lora", "text": "machine", "mix": {"english": 0.0}}}
+    write_experiment(
+        own, arms=arms, seeds=[1], train={"max_steps": 4, "mix": {"english": 0.5}}, tests=["pope=pope-{language}.jsonl"]
+    )
+    compare()
+    mixes = {}
+    for record in (own / "runs" / "own" / "arms").glob("*/run.json"):
+        stage = json.loads(record.read_text(encoding="utf-8"))["stages"][0]
+        mixes[record.parent.name.partition("-")[0]] = stage["mix"]["samples"].get("language en", 0)
+    assert mixes["lora"] > 0 == mixes["plain"]
+
+
+def test_two_pipelines_with_two_engines_are_two_arms(own: Path) -> None:
+    arms = {"pipeline": None, "pipeline-memory": {"method": "pipeline", "translation": {"engine": "memory"}}}
+    write_experiment(own, arms=arms, tests=["pope=pope-{language}.jsonl"])
+    results, _ = compare()
+    titles = {arm["name"]: arm["title"] for arm in results["arms"]}
+    assert titles["pipeline-memory"] == "Translation pipeline, memory"
+    found = find_arm(own / "runs" / "own", "pipeline-memory")
+    assert found.translation["engine"] == "memory"
