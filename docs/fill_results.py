@@ -44,9 +44,9 @@ def probability(p: float | None) -> str:
 
 
 def score(arm: dict[str, Any], metric: str, test: str) -> dict[str, Any] | None:
-    """Find an arm's score over all sources."""
-    wanted = (metric, test, "all")
-    return next((s for s in arm["scores"] if (s["metric"], s["test"], s["source"]) == wanted), None)
+    """Find an arm's score on a test."""
+    wanted = (metric, test)
+    return next((s for s in arm["scores"] if (s["metric"], s["test"]) == wanted), None)
 
 
 def base_in_english(results: Results) -> dict[str, Any] | None:
@@ -143,7 +143,7 @@ def differences_table(results: Results) -> str:
     rows = [
         [f"`{d['arm']}` − `{d['against']}`", with_interval(d, "difference", plus=True), probability(d["holm_p"])]
         for d in results["comparisons"]
-        if (d["metric"], d["test"], d["source"]) == (metric, test, "all")
+        if (d["metric"], d["test"]) == (metric, test)
     ]
     return markdown(("pair", "difference in points", "p (Holm)"), rows)
 

@@ -37,14 +37,15 @@ THINGS = [
 ]
 
 
-def make_score(metric: str, test: str, value: float, source: str = "all", **more: Any) -> dict[str, Any]:
+def make_score(metric: str, test: str, value: float, **more: Any) -> dict[str, Any]:
     """Write one score as it is stored."""
     signature = f"{metric}|rule:pmi|test:{test}|interval:bootstrap-picture-1000|passerelle:0.1.0"
-    score = {"metric": metric, "test": test, "source": source, "value": round(value, 1), "items": 552}
+    score = {"metric": metric, "test": test, "value": round(value, 1), "items": 552}
     score |= {
         "low": round(value - 4.2, 1),
         "high": round(min(value + 4.3, 100), 1),
         "pictures": 552,
+        "unread": 3,
         "unit": "%",
     }
     return score | {"direction": "higher", "signature": signature} | more
@@ -61,9 +62,6 @@ def make_scores(name: str, choice: float, gap: float, shift: float = 0.0) -> lis
             value = min(max(choice + base + extra + shift, 1.0), 99.4)
             direction = {"direction": "none"} if metric == "yes-rate" else {}
             scores.append(make_score(metric, test, value, **direction))
-            if metric.startswith("choice"):
-                scores.append(make_score(metric, test, value + 2.1, "stamps", items=186))
-                scores.append(make_score(metric, test, value - 1.4, "emoji", items=366))
     return scores
 
 
@@ -128,18 +126,18 @@ def make_results(images: list[str]) -> dict[str, Any]:
     names = [row[0] for row in ARMS if row[0] not in ("english", "pipeline")]
     choice = {row[0]: row[3] for row in ARMS}
     comparisons = [
-        {"arm": name, "against": "pipeline", "metric": metric, "test": "human", "source": "all",
+        {"arm": name, "against": "pipeline", "metric": metric, "test": "human",
          "difference": round(choice[name] - 59.7, 1), "low": round(choice[name] - 64.0, 1),
          "high": round(choice[name] - 55.5, 1), "p": 0.0004, "holm_p": 0.002}
         for name in names
         for metric in ("choice", "choice-random", "choice-category", "yes-no", "caption-chrf")
     ]  # fmt: skip
     comparisons.append(
-        {"arm": "lora-human", "against": "lora-mt", "metric": "choice", "test": "human", "source": "all",
+        {"arm": "lora-human", "against": "lora-mt", "metric": "choice", "test": "human",
          "difference": 3.8, "low": -0.2, "high": 7.4, "p": 0.062, "holm_p": 0.12}
     )  # fmt: skip
     return {
-        "schema": 1, "name": "demo", "created": "2026-03-02T10:11:12+00:00",
+        "schema": 2, "name": "demo", "created": "2026-03-02T10:11:12+00:00",
         "target": "fr", "target_name": "French", "seeds": [1, 2],
         "config": {"name": "demo", "target": "fr", "arms": choice, "training": {"steps": 80}},
         "versions": {"passerelle": "0.1.0", "torch": "2.9.1", "python": "3.11.7"},

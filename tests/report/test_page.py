@@ -24,7 +24,7 @@ def test_every_score_is_in_the_page_unrounded(results: dict[str, Any], run_folde
         for score in arm["scores"]:
             attributes = (
                 f'data-arm="{arm["name"]}" data-metric="{score["metric"]}" data-test="{score["test"]}" '
-                f'data-source="{score["source"]}" data-value="{score["value"]}"'
+                f'data-value="{score["value"]}"'
             )
             assert attributes in text
     assert 'data-value="59.7123456"' in text
@@ -34,7 +34,7 @@ def test_costs_and_differences_are_in_the_page(results: dict[str, Any], run_fold
     text = page_text(results, run_folder)
     assert 'data-arm="lora-mt" data-metric="total-seconds" data-value="441.0"' in text
     assert 'data-arm="lora-mt" data-phase="finetuning" data-metric="seconds" data-value="420.0"' in text
-    assert 'data-against="lora-mt" data-metric="choice" data-test="human" data-source="all" data-value="3.8"' in text
+    assert 'data-against="lora-mt" data-metric="choice" data-test="human" data-value="3.8"' in text
     assert "[−0.2, +7.4]" in text
     assert 'data-seed="2"' in text
 
@@ -77,7 +77,7 @@ def test_texts_of_users_and_models_are_escaped(results: dict[str, Any], run_fold
     attacked = replace_texts(results)
     attacked["target"] = '"><script>alert(2)</script>'
     for score in attacked["arms"][0]["scores"]:
-        score["metric"] = score["source"] = ATTACK
+        score["metric"] = ATTACK
     text = page_text(attacked, run_folder)
     assert text.count("<script>") == 1  # the page's own
     assert "<img src=x" not in text
@@ -199,9 +199,7 @@ def test_a_browser_opens_the_page(results: dict[str, Any], run_folder: Path, bro
     page.on("request", lambda request: requests.append(request.url))
     page.goto(path.as_uri())
 
-    cell = page.locator(
-        '#key td[data-arm="pipeline"][data-metric="choice-random"][data-test="human"][data-source="all"]'
-    )
+    cell = page.locator('#key td[data-arm="pipeline"][data-metric="choice-random"][data-test="human"]')
     assert float(cell.get_attribute("data-value")) == 59.7
     assert cell.inner_text().split() == ["59.7", "[55.5,", "64.0]"]
     assert ATTACK in page.locator(".card").first.inner_text()

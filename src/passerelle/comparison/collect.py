@@ -166,7 +166,7 @@ def _scores(found: Collected, system: str, spoken: str) -> Iterator[tuple[dict[s
         _, test = found.asked(figure["benchmark"], spoken)
         kept = {key: figure[key] for key in ("value", "low", "high", "unit", "direction", "signature")}
         counts = {"items": figure["units"], "pictures": figure["clusters"], "unread": figure["unmatched"]}
-        score = {"metric": _metric(found, figure), "test": test, "source": "all", **kept, **counts}
+        score = {"metric": _metric(found, figure), "test": test, **kept, **counts}
         yield score, figure["by_seed"]
 
 
@@ -206,7 +206,7 @@ def _arm(found: Collected, run: ArmRun) -> dict[str, Any]:
         "error": run.error or None,
         "scores": [score for score, _ in scored],
         "seed_scores": [
-            {**{key: score[key] for key in ("metric", "test", "source", "unit")}, "seed": seed, "value": value}
+            {**{key: score[key] for key in ("metric", "test", "unit")}, "seed": seed, "value": value}
             for score, by_seed in scored
             if len(by_seed) > 1
             for seed, value in zip(run.records, by_seed, strict=False)
@@ -280,7 +280,7 @@ def _comparisons(found: Collected) -> Iterator[dict[str, Any]]:
         test, who = found.asked(row["benchmark"], row["language"])
         kept = {key: row[key] for key in ("difference", "low", "high", "p", "holm_p")}
         names = {"arm": row["first"], "against": row["second"], "metric": test}
-        yield {**names, "test": who, "source": "all", **kept}
+        yield {**names, "test": who, **kept}
 
 
 def _gains(found: Collected, comparisons: Sequence[Row]) -> list[dict[str, Any]]:

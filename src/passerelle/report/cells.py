@@ -16,9 +16,6 @@ from passerelle.report.wording import (
     signed,
 )
 
-QUALITY_METRICS = ("choice-random", "choice-category", "yes-no", "yes-no-auc", "caption-chrf", "fidelity")
-HEADLINE_METRICS = ("choice", "choice-random", "choice-category", "yes-no", "caption-chrf")
-
 
 @dataclass(frozen=True)
 class Cell:
@@ -28,7 +25,7 @@ class Cell:
         text: What is shown first, a value rounded for reading.
         detail: What is shown smaller: the interval.
         value: The number as stored, which the page carries unrounded in ``data-value``.
-        data: What the number is: its arm, metric, test and source, as ``data-`` attributes.
+        data: What the number is: its arm, metric and test, as ``data-`` attributes.
         style: CSS classes.
         bar: Low, value and high between 0 and 1 with the place of zero; ``None`` to draw nothing.
     """
@@ -48,28 +45,27 @@ class Cell:
 
 def headline_metric(contents: Contents) -> str:
     """Choose the metric to rank by: the first that some adapted arm has on the human test."""
-    return _first_metric(contents, contents.adapted_arms(), "human")
+    return _first_metric(contents, contents.adapted_arms(), contents.main_test)
 
 
 def quality_metrics(contents: Contents) -> tuple[str, ...]:
     """Return the metrics that have a column of the key table."""
-    return contents.metrics("key_metrics", QUALITY_METRICS)
+    return contents.metrics("key_metrics")
 
 
 def _first_metric(contents: Contents, arms: Sequence[Arm], test: str) -> str:
-    metrics = contents.metrics("headline_metrics", HEADLINE_METRICS) or HEADLINE_METRICS
-    return next((m for m in metrics if any(arm.value(m, test) is not None for arm in arms)), metrics[0])
+    metrics = contents.metrics("headline_metrics")
+    return next((m for m in metrics if any(arm.value(m, test) is not None for arm in arms)), (*metrics, "")[0])
 
 
 def own_test(arm: Arm) -> str:
     """Say which test an arm is judged by: the English reference answers English questions."""
-    return ENGLISH if arm.name == ENGLISH else "human"
+    return ENGLISH if arm.name == ENGLISH else arm.main_test
 
 
-def score_cell(arm: Arm, metric: str, test: str, source: str = "all") -> Cell:
+def score_cell(arm: Arm, metric: str, test: str) -> Cell:
     """Show one score with its interval."""
-    data = {"arm": arm.name, "metric": metric, "test": test, "source": source}
-    return _score_as_cell(arm.score(metric, test, source), data)
+    return _score_as_cell(arm.score(metric, test), {"arm": arm.name, "metric": metric, "test": test})
 
 
 def _score_as_cell(score: Score | None, data: dict[str, str]) -> Cell:
@@ -82,7 +78,7 @@ def difference_cell(difference: Difference | None, arm: str, against: str, metri
     data = {"arm": arm, "against": against, "metric": metric}
     if difference is None:
         return Cell(DASH, data=data)
-    data |= {"test": difference.test, "source": difference.source}
+    data |= {"test": difference.test}
     detail = interval(difference.low, difference.high, plus=True)
     if difference.excludes_zero:
         detail += " ●" if difference.is_separable else " ○"

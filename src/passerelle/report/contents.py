@@ -21,12 +21,12 @@ class Score:
     Attributes:
         metric: Name of the metric, for example ``choice-random``.
         test: Who made the questions: ``human``, ``machine`` or ``english``.
-        source: Source of the pictures, or ``all``.
         value: The score, in `unit`.
         low: Lower end of the interval.
         high: Upper end of the interval.
         items: Number of questions.
         pictures: Number of pictures that the questions are about.
+        unread: Number of answers that couldn't be read, and count as wrong.
         unit: ``%`` or empty.
         higher_is_better: ``None`` where the metric has no good direction.
         signature: How it was measured, to compare with other runs.
@@ -35,12 +35,12 @@ class Score:
 
     metric: str
     test: str
-    source: str
     value: float | None
     low: float | None = None
     high: float | None = None
     items: float | None = None
     pictures: float | None = None
+    unread: float | None = None
     unit: str = "%"
     higher_is_better: bool | None = True
     signature: str = ""
@@ -56,14 +56,16 @@ class Phase:
     flops: float | None = None
     peak_bytes: float | None = None
     tokens: float | None = None
+    shared_by: float | None = None
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What an arm cost in all, and phase by phase."""
+    """What an arm costs alone, in all and phase by phase; `paid_seconds` divides what several arms needed."""
 
     phases: tuple[Phase, ...] = ()
     seconds: float | None = None
+    paid_seconds: float | None = None
     flops: float | None = None
     peak_bytes: float | None = None
     seconds_per_answer: float | None = None
@@ -100,6 +102,7 @@ class Arm:
         seed_scores: Scores of each seed.
         cost: What it cost.
         stages: Its training stages.
+        main_test: Who made the questions that it is judged by: ``human``, unless all are a machine's.
     """
 
     name: str
@@ -114,17 +117,16 @@ class Arm:
     seed_scores: tuple[Score, ...] = ()
     cost: Cost = field(default_factory=Cost)
     stages: tuple[Stage, ...] = ()
+    main_test: str = "human"
 
-    def score(self, metric: str, test: str = "human", source: str = "all") -> Score | None:
-        """Find a score that has a value; ``None`` where it wasn't measured."""
-        for score in self.scores:
-            if (score.metric, score.test, score.source) == (metric, test, source) and score.value is not None:
-                return score
-        return None
+    def score(self, metric: str, test: str = "") -> Score | None:
+        """Find a score that has a value, on the main test unless told otherwise; ``None`` where it wasn't measured."""
+        wanted = (metric, test or self.main_test)
+        return next((s for s in self.scores if (s.metric, s.test) == wanted and s.value is not None), None)
 
-    def value(self, metric: str, test: str = "human", source: str = "all") -> float | None:
+    def value(self, metric: str, test: str = "") -> float | None:
         """Find the value of a score; ``None`` where it wasn't measured."""
-        score = self.score(metric, test, source)
+        score = self.score(metric, test)
         return None if score is None else score.value
 
 
@@ -136,7 +138,6 @@ class Difference:
     against: str
     metric: str
     test: str
-    source: str
     value: float | None
     low: float | None = None
     high: float | None = None
@@ -160,7 +161,6 @@ class Difference:
             against=self.arm,
             metric=self.metric,
             test=self.test,
-            source=self.source,
             value=None if self.value is None else -self.value,
             low=None if self.high is None else -self.high,
             high=None if self.low is None else -self.low,
@@ -183,15 +183,28 @@ class Contents:
     raw: Mapping[str, Any]
 
     @property
+    def main_test(self) -> str:
+        """Who made the questions that arms are judged by: ``human``, or ``machine``."""
+        return "machine" if self.raw.get("main_test") == "machine" else "human"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what a reader has to know of the tests: what couldn't be asked or read, which a machine translated."""
+        found = self.raw.get("notes")
+        return tuple(str(note) for note in found) if isinstance(found, list | tuple) else ()
+
+    @property
     def test_name(self) -> str:
         """Return what the test that arms are judged by is called in a sentence."""
         found = self.raw.get("test_name")
         return found if isinstance(found, str) else HUMAN_TEST
 
-    def metrics(self, kind: str, usual: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the ``key_metrics`` or ``headline_metrics``: those that the results name, or the usual ones."""
+    def metrics(self, kind: str) -> tuple[str, ...]:
+        """Return the ``key_metrics`` or ``headline_metrics``: those that the results name, or all that there are."""
         named = self.raw.get(kind)
-        return tuple(str(name) for name in named) if isinstance(named, list | tuple) else usual
+        if isinstance(named, list | tuple):
+            return tuple(str(name) for name in named)
+        return tuple(dict.fromkeys(score.metric for arm in self.arms for score in arm.scores))
 
     def arm(self, name: str) -> Arm | None:
         """Find an arm by its name."""
@@ -202,10 +215,10 @@ class Contents:
         arm = self.arm(name)
         return arm.title if arm else name
 
-    def difference(self, arm: str, against: str, metric: str, test: str = "human") -> Difference | None:
-        """Find a paired difference over all sources, turned round where it was stored the other way."""
+    def difference(self, arm: str, against: str, metric: str) -> Difference | None:
+        """Find a paired difference on the main test, turned round where it was stored the other way."""
         for found in self.differences:
-            if (found.metric, found.test, found.source) != (metric, test, "all") or found.value is None:
+            if (found.metric, found.test) != (metric, self.main_test) or found.value is None:
                 continue
             if (found.arm, found.against) == (arm, against):
                 return found

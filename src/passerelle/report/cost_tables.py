@@ -5,6 +5,7 @@ from __future__ import annotations
 from passerelle.report.cells import Cell
 from passerelle.report.contents import Arm, Contents, Phase, Stage
 from passerelle.report.page_tables import Group, Row, Table
+from passerelle.report.parse import read_phases
 from passerelle.report.wording import DASH, duration, short, whole
 
 
@@ -17,12 +18,20 @@ def phases_table(contents: Contents) -> Table:
         rows = [_phase_row(arm, phase, longest) for phase in arm.cost.phases]
         total = Phase("in all", arm.cost.seconds, arm.cost.flops, arm.cost.peak_bytes, _tokens(arm))
         if rows or total.seconds is not None:
-            groups.append(Group(arm.title, (*rows, _phase_row(arm, total, longest, "total"))))
+            rows.append(_phase_row(arm, total, longest, "total"))
+        if arm.cost.paid_seconds is not None and any((phase.shared_by or 1) > 1 for phase in arm.cost.phases):
+            rows.append(_phase_row(arm, Phase("paid here", arm.cost.paid_seconds), longest, "paid"))
+        groups += [Group(arm.title, tuple(rows))] if rows else []
+    shared = read_phases(contents.raw.get("shared_costs"))
+    if shared:
+        rows = [_phase_row(Arm("all", "all"), phase, longest) for phase in shared]
+        groups.append(Group("The tests themselves", tuple(rows)))
     return Table(
         "phases",
-        "What each phase cost. Tokens count what the model read and wrote, pictures included.",
+        "What each phase costs an arm, as if it were alone; what several arms need was done once, and each paid its "
+        "share of it. Tokens count what the model read and wrote, pictures included.",
         "Phase",
-        ("Time", "", "TFLOP", "Peak GB", "Tokens"),
+        ("Time", "", "TFLOP", "Peak GB", "Tokens", "Shared by"),
         tuple(groups),
     )
 
@@ -33,7 +42,8 @@ def _tokens(arm: Arm) -> float | None:
 
 
 def _phase_row(arm: Arm, phase: Phase, longest: float, style: str = "") -> Row:
-    data = {"arm": arm.name, "phase": "total" if style else phase.name}
+    data = {"arm": arm.name, "phase": style or phase.name}
+    sharing = phase.shared_by if (phase.shared_by or 1) > 1 else None
     bar = None if phase.seconds is None else (0.0, phase.seconds / longest, phase.seconds / longest, 0.0)
     return Row(
         phase.name,
@@ -43,6 +53,7 @@ def _phase_row(arm: Arm, phase: Phase, longest: float, style: str = "") -> Row:
             Cell(short(phase.flops, 1e12), value=phase.flops, data=data | {"metric": "flops"}),
             Cell(short(phase.peak_bytes, 1e9), value=phase.peak_bytes, data=data | {"metric": "peak-bytes"}),
             Cell(whole(phase.tokens), value=phase.tokens, data=data | {"metric": "tokens"}),
+            Cell(whole(sharing) + " arms" if sharing else "", value=sharing, data=data | {"metric": "shared-by"}),
         ),
         style=style,
     )

@@ -138,7 +138,6 @@ def _tables(contents: Contents) -> dict[str, page_tables.Table]:
     made = (
         page_tables.key_table(contents),
         page_tables.tests_table(contents),
-        page_tables.sources_table(contents),
         *page_tables.differences_tables(contents),
         page_tables.seeds_table(contents),
         page_tables.scores_table(contents),

@@ -111,8 +111,8 @@ def tests_table(contents: Contents) -> Table:
     arms = [arm for arm in contents.adapted_arms() if any(score.test == "machine" for score in arm.scores)]
     metrics = [
         metric
-        for metric in dict.fromkeys((headline_metric(contents), "yes-no", "caption-chrf"))
-        if any(arm.value(metric, "machine") is not None for arm in arms)
+        for metric in dict.fromkeys((headline_metric(contents), *contents.metrics("headline_metrics")))
+        if any(None not in (arm.value(metric, "human"), arm.value(metric, "machine")) for arm in arms)
     ]
     rows = tuple(Row(arm.title, tuple(cell for m in metrics for cell in _test_cells(arm, m))) for arm in arms)
     return Table(
@@ -132,32 +132,10 @@ def _test_cells(arm: Arm, metric: str) -> Iterator[Cell]:
     yield Cell(signed(gap), value=gap, data={"arm": arm.name, "metric": metric, "test": "machine-human"})
 
 
-def sources_table(contents: Contents) -> Table:
-    """Show the scores of each source of pictures apart."""
-    scores = [score for arm in contents.arms for score in arm.scores if score.source != "all"]
-    sources = list(dict.fromkeys(score.source for score in scores))
-    present = {score.metric for score in scores}
-    metrics = [
-        metric for metric in dict.fromkeys((headline_metric(contents), *quality_metrics(contents))) if metric in present
-    ]
-    rows = tuple(
-        Row(arm.title, tuple(score_cell(arm, m, own_test(arm), source) for m in metrics for source in sources))
-        for arm in contents.arms
-    )
-    return Table(
-        "sources",
-        "The same scores for each source of pictures apart.",
-        "Arm",
-        tuple(sources) * len(metrics),
-        (Group("", rows if metrics else ()),),
-        tuple((metric_title(metric), len(sources)) for metric in metrics),
-    )
-
-
 def differences_tables(contents: Contents) -> tuple[Table, Table]:
     """Show the paired differences: those of the headline metric, and those of the other metrics."""
-    shown = [d for d in contents.differences if d.source == "all" and d.test == "human"]
-    known = (headline_metric(contents), "choice", *quality_metrics(contents))
+    shown = [d for d in contents.differences if d.test == contents.main_test]
+    known = (headline_metric(contents), *quality_metrics(contents))
     metrics = sorted({d.metric for d in shown}, key=lambda m: (known.index(m) if m in known else len(known), m))
     groups = []
     for metric in metrics:
@@ -222,13 +200,13 @@ def seeds_table(contents: Contents) -> Table:
         (arm.name, score.seed): score
         for arm in contents.arms
         for score in arm.seed_scores
-        if (score.metric, score.test, score.source) == (metric, own_test(arm), "all") and score.seed is not None
+        if (score.metric, score.test) == (metric, own_test(arm)) and score.seed is not None
     }
     seeds = sorted({seed for _, seed in found if seed is not None})
     rows = []
     for arm in contents.arms if len(seeds) > 1 else ():
         values = [found[arm.name, seed].value if (arm.name, seed) in found else None for seed in seeds]
-        data = {"arm": arm.name, "metric": metric, "test": own_test(arm), "source": "all"}
+        data = {"arm": arm.name, "metric": metric, "test": own_test(arm)}
         cells = [
             Cell(signed(value).lstrip("+"), value=value, data=data | {"seed": str(seed)})
             for seed, value in zip(seeds, values, strict=True)
@@ -252,20 +230,19 @@ def scores_table(contents: Contents) -> Table:
         "scores",
         "Every score that was stored, with how it was measured.",
         "Metric",
-        ("Test", "Pictures from", "Score", "Questions", "Pictures", "Signature"),
+        ("Test", "Score", "Questions", "Pictures", "Unread", "Signature"),
         tuple(Group(arm.title, tuple(_score_rows(arm))) for arm in contents.arms),
     )
 
 
 def _score_rows(arm: Arm) -> Iterator[Row]:
     for score in arm.scores:
-        counts: Sequence[float | None] = (score.items, score.pictures)
+        counts: Sequence[float | None] = (score.items, score.pictures, score.unread)
         yield Row(
             metric_title(score.metric),
             (
                 Cell(title_of_test(score.test), style="words"),
-                Cell(score.source, style="words"),
-                score_cell(arm, score.metric, score.test, score.source),
+                score_cell(arm, score.metric, score.test),
                 *(Cell("–" if count is None else f"{count:.0f}", value=count) for count in counts),
                 Cell(score.signature or "–", style="signature"),
             ),

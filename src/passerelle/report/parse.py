@@ -67,13 +67,13 @@ def read_results(results: Mapping[str, Any]) -> Contents:
         target=target,
         target_name=as_text(results.get("target_name"), target or "the target language"),
         seeds=as_whole_numbers(results.get("seeds")),
-        arms=tuple(_read_arm(arm) for arm in mappings(results.get("arms"))),
+        arms=tuple(_read_arm(arm, results) for arm in mappings(results.get("arms"))),
         differences=tuple(_read_difference(item) for item in mappings(results.get("comparisons"))),
         raw=results,
     )
 
 
-def _read_arm(arm: Mapping[str, Any]) -> Arm:
+def _read_arm(arm: Mapping[str, Any], results: Mapping[str, Any]) -> Arm:
     name = as_text(arm.get("name"), "unnamed")
     trained_on = arm.get("trained_on")
     return Arm(
@@ -89,6 +89,7 @@ def _read_arm(arm: Mapping[str, Any]) -> Arm:
         seed_scores=tuple(_read_score(score) for score in mappings(arm.get("seed_scores"))),
         cost=_read_cost(as_mapping(arm.get("cost"))),
         stages=tuple(_read_stage(s) for s in mappings(as_mapping(arm.get("training")).get("stages"))),
+        main_test="machine" if results.get("main_test") == "machine" else "human",
     )
 
 
@@ -98,12 +99,12 @@ def _read_score(score: Mapping[str, Any]) -> Score:
     return Score(
         metric=as_text(score.get("metric")),
         test=as_text(score.get("test"), "human"),
-        source=as_text(score.get("source"), "all"),
         value=as_number(score.get("value")),
         low=as_number(score.get("low")),
         high=as_number(score.get("high")),
         items=as_number(score.get("items")),
         pictures=as_number(score.get("pictures")),
+        unread=as_number(score.get("unread")),
         unit=as_text(score.get("unit")),
         higher_is_better={"higher": True, "lower": False}.get(direction),
         signature=as_text(score.get("signature")),
@@ -111,20 +112,26 @@ def _read_score(score: Mapping[str, Any]) -> Score:
     )
 
 
-def _read_cost(cost: Mapping[str, Any]) -> Cost:
-    phases = tuple(
+def read_phases(phases: object) -> tuple[Phase, ...]:
+    """Read the phases of an arm, or those that all arms share."""
+    return tuple(
         Phase(
             name=as_text(phase.get("phase"), "unnamed"),
             seconds=as_number(phase.get("seconds")),
             flops=as_number(phase.get("flops")),
             peak_bytes=as_number(phase.get("peak_bytes")),
             tokens=as_number(phase.get("tokens")),
+            shared_by=as_number(phase.get("shared_by")),
         )
-        for phase in mappings(cost.get("phases"))
+        for phase in mappings(phases)
     )
+
+
+def _read_cost(cost: Mapping[str, Any]) -> Cost:
     return Cost(
-        phases=phases,
+        phases=read_phases(cost.get("phases")),
         seconds=as_number(cost.get("total_seconds")),
+        paid_seconds=as_number(cost.get("paid_seconds")),
         flops=as_number(cost.get("total_flops")),
         peak_bytes=as_number(cost.get("peak_bytes")),
         seconds_per_answer=as_number(cost.get("seconds_per_answer")),
@@ -152,7 +159,6 @@ def _read_difference(item: Mapping[str, Any]) -> Difference:
         against=as_text(item.get("against"), "unnamed"),
         metric=as_text(item.get("metric")),
         test=as_text(item.get("test"), "human"),
-        source=as_text(item.get("source"), "all"),
         value=as_number(item.get("difference")),
         low=as_number(item.get("low")),
         high=as_number(item.get("high")),

@@ -89,7 +89,7 @@ def dumbbell_plot(results: Mapping[str, Any] | Contents) -> str:
     rows = [
         (arm, human, machine)
         for arm in contents.adapted_arms()
-        if (human := arm.score(metric)) is not None and (machine := arm.score(metric, "machine")) is not None
+        if (human := arm.score(metric, "human")) is not None and (machine := arm.score(metric, "machine")) is not None
     ]
     if not rows:
         return ""

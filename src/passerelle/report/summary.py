@@ -23,6 +23,9 @@ from passerelle.report.wording import (
     whole,
 )
 
+MOST_NOTES = 6
+"""Notes on the tests that the summary repeats."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -204,7 +207,7 @@ def _tests(contents: Contents, metric: str) -> Iterator[str]:
     pairs = [
         (arm, human, machine)
         for arm in contents.adapted_arms()
-        if (human := arm.value(metric)) is not None and (machine := arm.value(metric, "machine")) is not None
+        if (human := arm.value(metric, "human")) is not None and (machine := arm.value(metric, "machine")) is not None
     ]
     if not pairs:
         return
@@ -234,6 +237,7 @@ def _reservations(contents: Contents, standing: _Standing) -> Iterator[str]:
         pictures = f"{whole(score.pictures)} test pictures" if score.pictures else "the test"
         half = (score.high - score.low) / 2
         yield f"With {pictures} a score is known to about ±{decimal(half)} points: small gaps mean little."
+    yield from contents.notes[:MOST_NOTES]
     failed = [arm.title for arm in contents.arms if arm.failed]
     if failed:
         yield f"{listed(failed)} failed and {'is' if len(failed) == 1 else 'are'} shown without scores."

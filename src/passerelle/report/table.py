@@ -90,10 +90,10 @@ def _groups(contents: Contents) -> Iterator[tuple[str, _Column, list[_Column]]]:
         columns = [column for column in key_columns(contents) if column.is_cost == is_cost]
         yield title, names, [_column(c.title, [c.cell(contents, arm) for arm in arms]) for c in columns]
     adapted = contents.adapted_arms()
-    if any(score.test == "machine" for arm in adapted for score in arm.scores):
+    if contents.main_test == "human" and any(score.test == "machine" for arm in adapted for score in arm.scores):
         names = _Column("Arm", tuple(arm.name for arm in adapted))
         yield "Human test beside machine test", names, _test_columns(contents, adapted)
-    pairs = list(dict.fromkeys((d.arm, d.against) for d in contents.differences if d.source == "all"))
+    pairs = list(dict.fromkeys((d.arm, d.against) for d in contents.differences))
     if pairs:
         rows = [arm if against == PIPELINE else f"{arm} - {against}" for arm, against in pairs]
         to = " to the pipeline" if any(against == PIPELINE for _, against in pairs) else ""
@@ -108,7 +108,7 @@ def _test_columns(contents: Contents, arms: Sequence[Arm]) -> list[_Column]:
     metric = headline_metric(contents)
     gaps = []
     for arm in arms:
-        human, machine = arm.value(metric), arm.value(metric, "machine")
+        human, machine = arm.value(metric, "human"), arm.value(metric, "machine")
         gap = None if human is None or machine is None else machine - human
         gaps.append(Cell(signed(gap), value=gap))
     return [
@@ -120,9 +120,7 @@ def _test_columns(contents: Contents, arms: Sequence[Arm]) -> list[_Column]:
 
 def _differences(contents: Contents, pairs: Sequence[tuple[str, str]]) -> list[_Column]:
     present = {difference.metric for difference in contents.differences}
-    metrics = [
-        m for m in dict.fromkeys((headline_metric(contents), "choice", *quality_metrics(contents))) if m in present
-    ]
+    metrics = [m for m in dict.fromkeys((headline_metric(contents), *quality_metrics(contents))) if m in present]
     metrics += sorted(present.difference(metrics))
     return [_column(metric_title(metric), [_pair_cell(contents, pair, metric) for pair in pairs]) for metric in metrics]
 
@@ -136,7 +134,7 @@ def _pack(rows: _Column, columns: Sequence[_Column], width: int) -> Iterator[Seq
     """Divide columns into tables that stay within `width`, about equally many in each."""
     room = width - rows.width
     tables = 1
-    while True:
+    while columns:
         size = -(-len(columns) // tables)
         parts = [columns[start : start + size] for start in range(0, len(columns), size)]
         if size <= 1 or all(sum(c.width + PADDING for c in part) <= room for part in parts):

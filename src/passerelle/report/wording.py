@@ -10,22 +10,14 @@ DASH = "–"
 MINUS = "−"
 THIN_SPACE = "\u202f"
 
-METRIC_TITLES = {
-    "choice": "Choice",
-    "choice-random": "Choice, random",
-    "choice-category": "Choice, same category",
-    "yes-no": "Yes/no",
-    "yes-no-auc": "Yes/no AUC",
-    "yes-rate": "Says yes",
-    "caption-chrf": "Caption chrF",
-    "fidelity": "Fidelity",
-}
+_WRITTEN = {"auc": "AUC", "chrf": "chrF", "cider-d": "CIDEr-D", "f1": "F1"}
 TEST_TITLES = {"human": "Human test", "machine": "Machine test", "english": "English test"}
 
 
 def metric_title(metric: str) -> str:
-    """Name a metric for a reader."""
-    return METRIC_TITLES.get(metric, metric)
+    """Name a metric for a reader: ``choice: random`` is Choice: random, ``caption chrf`` is Caption chrF."""
+    words = [_WRITTEN.get(word, word) for word in metric.split(" ")]
+    return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
 
 
 def title_of_test(test: str) -> str:
