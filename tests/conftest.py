@@ -68,10 +68,9 @@ def emojis() -> list[Any]:
 @pytest.fixture(scope="session")
 def base() -> Any:
     """The embedded base as users have it; tests don't change it."""
-    from passerelle.example.embedded import assemble
-    from passerelle.models.vlm import VisionLanguageModel
+    from passerelle.models.pretrained import load_pretrained
 
-    return VisionLanguageModel.load(assemble())
+    return load_pretrained("embedded")
 
 
 @pytest.fixture
@@ -93,7 +92,8 @@ def make_tiny() -> Any:
     from transformers import EfficientNetConfig, FastVlmForConditionalGeneration, LlamaConfig, PreTrainedTokenizerFast
 
     from passerelle.example.embedded import make_config, make_processor
-    from passerelle.models.vlm import VisionLanguageModel
+    from passerelle.models.families import family_of
+    from passerelle.models.pretrained import PretrainedModel
 
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     content = Tokenizer(models.BPE(vocab={letter: row for row, letter in enumerate(letters)}, merges=[]))
@@ -132,7 +132,7 @@ def make_tiny() -> Any:
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):  # transformers begins with factors near 0
             torch.nn.init.uniform_(module.weight, 0.8, 1.2)
-    return VisionLanguageModel(model, make_processor(tokenizer, 64, 32))
+    return PretrainedModel(model, make_processor(tokenizer, 64, 32), family_of(model), "tiny")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -178,23 +178,22 @@ def test_pictures_are_computed_once_for_both_languages(bench, model_folder, empt
 
 def test_likelihoods_pick_what_separate_passes_pick(bench, model_folder, empty_cache):
     """The shared prefix changes nothing: one forward for each option gives the same scores."""
-    import torch
-
-    from passerelle.models.features import compute_features
-    from passerelle.models.prefix_tree import collate
-    from passerelle.models.vlm import VisionLanguageModel
-    from passerelle.pictures.opening import open_picture
+    from passerelle.formats.conversations import Conversation, Message
+    from passerelle.models.batches import target_logprobs
+    from passerelle.models.conversing import Encoder
+    from passerelle.models.pretrained import load_pretrained
+    from passerelle.models.vision_cache import VisionFeatures
 
     evaluate(options(bench, models=(f"tiny={model_folder}",), method="sum", languages="en"))
     rows = [json.loads(line) for line in (bench / "out" / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
-    model = VisionLanguageModel.load(model_folder)
+    model = load_pretrained(model_folder)
+    encoder, vision = Encoder(model, 4096), VisionFeatures(model, None, {"tower"})
     for row in rows[:6]:
-        features = torch.stack(compute_features(model, [open_picture(row["picture"])]))
         alone = []
         for option in row["options"]:
-            batch = collate([[model.encode(row["prompt"], option, 0)]], model.image_token, model.end_token)
-            with torch.inference_mode():
-                alone.append(float(model.target_logprobs(batch, features).sum()))
+            said = (Message("user", (None, row["prompt"])), Message("assistant", (option,)))
+            encoded = encoder(Conversation("", said, (Path(row["picture"]),), "en", "native"))
+            alone.append(float(target_logprobs(model, vision, encoded).sum()))
         np.testing.assert_allclose(row["logprobs"], alone, atol=0.05)
 
 

@@ -108,7 +108,7 @@ def test_weights_zero_and_one_are_the_models(llamas: tuple[Path, Path, Path], tm
 def test_only_the_language_model_of_a_vision_language_model(fresh: Callable[[], Any], tmp_path: Path) -> None:
     from transformers import AutoProcessor
 
-    from passerelle.models.vlm import VisionLanguageModel
+    from passerelle.models.pretrained import load_pretrained
 
     base, adapted = fresh(), fresh()
     torch.manual_seed(2)
@@ -136,10 +136,10 @@ def test_only_the_language_model_of_a_vision_language_model(fresh: Callable[[], 
     ours, theirs = ({path.name for path in (tmp_path / name).iterdir()} for name in ("out", "adapted"))
     assert theirs - ours == {"README.md", "adapter_config.json"}
     assert {"config.json", "tokenizer.json", "processor_config.json", "chat_template.jinja", INDEX} <= ours
-    loaded = VisionLanguageModel.load(tmp_path / "out", torch.float32)
-    weight = loaded.language_model.layers[0].mlp.up_proj.weight
+    loaded = load_pretrained(tmp_path / "out", dtype="float32")
+    weight = loaded.model.model.language_model.layers[0].mlp.up_proj.weight
     assert torch.equal(weight, merged["language_model.model.layers.0.mlp.up_proj.weight"])
-    assert torch.equal(loaded.projector.linear_1.weight, adapted.projector.linear_1.weight)
+    assert torch.equal(*(each.model.model.multi_modal_projector.linear_1.weight for each in (loaded, adapted)))
     again = AutoProcessor.from_pretrained(tmp_path / "out")
     assert again.chat_template == adapted.processor.chat_template
 

@@ -15,9 +15,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from passerelle.models.features import file_digest
 from passerelle.models.pixels import AHEAD, PixelReader, Shown
 from passerelle.models.pretrained import PretrainedModel
+from passerelle.pictures.opening import file_digest
 from passerelle.runs import write_atomically
 
 Level = Literal["projected", "tower", "pixels"]

@@ -12,8 +12,7 @@ import torch
 from PIL import Image
 
 from passerelle.errors import InputError, StorageError
-from passerelle.models.features import FeatureCache, compute_features
-from passerelle.pictures.opening import open_picture
+from passerelle.models.vision_cache import VisionFeatures
 
 
 @pytest.fixture
@@ -27,42 +26,46 @@ def paths(tmp_path: Path) -> list[Path]:
     return found
 
 
+def get(vision: VisionFeatures, paths: list[Path]) -> torch.Tensor:
+    """Return what the language model takes of each picture [pictures, tokens, hidden]."""
+    vision.prepare([path] for path in paths)
+    found: torch.Tensor = vision.outputs([path] for path in paths)["image"].pooler_output
+    return found.view(len(paths), 4, -1)
+
+
 def test_features_are_those_of_the_tower(tiny: Any, tmp_path: Path, paths: list[Path]) -> None:
-    found = FeatureCache(tiny, tmp_path / "features").get(paths)
-    assert (found.shape, found.dtype) == ((40, 4, 16), torch.bfloat16)
-    assert torch.equal(found, torch.stack(compute_features(tiny, map(open_picture, paths))))
-    alone = torch.stack(compute_features(tiny, [open_picture(paths[33])]))
-    torch.testing.assert_close(found[33:34].float(), alone.float(), rtol=0.02, atol=0.02)
-    assert len({tuple(row.flatten().tolist()) for row in found}) == 40
+    found = get(VisionFeatures(tiny, tmp_path), paths)
+    with torch.no_grad():
+        pixels = tiny.processor.image_processor([Image.open(path) for path in paths], return_tensors="pt")
+        expected = tiny.model.get_image_features(**pixels).pooler_output
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
+    assert len({tuple(row.flatten().tolist()) for row in found}) == len(paths)
 
 
-def test_the_second_time_nothing_is_computed(
-    tiny: Any, tmp_path: Path, paths: list[Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = FeatureCache(tiny, tmp_path / "features")
-    before = first.get(paths)
+def test_the_second_time_nothing_is_computed(tiny: Any, tmp_path: Path, paths: list[Path]) -> None:
+    first = VisionFeatures(tiny, tmp_path)
+    before = get(first, paths)
+    assert torch.equal(get(first, paths[::-1]), before.flip(0))
     assert first.computed == 40
-    monkeypatch.setattr("passerelle.models.features.compute_features", None)
-    assert torch.equal(first.get(paths[::-1]), before.flip(0))
-    second = FeatureCache(tiny, tmp_path / "features")
-    assert torch.equal(second.get(paths), before)
+    second = VisionFeatures(tiny, tmp_path)
+    assert torch.equal(get(second, paths), before)
     assert second.computed == 0
 
 
 def test_only_new_pictures_are_computed(tiny: Any, tmp_path: Path, paths: list[Path]) -> None:
-    FeatureCache(tiny, tmp_path / "features").get(paths[:10])
-    cache = FeatureCache(tiny, tmp_path / "features")
+    get(VisionFeatures(tiny, tmp_path / "features"), paths[:10])
+    cache = VisionFeatures(tiny, tmp_path / "features")
     told: list[tuple[int, int]] = []
-    cache.get([*paths[5:15], paths[12]], lambda done, total: told.append((done, total)))
+    cache.prepare([[path] for path in [*paths[5:15], paths[12]]], lambda done, total: told.append((done, total)))
     assert cache.computed == 5
     assert told == [(5, 5)]
 
 
 def test_a_changed_picture_is_another_one(tiny: Any, tmp_path: Path, paths: list[Path]) -> None:
-    cache = FeatureCache(tiny, tmp_path / "features")
-    before = cache.get(paths[:2])
+    cache = VisionFeatures(tiny, tmp_path / "features")
+    before = get(cache, paths[:2])
     paths[1].write_bytes(paths[0].read_bytes())
-    after = cache.get(paths[:2])
+    after = get(cache, paths[:2])
     assert torch.equal(after[1], before[0])
     assert not torch.equal(before[0], before[1])
     assert cache.computed == 2, "the same picture under another name is known"
@@ -72,47 +75,47 @@ def test_a_changed_picture_is_another_one(tiny: Any, tmp_path: Path, paths: list
 def test_a_broken_shard_is_made_again(
     tiny: Any, tmp_path: Path, paths: list[Path], monkeypatch: pytest.MonkeyPatch, damage: str
 ) -> None:
-    monkeypatch.setattr("passerelle.models.features.SHARD", 16)
-    before = FeatureCache(tiny, tmp_path / "features").get(paths)
+    monkeypatch.setattr("passerelle.models.vision_cache.SHARD", 16)
+    before = get(VisionFeatures(tiny, tmp_path / "features"), paths)
     shards = sorted((tmp_path / "features").rglob("*.safetensors"))
     assert len(shards) == 3
     content = shards[0].read_bytes()
     shards[0].write_bytes({"cut": content[:-7], "emptied": b"", "overwritten": b"\xff" * len(content)}[damage])
-    cache = FeatureCache(tiny, tmp_path / "features")
-    assert torch.equal(cache.get(paths), before)
+    cache = VisionFeatures(tiny, tmp_path / "features")
+    assert torch.equal(get(cache, paths), before)
     assert cache.computed in (8, 16), "the other shards are kept"
-    again = FeatureCache(tiny, tmp_path / "features")
-    again.get(paths)
+    again = VisionFeatures(tiny, tmp_path / "features")
+    get(again, paths)
     assert again.computed == 0
 
 
 def test_another_tower_has_other_features(tiny: Any, tmp_path: Path, paths: list[Path]) -> None:
-    first = FeatureCache(tiny, tmp_path / "features")
-    before = first.get(paths[:3])
+    first = VisionFeatures(tiny, tmp_path / "features")
+    before = get(first, paths[:3])
     with torch.no_grad():
-        tiny.tower.embeddings.convolution.weight.mul_(2)
-    second = FeatureCache(tiny, tmp_path / "features")
-    assert second.folder != first.folder
-    assert not torch.equal(second.get(paths[:3]), before)
+        tiny.model.model.vision_tower.embeddings.convolution.weight.mul_(2)
+    second = VisionFeatures(tiny, tmp_path / "features")
+    assert second._folder != first._folder
+    assert not torch.equal(get(second, paths[:3]), before)
     assert second.computed == 3
 
 
 def test_a_picture_that_cannot_be_read_stops_and_loses_nothing(
     tiny: Any, tmp_path: Path, paths: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("passerelle.models.features.SHARD", 16)
+    monkeypatch.setattr("passerelle.models.vision_cache.SHARD", 16)
     paths[20].write_text("no picture")
     with pytest.raises(InputError, match=r"20\.png"):
-        FeatureCache(tiny, tmp_path / "features").get(paths)
-    cache = FeatureCache(tiny, tmp_path / "features")
-    cache.get([path for index, path in enumerate(paths) if index != 20])
+        get(VisionFeatures(tiny, tmp_path / "features"), paths)
+    cache = VisionFeatures(tiny, tmp_path / "features")
+    get(cache, [path for index, path in enumerate(paths) if index != 20])
     assert cache.computed == 39 - 16, "what was computed before is kept"
 
 
 def test_a_missing_picture_is_named(tiny: Any, tmp_path: Path, paths: list[Path]) -> None:
     paths[1].unlink()
     with pytest.raises(InputError, match=r"no picture at .*1\.png"):
-        FeatureCache(tiny, tmp_path / "features").get(paths[:3])
+        get(VisionFeatures(tiny, tmp_path / "features"), paths[:3])
 
 
 def test_a_full_disk(tiny: Any, tmp_path: Path, paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +125,7 @@ def test_a_full_disk(tiny: Any, tmp_path: Path, paths: list[Path], monkeypatch: 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         with pytest.raises(StorageError, match="the disk is full"):
-            FeatureCache(tiny, tmp_path / "features").get(paths[:3])
-    cache = FeatureCache(tiny, tmp_path / "features")
-    assert len(cache.get(paths[:3])) == 3
+            get(VisionFeatures(tiny, tmp_path / "features"), paths[:3])
+    cache = VisionFeatures(tiny, tmp_path / "features")
+    assert len(get(cache, paths[:3])) == 3
     assert cache.computed == 3

@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 import torch
 
+from experiments.base.encoding import PairEncoder
+from experiments.base.trees import AlignedFeatures, Schedule, plan, train_stage
 from passerelle.adaptation.loop import Rates
 from passerelle.adaptation.optimizer import MasterAdamW, ParameterGroup
+from passerelle.adaptation.settings import PartSettings, StageSettings
+from passerelle.adaptation.stages import attach
 from passerelle.errors import StorageError, TrainingError
-from passerelle.methods.training import Schedule, plan, train_stage
-from passerelle.models.adapters import add_lora, lora_parameters, projector_parameters
 
 SCHEDULE = Schedule(tokens=1800, nodes_per_tree=150, trees_per_step=1)
 NAMES = ("un merle", "une oie", "un chat", "des pommes", "la neige", "le camion")
@@ -26,31 +28,35 @@ class Killed(Exception):
     """Stands in for the end of the process."""
 
 
-def make_features() -> torch.Tensor:
+def projector(model: Any) -> torch.nn.Module:
+    found: torch.nn.Module = model.family.module(model.bare, "projector")
+    return found
+
+
+def make_features(model: Any) -> AlignedFeatures:
     torch.manual_seed(9)
-    return torch.randn(len(NAMES), 4, 16)
+    return AlignedFeatures(torch.randn(len(NAMES), 4, 16), projector(model))
 
 
 def examples(model: Any) -> list[Any]:
-    found = []
+    found, encode = [], PairEncoder(model)
     for _ in range(6):
         for row, name in enumerate(NAMES):
             turns = (("Quoi ?", name), (f"Est-ce {name} ?", "Oui"))
-            found.append([model.encode(prompt, reply, row) for prompt, reply in turns])
+            found.append([encode(prompt, reply, Path(str(row))) for prompt, reply in turns])
     return found
 
 
 def groups(model: Any, rate: float = 0.01) -> list[ParameterGroup]:
-    add_lora(model, rank=4, alpha=8, seed=1)
-    return [
-        ParameterGroup("adapter", lora_parameters(model), rate),
-        ParameterGroup("projector", projector_parameters(model), rate / 2),
-    ]
+    adapter = PartSettings(how="lora", rank=4, alpha=8, learning_rate=0.1)  # the group has its own rate
+    (language,) = attach(model, StageSettings(name="training", train={"language": adapter}), 1)
+    others = {f"projector.{name}": value for name, value in projector(model).named_parameters()}
+    return [ParameterGroup("adapter", language.parameters, rate), ParameterGroup("projector", others, rate / 2)]
 
 
 def train(model: Any, chosen: list[ParameterGroup] | None = None, **more: Any) -> Any:
     chosen = groups(model) if chosen is None else chosen
-    return train_stage(model, "training", chosen, examples(model), make_features(), SCHEDULE, **more)
+    return train_stage(model, "training", chosen, examples(model), make_features(model), SCHEDULE, **more)
 
 
 def parameters(model: Any) -> dict[str, torch.Tensor]:
@@ -59,7 +65,7 @@ def parameters(model: Any) -> dict[str, torch.Tensor]:
 
 def test_the_loss_falls(tiny: Any) -> None:
     schedule = Schedule(tokens=8000, nodes_per_tree=150, trees_per_step=1)
-    record = train_stage(tiny, "training", groups(tiny, 0.05), examples(tiny) * 5, make_features(), schedule)
+    record = train_stage(tiny, "training", groups(tiny, 0.05), examples(tiny) * 5, make_features(tiny), schedule)
     losses = [loss for _, loss in record.loss]
     assert [step for step, _ in record.loss] == list(range(1, record.steps + 1))
     assert record.steps >= 40
@@ -172,7 +178,7 @@ def test_a_full_disk_stops_with_a_clear_line(tiny: Any, tmp_path: Path, monkeypa
 def test_a_loss_that_is_not_finite(tiny: Any) -> None:
     chosen = groups(tiny)
     with torch.no_grad():
-        tiny.projector.linear_2.bias.fill_(math.nan)
+        projector(tiny).linear_2.bias.fill_(math.nan)
     before = parameters(tiny)
     with pytest.raises(TrainingError, match=r"'training': the loss at step 1 is nan\. Lower .*adapter: 0\.01"):
         train(tiny, chosen)
@@ -198,7 +204,7 @@ def test_nothing_to_train(tiny: Any) -> None:
 
 def test_nothing_to_train_on(tiny: Any) -> None:
     with pytest.raises(TrainingError, match="'training' has no examples"):
-        train_stage(tiny, "training", groups(tiny), [], make_features(), SCHEDULE)
+        train_stage(tiny, "training", groups(tiny), [], make_features(tiny), SCHEDULE)
 
 
 def test_small_updates_of_bf16_parameters_add_up() -> None:

@@ -1,1 +1,0 @@
-"""The ways of adapting a model, on one training loop; each ends in an answerer."""
