@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import weakref
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from families.tiny import build
 from passerelle.errors import ConfigError, InputError, UserError
 from passerelle.models.merging import merging
 from passerelle.models.merging.merging import merge_checkpoints, merge_state_dicts, merge_tensor
@@ -105,12 +105,13 @@ def test_weights_zero_and_one_are_the_models(llamas: tuple[Path, Path, Path], tm
     ]
 
 
-def test_only_the_language_model_of_a_vision_language_model(fresh: Callable[[], Any], tmp_path: Path) -> None:
+def test_only_the_language_model_of_a_vision_language_model(tmp_path: Path) -> None:
     from transformers import AutoProcessor
 
     from passerelle.models.pretrained import load_pretrained
 
-    base, adapted = fresh(), fresh()
+    # LLaVA: its modules have other names in files.
+    base, adapted = (load_pretrained(build("llava", tmp_path / "tiny"), dtype="float32") for _ in range(2))
     torch.manual_seed(2)
     with torch.no_grad():
         for parameter in adapted.model.parameters():
@@ -126,7 +127,7 @@ def test_only_the_language_model_of_a_vision_language_model(fresh: Callable[[], 
     )
     before, after, merged = (state(tmp_path / name) for name in ("base", "adapted", "out"))
     for name, tensor in merged.items():
-        if name.startswith("language_model.model."):
+        if name.startswith("language_model."):
             torch.testing.assert_close(tensor, (before[name] + after[name]) / 2)
         else:
             assert torch.equal(tensor, after[name])
