@@ -58,7 +58,7 @@ def test_cross_fitting_never_shows_a_picture_its_own_group(small: None, monkeypa
     groups = [f"concept {index // 2}" for index in range(PICTURES)]
     fitted = []
 
-    def watched(features: Any, targets: Any, middle: int, *, seed: int) -> Any:
+    def watched(features: Any, targets: Any, middle: int, *, seed: int, steps: int | None = None) -> Any:
         fitted.append({tuple(row.tolist()) for row in features.mean(1)})
         return fit_aligner(features, targets, middle, seed=seed)
 
