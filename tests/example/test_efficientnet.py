@@ -18,7 +18,7 @@ SMALL = (
     Stage(1, 3, 1, 2, 24),
     Stage(1, 5, 2, 1, 24),
 )
-"""All that occurs in Lite2 (an even input of each kernel, with and without stride), and a head that isn't a multiple."""
+"""All that occurs in Lite2 (even inputs of each kernel, with and without stride), and a head that isn't a multiple."""
 
 
 def published_weights(stages: tuple[Stage, ...]) -> dict[str, Tensor]:
