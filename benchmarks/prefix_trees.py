@@ -12,14 +12,14 @@ import time
 
 import torch
 from passerelle.compare.base import own_pictures
+from passerelle.models.features import FeatureCache
+from passerelle.models.vlm import VisionLanguageModel
 
 from passerelle.evaluation.asking.answering import ModelAnswerer
 from passerelle.example.embedded import assemble
 from passerelle.example.questions import draw_items, render
 from passerelle.languages.prompts import english
-from passerelle.models.features import FeatureCache
 from passerelle.models.prefix_tree import collate
-from passerelle.models.vlm import VisionLanguageModel
 from passerelle.progress import quiet
 from passerelle.runs import cache_folder
 

@@ -13,18 +13,21 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from passerelle.report.wording import metric_title
+
 Results = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[1]
+SCHEMA = 2
 ENGLISH = "english"
 DASH = "–"
 
 
-def number(value: float | None, *, plus: bool = False) -> str:
-    """Write a number with one decimal and a true minus sign; a dash where there is none."""
+def number(value: float | None, *, plus: bool = False, digits: int = 1) -> str:
+    """Write a number with a true minus sign; a dash where there is none."""
     if value is None:
         return DASH
-    text = f"{value:+.1f}" if plus else f"{value:.1f}"
-    return text.replace("-", "−") if float(text) else "0.0"
+    text = f"{value:+.{digits}f}" if plus else f"{value:.{digits}f}"
+    return text.replace("-", "−") if float(text) else f"{0:.{digits}f}"
 
 
 def with_interval(found: dict[str, Any] | None, key: str = "value", *, plus: bool = False) -> str:
@@ -35,10 +38,44 @@ def with_interval(found: dict[str, Any] | None, key: str = "value", *, plus: boo
     return f"{number(found[key], plus=plus)} [{low}, {high}]"
 
 
+def probability(p: float | None) -> str:
+    """Write a p-value."""
+    return DASH if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def score(arm: dict[str, Any], metric: str, test: str) -> dict[str, Any] | None:
     """Find an arm's score over all sources."""
     wanted = (metric, test, "all")
     return next((s for s in arm["scores"] if (s["metric"], s["test"], s["source"]) == wanted), None)
+
+
+def base_in_english(results: Results) -> dict[str, Any] | None:
+    """Return the base's row on English questions."""
+    return next((arm for arm in results["arms"] if arm["name"] == ENGLISH), None)
+
+
+def english_metric(results: Results) -> str:
+    """Return the metric that says how much English an arm kept: the first that the base has in English."""
+    metrics: list[str] = results["headline_metrics"]
+    base = base_in_english(results)
+    return next((m for m in metrics if base and score(base, m, ENGLISH)), metrics[0])
+
+
+def in_english(results: Results, arm: dict[str, Any], metric: str) -> dict[str, Any] | None:
+    """Return an arm's score in English; an arm that trains nothing is the base."""
+    base = base_in_english(results)
+    of_base = score(base, metric, ENGLISH) if base else None
+    return score(arm, metric, ENGLISH) or (of_base if arm["trained_on"] is None else None)
+
+
+def named(arm: dict[str, Any]) -> str:
+    """Return an arm's name for a table."""
+    return f"`{arm['name']}`" + (" (failed)" if arm["status"] == "failed" else "")
+
+
+def titled(row: dict[str, Any]) -> str:
+    """Name the metric of a difference, and the test where it isn't the main one."""
+    return metric_title(row["metric"]) + ("" if row["test"] == "human" else f", {row['test']}")
 
 
 def markdown(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -47,72 +84,86 @@ def markdown(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def budget(train: dict[str, Any]) -> str:
+    """Say how much the trained arms learnt from."""
+    tokens, steps = train.get("max_tokens"), train.get("max_steps")
+    if steps or not tokens:
+        return f"{steps} steps" if steps else f"{train.get('num_train_epochs', 1)} epochs"
+    return f"about {tokens:,} training tokens".replace(",", "\u202f")
+
+
 def provenance(results: Results) -> str:
     """Say in one line what was run, on what, and when."""
-    config, data, hardware = results["config"], results["data"], results["hardware"]
-    seeds = results["seeds"]
+    data, hardware, seeds = results["data"], results["hardware"], results["seeds"]
     parts = [
         f"Experiment `{results['name']}`, {results['target_name']}, {results['created'][:10]}",
         f"{data['pictures']['test']} test pictures, {data['questions']} questions",
-        f"{config['budget']['tokens']:,} training tokens".replace(",", "\u202f"),
+        budget(results["config"]["train"]),
         f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''} of the trained arms",
         f"{hardware['cores']} cores ({hardware['cpu']})",
     ]
-    return "; ".join(parts) + ". 95% intervals by picture. Minutes are those of one seed."
+    return "; ".join(parts) + ". 95% intervals by picture. Minutes are those of one seed, as if the arm were alone."
 
 
 def results_table(results: Results) -> str:
-    """Show every arm on its own test, the English that it kept and its minutes."""
-    reference = next((arm for arm in results["arms"] if arm["name"] == ENGLISH), None)
-    base = score(reference, "choice", ENGLISH) if reference else None
-    metrics = ("choice-random", "choice-category", "yes-no-auc", "caption-chrf", "fidelity")
+    """Show every arm's key metrics on its own test, the English that it kept and its minutes."""
+    metrics, kept = results["key_metrics"], english_metric(results)
     rows = []
     for arm in results["arms"]:
-        test = ENGLISH if arm["name"] == ENGLISH else "human"
-        kept = score(arm, "choice", ENGLISH) or (base if arm["trained_on"] is None else None)
-        failed = " (failed)" if arm["status"] == "failed" else ""
+        test = ENGLISH if arm["name"] == ENGLISH else results["main_test"]
         cells = [with_interval(score(arm, metric, test)) for metric in metrics]
         minutes = number(arm["cost"]["total_seconds"] / 60)
-        rows.append([f"`{arm['name']}`{failed}", *cells, with_interval(kept), minutes])
-    headings = (
-        "arm", "choice, random", "choice, same category", "yes/no AUC", "caption chrF", "fidelity", "English kept",
-        "minutes",
-    )  # fmt: skip
+        rows.append([named(arm), *cells, with_interval(in_english(results, arm, kept)), minutes])
+    headings = ("arm", *map(metric_title, metrics), "English kept", "minutes")
     return f"{markdown(headings, rows)}\n\n{provenance(results)}"
+
+
+def english_table(results: Results) -> str:
+    """Show every arm on each test in English."""
+    metrics = [m for m in results["headline_metrics"] if any(score(a, m, ENGLISH) for a in results["arms"])]
+    rows = [
+        [named(arm), *(with_interval(in_english(results, arm, metric)) for metric in metrics)]
+        for arm in results["arms"]
+    ]
+    return markdown(("arm", *(f"{metric_title(metric)}, English" for metric in metrics)), rows)
 
 
 def tests_table(results: Results) -> str:
     """Put each arm's scores on the human test beside those on the machine-translated one."""
-    metrics = {"choice-random": "random", "choice-category": "same category", "yes-no-auc": "yes/no AUC"}
-    rows = [
-        [f"`{arm['name']}`", *(with_interval(score(arm, m, test)) for m in metrics for test in ("human", "machine"))]
-        for arm in results["arms"]
-        if arm["name"] != ENGLISH
-    ]
-    return markdown(["arm", *(f"{title}, {test}" for title in metrics.values() for test in ("human", "machine"))], rows)
+    arms = [arm for arm in results["arms"] if arm["name"] != ENGLISH]
+    metrics = [m for m in results["key_metrics"] if any(score(arm, m, "machine") for arm in arms)]
+    columns = [(metric, test) for metric in metrics for test in ("human", "machine")]
+    rows = [[named(arm), *(with_interval(score(arm, metric, test)) for metric, test in columns)] for arm in arms]
+    return markdown(["arm", *(f"{metric_title(metric)}, {test}" for metric, test in columns)], rows)
 
 
 def differences_table(results: Results) -> str:
-    """Show the paired differences in choice on the human test."""
-    shown = [d for d in results["comparisons"] if (d["metric"], d["test"], d["source"]) == ("choice", "human", "all")]
+    """Show the paired differences in what arms are ranked by."""
+    metric, test = results["headline_metrics"][0], results["main_test"]
     rows = [
-        [
-            f"`{d['arm']}` − `{d['against']}`",
-            with_interval(d, "difference", plus=True),
-            DASH if d["holm_p"] is None else "< 0.001" if d["holm_p"] < 0.001 else f"{d['holm_p']:.3f}",
-        ]
-        for d in shown
+        [f"`{d['arm']}` − `{d['against']}`", with_interval(d, "difference", plus=True), probability(d["holm_p"])]
+        for d in results["comparisons"]
+        if (d["metric"], d["test"], d["source"]) == (metric, test, "all")
     ]
     return markdown(("pair", "difference in points", "p (Holm)"), rows)
 
 
+def all_differences_table(results: Results) -> str:
+    """Show the paired differences on every test."""
+    rows = [
+        [
+            f"`{d['arm']}` − `{d['against']}`",
+            titled(d),
+            with_interval(d, "difference", plus=True),
+            probability(d["holm_p"]),
+        ]
+        for d in results["comparisons"]
+    ]
+    return markdown(("pair", "metric", "difference in points", "p (Holm)"), rows)
+
+
 def gains_table(results: Results) -> str:
     """Show what each arm's training data buys over the arm that all are held against, and for how much more."""
-    titles = {
-        ("choice", "human"): "choice",
-        ("caption-chrf", "human"): "caption chrF",
-        ("choice", "english"): "choice in English",
-    }
 
     def per(found: dict[str, Any] | None) -> str:
         return DASH if found is None else with_interval(found, plus=True)
@@ -120,79 +171,38 @@ def gains_table(results: Results) -> str:
     rows = [
         [
             f"`{row['arm']}` − `{row['against']}`",
-            titles[row["metric"], row["test"]],
+            titled(row),
             with_interval(row, "points", plus=True),
-            f"{row['more_euros']:+.3f}".replace("-", "−"),
+            number(row["more_euros"], plus=True, digits=3),
             number(row["more_expert_minutes"], plus=True),
             per(row["per_euro"]),
             per(row["per_expert_minute"]),
         ]
-        for row in results.get("gains", ())
+        for row in results["gains"]
     ]
     headings = (
-        "arms",
-        "metric",
-        "points",
-        "euros",
-        "expert minutes",
-        "points for a euro",
-        "points for an expert minute",
-    )
+        "arms", "metric", "points", "euros", "expert minutes", "points for a euro", "points for an expert minute",
+    )  # fmt: skip
     return markdown(headings, rows)
 
 
 def training_text_table(results: Results) -> str:
-    """Show how good each version of the training captions is against people's."""
-    found = results["data"].get("training_text", {})
+    """Show how good each version of the machine text is against people's."""
     rows = [
-        [name, str(row["pictures"]), str(row["stamps"]), number(row["chrf"]), str(row["changed"])]
-        for name, row in found.items()
+        [name, str(row["rows"]), str(row["rejected"]), row["by"], number(row.get("chrf"))]
+        for name, row in results["data"]["training_text"].items()
     ]
-    return markdown(("training text", "pictures", "of them stamps", "chrF to people's", "captions changed"), rows)
-
-
-def study_table(results: Results) -> str:
-    """Show every arm of a comparison on one's own model: its scores in the language, and the same in English."""
-    metrics = results["headline_metrics"]
-    rows = [
-        [
-            f"`{arm['name']}`",
-            *(with_interval(score(arm, metric, "human")) for metric in [*metrics, "coco fidelity"]),
-            *(with_interval(score(arm, metric, ENGLISH)) for metric in metrics),
-            number(arm["cost"]["total_seconds"] / 60),
-        ]
-        for arm in results["arms"]
-    ]
-    headings = ("arm", *metrics, "fidelity of captions", *(f"{metric}, English" for metric in metrics), "minutes")
-    counts = results["data"]
-    said = (
-        f"{counts['pictures']['test']} test pictures, {counts['questions']} questions; seeds: {len(results['seeds'])}."
-    )
-    return f"{markdown(headings, rows)}\n\n{said} 95% intervals by picture."
-
-
-def study_differences_table(results: Results) -> str:
-    """Show the paired differences of a comparison on one's own model, of all its headline metrics."""
-    rows = [
-        [
-            f"`{d['arm']}` − `{d['against']}`",
-            d["metric"] + (", English" if d["test"] == ENGLISH else ""),
-            with_interval(d, "difference", plus=True),
-            DASH if d["holm_p"] is None else "< 0.001" if d["holm_p"] < 0.001 else f"{d['holm_p']:.3f}",
-        ]
-        for d in results["comparisons"]
-    ]
-    return markdown(("pair", "metric", "difference in points", "p (Holm)"), rows)
+    return markdown(("training text", "rows", "left out", "made by", "chrF to people's"), rows)
 
 
 TABLES: dict[str, Callable[[Results], str]] = {
     "results": results_table,
+    "english": english_table,
     "tests": tests_table,
     "differences": differences_table,
+    "all-differences": all_differences_table,
     "gains": gains_table,
     "training-text": training_text_table,
-    "study": study_table,
-    "study-differences": study_differences_table,
 }
 
 
@@ -200,8 +210,10 @@ def fill(page: str, results: Results) -> str:
     """Return a page's text with the tables of `results` between its markers.
 
     Raises:
-        ValueError: The page has no markers.
+        ValueError: The page has no markers, or the results are of another version.
     """
+    if results.get("schema") != SCHEMA:
+        raise ValueError(f"these results have schema {results.get('schema')!r}, not {SCHEMA}: run the comparison again")
     filled = 0
     for name, table in TABLES.items():
         begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
 import re
@@ -18,9 +19,20 @@ import yaml
 from click.testing import CliRunner
 from pydantic import BaseModel
 
+import passerelle
+from passerelle.adaptation.settings import METHODS, AdaptSettings, AlarmSettings, MixSettings, PartSettings
 from passerelle.cli import main
-from passerelle.comparison.settings import StudySettings, is_study, load_study
-from passerelle.config import Experiment, load_experiment, parse_settings
+from passerelle.comparison.settings import (
+    MACHINE,
+    SMOKE,
+    UNTRAINED,
+    DataEntry,
+    Experiment,
+    load_experiment,
+    parse_experiment,
+)
+from passerelle.comparison.settings import TestEntry as BenchmarkEntry
+from test_layout import LAYERS, LEVEL, PACKAGE
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL_CARD = ROOT / "src" / "passerelle" / "data" / "base" / "MODEL_CARD.md"
@@ -106,21 +118,22 @@ def test_there_is_something_to_test() -> None:
     assert len(EXPERIMENTS) >= 2
 
 
-def load_any(path: Path, named: dict[str, Any]) -> Experiment | StudySettings:
-    """Load either kind of file that `passerelle compare` takes, with the options of a command."""
-    if path.name == "mine.yaml":  # stands for the reader's file; the page shows one
-        return parse_settings(StudySettings, yaml.safe_load(MINE), "mine.yaml")
-    if is_study(path):
-        return load_study(path, {}, named.get("arms"))
-    return load_experiment(path, named)
-
-
 OWN_MODEL = ROOT / "docs" / "howto" / "compare-methods.md"
 MINE = next(block.code for block in blocks_of(OWN_MODEL) if block.language == "yaml")
 
 
+def load_shown(path: Path, named: dict[str, Any], arms: list[str] | None, folder: Path) -> Experiment:
+    """Load the experiment of a command, with its options; mine.yaml is the reader's file, which a page shows."""
+    if path.name == "mine.yaml":
+        path = folder / "mine.yaml"
+        path.write_text(MINE, encoding="utf-8")
+    return load_experiment(path, named, arms)
+
+
 @pytest.mark.parametrize(("arguments", "block"), PASSERELLE)
-def test_commands_are_accepted(arguments: list[str], block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_are_accepted(
+    arguments: list[str], block: Block, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.chdir(ROOT)
     if tuple(arguments) in CHEAP:
         result = CliRunner().invoke(main, arguments)
@@ -128,8 +141,10 @@ def test_commands_are_accepted(arguments: list[str], block: Block, monkeypatch: 
         return
     given = parse(arguments).params
     if "experiment" in given:
-        named = {key: given[key] for key in ("arms", "seeds", "target") if given[key] is not None}
-        load_any(given["experiment"], named)
+        keys = {"seeds": "seeds", "target": "language", "model": "model", "review": "review"}
+        named = {keys[key]: given[key] for key in keys if given[key] is not None}
+        shown = load_shown(given["experiment"], named, given["arms"], tmp_path)
+        assert list(shown.arms) == (given["arms"] or list(shown.arms))
 
 
 @pytest.mark.parametrize(
@@ -142,7 +157,7 @@ def test_cheap_commands_run(arguments: list[str]) -> None:
 
 
 def test_a_wrong_command_is_noticed() -> None:
-    for arguments in (["compare"], ["compare", "x.yaml", "--arm", "a"], ["base", "buld"], ["answer", "x.png"]):
+    for arguments in (["compare"], ["compare", "x.yaml", "--arm", "a"], ["base", "asemble"], ["answer", "x.png"]):
         with pytest.raises(click.ClickException):
             parse(arguments)
 
@@ -161,12 +176,11 @@ def test_make_targets_exist() -> None:
 
 @pytest.mark.parametrize("block", PYTHON)
 def test_python_examples_compile_and_run(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert len(block.code.splitlines()) < 20
+    assert len(block.code.splitlines()) <= 20
     code = compile(block.code, str(block), "exec")
-    import passerelle
-
     for names in re.findall(r"^from passerelle import (.+)$", block.code, re.MULTILINE):
         assert {name.strip() for name in names.split(",")} <= set(passerelle.__all__)
+    assert set(re.findall(r"\bpasserelle\.(\w+)\(", block.code)) <= set(passerelle.__all__)
     if block.comment == "run":
         monkeypatch.chdir(ROOT)
         exec(code, {"__name__": "__main__"})
@@ -190,45 +204,144 @@ def test_no_placeholder_is_left(page: Path) -> None:
     assert "TODO" not in page.read_text(encoding="utf-8"), f"figures are missing in {page.relative_to(ROOT)}"
 
 
+def test_the_readme_shows_all_of_python_in_one_example() -> None:
+    (example,) = (block for block in blocks_of(ROOT / "README.md") if block.language == "python")
+    shown = set(re.findall(r"\bpasserelle\.(\w+)\(", example.code))
+    assert {"translate", "adapt", "evaluate", "compare"} <= shown
+    assert shown & {"audit", "gate", "repair"}
+    assert "tests/test_readme_example.py" in example.comment
+
+
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.name)
 def test_experiments_load(path: Path) -> None:
-    assert load_any(path, {}).name == path.stem
+    assert load_experiment(path).name == path.stem
+    assert load_experiment(path, SMOKE).limit == SMOKE["limit"]
 
 
-def settings_of(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield every setting with its default, nested keys joined by dots."""
-    for name in type(model).model_fields:
-        value = getattr(model, name)
+def test_the_methods_experiment_has_all_methods() -> None:
+    experiment = load_experiment(ROOT / "experiments" / "methods.yaml")
+    assert {experiment.method(arm) for arm in experiment.arms} == {*UNTRAINED, *METHODS}
+
+
+def test_the_example_of_own_comparisons_has_all_kinds_of_text() -> None:
+    shown = parse_experiment(yaml.safe_load(MINE), "mine.yaml")
+    texts = {(text == MACHINE, shown.screen(arm)) for arm in shown.trained for text in shown.texts(arm)}
+    assert {(True, ""), (True, "gate"), (True, "repair"), (False, "")} <= texts
+    assert any(test.machine for test in shown.tests)
+    assert set(UNTRAINED) <= set(map(shown.method, shown.arms))
+
+
+INNER = {"data": ("data.NAME.", DataEntry), "tests": ("tests[].", BenchmarkEntry)}
+
+
+def settings_of(kind: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every setting with its default as JSON has it, nested keys joined by dots."""
+    for name, field in kind.model_fields.items():
+        value = "needed" if field.is_required() else field.default
         if isinstance(value, BaseModel):
-            yield from settings_of(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, list(value) if isinstance(value, tuple) else value
+            yield from settings_of(type(value), f"{prefix}{name}.")
+            continue
+        yield prefix + name, list(value) if isinstance(value, tuple) else value
+        if kind is Experiment and name in INNER:
+            inner, of_entry = INNER[name]
+            yield from settings_of(of_entry, inner)
 
 
 def test_every_setting_is_listed_with_its_default() -> None:
     text = (ROOT / "docs" / "reference" / "experiments.md").read_text(encoding="utf-8")
-    text, _, own = text.partition("## On your own model")
-    assert re.findall(r"^\| `([a-z_]+)` \|", own, re.MULTILINE) == list(StudySettings.model_fields)
-    rows = re.findall(r"^\| `([a-z_.]+)` \| `(.+?)` \| (.+) \|$", text, re.MULTILINE)
-    listed = {key: json.loads(default) for key, default, _ in rows}
+    rows = re.findall(r"^\| `([\w.\[\]]+)` \| (needed|`.+?`) \| (.+) \|$", text, re.MULTILINE)
+    listed = {key: default if default == "needed" else json.loads(default.strip("`")) for key, default, _ in rows}
     assert len(rows) == len(listed), "a key is listed twice"
-    assert listed == dict(settings_of(Experiment()))
+    assert listed == dict(settings_of(Experiment))
+
+
+def test_every_setting_of_an_adaptation_is_named() -> None:
+    text = (ROOT / "docs" / "reference" / "methods.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^\| ([^|]+) \|", text, re.MULTILINE)
+    named = {name for cell in cells for name in re.findall(r"`([\w.]+)`", cell)}
+    wanted = {*AdaptSettings.model_fields, *PartSettings.model_fields} - {"mix", "alarms"}
+    wanted |= {f"mix.{name}" for name in MixSettings.model_fields}
+    wanted |= {f"alarms.{name}" for name in AlarmSettings.model_fields}
+    assert wanted <= named
+
+
+def metrics_of_all_benchmarks() -> dict[str, str]:
+    """Return every metric that a benchmark gives, with its direction."""
+    from passerelle.evaluation.benchmarks import languages
+    from passerelle.evaluation.benchmarks.base import Item, Measure
+    from passerelle.evaluation.benchmarks.registry import BENCHMARKS
+    from passerelle.records import Answer
+
+    items = [
+        Item(
+            id=f"{number}", question="Is it?", language="en", picture="p", options=("yes", "no"), correct=number,
+            references=("yes",) * 10, subtask="existence", group="pair",
+        )
+        for number in (0, 1)
+    ]  # fmt: skip
+    likely = {"logprobs": (-1.0, -2.0), "priors": (-1.0, -1.0), "tokens": (1, 1)}
+    answers = [Answer(question=item.id, text="yes", **likely) for item in items]
+    found: list[Measure | None] = [*languages.fidelity_measures(items, answers, ["Is it?"] * 2)]
+    for benchmark in BENCHMARKS.values():
+        for method in ("generate", "pmi"):
+            found += benchmark.score(items, answers, method)
+    chosen = next(measure for measure in found if measure and measure.chosen is not None)
+    found.append(languages.consistency_measure(chosen, chosen, ("en", "fr")))
+    return {measure.metric: measure.direction for measure in found if measure is not None}
 
 
 def test_every_metric_is_defined() -> None:
-    from passerelle.evaluation.statistics.scores import METRICS
+    text = (ROOT / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z0-9+-]+)` \|.*\| (higher|diagnostic) \|$", text, re.MULTILINE)
+    directions = {"higher": "higher", "none": "diagnostic"}
+    assert dict(rows) == {metric: directions[way] for metric, way in metrics_of_all_benchmarks().items()}
+    assert len(rows) == len(dict(rows))
+
+
+def test_every_benchmark_is_described() -> None:
+    from passerelle.evaluation.benchmarks.registry import BENCHMARKS
 
     text = (ROOT / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `([a-z-]+)` \|.*\| ([a-z]+) \|$", text, re.MULTILINE)
-    directions = {"higher": "higher", "none": "diagnostic"}
-    assert dict(rows) == {name: directions[metric.direction] for name, metric in METRICS.items()}
+    text = text.partition("\n## Benchmarks\n")[2]
+    rows = re.findall(r"^\| ((?:`[a-z0-9-]+`(?:, )?)+) \|", text, re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"`(.+?)`", row)} >= set(BENCHMARKS)
 
 
 def test_every_arm_is_described() -> None:
-    from passerelle.config import ARM_NAMES
+    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("<!-- results:end -->")[2]
+    rows = re.findall(r"^\| `([a-z-]+)` \| ", text, re.MULTILINE)
+    described = rows[: rows.index("lora-human") + 3]
+    demo = load_experiment(ROOT / "experiments" / "demo.yaml").arms
+    assert [name for name in described if name in demo] == list(demo)
 
-    rows = re.findall(r"^\| `([a-z-]+)` \| ", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
-    assert [name for name in rows if name in ARM_NAMES][-len(ARM_NAMES) :] == list(ARM_NAMES)
+
+HOUSE = ROOT / "CONTRIBUTING.md"
+
+
+def test_the_map_of_the_house_is_that_of_the_layout_test() -> None:
+    """The floors of the map are in the order of LAYERS, and every folder of the package has one."""
+    drawn = next(block.code for block in blocks_of(HOUSE) if block.language == "" and "pictures" in block.code)
+    columns = [line.partition("  ")[0].split(", ") for line in drawn.splitlines()]
+    named = [name.rstrip("/") for names in columns for name in names]
+    levels = [LEVEL[name] for name in named]
+    assert levels == sorted(levels)
+    folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()}
+    parts = {name for names in LAYERS for name in names}
+    assert folders & parts - {"data", "methods"} == {name for name in named if (PACKAGE / name).is_dir()}
+
+
+def test_every_place_to_add_a_thing_is_there() -> None:
+    """Each row of CONTRIBUTING's table names folders, data files and tests that exist, and dicts that hold it."""
+    text = HOUSE.read_text(encoding="utf-8").partition("## Add a thing")[2].partition("\n## ")[0]
+    rows = [line for line in text.splitlines() if line.startswith("| ") and "`" in line]
+    assert len(rows) >= 8
+    for row in rows:
+        for name, file in re.findall(r"`([A-Z_]+)` in `([\w/.]+)`", row):
+            tree = ast.parse((PACKAGE / file).read_text(encoding="utf-8"))
+            targets = [t for n in tree.body for t in getattr(n, "targets", [getattr(n, "target", None)])]
+            assert name in {t.id for t in targets if isinstance(t, ast.Name)}, f"{file} has no {name}"
+        for place in re.findall(r"`([\w/.-]+(?:/|\.py|\.toml))`", row):
+            assert (ROOT / place).exists() or (PACKAGE / place).exists(), f"{place} isn't there: {row}"
 
 
 @pytest.fixture
@@ -248,30 +361,48 @@ def tiny_results() -> dict[str, Any]:
         cost = {"total_seconds": 90.0}
         return {"name": name, "trained_on": trained_on, "status": "done", "scores": list(scores), "cost": cost}
 
+    def difference(metric: str, test: str, value: float) -> dict[str, Any]:
+        names = {"arm": "lora-mt", "against": "pipeline", "metric": metric, "test": test, "source": "all"}
+        return {**names, "difference": value, "low": value - 3, "high": value + 3, "p": 0.001, "holm_p": 0.018}
+
     return {
+        "schema": 2,
         "name": "demo",
         "created": "2026-01-02T03:04:05+00:00",
         "target_name": "French",
+        "main_test": "human",
+        "key_metrics": ["choice", "choice: random", "yes-no auc"],
+        "headline_metrics": ["choice", "yes-no"],
         "seeds": [1],
-        "config": {"budget": {"tokens": 45000}},
-        "data": {"pictures": {"test": 10}, "questions": 50},
+        "config": {"train": {"max_tokens": 45000}},
+        "data": {
+            "pictures": {"test": 10},
+            "questions": 50,
+            "training_text": {
+                "machine": {"rows": 9, "rejected": 1, "by": "apertium", "chrf": 43.21, "against": "human"},
+                "gate": {"rows": 5, "rejected": 0, "by": "gate, the best 60%"},
+            },
+        },
         "hardware": {"cores": 2, "cpu": "some CPU"},
         "arms": [
-            arm("english", None, score("choice", "english", 61.0), score("choice-random", "english", 70.0)),
+            arm("english", None, score("choice", "english", 61.0), score("choice: random", "english", 70.0)),
             arm(
                 "lora-mt",
                 "machine",
-                score("choice-random", "human", 11.0, "stamps"),
-                score("choice-random", "human", 44.0),
-                score("choice-random", "machine", 46.0),
+                score("choice: random", "human", 11.0, "stamps"),
+                score("choice: random", "human", 44.0),
+                score("choice: random", "machine", 46.0),
                 score("choice", "english", 52.0),
             ),
-            arm("pipeline", None, score("choice-random", "human", 60.0)),
+            arm("pipeline", None, score("choice: random", "human", 60.0)),
         ],
-        "comparisons": [
+        "comparisons": [difference("choice", "human", -12.0), difference("choice", "english", 1.0)],
+        "gains": [
             {
-                "arm": "lora-mt", "against": "pipeline", "metric": "choice", "test": "human", "source": "all",
-                "difference": -12.0, "low": -15.0, "high": -9.0, "p": 0.001, "holm_p": 0.018,
+                "arm": "lora-human", "against": "lora-mt", "metric": "choice", "test": "human",
+                "points": 2.0, "low": 1.0, "high": 3.0, "more_euros": 4.0, "more_expert_minutes": 0.0,
+                "per_expert_minute": None,
+                "per_euro": {"value": 0.5, "low": 0.25, "high": 0.75},
             }
         ],
     }  # fmt: skip
@@ -284,20 +415,32 @@ def test_results_are_filled_in_between_the_markers(filler: ModuleType, tmp_path:
     assert filler.main([str(tmp_path), str(page)]) == 0
     first = page.read_text(encoding="utf-8")
     rows = [line.strip("| ").split(" | ") for line in first.splitlines() if line.startswith("| `")]
-    assert rows[0] == ["`english`", "70.0 [65.0, 75.0]", "–", "–", "–", "–", "61.0 [56.0, 66.0]", "1.5"]
-    assert rows[1] == ["`lora-mt`", "44.0 [39.0, 49.0]", "–", "–", "–", "–", "52.0 [47.0, 57.0]", "1.5"]
+    assert "| arm | Choice | choice: random | yes-no auc | English kept | minutes |" in first
+    assert rows[0] == ["`english`", "61.0 [56.0, 66.0]", "70.0 [65.0, 75.0]", "–", "61.0 [56.0, 66.0]", "1.5"]
+    assert rows[1] == ["`lora-mt`", "–", "44.0 [39.0, 49.0]", "–", "52.0 [47.0, 57.0]", "1.5"]
     # An arm that trains nothing is the base, and keeps its English.
     assert rows[2][-2:] == ["61.0 [56.0, 66.0]", "1.5"]
+    assert "about 45\u202f000 training tokens" in first
     assert first.startswith("before\n") and first.endswith("after\n") and "old" not in first
     filler.main([str(tmp_path), str(page)])
     assert page.read_text(encoding="utf-8") == first
 
 
 def test_other_tables_are_filled_in_too(filler: ModuleType) -> None:
-    page = "".join(f"<!-- {name}:begin -->\n<!-- {name}:end -->\n" for name in ("tests", "differences"))
+    page = "".join(f"<!-- {name}:begin -->\n<!-- {name}:end -->\n" for name in filler.TABLES)
     filled = filler.fill(page, tiny_results())
     assert "| `lora-mt` | 44.0 [39.0, 49.0] | 46.0 [41.0, 51.0] |" in filled
-    assert "| `lora-mt` − `pipeline` | −12.0 [−15.0, −9.0] | 0.018 |" in filled
+    assert "| arm | Choice, English |\n" in filled
+    assert filled.count("| `lora-mt` − `pipeline` | −12.0 [−15.0, −9.0] | 0.018 |") == 1
+    assert "| `lora-mt` − `pipeline` | Choice, english | +1.0 [−2.0, +4.0] | 0.018 |" in filled
+    assert "| Choice | +2.0 [+1.0, +3.0] | +4.000 | 0.0 | +0.5 [+0.2, +0.8] | – |" in filled
+    assert "| machine | 9 | 1 | apertium | 43.2 |" in filled
+    assert "| gate | 5 | 0 | gate, the best 60% | – |" in filled
+
+
+def test_results_of_an_older_version_are_refused(filler: ModuleType) -> None:
+    with pytest.raises(ValueError, match="schema 1"):
+        filler.fill("<!-- results:begin --><!-- results:end -->", {**tiny_results(), "schema": 1})
 
 
 def test_a_page_without_markers_is_refused(filler: ModuleType) -> None:
@@ -305,8 +448,14 @@ def test_a_page_without_markers_is_refused(filler: ModuleType) -> None:
         filler.fill("nothing here", tiny_results())
 
 
-def test_pages_have_their_markers() -> None:
-    wanted = {"README.md": {"results"}, "docs/reference/results.md": {"results", "tests", "differences"}}
+def test_pages_have_their_markers(filler: ModuleType) -> None:
+    wanted = {
+        "README.md": {"results"},
+        "docs/reference/results.md": {"results", "tests", "differences"},
+        "docs/reference/methods-compared.md": {"results", "english", "all-differences"},
+        "docs/reference/repaired-data.md": {"results", "differences", "gains", "training-text"},
+    }
     for page, names in wanted.items():
         text = (ROOT / page).read_text(encoding="utf-8")
-        assert set(re.findall(r"<!-- (\w+):begin -->", text)) == set(re.findall(r"<!-- (\w+):end -->", text)) == names
+        begun, ended = (set(re.findall(rf"<!-- ([\w-]+):{edge} -->", text)) for edge in ("begin", "end"))
+        assert begun == ended == names <= filler.TABLES.keys(), page

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-from passerelle.compare.gains import gains, spent
+from typing import Any
 
+import pytest
+
+from passerelle.comparison.gains import gains, spent
 from passerelle.costs.ledger import Phase
 from passerelle.costs.prices import Prices, prices
-from passerelle.evaluation.statistics.scores import Difference
 
 PRICES = Prices(core_hour_eur=0.05, expert_hour_eur=36.0, words_per_hour=360.0)
 
@@ -29,8 +30,9 @@ def test_answers_are_not_what_the_data_cost(monkeypatch: pytest.MonkeyPatch) -> 
     assert spent(phases, PRICES) == (pytest.approx(3.1), 5)
 
 
-def difference(arm: str, against: str = "lora-mt", test: str = "human", metric: str = "choice") -> Difference:
-    return Difference(arm, against, metric, test, "all", 2.0, -1.0, 4.0, 0.2)
+def difference(arm: str, against: str = "lora-mt", test: str = "human") -> dict[str, Any]:
+    names = {"arm": arm, "against": against, "metric": "choice", "test": test, "source": "all"}
+    return {**names, "difference": 2.0, "low": -1.0, "high": 4.0, "p": 0.2}
 
 
 def test_points_are_divided_by_what_is_paid_more() -> None:

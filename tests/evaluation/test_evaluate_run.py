@@ -2,18 +2,18 @@
 
 import json
 import shutil
-from pathlib import Path
+from functools import partial
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from benchmark_files import write_lines
 from passerelle.cli import main
 from passerelle.errors import ConfigError, InputError
-from passerelle.evaluation.asking import asking, systems
+from passerelle.evaluation.asking import asking, members
 from passerelle.evaluation.run import Options, evaluate
 from passerelle.quality.assessing import FakeAssess
+from passerelle.quality.suspects import audited
 
 WORDS = {"en": ("Yes", "No"), "fr": ("Oui", "Non")}
 
@@ -97,8 +97,8 @@ def test_suspect_items_are_left_out_and_the_gap_is_divided(bench):
 
 
 def test_the_audit_flags_suspect_items(bench):
-    assess = FakeAssess({"Est-ce bleu ?": 0.1})
-    results = evaluate(options(bench, predictions=(str(predictions(bench)),)), assess)
+    audit = partial(audited, assess=FakeAssess({"Est-ce bleu ?": 0.1}))
+    results = evaluate(options(bench, predictions=(str(predictions(bench)),)), audit)
     assert results["suspects"] == {"pope": ["10", "14", "2", "6"]}
     assert results["gaps"][0]["suspects"] == 4
 
@@ -124,7 +124,7 @@ def test_the_shipped_estimate_flags_a_translation_that_is_wrong(bench):
 
 def test_a_model_answers_resumes_and_is_never_asked_again(bench, model_folder, monkeypatch, empty_cache):
     asked = []
-    answer = systems.LocalModel.answer
+    answer = members.LocalModel.answer
 
     def counted(self, questions, pictures, max_new_tokens):
         if len(asked) >= stop:
@@ -133,7 +133,7 @@ def test_a_model_answers_resumes_and_is_never_asked_again(bench, model_folder, m
         return answer(self, questions, pictures, max_new_tokens)
 
     monkeypatch.setattr(asking, "QUESTIONS_PER_CHUNK", 8)
-    monkeypatch.setattr(systems.LocalModel, "answer", counted)
+    monkeypatch.setattr(members.LocalModel, "answer", counted)
     given = options(bench, models=(f"tiny={model_folder}",), method="sum", languages="fr")
     stop = 1
     with pytest.raises(KeyboardInterrupt):
@@ -168,34 +168,13 @@ def test_circular_questions_are_asked_in_every_rotation(bench, model_folder, emp
 
 
 def test_pictures_are_computed_once_for_both_languages(bench, model_folder, empty_cache, monkeypatch):
-    from passerelle.models import features
-
-    computed = []
-    compute = features.compute_features
-    monkeypatch.setattr(features, "compute_features", lambda m, i: computed.extend(i := list(i)) or compute(m, i))
-    evaluate(options(bench, models=(f"tiny={model_folder}",), method="sum"))
-    assert len(computed) == 4
-
-
-def test_likelihoods_pick_what_separate_passes_pick(bench, model_folder, empty_cache):
-    """The shared prefix changes nothing: one forward for each option gives the same scores."""
-    from passerelle.formats.conversations import Conversation, Message
-    from passerelle.models.batches import target_logprobs
-    from passerelle.models.conversing import Encoder
-    from passerelle.models.pretrained import load_pretrained
     from passerelle.models.vision_cache import VisionFeatures
 
-    evaluate(options(bench, models=(f"tiny={model_folder}",), method="sum", languages="en"))
-    rows = [json.loads(line) for line in (bench / "out" / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
-    model = load_pretrained(model_folder)
-    encoder, vision = Encoder(model, 4096), VisionFeatures(model, None, {"tower"})
-    for row in rows[:6]:
-        alone = []
-        for option in row["options"]:
-            said = (Message("user", (None, row["prompt"])), Message("assistant", (option,)))
-            encoded = encoder(Conversation("", said, (Path(row["picture"]),), "en", "native"))
-            alone.append(float(target_logprobs(model, vision, encoded).detach().sum()))
-        np.testing.assert_allclose(row["logprobs"], alone, atol=0.05)
+    computed = []
+    compute = VisionFeatures._compute
+    monkeypatch.setattr(VisionFeatures, "_compute", lambda self, s, f: computed.append(s.key) or compute(self, s, f))
+    evaluate(options(bench, models=(f"tiny={model_folder}",), method="sum"))
+    assert len(computed) == len(set(computed)) == 4
 
 
 def test_seeds_are_pooled(bench):
@@ -203,14 +182,13 @@ def test_seeds_are_pooled(bench):
     from passerelle.evaluation.asking.predictions import answers_to, read_predictions
     from passerelle.evaluation.reading import read_test
     from passerelle.evaluation.results import Said, put_together
-    from passerelle.evaluation.specification import Source
+    from passerelle.evaluation.specification import Planned, Source
 
-    test = read_test(
-        Source("pope", (str(bench / "pope-fr.jsonl"),), "fr"), "generate", None, bench, with_pictures=False
-    )
+    source = Source("pope", (str(bench / "pope-fr.jsonl"),), "fr")
+    test = read_test(Planned((source,), "generate"), source, bench, with_pictures=False)
     files = [predictions(bench, ("fr",), wrong=w, name=n) for w, n in (((1,), "1.jsonl"), ((1, 2, 3), "2.jsonl"))]
     seeds = tuple(answers_to(read_predictions(file), test, ["fr"], True) for file in files)
-    results = put_together({"arm": {"pope": {"fr": Said(test, seeds, "generate")}}}, {}, ())
+    results = put_together({"arm": {"pope": {"fr": Said(test, seeds)}}}, {}, ())
     found = next(f for f in results.figures if f.metric == "accuracy" and f.parser == "localised")
     assert found.by_seed == (100 * 15 / 16, 100 * 13 / 16)
     assert found.value == pytest.approx(100 * 14 / 16)
@@ -272,7 +250,7 @@ def test_predictions_for_other_questions_are_told(bench):
         ({"benchmarks": ("popee=x.jsonl",)}, ConfigError, "unknown benchmark 'popee'. Did you mean 'pope'"),
         ({"benchmarks": ()}, ConfigError, "no benchmark: write --benchmark"),
         ({"languages": "fr,xx"}, ConfigError, "xx"),
-        ({"languages": "sw"}, ConfigError, "unknown language of answers 'sw'"),
+        ({"languages": "sw"}, InputError, "no file at"),
         ({"predictions": ()}, ConfigError, "nothing to evaluate"),
         ({"models": ("nowhere",)}, InputError, "no model 'nowhere'"),
         ({"method": "pmi2"}, ConfigError, "unknown scoring rule 'pmi2'"),

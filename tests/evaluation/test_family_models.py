@@ -13,10 +13,13 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from benchmark_files import write_spots
 from families.tiny import build
 from passerelle.errors import InputError
-from passerelle.evaluation.asking.members import FamilyModel
+from passerelle.evaluation.asking.family_answering import FamilyAnswerer
+from passerelle.evaluation.asking.members import LocalModel
 from passerelle.evaluation.asking.systems import open_system
 from passerelle.evaluation.specification import Named
-from passerelle.models.pretrained import load_adapted
+from passerelle.models.conversing import Encoder
+from passerelle.models.pretrained import load_adapted, load_pretrained
+from passerelle.models.vision_cache import VisionFeatures
 from passerelle.records import Answer, Question
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -32,7 +35,7 @@ def question(kind: Any, options: tuple[str, ...] = (), picture: str = "a") -> Qu
     return Question("q", kind, picture, "test", "en", "native", "What is this?", options)
 
 
-def answer(model: FamilyModel, asked: Question, picture: Path) -> Answer:
+def answer(model: LocalModel, asked: Question, picture: Path) -> Answer:
     (said,), bad = model.answer([asked], {"a": picture}, 5)
     assert bad == {}
     return said
@@ -63,7 +66,7 @@ def plain_logprob(folder: Path, option: str, picture: Path | None) -> float:
 @pytest.mark.parametrize("family", ["qwen2_vl", "internvl", "gemma3"])
 def test_options_get_the_likelihood_that_a_plain_forward_gives(family: str, tmp_path: Path, picture: Path) -> None:
     folder = build(family, tmp_path / family)
-    model = FamilyModel(pretrained=load_adapted(folder, dtype="float32"))
+    model = LocalModel(load_adapted(folder, dtype="float32"))
     said = answer(model, question("choice", OPTIONS), picture)
     expected = [plain_logprob(folder, option, picture) for option in OPTIONS]
     assert said.logprobs == pytest.approx(expected, abs=1e-3)
@@ -74,10 +77,42 @@ def test_options_get_the_likelihood_that_a_plain_forward_gives(family: str, tmp_
 
 @pytest.mark.parametrize("family", ["idefics3", "paligemma", "llava"])
 def test_open_questions_get_words(family: str, tmp_path: Path, picture: Path) -> None:
-    model = FamilyModel(pretrained=load_adapted(build(family, tmp_path / family), dtype="float32"))
+    model = LocalModel(load_adapted(build(family, tmp_path / family), dtype="float32"))
     first, again = (answer(model, question("open"), picture) for _ in range(2))
     assert first == again
     assert first.logprobs == ()
+
+
+@pytest.mark.parametrize("family", ["llava", "gemma3"])
+def test_many_questions_are_answered_as_one_by_one(family: str, tmp_path: Path, picture: Path) -> None:
+    pretrained = load_pretrained(build(family, tmp_path / family), dtype="float32")
+    pictures = {"a": picture, "b": write_spots(tmp_path / "b.png", 4)}
+    parts: list[tuple[Any, tuple[str, ...]]] = [("choice", OPTIONS), ("open", ()), ("yes-no", ("Yes", "No"))]
+    asked = [
+        Question(f"{kind}{key}{prompt}", kind, key, "test", "en", "native", prompt, options)
+        for prompt in ("What is this?", "Is it red, or is it blue?")
+        for kind, options in parts
+        for key in ("a", "b", "")
+    ]
+
+    def answerer() -> FamilyAnswerer:
+        return FamilyAnswerer(Encoder(pretrained, 4000), VisionFeatures(pretrained, None), pictures, 5)
+
+    together = answerer()
+    answers = together.answer(asked)
+    for one, said in zip(asked, answers, strict=True):
+        (alone,) = answerer().answer([one])
+        assert (said.question, said.text, said.tokens) == (one.id, alone.text, alone.tokens)
+        assert said.logprobs == pytest.approx(alone.logprobs, abs=1e-3)
+        assert said.priors == pytest.approx(alone.priors, abs=1e-3)
+        assert len(said.priors) == (3 if one.kind == "choice" else 0)
+    assert len({said.logprobs for said in answers}) > 10
+    fresh = answerer()
+    fresh.recall(asked, answers)
+    assert fresh.priors == together.priors
+    assert [said.priors for said in fresh.answer(asked)] == [said.priors for said in answers]
+    assert fresh.meter.tokens < together.meter.tokens, "what is known isn't computed again"
+    assert answerer().answer([]) == []
 
 
 def test_a_folder_an_adapter_and_their_methods(tmp_path: Path, picture: Path) -> None:

@@ -12,13 +12,13 @@ import torch
 from PIL import Image
 from safetensors import SafetensorError
 
-from experiments.base.encoding import PairEncoder
 from passerelle.errors import InputError, MissingDependency, StorageError
 from passerelle.example import embedded
+from passerelle.formats.conversations import Conversation, Message
 from passerelle.models.batches import target_logprobs
+from passerelle.models.conversing import IGNORED, Encoder
 from passerelle.models.precision import best_dtype
 from passerelle.models.vision_cache import VisionFeatures
-from passerelle.pictures.opening import open_picture
 
 
 def test_a_package_that_is_missing() -> None:
@@ -81,8 +81,9 @@ def test_learnt_weights_are_put_in(tiny: Any) -> None:
     name = "model.language_model.layers.1.mlp.up_proj"
     before = tiny.model.get_submodule(name).weight.detach().clone()
     others = tiny.model.model.language_model.layers[0].mlp.up_proj.weight.detach().clone()
-    halves = ((n, torch.full_like(p, 0.5)) for n, p in tiny.model.model.multi_modal_projector.named_parameters())
-    projector = {f"projector.{n}": p for n, p in halves}
+    projector = {
+        f"projector.{n}": torch.full_like(p, 0.5) for n, p in tiny.model.model.multi_modal_projector.named_parameters()
+    }
     down, up = torch.randn(3, 32), torch.randn(48, 3)
     embedded.apply_learnt(tiny.model, {**projector, f"adapter.{name}.A": down, f"adapter.{name}.B": up})
     torch.testing.assert_close(tiny.model.get_submodule(name).weight, before + up @ down)
@@ -132,18 +133,19 @@ def test_whole_pictures_are_seen(tiny: Any) -> None:
     np.testing.assert_allclose(seen[2, 32], embedded.IMAGENET_MEAN, atol=0.01)
 
 
-def test_prompts_of_the_recipe_are_those_of_the_processor(base: Any, stamps: list[Any]) -> None:
-    image = open_picture(stamps[0].path)
-    messages = [{"role": "user", "content": [{"type": "text", "text": "Est-ce un œuf ?"}, {"type": "image"}]}]
-    text = base.processor.apply_chat_template(messages, add_generation_prompt=True)
-    ids = base.processor(text=text, images=image, return_tensors="pt")["input_ids"][0].tolist()
-    row = PairEncoder(base)("Est-ce un œuf ?", "A cat.", stamps[0].path)
-    assert ids.count(base.image_token) == 4
-    assert row.tokens["input_ids"].tolist()[: len(ids)] == ids
-    learnt = row.labels[len(ids) :].tolist()
+def row(base: Any, prompt: str, reply: str, picture: Path | None) -> Any:
+    images = () if picture is None else (picture,)
+    asked = Message("user", (*((None,) * len(images)), prompt))
+    (made,) = Encoder(base, 256)(Conversation("", (asked, Message("assistant", (reply,))), images, "en", "native"))
+    return made
+
+
+def test_a_picture_is_four_tokens(base: Any, stamps: list[Any]) -> None:
+    made = row(base, "What is this?", "A cat.", stamps[0].path)
+    assert made.tokens["input_ids"].tolist().count(base.image_token) == 4
+    learnt = made.labels[made.labels != IGNORED].tolist()
     assert base.tokenizer.decode(learnt) == "A cat.<|im_end|>"
-    assert (row.labels[: len(ids)] < 0).all()
-    assert base.image_token not in PairEncoder(base)("What is this?", "A cat.").tokens["input_ids"]
+    assert base.image_token not in row(base, "What is this?", "A cat.", None).tokens["input_ids"].tolist()
 
 
 @torch.inference_mode()
@@ -151,11 +153,12 @@ def test_it_knows_english_pictures(base: Any, stamps: list[Any], emojis: list[An
     # Training pictures, so this says that weights, tower and prompts fit together, not how good the base is.
     found = {p.id: p for p in stamps + emojis}
     wanted = ["emoji/1f408", "emoji/1f34e", "emoji/1f697", "emoji/1f333", "emoji/1f3e0", "emoji/1f41f"]
-    captions = [found[identifier].captions["en"].text for identifier in wanted]
-    encode, vision = PairEncoder(base), VisionFeatures(base, None)
-    vision.prepare([found[identifier].path] for identifier in wanted)
-    rows = [encode("What is this?", caption, found[i].path) for i in wanted for caption in captions]
-    parts = torch.split(target_logprobs(base, vision, rows), [row.targets for row in rows])
-    scores = torch.stack([part.sum() for part in parts]).view(len(wanted), len(wanted))
+    pictures = [found[identifier] for identifier in wanted]
+    captions = [picture.captions["en"].text for picture in pictures]
+    rows = [row(base, "What is this?", caption, picture.path) for picture in pictures for caption in captions]
+    vision = VisionFeatures(base, None)
+    vision.prepare([[picture.path] for picture in pictures])
+    logprobs = target_logprobs(base, vision, rows).split([each.targets for each in rows])
+    scores = torch.stack([part.sum() for part in logprobs]).view(len(wanted), len(wanted))
     scores = scores - scores.mean(0)
     assert (scores.argmax(1) == torch.arange(len(wanted))).sum() >= 4

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
 
 import pytest
 
 from passerelle.example import splits
-from passerelle.example.questions import draw_items, render, translate_questions
+from passerelle.example.questions import draw_items, render
 from passerelle.languages.prompts import english, find_prompts
 from passerelle.records import Picture, Question, Text
 
 FRENCH = find_prompts("fr")
 assert FRENCH is not None
-
-
-def shout(texts: Sequence[str]) -> list[str]:
-    """Stand in for a machine translation."""
-    return [text.upper() for text in texts]
 
 
 @pytest.fixture(scope="module")
@@ -31,17 +25,12 @@ def pictures(stamps: list[Picture], emojis: list[Picture]) -> dict[str, Picture]
 def versions(pictures: dict[str, Picture]) -> dict[str, list[Question]]:
     items = draw_items(list(pictures.values()), ["en", "fr"])
     captions = {language: {p.id: p.captions[language] for p in pictures.values()} for language in ("en", "fr")}
-    in_english = render(items, captions["en"], english())
-    return {
-        "english": in_english,
-        "human": render(items, captions["fr"], FRENCH),
-        "machine": translate_questions(in_english, shout, "fr", "machine", (FRENCH.yes, FRENCH.no)),
-    }
+    return {"english": render(items, captions["en"], english()), "human": render(items, captions["fr"], FRENCH)}
 
 
 def test_all_versions_ask_the_same(versions: dict[str, list[Question]]) -> None:
     shapes = [[(q.id, q.kind, q.picture, q.source, len(q.options), q.correct) for q in qs] for qs in versions.values()]
-    assert shapes[0] == shapes[1] == shapes[2]
+    assert shapes[0] == shapes[1]
     assert len({shape[0] for shape in shapes[0]}) == len(shapes[0])
 
 
@@ -86,7 +75,7 @@ def test_the_right_option_can_be_anywhere(versions: dict[str, list[Question]]) -
 
 
 def test_yes_and_no_are_balanced(versions: dict[str, list[Question]]) -> None:
-    for name, said in (("human", ("Oui", "Non")), ("machine", ("Oui", "Non")), ("english", ("Yes", "No"))):
+    for name, said in (("human", ("Oui", "Non")), ("english", ("Yes", "No"))):
         by_picture: dict[str, list[str]] = defaultdict(list)
         for question in versions[name]:
             if question.kind == "yes-no":
@@ -103,10 +92,6 @@ def test_words_of_a_question(versions: dict[str, list[Question]], pictures: dict
     assert yes.prompt == f"Est-ce u{caption.rstrip('.')[1:]} ?"
     assert (yes.language, yes.reference) == ("fr", "Oui")
     assert asked["human"][f"{some}#caption"].prompt == "Qu'est-ce que c'est ?"
-    machine = asked["machine"][f"{some}#choice-random"]
-    assert machine.prompt == "WHAT IS THIS?"
-    assert machine.options == tuple(o.upper() for o in asked["english"][machine.id].options)
-    assert (machine.origin, machine.language) == ("machine", "fr")
     assert asked["human"][f"{some}#caption"].origin in ("human-translation", "native")
 
 
@@ -125,18 +110,6 @@ def test_a_caption_that_is_missing_is_not_asked(pictures: dict[str, Picture]) ->
     uses = {item.id for item in items if some[0] in (item.picture, *item.options)}
     assert len(uses) >= 5
     assert asked == {item.id for item in items} - uses
-
-
-def test_texts_are_translated_once(versions: dict[str, list[Question]]) -> None:
-    sent: list[str] = []
-
-    def count(texts: Sequence[str]) -> list[str]:
-        sent.extend(texts)
-        return list(texts)
-
-    translate_questions(versions["english"], count, "fr", "machine", ("Oui", "Non"))
-    assert len(sent) == len(set(sent))
-    assert "Yes" not in sent and "No" not in sent and "" not in sent
 
 
 def test_alike_captions_are_no_options() -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 
 import pytest
 
 from passerelle.example import splits
-from passerelle.example.samples import make_samples, translate_samples
+from passerelle.example.samples import make_samples
 from passerelle.languages.prompts import english, find_prompts
 from passerelle.records import Picture, Sample
 
@@ -74,21 +73,3 @@ def test_pictures_without_a_caption_are_left_out(pictures: list[Picture]) -> Non
     captions = {p.id: p.captions["fr"] for p in pictures[5:]}
     made = make_samples(pictures, captions, FRENCH)
     assert {sample.id for sample in made} == captions.keys()
-
-
-def test_machine_translated_samples(pictures: list[Picture]) -> None:
-    sent: list[str] = []
-
-    def shout(texts: Sequence[str]) -> list[str]:
-        sent.extend(texts)
-        return [text.upper() for text in texts]
-
-    source = make_samples(pictures, {p.id: p.captions["en"] for p in pictures}, english(), yes_no=2)
-    made = translate_samples(source, shout, "fr", "machine", {"Yes": "Oui", "No": "Non"})
-    assert len(sent) == len(set(sent)), "a text is translated once"
-    assert "Yes" not in sent
-    for before, after in zip(source, made, strict=True):
-        assert (after.id, after.picture, after.language, after.origin) == (before.id, before.picture, "fr", "machine")
-        assert after.turns[0].reply == before.turns[0].reply.upper()
-        assert [turn.reply for turn in after.turns[1:]] == ["Oui", "Non"]
-        assert [turn.prompt for turn in after.turns] == [turn.prompt.upper() for turn in before.turns]

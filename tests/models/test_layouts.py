@@ -13,7 +13,7 @@ from families.tiny import FAMILIES, build
 from passerelle.formats.conversations import Conversation, Message
 from passerelle.models.batches import layout_logprobs, target_logprobs
 from passerelle.models.conversing import IGNORED, Encoded, Encoder
-from passerelle.models.layouts import Layout, follows_trees, lay_out, merged, padded
+from passerelle.models.layouts import Layout, follows_trees, grow, lay_out, merged, padded
 from passerelle.models.pretrained import PretrainedModel, load_pretrained
 from passerelle.models.vision_cache import VisionFeatures
 
@@ -93,6 +93,16 @@ def whole(pretrained: PretrainedModel, vision: VisionFeatures, row: Encoded) -> 
     return chosen
 
 
+def test_targets_are_in_the_order_of_rows_not_of_lines(tmp_path: Path) -> None:
+    pretrained = loaded("llava", tmp_path)
+    rows = encoded(pretrained, [talk(TEXT, "What is this?", "A cat."), talk(TEXT, "Where is it?", "Here.")])
+    vision = VisionFeatures(pretrained, None)
+    with torch.inference_mode():
+        expected = torch.cat([whole(pretrained, vision, row) for row in rows])
+        found = layout_logprobs(pretrained, vision, merged(pretrained, rows, [[1], [0]]))
+    torch.testing.assert_close(found, expected, rtol=0, atol=2e-4)
+
+
 @pytest.mark.parametrize("family", ["llava", "qwen3_vl"])
 def test_gradients_are_the_same(family: str, tmp_path: Path, pictures: tuple[Path, Path]) -> None:
     pretrained = loaded(family, tmp_path)
@@ -135,6 +145,25 @@ def test_the_cheapest_layout_is_taken(tmp_path: Path, pictures: tuple[Path, Path
     same = [talk((path,), f"{long} {question}", "No") for path in pictures for question in questions]
     by_picture = lay_out(pretrained, encoded(pretrained, same))
     assert by_picture.inputs["input_ids"].shape[0] == 2, "a tree for each picture"
+
+    texts = encoded(pretrained, [talk(TEXT, f"{question} {long}", said) for question in "ab" for said in ("No", "Yes")])
+    chosen = lay_out(pretrained, texts, [[0, 1], [2, 3]])
+    assert chosen.inputs["input_ids"].shape[0] == 2, "the trees that were asked for cost least"
+
+
+def test_trees_grow_up_to_a_size(tmp_path: Path, pictures: tuple[Path, Path]) -> None:
+    pretrained = loaded("llava", tmp_path)
+    rows = encoded(
+        pretrained, [talk(pictures[:1], "What is this?", said) for said in ("A cat", "A dog", "Two red boats")]
+    )
+    length = merged(pretrained, rows[:1], [[0]]).tokens
+    both = merged(pretrained, rows[:2], [[0, 1]]).tokens
+    assert grow(rows, pretrained.image_token, 10_000) == [(merged(pretrained, rows, [[0, 1, 2]]).tokens, [0, 1, 2])]
+    assert both < 2 * length
+    assert grow(rows[:2], pretrained.image_token, 0) == [(both, [0, 1])], "they add less than the first one has"
+    far = encoded(pretrained, [talk(TEXT, "Is it? " * 40, "No"), talk(TEXT, "Where, then? " * 60, "Here")])
+    assert [indices for _, indices in grow(far, pretrained.image_token, 10)] == [[0], [1]]
+    assert grow([], pretrained.image_token, 10) == []
 
 
 def test_what_predicts_nothing_is_left_out(tmp_path: Path, pictures: tuple[Path, Path]) -> None:

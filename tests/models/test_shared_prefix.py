@@ -10,12 +10,13 @@ import torch
 
 from benchmark_files import write_spots
 from families.tiny import FAMILIES, build
+from passerelle.costs.ledger import FlopMeter
 from passerelle.formats.conversations import Conversation, Message
 from passerelle.models import shared_prefix
 from passerelle.models.batches import target_logprobs
 from passerelle.models.conversing import Encoded, Encoder
 from passerelle.models.pretrained import PretrainedModel, load_pretrained
-from passerelle.models.shared_prefix import reply_logprobs, shared_tokens
+from passerelle.models.shared_prefix import option_logprobs, reply_logprobs, shared_tokens
 from passerelle.models.vision_cache import VisionFeatures
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -27,13 +28,18 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_spots(tmp_path_factory.mktemp("picture") / "a.png", 5)
 
 
-def rows_of(pretrained: PretrainedModel, picture: Path | None, options: tuple[str, ...] = OPTIONS) -> list[Encoded]:
+def rows_of(
+    pretrained: PretrainedModel,
+    picture: Path | None,
+    options: tuple[str, ...] = OPTIONS,
+    question: str = "What is this?",
+) -> list[Encoded]:
     encoder = Encoder(pretrained, 4000)
     images = (picture,) if picture else ()
     marks: tuple[Any, ...] = (None,) * len(images)
     rows = []
     for option in options:
-        messages = (Message("user", (*marks, "What is this?")), Message("assistant", (option,)))
+        messages = (Message("user", (*marks, question)), Message("assistant", (option,)))
         rows += encoder(Conversation("", messages, images, "en", "native"))
     return rows
 
@@ -77,3 +83,28 @@ def test_the_beginning_ends_where_rows_differ_or_a_reply_begins(tmp_path: Path) 
     assert reply_logprobs(pretrained, VisionFeatures(pretrained, None), other[:1]) == pytest.approx(
         [plain(pretrained, VisionFeatures(pretrained, None), other[0])], abs=1e-4
     )
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_many_questions_get_what_whole_rows_give(
+    family: str, tmp_path: Path, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretrained = load_pretrained(build(family, tmp_path / family), dtype="float32")
+    other = write_spots(tmp_path / "b.png", 8)
+    vision = VisionFeatures(pretrained, None)
+    vision.prepare([(picture,), (other,)])
+    asked = [(path, text) for text in ("What is this?", "Is it?", "Where?") for path in (picture, None, other)]
+    questions = [rows_of(pretrained, path, ("Yes", "No", "a red balloon"), text) for path, text in asked]
+    expected = [[plain(pretrained, vision, row) for row in rows] for rows in questions]
+    meter = FlopMeter()
+    trees = family not in ("paligemma", "gemma3", "aya_vision")  # the tiny Aya Vision sees eight tokens back
+    for nodes in (shared_prefix.BATCH_NODES, 40):
+        monkeypatch.setattr(shared_prefix, "BATCH_NODES", nodes)
+        monkeypatch.setattr(shared_prefix, "TREE_NODES", nodes // 4)
+        found = option_logprobs(pretrained, vision, questions, meter)
+        for values, wanted in zip(found, expected, strict=True):
+            assert values == pytest.approx(wanted, abs=2e-4)
+        if nodes > 40 and trees:
+            assert meter.calls == 1, "all at once"
+            assert meter.tokens < 0.6 * sum(len(row) for rows in questions for row in rows)
+    assert option_logprobs(pretrained, vision, [], meter) == []

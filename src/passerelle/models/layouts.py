@@ -85,6 +85,7 @@ def grow(rows: Sequence[Encoded], image_token: int, more: int) -> list[tuple[int
     found: list[tuple[int, list[int]]] = []
     first = 0
     tree: PrefixTree[Hashable] = PrefixTree()
+    first = 0
     for index, row in enumerate(rows):
         needed = _Needed.of(row, image_token)
         needed.put_into(tree)

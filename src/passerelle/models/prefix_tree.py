@@ -1,8 +1,8 @@
-"""Many rows of tokens as one: shared beginnings are computed once.
+"""Many token sequences as one: shared prefixes are computed once.
 
-Rows that begin alike (the same instruction, the same picture, several continuations of one prompt)
-are merged into a tree and laid out as one line of tokens. Each token attends to its ancestors only and its
-position is its depth, so the line gives what the rows give one by one, for fewer tokens. This serves
+Sequences that begin alike (the same instruction, the same picture, several continuations of one prompt)
+are merged into a tree and laid out as one row of tokens. Each token attends to its ancestors only and its
+position is its depth, so the row gives what the sequences give one by one, for fewer tokens. This serves
 training (several turns about one picture that must not see each other) and scoring (several options after
 one prompt). It needs causal attention and position ids, as Llama's family has them.
 """

@@ -15,10 +15,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from passerelle.errors import InputError
 from passerelle.models.pixels import AHEAD, PixelReader, Shown
 from passerelle.models.pretrained import PretrainedModel
-from passerelle.pictures.opening import file_digest
-from passerelle.runs import write_atomically
+from passerelle.runs import file_hash, write_atomically
 
 Level = Literal["projected", "tower", "pixels"]
 SHARD = 64
@@ -137,7 +137,10 @@ class VisionFeatures:
 
     def _digest(self, path: Path) -> str:
         if path not in self._digests:
-            self._digests[path] = file_digest(path)
+            try:
+                self._digests[path] = file_hash(path)
+            except (FileNotFoundError, IsADirectoryError):
+                raise InputError(f"no picture at {str(path)!r}.") from None
         return self._digests[path]
 
     def _read(self) -> None:

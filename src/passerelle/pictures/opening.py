@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from passerelle.errors import InputError
-from passerelle.runs import file_hash
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -99,15 +98,3 @@ def _on_white(image: Image.Image) -> Image.Image:
     rgba = image.convert("RGBA")
     white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
     return Image.alpha_composite(white, rgba).convert("RGB")
-
-
-def file_digest(path: Path) -> str:
-    """Return a file's SHA-256.
-
-    Raises:
-        InputError: No such file.
-    """
-    try:
-        return file_hash(path)
-    except (FileNotFoundError, IsADirectoryError):
-        raise InputError(f"no picture at {str(path)!r}.") from None

@@ -12,7 +12,7 @@ from typing import Any
 from passerelle.records import Answer, Question
 from passerelle.runs import content_hash, storage
 
-_NUMBERS = ("flops", "tokens", "sentences")
+_COSTS = ("flops", "tokens", "sentences")
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ class Journal:
             row = _row(line) if line.endswith(b"\n") else None
             if row is None:
                 break
-            numbers = {name: float(row.get(name, 0.0)) for name in _NUMBERS}
-            self._known[row["key"]] = Kept(_revived(row), float(row["seconds"]), **numbers)
+            cost = {name: float(row.get("cost", {}).get(name, 0.0)) for name in _COSTS}
+            self._known[row["key"]] = Kept(_revived(row), float(row["seconds"]), **cost)
             whole += len(line)
         if whole < len(data):
             os.truncate(self._path, whole)
@@ -81,8 +81,8 @@ class Journal:
         lines = []
         for key, each in zip(keys, kept, strict=True):
             self._known[key] = each
-            numbers = {name: round(getattr(each, name), 3) for name in _NUMBERS}
-            row = {"key": key, **asdict(each.answer), "seconds": round(each.seconds, 6), **numbers}
+            cost = {name: round(getattr(each, name), 3) for name in _COSTS}
+            row = {"key": key, **asdict(each.answer), "seconds": round(each.seconds, 6), "cost": cost}
             lines.append(json.dumps(row, ensure_ascii=False) + "\n")
         with storage(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -113,9 +113,10 @@ def _auc(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list[
     truth = np.array([item.correct == 0 for item in items])
     if method == GENERATE or truth.all() or not truth.any():
         return []
-    scores = [option_scores(answer, 2, as_rule(method)) for answer in answers]
-    margin = np.array([yes - no for yes, no in scores], dtype=np.float64)
-    area = auc_of(truth, margin)
+    with np.errstate(invalid="ignore"):
+        margin = np.array([np.subtract(*option_scores(answer, 2, as_rule(method))) for answer in answers])
+    worst = np.where(truth, -np.inf, np.inf)  # what an answer without usable scores gets
+    area = auc_of(truth, np.where(np.isnan(margin), worst, margin))
     return [
         Measure("auc", lambda draws: 100 * area(draws), ids(items), clusters(items), f"auc|method:{method}"),
     ]

@@ -1,4 +1,4 @@
-"""What a stage has learnt comes back whole or not at all."""
+"""Parameters on disk come back whole, or not at all."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from typing import Any
 import pytest
 import torch
 
-from passerelle.adaptation.parameters import load_parameters, save_parameters
+from passerelle.models.parameter_files import load_parameters, save_parameters
 
 
 def projector(model: Any) -> dict[str, Any]:
-    module = model.family.module(model.bare, "projector")
-    return {f"projector.{name}": value for name, value in module.named_parameters()}
+    return dict(model.family.parameters(model.model, "projector"))
 
 
 def test_parameters_come_back(tiny: Any, fresh: Callable[[], Any], tmp_path: Path) -> None:
     saved, other = projector(tiny), fresh()
     with torch.no_grad():
-        saved["projector.linear_1.weight"].add_(1)
+        next(iter(saved.values())).add_(1)
     save_parameters(tmp_path / "arm" / "weights.safetensors", saved)
     assert load_parameters(tmp_path / "arm" / "weights.safetensors", projector(other))
     for name, parameter in projector(other).items():
@@ -29,13 +28,12 @@ def test_parameters_come_back(tiny: Any, fresh: Callable[[], Any], tmp_path: Pat
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "empty", "text", "other names", "other shapes"])
 def test_what_is_not_whole_is_not_loaded(tiny: Any, tmp_path: Path, damage: str) -> None:
-    path = tmp_path / "weights.safetensors"
-    parameters = projector(tiny)
+    path, parameters = tmp_path / "weights.safetensors", projector(tiny)
     saved = {name: p.detach() + 1 for name, p in parameters.items()}
     if damage == "other names":
         saved["projector.more"] = torch.zeros(2)
     elif damage == "other shapes":
-        saved["projector.linear_2.bias"] = torch.zeros(2)
+        saved["model.multi_modal_projector.linear_2.bias"] = torch.zeros(2)
     save_parameters(path, saved)
     if damage == "missing":
         path.unlink()

@@ -1,4 +1,4 @@
-"""What a stage has learnt, as one file of tensors."""
+"""Parameters as one safetensors file: whole or not at all."""
 
 from __future__ import annotations
 

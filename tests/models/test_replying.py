@@ -1,0 +1,103 @@
+"""Conversations that are answered at once get the replies that they get one by one, in every family."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from benchmark_files import write_spots
+from families.tiny import FAMILIES, build
+from passerelle.costs.ledger import FlopMeter
+from passerelle.formats.conversations import Conversation, Message
+from passerelle.models import replying
+from passerelle.models.conversing import Encoder
+from passerelle.models.pretrained import PretrainedModel, load_pretrained
+from passerelle.models.replying import reply
+from passerelle.models.vision_cache import VisionFeatures
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+QUESTIONS = ("What is this?", "Is it red?", "What can be seen in this picture, and where is it?")
+TOKENS = 10
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("pictures")
+    found = [write_spots(folder / f"{seed}.png", seed) for seed in (5, 6, 7)]
+    Image.open(found[2]).resize((50, 90)).save(found[2])
+    return found
+
+
+def asked(question: str, *images: Path) -> Conversation:
+    marks: tuple[Any, ...] = (None,) * len(images)
+    return Conversation("", (Message("user", (*marks, question)),), images, "en", "native")
+
+
+def conversations(pictures: list[Path]) -> list[Conversation]:
+    found = [asked(question, path) for path in pictures for question in QUESTIONS]
+    return [asked(QUESTIONS[0]), *found, asked(QUESTIONS[1], *pictures[1:]), asked(QUESTIONS[2])]
+
+
+@pytest.fixture
+def batches(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """How many rows each call of `generate` had."""
+    rows: list[int] = []
+    inner = replying._generate
+
+    def generate(pretrained: Any, vision: Any, prompts: Any, tokens: int) -> list[str]:
+        rows.append(len(prompts))
+        return inner(pretrained, vision, prompts, tokens)
+
+    monkeypatch.setattr(replying, "_generate", generate)
+    yield rows
+
+
+def loaded(family: str, folder: Path) -> PretrainedModel:
+    pretrained = load_pretrained(build(family, folder / family), dtype="float32")
+    # Of padding that takes part in it a penalty would make other replies; it makes them less alike, too.
+    pretrained.bare.generation_config.repetition_penalty = 4.0
+    return pretrained
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_replies_are_those_of_one_by_one(
+    family: str, tmp_path: Path, pictures: list[Path], batches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretrained = loaded(family, tmp_path)
+    encoder, vision = Encoder(pretrained, 4000), VisionFeatures(pretrained, None)
+    talks = conversations(pictures)
+    vision.prepare([talk.images for talk in talks])
+    alone = [reply(encoder, vision, [talk], TOKENS)[0] for talk in talks]
+    assert len(set(alone)) >= 4, "they depend on question and picture"
+    del batches[:]
+    assert reply(encoder, vision, talks, TOKENS) == alone
+    assert sorted(batches) == [2, 10], "those without a picture, and those with one"
+    del batches[:]
+    widest = max(encoder.prompt(talk)[0]["input_ids"].shape[1] for talk in talks) + TOKENS
+    monkeypatch.setattr(replying, "BATCH_TOKENS", 3 * widest)
+    meter = FlopMeter()
+    assert reply(encoder, vision, talks[::-1], TOKENS, meter) == alone[::-1]
+    assert 2 < len(batches) < len(talks) and meter.calls == len(batches) and meter.flops > 0
+
+
+def test_a_model_of_no_known_family_is_asked_one_by_one(
+    tmp_path: Path, pictures: list[Path], batches: list[int]
+) -> None:
+    pretrained = loaded("llava", tmp_path)
+    unknown = replace(pretrained, family=replace(pretrained.family, detected=True))
+    vision = VisionFeatures(unknown, None)
+    talks = conversations(pictures)
+    vision.prepare([talk.images for talk in talks])
+    said = reply(Encoder(unknown, 4000), vision, talks, TOKENS)
+    assert batches == [1] * len(talks)
+    assert said == reply(Encoder(pretrained, 4000), vision, talks, TOKENS)
+
+
+def test_nothing_is_asked(tmp_path: Path) -> None:
+    pretrained = loaded("llava", tmp_path)
+    assert reply(Encoder(pretrained, 4000), VisionFeatures(pretrained, None), [], TOKENS) == []
