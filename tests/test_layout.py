@@ -26,7 +26,6 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("formats",),
     ("sources", "example"),
     ("models",),
-    ("methods",),
     ("translation",),
     ("evaluation",),
     ("quality",),

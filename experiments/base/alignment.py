@@ -46,7 +46,7 @@ class Aligner:
         return out
 
 
-def fit_aligner(features: Tensor, targets: Tensor, middle: int, *, seed: int) -> Aligner:
+def fit_aligner(features: Tensor, targets: Tensor, middle: int, *, seed: int, steps: int | None = None) -> Aligner:
     """Fit an aligner by contrast.
 
     Args:
@@ -54,6 +54,7 @@ def fit_aligner(features: Tensor, targets: Tensor, middle: int, *, seed: int) ->
         targets: Embedding of each picture's caption, of length 1 [pictures, width].
         middle: Width of the middle layer.
         seed: Seeds initial weights and batches.
+        steps: How long [`STEPS`].
     """
     torch.manual_seed(seed)
     inputs = features.float()
@@ -61,9 +62,9 @@ def fit_aligner(features: Tensor, targets: Tensor, middle: int, *, seed: int) ->
     first, second = torch.nn.Linear(inputs.shape[-1], middle), torch.nn.Linear(middle, targets.shape[1])
     network = torch.nn.Sequential(torch.nn.Dropout(DROPOUT), first, torch.nn.GELU(), second)
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=STEPS)
+    rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps or STEPS)
     mixing = torch.distributions.Dirichlet(torch.full((inputs.shape[1],), 2.0))
-    for _ in range(STEPS):
+    for _ in range(steps or STEPS):
         rows = torch.randint(len(inputs), (BATCH,))
         seen = ((inputs[rows] * mixing.sample((BATCH,))[..., None]).sum(1) - mean) / spread
         seen = seen + NOISE * torch.randn_like(seen)
@@ -93,7 +94,9 @@ def info_nce(seen: Tensor, said: Tensor) -> Tensor:
     return -rows - columns
 
 
-def cross_fit(features: Tensor, targets: Tensor, groups: Sequence[str], middle: int, *, seed: int) -> Tensor:
+def cross_fit(
+    features: Tensor, targets: Tensor, groups: Sequence[str], middle: int, *, seed: int, steps: int | None = None
+) -> Tensor:
     """Return where each picture lies under an aligner that saw no picture of its group.
 
     The language model learns from these: they err as those of concepts that were never seen do.
@@ -104,6 +107,7 @@ def cross_fit(features: Tensor, targets: Tensor, groups: Sequence[str], middle: 
         groups: Each picture's group, for example its concept.
         middle: Width of the aligners' middle layer.
         seed: Seeds folds and aligners.
+        steps: How long each aligner is fitted [`STEPS`].
 
     Returns:
         Aligned features [views × pictures, tokens, width].
@@ -115,7 +119,7 @@ def cross_fit(features: Tensor, targets: Tensor, groups: Sequence[str], middle: 
     every = fold.repeat(len(features) // len(targets))
     out = torch.empty(*features.shape[:2], targets.shape[1])
     for index in range(FOLDS):
-        aligner = fit_aligner(features[every != index], targets[fold != index], middle, seed=seed + index)
+        aligner = fit_aligner(features[every != index], targets[fold != index], middle, seed=seed + index, steps=steps)
         out[every == index] = aligner(features[every == index])
     return out
 

@@ -94,8 +94,8 @@ def build(out: Path, *, seed: int = 0, limit: int | None = None) -> Path:
     said = targets[: len(pictures)]
 
     projector = pretrained.family.module(pretrained.bare, "projector")
-    aligner = fit_aligner(features, said, projector.linear_1.out_features, seed=seed)
-    lesson = _lesson(pretrained, pictures, words, features, targets, seed)
+    aligner = fit_aligner(features, said, projector.linear_1.out_features, seed=seed, steps=limit)
+    lesson = _lesson(pretrained, pictures, words, features, targets, seed, limit)
     schedules = [_shortened(stage, limit) for stage in (MATCHING_STAGE, JUDGING_STAGE)]
     key = content_hash(
         [seed, RANK, *map(dataclasses.asdict, schedules), VIEWS, YES_NO, [p.id for p in pictures + words]]
@@ -135,6 +135,7 @@ def _lesson(
     features: Tensor,
     targets: Tensor,
     seed: int,
+    steps: int | None,
 ) -> Lesson:
     """Return aligned features of pictures and words, and a reader that begins by likeness of texts.
 
@@ -145,10 +146,11 @@ def _lesson(
         features: The pictures' vision features, view by view [views × pictures, tokens, hidden].
         targets: Embeddings of the captions of both [pictures + words, width].
         seed: Seeds folds, aligners and errors.
+        steps: How long each aligner is fitted; as long as the recipe says if none.
     """
     said, named = targets[: len(pictures)], targets[len(pictures) :]
     middle = pretrained.family.module(pretrained.bare, "projector").linear_1.out_features
-    aligned = cross_fit(features, said, [p.concept for p in pictures], middle, seed=seed)
+    aligned = cross_fit(features, said, [p.concept for p in pictures], middle, seed=seed, steps=steps)
     say(f"aligned: held-out pictures lie at a cosine of {_likeness(aligned, said):.2f} to their captions")
     rows, graded = (
         torch.cat([aligned, imagine(named, aligned, said, seed=seed, graded=graded)]).to(torch.bfloat16)

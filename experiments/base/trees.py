@@ -24,7 +24,6 @@ Example = Sequence[Encoded]
 """Rows that are never put into different trees."""
 Objective = Callable[[Tensor, Tensor], Tensor]
 """From the log-likelihood of each target token and the row that it belongs to [targets] to the loss."""
-_CHECKPOINT_STEPS = 25
 
 
 def mean_loss(logprobs: Tensor, owners: Tensor) -> Tensor:
@@ -57,7 +56,7 @@ class AlignedFeatures:
         reader: Takes them to the language model's inputs.
     """
 
-    def __init__(self, rows: Tensor, reader: torch.nn.Linear) -> None:
+    def __init__(self, rows: Tensor, reader: torch.nn.Module) -> None:
         self.rows = rows
         self.reader = reader
 
@@ -66,7 +65,7 @@ class AlignedFeatures:
         from transformers.modeling_outputs import BaseModelOutputWithPooling
 
         chosen = self.rows[[int(picture.name) for row in shown for picture in row]]
-        read = self.reader(chosen.to(self.reader.weight.dtype))
+        read = self.reader(chosen.to(next(self.reader.parameters()).dtype))
         return {"image": BaseModelOutputWithPooling(pooler_output=read.flatten(0, 1)[None])}
 
 
@@ -194,7 +193,8 @@ def train_stage(
     vision: AlignedFeatures,
     schedule: Schedule,
     *,
-    checkpoint: Path,
+    checkpoint: Path | None = None,
+    checkpoint_steps: int = 25,
     objective: Objective = mean_loss,
     watch: Watch | None = None,
 ) -> StageRecord:
@@ -208,6 +208,7 @@ def train_stage(
         vision: Features of their rows.
         schedule: Budget and portions.
         checkpoint: Folder to save to and to go on from.
+        checkpoint_steps: Steps from one checkpoint to the next.
         objective: What is made small.
         watch: Told the loss of each step.
     """
@@ -215,4 +216,5 @@ def train_stage(
     make_trainable(pretrained.model, groups, record)
     steps = plan(examples, pretrained.image_token, schedule)
     feed = TreeFeed(pretrained, vision, objective, examples, steps)
-    return train(feed, groups, record, Rates(), checkpoints=Checkpoints(checkpoint, _CHECKPOINT_STEPS), watch=watch)
+    checkpoints = Checkpoints(checkpoint, checkpoint_steps) if checkpoint else None
+    return train(feed, groups, record, Rates(), checkpoints=checkpoints, watch=watch)

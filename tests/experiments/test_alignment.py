@@ -58,7 +58,7 @@ def test_cross_fitting_never_shows_a_picture_its_own_group(small: None, monkeypa
     groups = [f"concept {index // 2}" for index in range(PICTURES)]
     fitted = []
 
-    def watched(features: Any, targets: Any, middle: int, *, seed: int) -> Any:
+    def watched(features: Any, targets: Any, middle: int, *, seed: int, steps: int | None = None) -> Any:
         fitted.append({tuple(row.tolist()) for row in features.mean(1)})
         return fit_aligner(features, targets, middle, seed=seed)
 
@@ -109,7 +109,7 @@ def test_the_reader_starts_by_likeness() -> None:
 
 
 def test_joined_they_are_the_projector(tiny: Any, small: None) -> None:
-    projector = tiny.projector
+    projector = tiny.model.model.multi_modal_projector
     features = torch.randn(PICTURES, 4, projector.linear_1.in_features)
     said = normalize(torch.randn(PICTURES, WIDTH), dim=1)
     aligner = fit_aligner(features, said, projector.linear_1.out_features, seed=1)

@@ -112,7 +112,7 @@ def test_a_build_that_was_stopped_ends_as_one_that_was_not(
     assert ("judging", 26) in went_on and ("judging", 25) not in went_on
     assert again.read_bytes() == whole.read_bytes()
     started = load_file(whole)
-    untrained = dict(fresh().projector.named_parameters())
+    untrained = dict(fresh().model.model.multi_modal_projector.named_parameters())
     assert all(not torch.equal(started[f"projector.{name}"].float(), value) for name, value in untrained.items())
     assert any(value.abs().sum() > 0 for name, value in started.items() if name.endswith(".B"))
 

@@ -26,7 +26,6 @@ from passerelle.adaptation.trackers import Trackers
 from passerelle.costs.ledger import Phase, measured
 from passerelle.errors import InputError, RunError, UserError
 from passerelle.models.conversing import Encoded, Encoder
-from passerelle.models.names import EMBEDDED as EMBEDDED
 from passerelle.models.names import local_folder
 from passerelle.models.parameter_files import load_parameters, save_parameters
 from passerelle.models.pretrained import PretrainedModel, load_pretrained, set_training
