@@ -71,7 +71,7 @@ def _by_trees(pretrained: PretrainedModel, vision: VisionFeatures, rows: Questio
 
 
 def _batches(pretrained: PretrainedModel, rows: Question) -> Iterator[list[list[int]]]:
-    """Divide rows into batches of trees of like sizes, those of a tree about the same pictures, given by their indices."""
+    """Divide rows, by their indices, into batches of trees of like sizes; a tree is about the same pictures."""
     together: dict[Hashable, list[int]] = {}
     for index, row in enumerate(rows):
         together.setdefault(row.images, []).append(index)
