@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
 from benchmark_files import write_spots
@@ -101,3 +102,13 @@ def test_a_model_of_no_known_family_is_asked_one_by_one(
 def test_nothing_is_asked(tmp_path: Path) -> None:
     pretrained = loaded("llava", tmp_path)
     assert reply(Encoder(pretrained, 4000), VisionFeatures(pretrained, None), [], TOKENS) == []
+
+
+def test_rows_are_filled_up_on_the_left_with_a_token_of_their_own_that_isnt_seen() -> None:
+    short, long = (torch.tensor([tokens]) for tokens in ([8, 9], [4, 5, 6, 7]))
+    prompts = [
+        replying._Prompt({"input_ids": ids, "attention_mask": torch.ones_like(ids)}, ()) for ids in (short, long)
+    ]
+    made = replying._padded(prompts)
+    assert made["input_ids"].tolist() == [[9, 9, 8, 9], [4, 5, 6, 7]]
+    assert made["attention_mask"].tolist() == [[0, 0, 1, 1], [1, 1, 1, 1]]
