@@ -327,7 +327,7 @@ def test_the_map_of_the_house_is_that_of_the_layout_test() -> None:
     assert levels == sorted(levels)
     folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()}
     parts = {name for names in LAYERS for name in names}
-    assert folders & parts - {"data", "methods"} == {name for name in named if (PACKAGE / name).is_dir()}
+    assert folders & parts - {"data"} == {name for name in named if (PACKAGE / name).is_dir()}
 
 
 def test_every_place_to_add_a_thing_is_there() -> None:
@@ -354,15 +354,15 @@ def filler() -> ModuleType:
 
 
 def tiny_results() -> dict[str, Any]:
-    def score(metric: str, test: str, value: float, source: str = "all") -> dict[str, Any]:
-        return {"metric": metric, "test": test, "source": source, "value": value, "low": value - 5, "high": value + 5}
+    def score(metric: str, test: str, value: float) -> dict[str, Any]:
+        return {"metric": metric, "test": test, "value": value, "low": value - 5, "high": value + 5}
 
     def arm(name: str, trained_on: str | None, *scores: dict[str, Any]) -> dict[str, Any]:
         cost = {"total_seconds": 90.0}
         return {"name": name, "trained_on": trained_on, "status": "done", "scores": list(scores), "cost": cost}
 
     def difference(metric: str, test: str, value: float) -> dict[str, Any]:
-        names = {"arm": "lora-mt", "against": "pipeline", "metric": metric, "test": test, "source": "all"}
+        names = {"arm": "lora-mt", "against": "pipeline", "metric": metric, "test": test}
         return {**names, "difference": value, "low": value - 3, "high": value + 3, "p": 0.001, "holm_p": 0.018}
 
     return {
@@ -389,7 +389,6 @@ def tiny_results() -> dict[str, Any]:
             arm(
                 "lora-mt",
                 "machine",
-                score("choice: random", "human", 11.0, "stamps"),
                 score("choice: random", "human", 44.0),
                 score("choice: random", "machine", 46.0),
                 score("choice", "english", 52.0),

@@ -86,9 +86,8 @@ def test_the_text_that_was_learnt_is_described(ran: Ran) -> None:
     assert {name: row["rows"] for name, row in text.items()} == {"machine": 12, "gate": 7, "random": 7, "repair": 12}
     assert all(0 < row["chrf"] <= 100 and row["against"] == "human" for row in text.values())
     assert "apertium" in text["machine"]["by"] and text["gate"]["by"].startswith("gate, the best 60%")
-    files = {Path(file["path"]).parent.name: file for file in ran.results["data"]["training"]}
-    assert {name.partition("-")[0] for name in files} >= {"gate", "random", "repair", "data"}
-    assert (ran.run / "data").is_dir()
+    files = {Path(file["path"]).parent.name.partition("-")[0] for file in ran.results["data"]["training"]}
+    assert files >= {"gate", "random"}, "the repaired text is the machine's: nothing was better"
 
 
 def test_a_machines_test_is_called_so_and_the_engine_that_it_favours_is_named(ran: Ran) -> None:
@@ -106,7 +105,8 @@ def test_arms_are_compared_in_pairs(ran: Ran) -> None:
     values = {key: value for key, (value, *_) in scores(ran.results).items()}
     for found in ran.results["comparisons"]:
         expected = values[found["arm"], found["metric"], found["test"]]
-        expected -= values[found["against"], found["metric"], found["test"]]
+        other = "english" if (found["against"], found["test"]) == ("zero-shot", "english") else found["against"]
+        expected -= values[other, found["metric"], found["test"]]
         assert found["difference"] == pytest.approx(expected, abs=1e-6)
 
 
@@ -114,7 +114,8 @@ def test_examples_have_their_answers(ran: Ran) -> None:
     example = ran.results["examples"][0]
     assert (ran.run / example["image"]).is_file()
     assert example["choice"]["picked"].keys() == {"english", *ARMS}
-    assert [question["correct"] for question in example["yes_no"]] == ["Oui", "Non"]
+    answers = [question["correct"] for example in ran.results["examples"] for question in example["yes_no"]]
+    assert set(answers) == {"Oui", "Non"}
 
 
 def test_a_second_run_does_nothing_twice(ran: Ran) -> None:

@@ -31,7 +31,7 @@ def test_answers_are_not_what_the_data_cost(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def difference(arm: str, against: str = "lora-mt", test: str = "human") -> dict[str, Any]:
-    names = {"arm": arm, "against": against, "metric": "choice", "test": test, "source": "all"}
+    names = {"arm": arm, "against": against, "metric": "choice", "test": test}
     return {**names, "difference": 2.0, "low": -1.0, "high": 4.0, "p": 0.2}
 
 

@@ -36,6 +36,8 @@ def test_forms():
 
 
 def test_reasons():
-    code = "".join((PACKAGE / "translation" / f"{name}.py").read_text() for name in ("verify", "ways", "safe"))
+    code = "".join(
+        next((PACKAGE / "translation").rglob(f"{name}.py")).read_text() for name in ("verify", "ways", "safe")
+    )
     used = set(re.findall(r'"([a-z]+-[a-z]+|dropped|overlong)"', code)) - {"other-placeholder", "yes-no", "utf-8"}
     assert table("reason") == used

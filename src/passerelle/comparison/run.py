@@ -24,6 +24,7 @@ from passerelle.comparison.texts import Texts
 from passerelle.errors import RunError, UserError
 from passerelle.evaluation.asking.members import System
 from passerelle.evaluation.run import Options, evaluate
+from passerelle.models.pretrained import check_pretrained
 from passerelle.progress import quiet, say
 from passerelle.report import write_page
 from passerelle.runs import ARMS, held, read_arms, read_json, remove_leftovers, write_arms, write_json
@@ -60,11 +61,11 @@ def _compare(experiment: Experiment, folder: Path) -> dict[str, Any]:
     _check(experiment, texts)
     tests = plan_tests(experiment, folder)
     runs = [train_arm(experiment, name, texts, folder) for name in experiment.arms]
+    _raise_if_all_failed(runs)
     before, without_before = _before_review(experiment, texts, folder) if review else ([], [])
     evaluation = _ask(experiment, tests, runs, before, folder)
     write_arms(folder, [record_of(experiment, run) for run in runs])
-    if all(run.error for run in runs):
-        raise RunError(f"every arm failed; the first, {runs[0].name!r}: {runs[0].error}")
+    _raise_if_all_failed(runs)
     results = collect(Collected(experiment, folder, runs, tests, texts, evaluation))
     results["review"] = None
     if review:
@@ -77,12 +78,18 @@ def _compare(experiment: Experiment, folder: Path) -> dict[str, Any]:
     return results
 
 
+def _raise_if_all_failed(runs: list[ArmRun]) -> None:
+    if all(run.error for run in runs):
+        raise RunError(f"every arm failed; the first, {runs[0].name!r}: {runs[0].error}")
+
+
 def _check(experiment: Experiment, texts: Texts) -> None:
     """Find what can be known before anything is translated or trained.
 
     Raises:
         UserError: Something that the user can put right.
     """
+    check_pretrained(experiment.model)
     texts.check()
     for name in experiment.arms:
         if experiment.method(name) == "pipeline":

@@ -285,7 +285,7 @@ def load_experiment(path: Path, changes: dict[str, Any] | None = None, arms: lis
     Raises:
         ConfigError: No such file, not YAML, an unknown key or arm, a value out of range, a file of an older version.
     """
-    experiment = load_settings(Experiment, path, changes, complete=_of_this_version)
+    experiment = _checked(load_settings(Experiment, path, changes, complete=_of_this_version))
     if arms is not None:
         for arm in arms:
             if arm not in experiment.arms:
@@ -293,6 +293,20 @@ def load_experiment(path: Path, changes: dict[str, Any] | None = None, arms: lis
         against = experiment.against if experiment.against in arms else ""
         kept = {arm: experiment.arms[arm] for arm in experiment.arms if arm in arms}
         experiment = experiment.model_copy(update={"arms": kept, "against": against})
+    return experiment
+
+
+def parse_experiment(content: dict[str, Any], where: str) -> Experiment:
+    """Check a comparison's settings and return them typed; `where` names their file in errors."""
+    return _checked(parse_settings(Experiment, _of_this_version(content), where))
+
+
+def _checked(experiment: Experiment) -> Experiment:
+    """Return the experiment.
+
+    Raises:
+        ConfigError: An arm's settings are wrong, or there is nothing to adapt to.
+    """
     if experiment.target == ENGLISH:
         raise ConfigError("the base is English already: choose another language.")
     for arm in experiment.arms:
@@ -301,11 +315,6 @@ def load_experiment(path: Path, changes: dict[str, Any] | None = None, arms: lis
         else:
             experiment.engine(arm)
     return experiment
-
-
-def parse_experiment(content: dict[str, Any], where: str) -> Experiment:
-    """Check a comparison's settings and return them typed; `where` names their file in errors."""
-    return parse_settings(Experiment, _of_this_version(content), where)
 
 
 def _of_this_version(content: dict[str, Any]) -> dict[str, Any]:

@@ -46,4 +46,6 @@ def ask(picture: Path, question: str, model: str, language: str = "", max_new_to
 def _language_of(model: str) -> str:
     """Return the language of the run that a model is an arm of."""
     run, _, arm = model.partition(":")
-    return find_arm(Path(run), arm.partition(":")[0]).language if (Path(run) / ARMS).is_file() else USUAL_LANGUAGE
+    if not arm or not (Path(run) / ARMS).is_file():
+        return USUAL_LANGUAGE
+    return find_arm(Path(run), arm.partition(":")[0]).language

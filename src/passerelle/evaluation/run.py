@@ -15,7 +15,7 @@ from passerelle.evaluation.asking.journal import Journal
 from passerelle.evaluation.asking.members import System
 from passerelle.evaluation.asking.predictions import answers_to, read_predictions
 from passerelle.evaluation.asking.suspects import SUSPECT_BELOW, read_suspects
-from passerelle.evaluation.asking.systems import open_system
+from passerelle.evaluation.asking.systems import forget_loaded, open_system
 from passerelle.evaluation.benchmarks.base import Item
 from passerelle.evaluation.benchmarks.scoring import GENERATE
 from passerelle.evaluation.metrics.choice import as_rule
@@ -104,7 +104,10 @@ def evaluate(
     """
     with held(options.out):
         remove_leftovers(options.out)
-        return _evaluate(options, audit, judge, systems, failed)
+        try:
+            return _evaluate(options, audit, judge, systems, failed)
+        finally:
+            forget_loaded()
 
 
 def _evaluate(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +12,7 @@ import torch
 
 from passerelle.errors import InputError, MissingDependency, first_line
 from passerelle.models.families import PARTS, Family, Part, family_of
-from passerelle.models.names import resolve
+from passerelle.models.names import local_folder, resolve
 from passerelle.models.precision import best_dtype
 
 DTYPES: dict[str, torch.dtype] = {"bfloat16": torch.bfloat16, "float32": torch.float32, "float16": torch.float16}
@@ -80,28 +82,61 @@ def load_pretrained(
         InputError: There is no such model, it isn't a vision-language model, or it lacks a processor.
         MissingDependency: `bits` without bitsandbytes.
     """
-    from transformers import AutoModelForImageTextToText, AutoProcessor
+    from transformers import AutoModelForImageTextToText
 
     where = resolve(path)
     chosen = DTYPES[dtype] if dtype != "auto" else best_dtype(torch.device(device))
-    try:
+    with _errors_of(where):
         quantised = _quantised(where, bits, chosen, device, trust_remote_code) if bits else {}
         model = AutoModelForImageTextToText.from_pretrained(
             where, dtype=chosen, trust_remote_code=trust_remote_code, use_safetensors=True, **quantised
         )
+    processor = _load_processor(where, trust_remote_code)
+    placed = model if bits else model.to(device)
+    return PretrainedModel(placed.eval(), processor, family_of(model), where)
+
+
+def check_pretrained(path: str | Path, *, trust_remote_code: bool = False) -> None:
+    """Find what can be wrong with a model without reading its weights: its configuration and its processor.
+
+    Args:
+        path: As of `load_pretrained`.
+        trust_remote_code: Whether code that comes with the model may be run; never unless asked for.
+
+    Raises:
+        InputError: There is no such model, or it lacks a processor.
+        MissingDependency: Its processor needs a package that isn't installed.
+    """
+    from transformers import AutoConfig
+
+    where = str(local_folder(path))
+    with _errors_of(where):
+        AutoConfig.from_pretrained(where, trust_remote_code=trust_remote_code)
+    _load_processor(where, trust_remote_code)
+
+
+def _load_processor(where: str, trust_remote_code: bool) -> Any:
+    from transformers import AutoProcessor
+
+    with _errors_of(where):
         processor = AutoProcessor.from_pretrained(where, trust_remote_code=trust_remote_code)
+    if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
+        raise InputError(f"{where!r} has no processor for pictures and text: it lacks preprocessor_config.json.")
+    return processor
+
+
+@contextmanager
+def _errors_of(where: str) -> Iterator[None]:
+    """Say in our words what is wrong with a model that transformers can't load."""
+    try:
+        yield
     except ImportError as error:
         raise MissingDependency(f"the processor of {where!r} needs a package: {first_line(error)}") from error
     except (OSError, ValueError, KeyError) as error:
-        reason = first_line(error)
         raise InputError(
-            f"can't load {where!r} as a vision-language model: {reason} Give a folder that save_pretrained wrote (with "
-            "safetensors), or a name on the Hugging Face Hub."
+            f"can't load {where!r} as a vision-language model: {first_line(error)} Give a folder that save_pretrained "
+            "wrote (with safetensors), or a name on the Hugging Face Hub."
         ) from error
-    if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
-        raise InputError(f"{where!r} has no processor for pictures and text: it lacks preprocessor_config.json.")
-    placed = model if bits else model.to(device)
-    return PretrainedModel(placed.eval(), processor, family_of(model), where)
 
 
 def _quantised(

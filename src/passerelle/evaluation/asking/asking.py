@@ -73,8 +73,9 @@ def ask(
         shared = max(1, len(answers))
         took = (max(0.0, clock + spent.seconds), spent.flops, spent.tokens, spent.sentences)
         fresh = [Kept(answer, *(amount / shared for amount in took)) for answer in answers]
-        journal.add([keys[answer.question] for answer in answers], fresh)
-        answered.kept |= {each.answer.question: each for each in fresh}
+        answered.kept |= {
+            each.answer.question: each for each in journal.add([keys[a.question] for a in answers], fresh)
+        }
         answered.fresh += len(fresh)
         answered.missing += [Missing(q.id, bad[q.picture]) for q in chunk if q.picture in bad]
         done += len(chunk)

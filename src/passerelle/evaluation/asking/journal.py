@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,17 +72,19 @@ class Journal:
         """Return the answer of a key, if it is known."""
         return self._known.get(key)
 
-    def add(self, keys: Sequence[str], kept: Iterable[Kept]) -> None:
-        """Add answers and flush them to the disk.
+    def add(self, keys: Sequence[str], kept: Iterable[Kept]) -> list[Kept]:
+        """Add answers and flush them to the disk; return them as another run reads them, rounded.
 
         Raises:
             StorageError: The disk is full.
         """
-        lines = []
+        lines, added = [], []
         for key, each in zip(keys, kept, strict=True):
-            self._known[key] = each
             cost = {name: round(getattr(each, name), 3) for name in _COSTS}
-            row = {"key": key, **asdict(each.answer), "seconds": round(each.seconds, 6), "cost": cost}
+            stored = replace(each, seconds=round(each.seconds, 6), **cost)
+            self._known[key] = stored
+            added.append(stored)
+            row = {"key": key, **asdict(each.answer), "seconds": stored.seconds, "cost": cost}
             lines.append(json.dumps(row, ensure_ascii=False) + "\n")
         with storage(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,6 +92,7 @@ class Journal:
                 file.writelines(lines)
                 file.flush()
                 os.fsync(file.fileno())
+        return added
 
 
 def _row(line: bytes) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from passerelle.records import Answer, Question
 from passerelle.runs import cache_folder
 
 if TYPE_CHECKING:
+    from passerelle.models.conversing import Encoder
     from passerelle.models.pretrained import PretrainedModel
     from passerelle.models.vision_cache import VisionFeatures
 
@@ -115,6 +116,7 @@ class LocalModel:
     _meter: FlopMeter = field(default_factory=FlopMeter)
     _priors: dict[tuple[str, str], float] = field(default_factory=dict)
     _vision: VisionFeatures | None = None
+    _encoder: Encoder | None = None
 
     @property
     def spent(self) -> Spent:
@@ -134,8 +136,8 @@ class LocalModel:
         if not asked:
             return [], bad
         self._vision = self._vision or VisionFeatures(self.pretrained, cache_folder() / "vision")
-        encoder = Encoder(self.pretrained, MAX_LENGTH)
-        inner = FamilyAnswerer(encoder, self._vision, pictures, max_new_tokens, self._priors, self._meter)
+        self._encoder = self._encoder or Encoder(self.pretrained, MAX_LENGTH)  # remembers pictures
+        inner = FamilyAnswerer(self._encoder, self._vision, pictures, max_new_tokens, self._priors, self._meter)
         return self.wrapping.wrap(inner, asked[0].language).answer(asked), bad
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from passerelle.config import HUB_NAME
 from passerelle.errors import ConfigError, InputError
@@ -14,6 +15,9 @@ from passerelle.evaluation.specification import Named
 from passerelle.models.names import EMBEDDED, local_folder
 from passerelle.runs import ARMS, content_hash, find_arm, read_arms
 from passerelle.translation.both_ways import TranslationSettings
+
+if TYPE_CHECKING:
+    from passerelle.models.pretrained import PretrainedModel
 
 _EXAMPLES = (
     f"give {EMBEDDED}, the folder of a model or an adapter (with config.json or adapter_config.json), its name on the "
@@ -80,14 +84,30 @@ def _opened(signature: str, model: str, method: str, settings: TranslationSettin
     how = f"|{content_hash(engines)[:8]}" if engines else ""
 
     def opened() -> Member:
-        from passerelle.models.pretrained import load_adapted
-
-        pretrained = load_adapted(Path(model))
-        if hasattr(pretrained.model, "merge_and_unload"):  # an adapter apart costs a third of the time
-            pretrained.model = pretrained.model.merge_and_unload().eval()
-        return LocalModel(pretrained, WRAPPINGS[method](settings))
+        if signature not in _loaded:  # what nothing is put around and what a pipeline is put around are the same
+            _loaded.clear()
+            _loaded[signature] = _load(Path(model))
+        return LocalModel(_loaded[signature], WRAPPINGS[method](settings))
 
     return Opener(f"{signature}|{method}{how}", opened)
+
+
+_loaded: dict[str, PretrainedModel] = {}
+"""The model that was opened last, by its signature: never two at once."""
+
+
+def _load(folder: Path) -> PretrainedModel:
+    from passerelle.models.pretrained import load_adapted
+
+    pretrained = load_adapted(folder)
+    if hasattr(pretrained.model, "merge_and_unload"):  # an adapter apart costs a third of the time
+        pretrained.model = pretrained.model.merge_and_unload().eval()
+    return pretrained
+
+
+def forget_loaded() -> None:
+    """Give the memory of the model that was opened last back."""
+    _loaded.clear()
 
 
 def _elsewhere(model: str) -> Path:
