@@ -4,9 +4,8 @@ import pytest
 import torch
 
 from passerelle.quality.base import Check, Pair
-from passerelle.quality.checks.back_translation import BackTranslationCheck
 from passerelle.quality.checks.embedding import EmbeddingCheck
-from passerelle.quality.checks.pivots import PivotsCheck
+from passerelle.quality.checks.other_ways import BackTranslationCheck, PivotsCheck
 from passerelle.quality.engines import Engines, apertium_ways, bare, unknown_words
 from passerelle.translation.base import FakeTranslator
 from passerelle.translation.memory.memory import TranslationMemory

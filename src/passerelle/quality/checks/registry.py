@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from passerelle.errors import ConfigError, unknown
 from passerelle.quality.base import Check
 from passerelle.quality.checks.agreement import AgreementCheck
-from passerelle.quality.checks.back_translation import BackTranslationCheck
 from passerelle.quality.checks.copied import CopiedCheck
 from passerelle.quality.checks.dictionary import DictionaryCheck
 from passerelle.quality.checks.embedding import EmbeddingCheck
@@ -16,8 +15,8 @@ from passerelle.quality.checks.language import LanguageCheck
 from passerelle.quality.checks.learned import LearnedCheck, estimators
 from passerelle.quality.checks.length import LengthCheck
 from passerelle.quality.checks.names import NamesCheck
+from passerelle.quality.checks.other_ways import BackTranslationCheck, PivotsCheck
 from passerelle.quality.checks.picture import PictureCheck
-from passerelle.quality.checks.pivots import PivotsCheck
 from passerelle.quality.checks.repetition import RepetitionCheck
 from passerelle.quality.checks.structure import StructureCheck
 from passerelle.quality.checks.unknown import UnknownCheck

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
-from passerelle.records import Origin
 from passerelle.translation.dataset.distinct import DistinctTexts
 from passerelle.translation.memory.memory import Remembered, Stored, TranslationMemory
 from passerelle.translation.memory.whole_texts import Key, Whole, asked_digest
@@ -64,18 +64,10 @@ class CountedMemory(TranslationMemory):
         self.needed.characters_unknown += sum(map(len, unknown))
         return known
 
-    def store(
-        self,
-        translations: Iterable[tuple[str, str]],
-        source: str,
-        target: str,
-        signature: str,
-        origin: Origin,
-        glossary: str = "",
-    ) -> Stored:
-        """Store some translations, all or none."""
+    def store(self, translations: Iterable[tuple[str, str]], *place: Any, **named: Any) -> Stored:
+        """Store some translations, as `TranslationMemory.store` does."""
         pairs = list(translations)
-        stored = super().store(pairs, source, target, signature, origin, glossary)
+        stored = super().store(pairs, *place, **named)
         made = [text for text, _ in pairs if text not in self._probe]
         self.needed.translated += len(made)
         self.needed.characters_translated += sum(map(len, made))

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from passerelle.errors import MissingDependency, PasserelleError, RunError
 from passerelle.formats.base import BadRow, Format, Row
-from passerelle.records import Origin
 from passerelle.translation.dataset.counted import CountedMemory, Needed
 from passerelle.translation.dataset.engines import Engines, open_engines
 from passerelle.translation.dataset.job import Job
@@ -40,13 +39,13 @@ class MemoryKeeper:
     def __init__(self, path: Path) -> None:
         self._memory = CountedMemory(path)
 
-    def lookup(self, texts: Sequence[str], place: tuple[Any, ...]) -> dict[str, Remembered]:
+    def lookup(self, texts: Sequence[str], place: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Remembered]:
         """Find what is known of some texts."""
-        return self._memory.lookup(texts, *place)
+        return self._memory.lookup(texts, *place, **named)
 
-    def store(self, translations: Sequence[tuple[str, str]], place: tuple[Any, ...]) -> Stored:
+    def store(self, translations: Sequence[tuple[str, str]], place: Sequence[Any], named: Mapping[str, Any]) -> Stored:
         """Store some translations."""
-        return self._memory.store(translations, *place)
+        return self._memory.store(translations, *place, **named)
 
     def state(self) -> str:
         """Say what the memory holds now, in a word."""
@@ -80,27 +79,14 @@ class RemoteMemory:
         """What the memory holds now, in a word."""
         return str(_get(self._keeper.state.remote()))
 
-    def lookup(
-        self, texts: Iterable[str], source: str, target: str, signature: str | None, glossary: str = ""
-    ) -> dict[str, Remembered]:
-        """Find what is known of some texts."""
-        found: dict[str, Remembered] = _get(
-            self._keeper.lookup.remote(list(texts), (source, target, signature, glossary))
-        )
+    def lookup(self, texts: Iterable[str], *place: Any, **named: Any) -> dict[str, Remembered]:
+        """Find what is known of some texts, as `TranslationMemory.lookup` does."""
+        found: dict[str, Remembered] = _get(self._keeper.lookup.remote(list(texts), place, named))
         return found
 
-    def store(
-        self,
-        translations: Iterable[tuple[str, str]],
-        source: str,
-        target: str,
-        signature: str,
-        origin: Origin,
-        glossary: str = "",
-    ) -> Stored:
-        """Store some translations."""
-        place = (source, target, signature, origin, glossary)
-        stored: Stored = _get(self._keeper.store.remote(list(translations), place))
+    def store(self, translations: Iterable[tuple[str, str]], *place: Any, **named: Any) -> Stored:
+        """Store some translations, as `TranslationMemory.store` does."""
+        stored: Stored = _get(self._keeper.store.remote(list(translations), place, named))
         return stored
 
     @property
