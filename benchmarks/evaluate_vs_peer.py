@@ -26,13 +26,14 @@ from typing import Any
 import torch
 
 from passerelle.costs.ledger import FlopMeter
-from passerelle.evaluation.asking.answering import BenchmarkAnswerer
+from passerelle.evaluation.asking.family_answering import MAX_LENGTH, FamilyAnswerer
 from passerelle.example import tuxpaint
-from passerelle.example.embedded import assemble
 from passerelle.example.questions import draw_items, render
 from passerelle.languages.prompts import english, find_prompts
-from passerelle.models.features import FeatureCache
-from passerelle.models.vlm import VisionLanguageModel
+from passerelle.models.conversing import Encoder
+from passerelle.models.names import EMBEDDED
+from passerelle.models.pretrained import PretrainedModel, load_pretrained
+from passerelle.models.vision_cache import VisionFeatures
 from passerelle.pictures.opening import open_picture
 from passerelle.progress import quiet
 from passerelle.records import Question
@@ -40,7 +41,7 @@ from passerelle.runs import cache_folder
 
 
 @torch.inference_mode()
-def peer(model: VisionLanguageModel, questions: list[Question], paths: dict[str, Path]) -> list[int]:
+def peer(model: PretrainedModel, questions: list[Question], paths: dict[str, Path]) -> list[int]:
     """Choose as lmms-eval's llava_hf does: the option with the smallest mean loss, a full forward for each."""
     chosen = []
     for question in questions:
@@ -60,15 +61,16 @@ def peer(model: VisionLanguageModel, questions: list[Question], paths: dict[str,
     return chosen
 
 
+NEW_TOKENS = 1
+"""Of generated answers; there are none here."""
 METER = FlopMeter()
 """One for all rounds, as a run has one: every tenth batch is counted."""
 
 
-def ours(model: VisionLanguageModel, questions: list[Question], paths: dict[str, Path], folder: Path) -> list[int]:
+def ours(model: PretrainedModel, questions: list[Question], paths: dict[str, Path], folder: Path) -> list[int]:
     """Choose by the same rule, the mean per token, on shared prefixes, with features from the cache in a folder."""
-    keys = list(dict.fromkeys(q.picture for q in questions))
-    features = FeatureCache(model, folder).get([paths[key] for key in keys])
-    answers = BenchmarkAnswerer(model, features, {key: row for row, key in enumerate(keys)}, METER).answer(questions)
+    encoder, features = Encoder(model, MAX_LENGTH), VisionFeatures(model, folder)
+    answers = FamilyAnswerer(encoder, features, paths, NEW_TOKENS, {}, METER).answer(questions)
     means = [[score / count for score, count in zip(a.logprobs, a.tokens, strict=True)] for a in answers]
     return [max(range(len(scores)), key=scores.__getitem__) for scores in means]
 
@@ -120,7 +122,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=24)
     given = parser.parse_args()
     quiet()
-    model = VisionLanguageModel.load(assemble())
+    model = load_pretrained(EMBEDDED)
     by_language, paths = draw_questions(given.pictures)
     one, both = by_language["en"], [*by_language["en"], *by_language["fr"]]
     with tempfile.TemporaryDirectory() as place:
