@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from passerelle.evaluation.metrics.answer_language import engine_of, judge_answer, line_passes, parts_of
+from passerelle.evaluation.metrics.answer_language import engine_of, judge_answer, parts_of
 from passerelle.evaluation.metrics.fidelity import Judgement
 
 PROMPT = "Que montre cette image ?"
@@ -60,9 +60,8 @@ def test_no_english_passes_for_french():
 
 
 def test_a_long_answer_passes_only_line_by_line():
-    assert line_passes("Le chat dort.\nIl est noir et blanc.", "", "fr")
-    assert line_passes("Le chat dort sur le lit.\nThe cat is black.", "", "fr") is False
-    assert line_passes("42", "", "fr") is None
+    assert judge_answer("Le chat dort.\nIl est noir et blanc.", "", "fr").verdict == "target"
+    assert judge_answer("42", "", "fr").verdict == "unknowable"
     assert judge_answer("Le chat dort sur le lit.\nThe cat is black.", "", "fr") == Judgement("other", "mixed")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -123,9 +123,3 @@ def realised(rows: Iterable[Encoded]) -> dict[str, Any]:
             samples[name] += 1
             tokens[name] += len(row)
     return {"samples": dict(sorted(samples.items())), "tokens": dict(sorted(tokens.items()))}
-
-
-def share_of(mix: Mapping[str, Any], name: str, unit: str = "tokens") -> float:
-    """Return the share of a kind in a realised mix."""
-    counted = mix[unit]
-    return float(counted.get(name, 0) / counted["all"]) if counted.get("all") else 0.0

@@ -19,7 +19,6 @@ UNTRAINED = (ZERO_SHOT, "prompted", "pipeline")
 """Methods that train nothing."""
 MACHINE = "machine"
 """The text of an arm that learns from the English data as the engine translates them."""
-Screen = Literal["", "gate", "random", "repair"]
 Answers = Literal["generate", "sum", "mean", "pmi", "pmi-mean"]
 _ARM_KEYS = ("method", "text", "screen", "translation")
 """Keys of an arm that are no settings of an adaptation."""

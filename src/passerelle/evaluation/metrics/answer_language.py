@@ -64,12 +64,6 @@ def judge_answer(answer: str, prompt: str, language: str) -> Judgement:
     return next((v for v in verdicts if v.verdict == "target"), Judgement("unknowable", "no evidence"))
 
 
-def line_passes(answer: str, prompt: str, language: str) -> bool | None:
-    """Say whether no line of an answer is in another language; ``None`` where no line shows any."""
-    verdict = judge_answer(answer, prompt, language).verdict
-    return None if verdict == "unknowable" else verdict == "target"
-
-
 def has_word_list(language: str) -> bool:
     """Say whether wordfreq has the words of a language."""
     return language in _word_lists()
