@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark_files import COLOURS, write_bench
+from passerelle.runs import cache_folder
 
 ARMS: dict[str, Any] = {
     "zero-shot": None,
@@ -31,6 +32,16 @@ def conversation(language: str, number: int, colour: str) -> dict[str, Any]:
     name = colour if language == "en" else COLOURS[colour]
     turns = [{"from": "human", "value": f"<image>\n{asked}"}, {"from": "gpt", "value": said.format(name)}]
     return {"id": str(number), "image": f"{colour}.png", "conversations": turns}
+
+
+def own_cache(folder: Path) -> str:
+    """Make a cache with nothing in it but what takes long to make and is the same for everybody; return its path."""
+    folder.mkdir()
+    for name in ("dictionaries", "fluency"):
+        shared = cache_folder() / name
+        shared.mkdir(parents=True, exist_ok=True)
+        (folder / name).symlink_to(shared)
+    return str(folder)
 
 
 def write_own(folder: Path) -> Path:

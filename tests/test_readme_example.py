@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from comparisons import write_own
+from comparisons import own_cache, write_own
 from families.tiny import build
 
 README = Path(__file__).resolve().parents[1] / "README.md"
@@ -25,7 +25,7 @@ def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     (tmp_path / "fr.json").unlink()  # the example makes it
     build("llava", tmp_path / "model")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PASSERELLE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PASSERELLE_CACHE", own_cache(tmp_path / "cache"))
     names: dict[str, Any] = {}
     exec(compile(code.replace('"max_steps": 100', '"max_steps": 2'), "README.md", "exec"), names)
     said = capsys.readouterr()

@@ -13,7 +13,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from comparisons import write_experiment, write_own
+from comparisons import own_cache, write_experiment, write_own
 from families.tiny import build
 from passerelle.cli import main
 
@@ -53,7 +53,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_own(tmp_path)
     build("llava", tmp_path / "model")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PASSERELLE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PASSERELLE_CACHE", own_cache(tmp_path / "cache"))
     return tmp_path
 
 
@@ -65,7 +65,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
     write_experiment(place)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
-        patch.setenv("PASSERELLE_CACHE", str(place / "cache"))
+        patch.setenv("PASSERELLE_CACHE", own_cache(place / "cache"))
         results, said = compare()
         yield Ran(place, results, said)
     shutil.rmtree(place, ignore_errors=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from comparisons import scores, write_experiment, write_own
+from comparisons import own_cache, scores, write_experiment, write_own
 from families.tiny import build
 
 pytestmark = pytest.mark.timeout(900)
@@ -44,8 +44,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def cache_of(place: Path, out: str) -> str:
+    cache = place / f"cache-{out}"
+    return str(cache) if cache.is_dir() else own_cache(cache)
+
+
 def start(place: Path, out: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PASSERELLE_CACHE": str(place / f"cache-{out}"), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PASSERELLE_CACHE": cache_of(place, out), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
         [sys.executable, "-m", "passerelle", "compare", "own.yaml", "--out", out, "--json"],
         cwd=place, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,

@@ -33,10 +33,9 @@ def picture_ids(folder: Path, name: str) -> set[str]:
 def test_both_languages_say_the_same_rows(folder: Path) -> None:
     rows = {code: json.loads((folder / f"train-{code}.json").read_text(encoding="utf-8")) for code in ("en", LANGUAGE)}
     assert [(row["id"], row["image"]) for row in rows["en"]] == [(row["id"], row["image"]) for row in rows[LANGUAGE]]
-    replies = [(one["conversations"][1]["value"], other["conversations"][1]["value"]) for one, other in
-               zip(rows["en"], rows[LANGUAGE], strict=True)]  # fmt: skip
-    assert len(rows["en"]) > 4000
-    assert sum(english != french for english, french in replies) / len(replies) > 0.9
+    replies = {code: [row["conversations"][1]["value"] for row in found] for code, found in rows.items()}
+    differing = sum(one != other for one, other in zip(replies["en"], replies[LANGUAGE], strict=True))
+    assert differing / len(rows["en"]) > 0.9 and len(rows["en"]) > 2000
     where = folder / f"train-{LANGUAGE}.json"
     samples, rejected = read_conversations(where, images=folder.parent, language=LANGUAGE, origin="human-translation")
     assert (len(samples), rejected) == (len(rows["en"]), [])
@@ -79,12 +78,16 @@ def test_stamps_and_emoji_are_asked_in_turn() -> None:
 
 
 def test_an_export_is_the_same_with_its_pictures(folder: Path, tmp_path: Path) -> None:
+    drawn = sorted((folder.parent / files.PICTURES).iterdir())
+    (tmp_path / files.PICTURES).mkdir()
+    for path in drawn[1:]:  # drawing all of them takes long
+        (tmp_path / files.PICTURES / path.name).symlink_to(path)
     counts = files.write(tmp_path, LANGUAGE)
     assert counts.keys() == {path.name for path in tmp_path.glob("*.json*")}
     for name in counts:
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
-    row = json.loads((tmp_path / "train-en.json").read_text(encoding="utf-8"))[0]
-    assert (tmp_path / row["image"]).is_file()
+    new = tmp_path / files.PICTURES / drawn[0].name
+    assert new.read_bytes() == drawn[0].read_bytes() and not new.is_symlink()
 
 
 def test_what_there_is_not_is_named() -> None:

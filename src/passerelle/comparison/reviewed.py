@@ -11,9 +11,11 @@ from passerelle.comparison.settings import Experiment
 from passerelle.comparison.translating import Made
 from passerelle.costs.ledger import Phase, measured
 from passerelle.errors import ConfigError, InputError
-from passerelle.runs import content_hash, file_hash, read_json
+from passerelle.runs import content_hash, read_json
+from passerelle.translation.both_ways import ENGLISH
 from passerelle.translation.dataset.job import Job
 from passerelle.translation.dataset.rejects import rejected_rows
+from passerelle.translation.memory.memory import TranslationMemory
 
 BEFORE = "{arm} before the review"
 
@@ -73,7 +75,11 @@ def corrected_file(machine: Made, english: Path, review: Review, experiment: Exp
 
     if not review.sources:
         return machine
-    key = content_hash([machine.path.name, sorted(review.sources), file_hash(review.memory)])[:8]
+    with TranslationMemory(review.memory) as memory:
+        known_by = memory.lookup(sorted(review.sources), ENGLISH, experiment.target, None)
+    # Not the whole file's hash: whatever is translated with the memory is kept in it.
+    corrections = sorted((source, one.translation) for source, one in known_by.items())
+    key = content_hash([machine.path.name, corrections])[:8]
     out = machine.path.with_name(f"reviewed-{key}{machine.path.suffix}")
     if (known := Made.known(out)) is not None:
         return known
