@@ -414,7 +414,7 @@ def test_results_are_filled_in_between_the_markers(filler: ModuleType, tmp_path:
     assert filler.main([str(tmp_path), str(page)]) == 0
     first = page.read_text(encoding="utf-8")
     rows = [line.strip("| ").split(" | ") for line in first.splitlines() if line.startswith("| `")]
-    assert "| arm | Choice | choice: random | yes-no auc | English kept | minutes |" in first
+    assert "| arm | Choice | Choice: random | Yes-no AUC | English kept | minutes |" in first
     assert rows[0] == ["`english`", "61.0 [56.0, 66.0]", "70.0 [65.0, 75.0]", "–", "61.0 [56.0, 66.0]", "1.5"]
     assert rows[1] == ["`lora-mt`", "–", "44.0 [39.0, 49.0]", "–", "52.0 [47.0, 57.0]", "1.5"]
     # An arm that trains nothing is the base, and keeps its English.

@@ -129,7 +129,7 @@ def test_other_rules_forget_what_was_checked_by_these(memory, monkeypatch):
     old = whole_texts.text_key(whole_texts.settings_digest(["fake 1"]), "A dog.")
     assert list(memory.recall([old])) == [old]
     for module in ("whole_texts", "known_texts"):
-        monkeypatch.setattr(f"passerelle.translation.{module}.rules", lambda: "others")
+        monkeypatch.setattr(f"passerelle.translation.memory.{module}.rules", lambda: "others")
     safe(memory).translate(["A cat."])
     assert memory.recall([old]) == {}
 

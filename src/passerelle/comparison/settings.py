@@ -41,7 +41,8 @@ class DataEntry(Settings):
     """A file of conversations.
 
     Attributes:
-        path: JSON, JSONL or Parquet, as `passerelle adapt` reads it, or ``example:NAME``.
+        path: JSON, JSONL or Parquet, as `passerelle adapt` reads it, or ``example:NAME``; ``{language}`` in it stands for
+            the target's code.
         images: Folder of its pictures [the file's].
         origin: How its text came to be [``native`` for English, ``human-translation`` otherwise].
         weight: How often its samples are drawn, relative to those of other files.
@@ -286,6 +287,8 @@ def load_experiment(path: Path, changes: dict[str, Any] | None = None, arms: lis
     """
     experiment = _checked(load_settings(Experiment, path, changes, complete=_of_this_version))
     if arms is not None:
+        if not arms:
+            raise ConfigError(f"name at least one arm of {', '.join(experiment.arms)}.")
         for arm in arms:
             if arm not in experiment.arms:
                 raise ConfigError(unknown("arm", arm, experiment.arms))

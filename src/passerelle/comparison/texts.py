@@ -208,9 +208,10 @@ class Texts:
 
 def located(entry: DataEntry, target: str) -> tuple[Path, Path]:
     """Return a data file and the folder of its pictures; the example's files are written first."""
-    if entry.path.startswith(SCHEME):
-        return resolve(entry.path.removeprefix(SCHEME), target), example_folder()
-    return Path(entry.path), entry.images or Path(entry.path).parent
+    name = entry.path.replace("{language}", target)
+    if name.startswith(SCHEME):
+        return resolve(name.removeprefix(SCHEME), target), example_folder()
+    return Path(name), entry.images or Path(name).parent
 
 
 def _entry(path: Path, images: Path, spoken: str, origin: Origin, weight: float) -> dict[str, Any]:

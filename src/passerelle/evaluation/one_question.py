@@ -32,8 +32,8 @@ def ask(picture: Path, question: str, model: str, language: str = "", max_new_to
     """
     if not question.strip():
         raise InputError("the question is empty.")
-    open_picture(picture)
     code = known_language(language or _language_of(model)).bcp47
+    open_picture(picture)
     opener = open_system(Named("model", model)).members[0]
     quiet()
     asked = Question("0", "open", "0", "", code, "native", question)
