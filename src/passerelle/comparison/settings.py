@@ -41,8 +41,8 @@ class DataEntry(Settings):
     """A file of conversations.
 
     Attributes:
-        path: JSON, JSONL or Parquet, as `passerelle adapt` reads it, or ``example:NAME``; ``{language}`` in it stands for
-            the target's code.
+        path: JSON, JSONL or Parquet, as `passerelle adapt` reads it, or ``example:NAME``; ``{language}`` in it
+            stands for the target's code.
         images: Folder of its pictures [the file's].
         origin: How its text came to be [``native`` for English, ``human-translation`` otherwise].
         weight: How often its samples are drawn, relative to those of other files.
