@@ -23,15 +23,13 @@ from passerelle.models.pretrained import load_pretrained
 LENGTHS = [7, 3, 9, 3, 8, 2, 9, 1, 5, 5, 6, 4] * 8
 
 
-def test_every_row_is_in_one_batch_and_batches_hold_like_lengths() -> None:
-    steps = plan_steps(LENGTHS, batch=4, batches=2, steps=100, seed=1)
-    assert sorted(row for step in steps for batch in step for row in batch) == list(range(len(LENGTHS)))
-    assert [len(step) for step in steps] == [2] * 12
-    assert max(max(LENGTHS[r] for r in b) - min(LENGTHS[r] for r in b) for step in steps for b in step) <= 1
-    means = [sum(LENGTHS[row] for batch in step for row in batch) for step in steps]
-    assert means != sorted(means), "steps are shuffled"
-    assert plan_steps(LENGTHS, 4, 2, 100, seed=1) == steps != plan_steps(LENGTHS, 4, 2, 100, seed=2)
-    assert plan_steps(LENGTHS, 4, 2, 5, seed=1) == steps[:5]
+def test_every_row_is_in_one_batch_and_a_step_holds_what_the_mix_holds() -> None:
+    steps = plan_steps(LENGTHS, batch=4, batches=3, steps=100, seed=1)
+    held = [sorted(row for batch in step for row in batch) for step in steps]
+    assert held == [list(range(start, start + 12)) for start in range(0, len(LENGTHS), 12)]
+    assert [[LENGTHS[row] for row in batch] for batch in steps[0]] == [[1, 2, 3, 3], [4, 5, 5, 6], [7, 8, 9, 9]]
+    assert plan_steps(LENGTHS, 4, 3, 5, seed=1) == steps[:5]
+    assert [len(batch) for batch in plan_steps(LENGTHS[:10], 4, 3, 5, seed=1)[0]] == [4, 4, 2]
 
 
 def test_groups_are_kept_together() -> None:
@@ -39,6 +37,9 @@ def test_groups_are_kept_together() -> None:
     steps = plan_steps(LENGTHS, batch=4, batches=2, steps=100, seed=1, groups=groups)
     assert sorted(row for step in steps for batch in step for row in batch) == list(range(len(LENGTHS)))
     assert all(len({groups[row] for row in batch}) == 1 for step in steps for batch in step)
+    means = [sum(LENGTHS[row] for batch in step for row in batch) for step in steps]
+    assert means != sorted(means), "steps are shuffled"
+    assert plan_steps(LENGTHS, 4, 2, 100, 1, groups) == steps != plan_steps(LENGTHS, 4, 2, 100, 2, groups)
 
 
 @pytest.mark.parametrize("together", [True, False])

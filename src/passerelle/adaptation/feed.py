@@ -1,4 +1,4 @@
-"""The samples of a stage as steps of batches of like length."""
+"""The samples of a stage as steps that hold what the mix holds, each of batches of like length."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from passerelle.models.conversing import Encoded
 from passerelle.models.pretrained import PretrainedModel
 from passerelle.models.vision_cache import VisionFeatures
 
-_BUCKET = 32
-"""Batches among which samples are sorted by length: the order stays random on the whole."""
+_STEPS_SORTED = 32
+"""Steps among which rows are sorted where groups of them are to be kept together."""
 
 
 @dataclass(frozen=True)
@@ -56,19 +56,23 @@ class RowFeed:
 def plan_steps(
     lengths: Sequence[int], batch: int, batches: int, steps: int, seed: int, groups: Sequence[Hashable] = ()
 ) -> list[list[list[int]]]:
-    """Divide rows, in their order, into steps of batches of like length.
+    """Divide rows, in their order, into steps, and the rows of a step into batches of like length.
+
+    Without groups a step's rows are those that follow each other, so that each step holds the mix that the rows hold.
+    Sorted among many steps, one step held long captions alone and the next yes and no alone, and the model swung
+    from one to the other.
 
     Args:
         lengths: Tokens of each row.
         batch: Rows of a batch.
         batches: Batches of a step.
         steps: Steps; rows that are left over aren't used.
-        seed: Shuffles the steps among which rows were sorted.
-        groups: What rows are to be kept together by, such as their pictures; nothing: by length alone.
+        seed: Shuffles the steps among which groups were sorted.
+        groups: What rows are to be kept together by, such as their pictures; nothing: no row by another.
     """
     drawn = random.Random(seed)
     planned: list[list[list[int]]] = []
-    size = batch * batches * _BUCKET
+    size = batch * batches * (_STEPS_SORTED if groups else 1)
     for start in range(0, len(lengths), size):
         bucket = _sorted(range(start, min(start + size, len(lengths))), lengths, groups)
         cut = [bucket[at : at + batch] for at in range(0, len(bucket), batch)]
