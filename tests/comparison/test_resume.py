@@ -14,6 +14,7 @@ import pytest
 
 from comparisons import own_cache, scores, write_experiment, write_own
 from families.tiny import build
+from forked import Forked, fork
 
 pytestmark = pytest.mark.timeout(900)
 ARMS = {
@@ -49,43 +50,35 @@ def cache_of(place: Path, out: str) -> str:
     return str(cache) if cache.is_dir() else own_cache(cache)
 
 
-def start(place: Path, out: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PASSERELLE_CACHE": cache_of(place, out), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-m", "passerelle", "compare", "own.yaml", "--out", out, "--json"],
-        cwd=place, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+def compare(place: Path, out: str) -> Forked:
+    return fork(["compare", "own.yaml", "--out", out, "--json"], place, {"PASSERELLE_CACHE": cache_of(place, out)}, out)
 
 
-def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
-    out, said = process.communicate(timeout=600)
-    assert process.returncode == 0, said
-    results: dict[str, Any] = json.loads(out)
-    return results
-
-
-def wait_for(process: subprocess.Popen[str], line: str) -> None:
-    assert process.stderr is not None
-    for said in process.stderr:
-        if said.startswith(line):
-            return
-    raise AssertionError(f"it ended ({process.wait()}) without saying {line!r}")
+def results(running: Forked) -> dict[str, Any]:
+    assert running.wait(600) == 0, running.err.read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(running.out.read_text(encoding="utf-8"))
+    return found
 
 
 def test_killed_in_every_phase(place: Path) -> None:
-    whole = finish(start(place, "whole"))
+    whole = results(compare(place, "whole"))
     for phase in PHASES:
-        process = start(place, "killed")
-        wait_for(process, phase)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        running = compare(place, "killed")
+        running.wait_for(phase, 300)
+        running.signal(signal.SIGKILL)
+        assert running.wait(60) == -signal.SIGKILL
         assert not (place / "killed" / "results.json").exists()
-    assert scores(finish(start(place, "killed"))) == scores(whole)
+    assert scores(results(compare(place, "killed"))) == scores(whole)
 
 
 def test_ctrl_c(place: Path) -> None:
-    process = start(place, "stopped")
-    wait_for(process, "zero-shot: mmbench (fr)")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "passerelle", "compare", "own.yaml", "--out", "stopped", "--json"],
+        cwd=place, env={**os.environ, "PASSERELLE_CACHE": cache_of(place, "stopped")},
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    assert any(said.startswith("zero-shot: mmbench (fr)") for said in process.stderr)
     os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to the whole group, Apertium's processes too
     _, said = process.communicate(timeout=200)
     assert process.returncode == 130
