@@ -41,7 +41,7 @@ def test_rows_come_out_translated_and_counted(job: MakeJob, fake: FakeTranslator
         "translated": 2, "characters": 36, "characters_unknown": 12, "characters_translated": 12, "repaired": 0,
         "ways": {"engine": 3, "lexicon": 1}, "engine": "fake 1", "fallback": "", "glossary": "", "format": "jsonl",
         "source_language": "en", "target_language": "fr", "spent": None, "source": str(work.source),
-        "out": str(work.out), "rejects": str(work.rejects), "card": str(work.card),
+        "out": str(work.out), "rejects": str(work.rejects), "card": str(work.card), "unchanged": False,
     }  # fmt: skip
     assert {key: value for key, value in found.items() if key != "seconds"} == wanted
     assert found["seconds"] > 0
@@ -55,10 +55,15 @@ def test_what_stays_the_same_keeps_its_bytes(job: MakeJob) -> None:
     assert work.out.read_bytes().splitlines()[0] == line
 
 
-def test_a_second_run_asks_the_engine_nothing_and_writes_the_same(job: MakeJob, fake: FakeTranslator) -> None:
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_second_run_asks_the_engine_nothing_and_writes_the_same(
+    job: MakeJob, fake: FakeTranslator, is_there: bool
+) -> None:
     work = job([DOG, CAT, DOG, b"{"])
     first = translate(work)
     written = work.out.read_bytes(), work.rejects.read_bytes()
+    if not is_there:
+        work.out.unlink()
     fake.received.clear()
     again = translate(work)
     assert fake.received == []
@@ -248,6 +253,7 @@ def test_progress_is_told_while_the_engine_works(job: MakeJob, monkeypatch: pyte
     assert seen[:2] == [(None, 0, 0), (600, 0, 0)] and seen[-1] == (600, 600, 600)
     assert (600, 0, 256) in seen
     seen.clear()
+    job(rows).out.unlink()
     translate(job(rows), lambda progress: seen.append((progress.total, progress.tally.rows)))
     assert seen == [(None, 0), (None, 600)]  # nothing is to be paid for, so the rows are read but once
 
