@@ -21,14 +21,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from translation_data import sentences
+from translation_data import sentences, write_conversations
 
 from passerelle.translation.base import FakeTranslator
 from passerelle.translation.dataset.job import Job
 from passerelle.translation.dataset.run import translate
 from passerelle.translation.engines import registry as engines
 
-QUESTIONS = ("<image>\nWhat is in the picture?", "<image>\nDescribe it in one sentence.", "Is it a dog?")
 POOL = 5000
 
 
@@ -38,22 +37,6 @@ class Mirror(FakeTranslator):
     def translate(self, texts: Sequence[str]) -> list[str]:
         """Translate each text into itself, with a word before it."""
         return [f"Voici {text}" for text in texts]
-
-
-def write_conversations(path: Path, rows: int) -> None:
-    """Write rows as LLaVA has them; one answer in four is there already."""
-    draw = random.Random(0)
-    pool = sentences(POOL, seed=3)
-    with path.open("w", encoding="utf-8") as file:
-        file.write("[")
-        for number in range(rows):
-            answer = (
-                draw.choice(pool) if number % 4 == 0 else f"{draw.choice(pool)} {draw.choice(pool)} Number {number}."
-            )
-            turns = [{"from": "human", "value": draw.choice(QUESTIONS)}, {"from": "gpt", "value": answer}]
-            row = {"id": f"{number:09}", "image": f"{number:09}.jpg", "conversations": turns}
-            file.write((",\n" if number else "\n") + json.dumps(row))
-        file.write("\n]\n")
 
 
 def write_captions(path: Path, rows: int) -> None:
@@ -67,7 +50,7 @@ def write_captions(path: Path, rows: int) -> None:
 
 
 KINDS = {
-    "conversations": (write_conversations, "json", ()),
+    "conversations": (lambda path, rows: write_conversations(path, rows, sentences(POOL, seed=3)), "json", ()),
     "captions": (write_captions, "jsonl", ("caption",)),
 }
 

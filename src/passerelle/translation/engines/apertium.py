@@ -35,7 +35,7 @@ from passerelle.translation.engines.apertium_stream import needs_engine, split_l
 __all__ = ["ApertiumTranslator", "AvailablePair", "apt_packages", "available_pairs"]
 
 _log = logging.getLogger(__name__)
-_PARTS_AT_ONCE = 256
+_PARTS_AT_ONCE = 4096
 
 
 class ApertiumTranslator:
@@ -49,7 +49,11 @@ class ApertiumTranslator:
         target: BCP-47 code of the target language.
         chain: Names of the Apertium modes that are used, in order.
         signature: For example ``apertium 3.8.3 eng-cat 1.0.1-5 > cat-fra 1.10.0-1``.
+        gains_by_large_batches: Tells a `MemorizedTranslator` that many texts at once are faster: at the end of each
+            batch, one after the other of its thirty programs has nothing to do.
     """
+
+    gains_by_large_batches = True
 
     def __init__(
         self,
@@ -190,16 +194,23 @@ def _modes(source: str, target: str, names: Sequence[str] | None) -> tuple[Mode,
 
 def _signature(modes: Sequence[Mode], mark_unknown: bool) -> str:
     version = re.sub(r"(?i)^apertium\s+", "", _output("apertium", "-V")) or "unknown"
-    chain = " > ".join(f"{mode.name} {_mode_version(mode.path)}" for mode in modes)
+    packaged = _packaged_versions([mode.path for mode in modes])
+    versions = [packaged.get(str(mode.path)) or _content_version(mode.path) for mode in modes]
+    chain = " > ".join(f"{mode.name} {version}" for mode, version in zip(modes, versions, strict=True))
     return f"apertium {version} {chain}{' marked' if mark_unknown else ''}"
 
 
-def _mode_version(path: Path) -> str:
-    """Version of a mode's Debian package, else a hash of the mode and the data that it names."""
-    package = _output("dpkg-query", "-S", str(path)).partition(":")[0]
-    version = _output("dpkg-query", "-W", "-f", "${Version}", package) if package else ""
-    if version:
-        return version
+def _packaged_versions(paths: Sequence[Path]) -> dict[str, str]:
+    """Versions of the Debian packages that modes came with, by path; all at once, as each question takes long."""
+    found = re.findall(r"(?m)^([^:\n]+)(?::[^\n]*?)?: (/.*)$", _output("dpkg-query", "-S", *map(str, paths)))
+    packages = sorted({package for package, _ in found})
+    listed = _output("dpkg-query", "-W", "-f", "${Package} ${Version}\n", *packages) if packages else ""
+    versions = dict(line.split(" ", 1) for line in listed.splitlines() if " " in line)
+    return {path: versions[package] for package, path in found if versions.get(package)}
+
+
+def _content_version(path: Path) -> str:
+    """A hash of a mode and the data that it names."""
     text = path.read_bytes()
     digest = hashlib.sha256(text)
     for name in re.findall(r"'([^']+)'", text.decode("utf-8", "replace")):
