@@ -55,9 +55,9 @@ def captions(count: int, seed: int = 0) -> list[str]:
     return list(made)
 
 
-def write_conversations(path: Path, rows: int, pool: list[str], seed: int = 0) -> Path:
+def write_conversations(path: Path, rows: int, pool: list[str], first: int = 0) -> Path:
     """Write rows as LLaVA has them, of sentences of a pool; one answer in four is there already."""
-    draw = random.Random(seed)
+    draw = random.Random(0)
     with path.open("w", encoding="utf-8") as file:
         file.write("[")
         for number in range(rows):
@@ -65,7 +65,7 @@ def write_conversations(path: Path, rows: int, pool: list[str], seed: int = 0) -
                 draw.choice(pool) if number % 4 == 0 else f"{draw.choice(pool)} {draw.choice(pool)} Number {number}."
             )
             turns = [{"from": "human", "value": draw.choice(QUESTIONS)}, {"from": "gpt", "value": answer}]
-            row = {"id": f"{number:09}", "image": f"{number:09}.jpg", "conversations": turns}
+            row = {"id": f"{first + number:09}", "image": f"{number:09}.jpg", "conversations": turns}
             file.write((",\n" if number else "\n") + json.dumps(row))
         file.write("\n]\n")
     return path
