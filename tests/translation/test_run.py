@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,10 +14,12 @@ from PIL import Image
 from passerelle.errors import EngineStopped, InputError, RunError
 from passerelle.translation.base import FakeTranslator
 from passerelle.translation.dataset import rows as rows_module
+from passerelle.translation.dataset import survey as survey_module
 from passerelle.translation.dataset.job import Job
 from passerelle.translation.dataset.run import translate
 from passerelle.translation.dataset.survey import survey
 from passerelle.translation.engines import registry as engines
+from passerelle.translation.protection.placeholders import probe
 
 MakeJob = Callable[..., Job]
 DOG, CAT = {"id": "d", "text": "A dog."}, {"id": "c", "text": "A cat. <image> A cat."}
@@ -278,3 +281,32 @@ def test_glossaries_have_their_own_translations(job: MakeJob, tmp_path: Path) ->
     assert "toutou" in read(work.out)[0]["text"]
     assert summary.needed.from_memory == 0
     assert summary.glossary and f"digest {summary.glossary}" in work.card.read_text("utf-8")
+
+
+class _Clock:
+    """A clock that an engine moves on: two seconds to start, and some for each text."""
+
+    def __init__(self, seconds_a_text: float) -> None:
+        self.now, self.asked, self.seconds_a_text = 0.0, 0, seconds_a_text
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def translate(self, texts: Sequence[str]) -> list[str]:
+        self.now += self.seconds_a_text * len(texts) + (0 if self.asked else 2)
+        self.asked += len(texts)
+        return [f"[fr] {text}" for text in texts]
+
+
+@pytest.mark.parametrize("seconds_a_text, asked", [(0.01, 400), (0.1, 100)])
+def test_the_estimate_has_the_engines_start_and_the_speed_of_many_texts(
+    job: MakeJob, fake: FakeTranslator, monkeypatch: pytest.MonkeyPatch, seconds_a_text: float, asked: int
+) -> None:
+    clock = _Clock(seconds_a_text)
+    texts = [f"Dog {''.join(letters)}." for letters in itertools.product("abcdefghij", repeat=3)]
+    work = job([{"text": text} for text in texts])
+    probe(fake)
+    monkeypatch.setattr(fake, "translate", clock.translate)
+    monkeypatch.setattr(survey_module, "time", clock)
+    assert survey(work).seconds == pytest.approx(2 + 1000 * seconds_a_text, rel=0.02)
+    assert clock.asked == asked
