@@ -36,6 +36,8 @@ __all__ = ["ApertiumTranslator", "AvailablePair", "apt_packages", "available_pai
 
 _log = logging.getLogger(__name__)
 _PARTS_AT_ONCE = 4096
+# Of a batch at which the pipeline died: few, so that a text at which it hangs is found after three waits.
+_PIECES = 64
 
 
 class ApertiumTranslator:
@@ -115,25 +117,21 @@ class ApertiumTranslator:
                     split[row][column] = before + translation.strip() + after
         return ["".join(parts) for parts in split]
 
-    def _exchange(self, parts: list[str]) -> list[str]:
-        """Ask the pipeline; if it dies, ask a new one, part by part, so that the guilty part is known."""
+    def _exchange(self, parts: list[str], died_before: bool = False) -> list[str]:
+        """Ask the pipeline; if it dies, ask new ones piece by piece, until it's known which part is guilty."""
         try:
             return self._running().exchange(parts)
         except PipelineDied as died:
-            _log.warning("Apertium is started again: %s", died)
             self._pipeline = None
-        translations = []
-        for part in parts:
-            try:
-                translations += self._running().exchange([part])
-            except PipelineDied as died:
-                self._pipeline = None
+            if died_before and len(parts) == 1:
                 raise RunError(
-                    f"Apertium ({' > '.join(self.chain)}) failed twice, the second time at "
-                    f"{part[:200]!r}: {died}. "
+                    f"Apertium ({' > '.join(self.chain)}) failed twice, the second time at {parts[0][:200]!r}: {died}. "
                     "Leave this text out, or report it at https://github.com/apertium/apertium/issues"
                 ) from died
-        return translations
+            _log.warning("Apertium is started again: %s", died)
+        size = -(-len(parts) // _PIECES)
+        pieces = (parts[start : start + size] for start in range(0, len(parts), size))
+        return [translation for piece in pieces for translation in self._exchange(piece, died_before=True)]
 
     def _running(self) -> Pipeline:
         if self._pipeline is None or not self._pipeline.usable:
