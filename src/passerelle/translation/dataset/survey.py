@@ -132,13 +132,15 @@ def _most_spent(engines: Engines, needed: Needed) -> Any | None:
 
 def _engine_seconds(engines: Engines, sample: Sequence[str], needed: Needed) -> float:
     """Return how long the engine would take, by the time that a sample takes."""
-    start = _timed(engines, sample[:1])  # starts the engine, which isn't its speed
+    done = _timed(engines, sample[:1])  # starts the engine, which isn't its speed
     timed = sample[1:_FIRST_TIMED]
-    seconds = _timed(engines, timed)
+    characters, seconds = needed.characters_unknown, _timed(engines, timed)
     if seconds < _TOO_SHORT_SECONDS and len(sample) > _FIRST_TIMED:
+        # The first were slower: an engine reads parts of its files only when it comes to need them.
+        done, characters = done + seconds, characters - sum(map(len, timed))
         timed = sample[_FIRST_TIMED:]
         seconds = _timed(engines, timed)
-    return start + seconds * needed.characters_unknown / max(1, sum(map(len, timed)))
+    return done + seconds * characters / max(1, sum(map(len, timed)))
 
 
 def _timed(engines: Engines, texts: Sequence[str]) -> float:
