@@ -1,9 +1,12 @@
-"""Rows without end: peak memory, time for a row, and the speed of a second run over known data.
+"""Rows without end: peak memory, time for a row, and the speed of a run over texts that the memory knows.
+
+The second run is over other rows with the same texts; the last one is the first again, when nothing has changed, and
+stands beside the time of reading source and output.
 
 Run: python benchmarks/translate_rows.py [--kind conversations|captions] [--rows 10000 1000000] [--rounds 3]
 
 The engine costs nothing, so the time is all our own: reading, protecting, remembering, checking, writing. Each run is a
-process of its own, whose peak memory is measured.
+process of its own, whose peak memory is measured; the time is without its start.
 """
 
 from __future__ import annotations
@@ -21,15 +24,16 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from translation_data import sentences
+from translation_data import sentences, write_conversations
 
+from passerelle.runs import file_hash
 from passerelle.translation.base import FakeTranslator
 from passerelle.translation.dataset.job import Job
 from passerelle.translation.dataset.run import translate
 from passerelle.translation.engines import registry as engines
 
-QUESTIONS = ("<image>\nWhat is in the picture?", "<image>\nDescribe it in one sentence.", "Is it a dog?")
 POOL = 5000
+RUNS = ("first", "second", "unchanged")
 
 
 class Mirror(FakeTranslator):
@@ -40,34 +44,22 @@ class Mirror(FakeTranslator):
         return [f"Voici {text}" for text in texts]
 
 
-def write_conversations(path: Path, rows: int) -> None:
-    """Write rows as LLaVA has them; one answer in four is there already."""
-    draw = random.Random(0)
-    pool = sentences(POOL, seed=3)
-    with path.open("w", encoding="utf-8") as file:
-        file.write("[")
-        for number in range(rows):
-            answer = (
-                draw.choice(pool) if number % 4 == 0 else f"{draw.choice(pool)} {draw.choice(pool)} Number {number}."
-            )
-            turns = [{"from": "human", "value": draw.choice(QUESTIONS)}, {"from": "gpt", "value": answer}]
-            row = {"id": f"{number:09}", "image": f"{number:09}.jpg", "conversations": turns}
-            file.write((",\n" if number else "\n") + json.dumps(row))
-        file.write("\n]\n")
-
-
-def write_captions(path: Path, rows: int) -> None:
+def write_captions(path: Path, rows: int, first: int) -> None:
     """Write a row of JSON Lines for each caption of one sentence, nearly all of them different."""
     draw = random.Random(0)
     pool = [sentence.removesuffix(".") for sentence in sentences(POOL, seed=3)]
     with path.open("w", encoding="utf-8") as file:
         for number in range(rows):
             caption = f"{draw.choice(pool)} and {draw.choice(pool).lower()}."
-            file.write(json.dumps({"id": number, "image": f"{number:09}.jpg", "caption": caption}) + "\n")
+            file.write(json.dumps({"id": first + number, "image": f"{number:09}.jpg", "caption": caption}) + "\n")
 
 
 KINDS = {
-    "conversations": (write_conversations, "json", ()),
+    "conversations": (
+        lambda path, rows, first: write_conversations(path, rows, sentences(POOL, seed=3), first),
+        "json",
+        (),
+    ),
     "captions": (write_captions, "jsonl", ("caption",)),
 }
 
@@ -79,6 +71,7 @@ def run(source: Path, memory: Path, fields: tuple[str, ...]) -> dict[str, float]
     summary = translate(Job(source, source.with_suffix(".fr"), "fr", memory, engine="fake", fields=fields))
     assert summary.tally.written == summary.tally.rows
     return {
+        "unchanged": summary.unchanged,
         "rows": summary.tally.rows,
         "segments": summary.tally.segments,
         "different": summary.needed.unique,
@@ -86,6 +79,14 @@ def run(source: Path, memory: Path, fields: tuple[str, ...]) -> dict[str, float]
         "processor_seconds": time.process_time() - processor,
         "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
+
+
+def read(source: Path, out: Path, known: dict[str, float]) -> dict[str, float]:
+    """Read what a job reads and what it wrote, for their digests; return what it took, with the counts of the job."""
+    began, processor = time.perf_counter(), time.process_time()
+    for path in (source, out):
+        file_hash(path)
+    return {**known, "seconds": time.perf_counter() - began, "processor_seconds": time.process_time() - processor}
 
 
 def in_own_process(kind: str, source: Path, memory: Path) -> dict[str, float]:
@@ -124,15 +125,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         os.environ["PASSERELLE_CACHE"] = str(Path(name) / "cache")
         for rows in asked.rows:
-            write(Path(name) / f"{rows}.{suffix}", rows)
+            for run_name, first in (("first", 0), ("second", rows)):
+                write(Path(name) / f"{rows}-{run_name}.{suffix}", rows, first)
         for number in range(asked.rounds):
             for rows in asked.rows:
-                source, memory = Path(name) / f"{rows}.{suffix}", Path(name) / f"{rows}-{number}.sqlite"
-                for run_name in ("first", "second"):
-                    runs.setdefault((rows, run_name), []).append(in_own_process(asked.kind, source, memory))
+                memory = Path(name) / f"{rows}-{number}.sqlite"
+                for run_name in RUNS:
+                    source = Path(name) / f"{rows}-{'second' if run_name == 'second' else 'first'}.{suffix}"
+                    took = in_own_process(asked.kind, source, memory)
+                    assert took["unchanged"] == (run_name == "unchanged")
+                    runs.setdefault((rows, run_name), []).append(took)
+                runs.setdefault((rows, "reading"), []).append(read(source, source.with_suffix(".fr"), took))
                 memory.unlink()
     for rows in asked.rows:
-        whole = {name: report(rows, runs[rows, name]) for name in ("first", "second")}
+        whole = {name: report(rows, runs[rows, name]) for name in (*RUNS, "reading")}
         known = {key: runs[rows, "first"][0][key] for key in ("segments", "different")}
         print(json.dumps({"kind": asked.kind, "rows": rows, **known, **whole}), flush=True)
 

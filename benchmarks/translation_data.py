@@ -12,6 +12,12 @@ WORDS = (
     "street man woman train window garden mountain river kitchen umbrella newspaper photograph motorcycle is stands "
     "sleeps holds sees carries follows remembers with under near behind between across above slowly together outside"
 ).split()
+WHO = "dog cat man woman boy girl horse bird child cyclist farmer teacher".split()
+LOOKS = "red black small large old young quiet wooden broken friendly white green tall dirty empty".split()
+THINGS = "house street train window garden mountain river kitchen umbrella newspaper bench table car boat".split()
+DOES = "sleeps stands sits waits walks plays rests".split()
+SEES = "holds sees carries follows watches paints".split()
+QUESTIONS = ("<image>\nWhat is in the picture?", "<image>\nDescribe it in one sentence.", "Is it a dog?")
 OPUS_MT_WORDS = 58_101
 OPUS_MT_SIZE = {
     "d_model": 512,
@@ -33,6 +39,36 @@ def sentences(count: int, seed: int = 0) -> list[str]:
         words = draw.choices(WORDS, k=draw.randint(4, 24))
         made[" ".join(words).capitalize() + "."] = None
     return list(made)
+
+
+def captions(count: int, seed: int = 0) -> list[str]:
+    """Make different captions of 11 to 12 words that an engine can analyse."""
+    draw = random.Random(seed)
+    made: dict[str, None] = {}
+    while len(made) < count:
+        who, first, second = draw.choice(WHO), draw.choice(THINGS), draw.choice(THINGS)
+        looks = draw.choices(LOOKS, k=3)
+        if draw.random() < 0.5:
+            made[f"The {looks[0]} {who} {draw.choice(DOES)} beside the {looks[1]} {first} near a {second}."] = None
+        else:
+            made[f"A {looks[0]} {who} {draw.choice(SEES)} the {looks[1]} {first} behind a {looks[2]} {second}."] = None
+    return list(made)
+
+
+def write_conversations(path: Path, rows: int, pool: list[str], first: int = 0) -> Path:
+    """Write rows as LLaVA has them, of sentences of a pool; one answer in four is there already."""
+    draw = random.Random(0)
+    with path.open("w", encoding="utf-8") as file:
+        file.write("[")
+        for number in range(rows):
+            answer = (
+                draw.choice(pool) if number % 4 == 0 else f"{draw.choice(pool)} {draw.choice(pool)} Number {number}."
+            )
+            turns = [{"from": "human", "value": draw.choice(QUESTIONS)}, {"from": "gpt", "value": answer}]
+            row = {"id": f"{first + number:09}", "image": f"{number:09}.jpg", "conversations": turns}
+            file.write((",\n" if number else "\n") + json.dumps(row))
+        file.write("\n]\n")
+    return path
 
 
 def write_rows(path: Path, texts: list[str]) -> Path:

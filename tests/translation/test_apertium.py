@@ -144,12 +144,13 @@ def test_a_killed_program_is_started_again_and_nothing_is_lost(place, caplog):
 
 
 @needs_pair
-def test_a_text_that_kills_the_engine_twice_is_named(monkeypatch):
+@pytest.mark.parametrize("others", [1, 500])
+def test_a_text_that_kills_the_engine_twice_is_named(monkeypatch, others):
     program = "import os\nwhile d := os.read(0, 65536):\n if b'poison' in d: os._exit(9)\n os.write(1, d)"
     monkeypatch.setattr(apertium, "stage_commands", lambda *_, **__: [[sys.executable, "-c", program]])
     with ApertiumTranslator("en", "es", timeout_seconds=20) as translator:
         with pytest.raises(RunError, match="poison in it"):
-            translator.translate(["good", "a text with poison in it", "another"])
+            translator.translate(["good"] * others + ["a text with poison in it"] + ["another"] * others)
         assert translator.translate(["good"]) == ["good"]
 
 

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from passerelle.translation.engines import apertium_tagger
 from passerelle.translation.engines.apertium_pipeline import Pipeline, PipelineDied
 from passerelle.translation.engines.apertium_stream import decode_segment, encode_segment, needs_engine, split_lines
 
@@ -79,3 +80,34 @@ def test_a_program_that_mixes_texts_up_is_found_out(change):
 def test_a_program_that_is_missing_leaves_no_process():
     with pytest.raises(FileNotFoundError):
         Pipeline([ECHO, ["no-such-program"]], 1)
+
+
+# After a text with "bad" in it, it says so, and spoils all that follow.
+SPOILT_BY_BAD = r"""
+import os
+spoilt, pending = False, b""
+while chunk := os.read(0, 65536):
+    *segments, pending = (pending + chunk).split(b"\0")
+    for segment in segments:
+        if b"bad" in segment:
+            os.write(2, b"complaint")
+        os.write(1, (b"spoilt " if spoilt else b"") + segment + b"\0")
+        spoilt = spoilt or b"bad" in segment
+"""
+
+
+@pytest.mark.parametrize("places", [(), (0,), (15,), (16,), (3, 4, 40), (20, 99)])
+def test_a_tagger_that_complained_among_many_texts_changes_none_of_them(places):
+    tagger = [sys.executable, "-I", "-S", apertium_tagger.__file__, sys.executable, "-c", SPOILT_BY_BAD]
+    pipeline = Pipeline([tagger], 30)
+    parts = [f"{'bad' if number in places else 'good'} {'word ' * 100}{number}" for number in range(100)]
+    assert pipeline.exchange(parts) == parts
+    assert pipeline.exchange(parts[::-1]) == parts[::-1]
+    pipeline.close()
+
+
+def test_a_tagger_that_ends_among_many_texts_is_named():
+    ends = "import os, time; os.write(1, os.read(0, 65536)[:30]); time.sleep(0.1)"
+    tagger = [sys.executable, "-I", "-S", apertium_tagger.__file__, sys.executable, "-c", ends]
+    with pytest.raises(PipelineDied, match="ended with status"):
+        Pipeline([tagger], 30).exchange([f"text {number}" for number in range(50)])

@@ -1,6 +1,10 @@
+import subprocess
+import sys
+
 import pytest
 
 from passerelle.errors import ConfigError
+from passerelle.languages import codes
 from passerelle.languages.codes import Language, language, same_language
 
 FRENCH = Language("fr", "fra", "French")
@@ -44,3 +48,15 @@ def test_a_misspelt_name_is_answered_with_the_nearest():
 def test_same_language():
     assert same_language("fra_Latn", "fr-CA")
     assert not same_language("fr", "en")
+
+
+@pytest.mark.parametrize("code", sorted(codes._usual()))
+def test_the_table_of_usual_codes_says_what_langcodes_says(code):
+    found = codes._by_code(code)
+    assert found is not None and codes._record(found) == codes._usual()[code] == codes.language(code)
+
+
+def test_usual_codes_need_no_langcodes():
+    code = "import sys; from passerelle.languages.codes import language; language('fra').name; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert "passerelle.languages.codes" in loaded and "langcodes" not in loaded and "language_data" not in loaded

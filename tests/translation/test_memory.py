@@ -43,7 +43,7 @@ def test_a_lower_origin_never_replaces_a_higher(memory, first, second):
     assert len(memory) == 1
 
 
-def test_batches_grow_for_an_engine_that_sorts_by_length(memory, monkeypatch):
+def test_batches_grow_for_an_engine_that_gains_by_them(memory, monkeypatch):
     class Timed(FakeTranslator):
         now = 0.0
 
@@ -53,7 +53,7 @@ def test_batches_grow_for_an_engine_that_sorts_by_length(memory, monkeypatch):
             return super().translate(texts)
 
     class Sorting(Timed):
-        sorts_by_length = True
+        gains_by_large_batches = True
 
     sizes = []
     monkeypatch.setattr("passerelle.translation.memory.memorized.time", SimpleNamespace(perf_counter=lambda: Timed.now))

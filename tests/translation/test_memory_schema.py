@@ -215,16 +215,46 @@ def test_entries_of_the_first_version_are_carried_over(old):
         assert memory.lookup(["dog"], *PLACE)["dog"].translation == "chien"
         assert memory.store([("dog", "toutou")], *PLACE, "machine") == Stored(replaced=1)
     connection = sqlite3.connect(old)
-    assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+    assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
     names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     connection.close()
-    assert names == {"places", "translations", "state", "whole_texts"} and aside(old) == []
+    assert names == {"places", "translations", "text_index", "state", "whole_texts", "finished"} and aside(old) == []
+
+
+def make_third(connection):
+    """Make a file of this version one of the third, whose index held all entries."""
+    connection.execute("DROP TABLE text_index")
+    connection.execute("DROP TABLE finished")
+    connection.execute("ALTER TABLE state DROP COLUMN indexed")
+    connection.execute("CREATE UNIQUE INDEX translations_by_text ON translations (digest, place)")
+    connection.execute("PRAGMA user_version = 3")
+
+
+def test_entries_of_the_third_version_are_carried_over(tmp_path):
+    path = tmp_path / "memory.sqlite"
+    fill(path, count=3)
+    with TranslationMemory(path) as memory:
+        memory.keep({(1, 2): Whole("texte", "engine", 1, b"")}, 0, "rules")
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        make_third(connection)
+    with TranslationMemory(path) as memory:
+        assert memory.recall([(1, 2)]) == {(1, 2): Whole("texte", "engine", 1, b"")}
+        assert memory.store([("text 1", "neu"), ("text 3", "neu")], *PLACE, "machine") == Stored(new=1, replaced=1)
+        assert [entry.source for entry in memory.entries()] == ["text 0", "text 1", "text 2", "text 3"]
+        known = memory.lookup(["text 0", "text 1", "text 3", "text 4"], *PLACE)
+        assert {text: found.translation for text, found in known.items()} == {
+            "text 0": "x" * 50, "text 1": "neu", "text 3": "neu",
+        }  # fmt: skip
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM text_index").fetchone() == (3,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
 
 
 def test_entries_of_the_second_version_are_carried_over(tmp_path):
     path = tmp_path / "memory.sqlite"
     fill(path, count=3)
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        make_third(connection)
         connection.execute("DROP TABLE whole_texts")
         connection.execute("ALTER TABLE state DROP COLUMN corrections")
         connection.execute("ALTER TABLE state DROP COLUMN rules")

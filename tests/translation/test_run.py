@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,10 +14,12 @@ from PIL import Image
 from passerelle.errors import EngineStopped, InputError, RunError
 from passerelle.translation.base import FakeTranslator
 from passerelle.translation.dataset import rows as rows_module
+from passerelle.translation.dataset import survey as survey_module
 from passerelle.translation.dataset.job import Job
 from passerelle.translation.dataset.run import translate
 from passerelle.translation.dataset.survey import survey
 from passerelle.translation.engines import registry as engines
+from passerelle.translation.protection.placeholders import probe
 
 MakeJob = Callable[..., Job]
 DOG, CAT = {"id": "d", "text": "A dog."}, {"id": "c", "text": "A cat. <image> A cat."}
@@ -41,7 +44,7 @@ def test_rows_come_out_translated_and_counted(job: MakeJob, fake: FakeTranslator
         "translated": 2, "characters": 36, "characters_unknown": 12, "characters_translated": 12, "repaired": 0,
         "ways": {"engine": 3, "lexicon": 1}, "engine": "fake 1", "fallback": "", "glossary": "", "format": "jsonl",
         "source_language": "en", "target_language": "fr", "spent": None, "source": str(work.source),
-        "out": str(work.out), "rejects": str(work.rejects), "card": str(work.card),
+        "out": str(work.out), "rejects": str(work.rejects), "card": str(work.card), "unchanged": False,
     }  # fmt: skip
     assert {key: value for key, value in found.items() if key != "seconds"} == wanted
     assert found["seconds"] > 0
@@ -55,10 +58,15 @@ def test_what_stays_the_same_keeps_its_bytes(job: MakeJob) -> None:
     assert work.out.read_bytes().splitlines()[0] == line
 
 
-def test_a_second_run_asks_the_engine_nothing_and_writes_the_same(job: MakeJob, fake: FakeTranslator) -> None:
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_second_run_asks_the_engine_nothing_and_writes_the_same(
+    job: MakeJob, fake: FakeTranslator, is_there: bool
+) -> None:
     work = job([DOG, CAT, DOG, b"{"])
     first = translate(work)
     written = work.out.read_bytes(), work.rejects.read_bytes()
+    if not is_there:
+        work.out.unlink()
     fake.received.clear()
     again = translate(work)
     assert fake.received == []
@@ -248,6 +256,7 @@ def test_progress_is_told_while_the_engine_works(job: MakeJob, monkeypatch: pyte
     assert seen[:2] == [(None, 0, 0), (600, 0, 0)] and seen[-1] == (600, 600, 600)
     assert (600, 0, 256) in seen
     seen.clear()
+    job(rows).out.unlink()
     translate(job(rows), lambda progress: seen.append((progress.total, progress.tally.rows)))
     assert seen == [(None, 0), (None, 600)]  # nothing is to be paid for, so the rows are read but once
 
@@ -272,3 +281,32 @@ def test_glossaries_have_their_own_translations(job: MakeJob, tmp_path: Path) ->
     assert "toutou" in read(work.out)[0]["text"]
     assert summary.needed.from_memory == 0
     assert summary.glossary and f"digest {summary.glossary}" in work.card.read_text("utf-8")
+
+
+class _Clock:
+    """A clock that an engine moves on: two seconds to start, and some for each text."""
+
+    def __init__(self, seconds_a_text: float) -> None:
+        self.now, self.asked, self.seconds_a_text = 0.0, 0, seconds_a_text
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def translate(self, texts: Sequence[str]) -> list[str]:
+        self.now += self.seconds_a_text * len(texts) + (0 if self.asked else 2)
+        self.asked += len(texts)
+        return [f"[fr] {text}" for text in texts]
+
+
+@pytest.mark.parametrize("seconds_a_text, asked", [(0.01, 400), (0.1, 100)])
+def test_the_estimate_has_the_engines_start_and_the_speed_of_many_texts(
+    job: MakeJob, fake: FakeTranslator, monkeypatch: pytest.MonkeyPatch, seconds_a_text: float, asked: int
+) -> None:
+    clock = _Clock(seconds_a_text)
+    texts = [f"Dog {''.join(letters)}." for letters in itertools.product("abcdefghij", repeat=3)]
+    work = job([{"text": text} for text in texts])
+    probe(fake)
+    monkeypatch.setattr(fake, "translate", clock.translate)
+    monkeypatch.setattr(survey_module, "time", clock)
+    assert survey(work).seconds == pytest.approx(2 + 1000 * seconds_a_text, rel=0.02)
+    assert clock.asked == asked

@@ -4,6 +4,7 @@ import pytest
 
 from passerelle.formats.base import Field
 from passerelle.translation.base import FakeTranslator
+from passerelle.translation.memory import memory as memory_module
 from passerelle.translation.memory import whole_texts
 from passerelle.translation.memory.known_texts import KnownTexts
 from passerelle.translation.memory.memorized import MemorizedTranslator
@@ -131,6 +132,7 @@ def test_other_rules_forget_what_was_checked_by_these(memory, monkeypatch):
     for module in ("whole_texts", "known_texts"):
         monkeypatch.setattr(f"passerelle.translation.memory.{module}.rules", lambda: "others")
     safe(memory).translate(["A cat."])
+    memory.close()
     assert memory.recall([old]) == {}
 
 
@@ -147,3 +149,35 @@ def test_keys_tell_texts_settings_and_options_apart():
     ]
     assert len(set(keys)) == 4
     assert whole_texts.settings_digest(["a", "b"]) != whole_texts.settings_digest(["ab"])
+
+
+def whole(number):
+    return {(number, number): whole_texts.Whole(f"texte {number}", "engine", 1, b"8 bytes.")}
+
+
+def in_file(memory, keys):
+    with TranslationMemory(memory.path) as other:
+        return set(other.recall(keys))
+
+
+@pytest.mark.parametrize("limit, value", [("_MOST_KEPT", 3), ("_MOST_KEPT_CHARACTERS", 3 * len("texte 1") + 24)])
+def test_whole_texts_are_found_at_once_and_written_together(memory, monkeypatch, limit, value):
+    monkeypatch.setattr(memory_module, limit, value)
+    keys = [(number, number) for number in range(4)]
+    for number in range(4):
+        memory.keep(whole(number), 0, "rules")
+        assert set(memory.recall(keys)) == set(keys[: number + 1])
+        assert in_file(memory, keys) == (set(keys[:3]) if number >= 2 else set())
+    memory.close()
+    assert in_file(memory, keys) == set(keys)
+
+
+def test_whole_texts_that_were_not_written_yet_are_forgotten_too(memory):
+    memory.keep(whole(1), 0, "rules")
+    with TranslationMemory(memory.path) as other:
+        other.store([("dog", "chien")], "en", "fr", "fake 1", "native")
+    assert memory.recall([(1, 1)]) == {}
+    memory.keep(whole(2), memory.corrections, "rules")
+    assert set(memory.recall([(1, 1), (2, 2)])) == {(2, 2)}
+    memory.close()
+    assert in_file(memory, [(1, 1), (2, 2)]) == {(2, 2)}

@@ -137,7 +137,8 @@ def _summary_lines(summary: Summary) -> list[tuple[str, str]]:
         lines.append(("fallback", summary.fallback))
     if summary.spent is not None:
         lines.append(("spent", str(summary.spent)))
-    lines += [("written", summary.out), ("rejects", summary.rejects), ("card", summary.card)]
+    written = "unchanged" if summary.unchanged else "written"
+    lines += [(written, summary.out), ("rejects", summary.rejects), ("card", summary.card)]
     return lines
 
 

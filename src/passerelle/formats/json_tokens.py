@@ -25,8 +25,7 @@ _COLON = re.compile(r"[ \t\n\r]*:[ \t\n\r]*")
 _ESCAPED_LETTER = re.compile(r"(?<!\\)(?:\\\\)*\\u(?!00[0-7])[0-9a-fA-F]{4}")
 _ESCAPED_SLASH = re.compile(r"(?<!\\)(?:\\\\)*\\/")
 
-_plain = json.JSONEncoder(ensure_ascii=False).encode
-_escaped = json.JSONEncoder().encode
+_plain, _escaped = json.encoder.encode_basestring, json.encoder.encode_basestring_ascii
 _decode = json.JSONDecoder(parse_int=Number, parse_float=Number).raw_decode
 
 

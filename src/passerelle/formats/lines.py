@@ -34,6 +34,9 @@ def lines(file: Readable) -> Iterator[Line]:
     number = 0
     while data := file.readline(MAX_ROW_BYTES):
         number += 1
+        if number > 1 and data[-1:] == b"\n" and data[-2:] != b"\r\n" and len(data) < MAX_ROW_BYTES:
+            yield Line(number, b"", data[:-1], b"\n")  # as nearly all are
+            continue
         bom = BOM if number == 1 and data.startswith(BOM) else b""
         data = data[len(bom) :]
         too_long = len(data) + len(bom) == MAX_ROW_BYTES and not data.endswith(b"\n")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import tomllib
 from dataclasses import dataclass
-from functools import lru_cache
-
-import langcodes
-from langcodes.data_dicts import LANGUAGE_ALPHA3
-from langcodes.tag_parser import LanguageTagError
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from passerelle.errors import ConfigError
+
+if TYPE_CHECKING:
+    import langcodes
 
 # Valid ISO 639 codes that name no language: undetermined, several, uncoded, no linguistic content.
 _NO_LANGUAGE = {"und", "mul", "mis", "zxx"}
@@ -46,6 +48,8 @@ def language(code: str) -> Language:
     Raises:
         ConfigError: No such language; the message names the nearest ones.
     """
+    if (usual := _usual().get(code)) is not None:
+        return usual
     found = _by_code(code.strip()) or _by_name(code.strip())
     if found is None:
         raise ConfigError(_unknown_language(code))
@@ -61,7 +65,18 @@ def same_language(first: str, second: str) -> bool:
     return language(first) == language(second)
 
 
+@cache
+def _usual() -> dict[str, Language]:
+    """Languages by their codes of two and of three letters, without langcodes, which is slow to load."""
+    table = tomllib.loads(files("passerelle.data").joinpath("language_codes.toml").read_text(encoding="utf-8"))
+    found = [Language(code, entry["iso639_3"], entry["name"]) for code, entry in table.items()]
+    return {**{each.iso639_3: each for each in found}, **{each.bcp47: each for each in found}}
+
+
 def _by_code(code: str) -> langcodes.Language | None:
+    import langcodes
+    from langcodes.tag_parser import LanguageTagError
+
     try:
         found = langcodes.Language.get(code)
     except LanguageTagError:
@@ -71,6 +86,8 @@ def _by_code(code: str) -> langcodes.Language | None:
 
 
 def _by_name(name: str) -> langcodes.Language | None:
+    import langcodes
+
     try:
         return langcodes.find(name) if name else None
     except LookupError:
@@ -78,6 +95,8 @@ def _by_name(name: str) -> langcodes.Language | None:
 
 
 def _record(found: langcodes.Language) -> Language:
+    import langcodes
+
     plain = langcodes.Language.make(language=found.language, script=found.script).simplify_script()
     return Language(plain.to_tag(), plain.to_alpha3(), plain.display_name())
 
@@ -85,6 +104,9 @@ def _record(found: langcodes.Language) -> Language:
 @lru_cache(maxsize=1)
 def _names() -> dict[str, str]:
     """English name by two-letter code, of all languages that have one."""
+    import langcodes
+    from langcodes.data_dicts import LANGUAGE_ALPHA3
+
     names = {code: langcodes.Language.get(code).display_name() for code in LANGUAGE_ALPHA3}
     return {code: name for code, name in names.items() if not name.startswith("Unknown")}
 

@@ -67,6 +67,10 @@ class MemoryKeeper:
         """Return what all workers asked for so far."""
         return self._memory.needed
 
+    def close(self) -> None:
+        """Write what isn't in the file yet, and close it."""
+        self._memory.close()
+
 
 class RemoteMemory:
     """A memory that a `MemoryKeeper` holds."""
@@ -267,6 +271,7 @@ def open_ray(job: Job, data_format: Format, workers: int = 2, address: str = "")
             ray.get_runtime_context().get_node_id(), soft=False
         )
         keeper = ray.remote(MemoryKeeper).options(num_cpus=0, scheduling_strategy=place).remote(job.memory.resolve())
+        stack.callback(lambda: _get(keeper.close.remote()))
         runner = RayRunner(job, data_format, workers, keeper)
         stack.callback(runner.close)
         yield runner

@@ -14,6 +14,8 @@ from passerelle.formats.saving import check_target, write_data
 from passerelle.languages.codes import language
 from passerelle.runs import flush_to_disk, remove_parts_of_dead, written_beside
 from passerelle.translation.dataset.card import write_card
+from passerelle.translation.dataset.counted import Needed
+from passerelle.translation.dataset.finished import FinishedJob, can_be_known
 from passerelle.translation.dataset.job import Job
 from passerelle.translation.dataset.local import open_local
 from passerelle.translation.dataset.reading import count_rows, strict_error
@@ -30,7 +32,8 @@ def translate(job: Job, watch: Watch = lambda progress: None, open_runner: OpenR
     """Translate a data set.
 
     The output, its rejects and its card are written beside their places and renamed when they are whole, the
-    output last. What is translated is in the memory at once, so that the same call goes on after any stop.
+    output last. What is translated is in the memory at once, so that the same call goes on after any stop. Where all
+    of it is there already, as it would be written, nothing is.
 
     Args:
         job: What to translate.
@@ -50,7 +53,11 @@ def translate(job: Job, watch: Watch = lambda progress: None, open_runner: OpenR
     data_format = job.open_format()
     check_target(data_format, job.out)
     with _rare_collections(), open_runner(job, data_format) as runner:
-        tally = Tally()
+        finished = FinishedJob(job, data_format, runner) if can_be_known(job, data_format) else None
+        if finished is not None and (known := finished.known()) is not None:
+            watch(Progress(known[0].rows, *known, runner.spent))
+            return _summary(job, data_format, runner, known, time.perf_counter() - began, unchanged=True)
+        tally, rejected_texts = Tally(), list[Reject]()
         total: int | None = None
 
         def tell() -> None:
@@ -71,11 +78,13 @@ def translate(job: Job, watch: Watch = lambda progress: None, open_runner: OpenR
             remove_parts_of_dead(path)
         with written_beside(job.out) as out:
             with written_beside(job.rejects) as beside, beside.open("wb") as rejects:
-                write_data(data_format, job.source, out, _kept(job, runner, tally, rejects, tell))
+                write_data(data_format, job.source, out, _kept(job, runner, tally, rejects, rejected_texts, tell))
                 flush_to_disk(rejects)
                 _check_count(job, total, tally)
-            summary = _summary(job, data_format, runner, tally, time.perf_counter() - began)
+            summary = _summary(job, data_format, runner, (tally, runner.needed), time.perf_counter() - began)
             write_card(job, summary)
+        if finished is not None and not rejected_texts:
+            finished.note(summary)
     return summary
 
 
@@ -91,9 +100,9 @@ def _rare_collections() -> Iterator[None]:
 
 
 def _kept(
-    job: Job, runner: Runner, tally: Tally, rejects: BinaryIO, tell: Callable[[], None]
+    job: Job, runner: Runner, tally: Tally, rejects: BinaryIO, rejected_texts: list[Reject], tell: Callable[[], None]
 ) -> Iterator[tuple[Row, Mapping[str, str]]]:
-    """Yield the rows of the output with their new texts, and write down the others."""
+    """Yield the rows of the output with their new texts, write down the others, and list one rejected for a text."""
     for chunk in runner.chunks():
         for row in chunk.rows:
             if not isinstance(row, Reject):
@@ -102,6 +111,8 @@ def _kept(
                 raise strict_error(job, row)
             else:
                 row.write(rejects)
+                if not row.is_bad_input:
+                    rejected_texts[:] = [row]
         tally.add(chunk.tally)
         tell()
 
@@ -116,7 +127,15 @@ def _check_count(job: Job, total: int | None, tally: Tally) -> None:
         )
 
 
-def _summary(job: Job, data_format: Format, runner: Runner, tally: Tally, seconds: float) -> Summary:
+def _summary(
+    job: Job,
+    data_format: Format,
+    runner: Runner,
+    counts: tuple[Tally, Needed],
+    seconds: float,
+    unchanged: bool = False,
+) -> Summary:
+    tally, needed = counts
     return Summary(
         source=str(job.source),
         out=str(job.out),
@@ -129,7 +148,8 @@ def _summary(job: Job, data_format: Format, runner: Runner, tally: Tally, second
         fallback=runner.fallback,
         glossary=runner.glossary,
         tally=tally,
-        needed=runner.needed,
+        needed=needed,
         seconds=seconds,
         spent=runner.spent,
+        unchanged=unchanged,
     )

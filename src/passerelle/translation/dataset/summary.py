@@ -28,6 +28,7 @@ class Summary:
         needed: What the engine and the memory did for it.
         seconds: How long it took.
         spent: What the engine cost, for one that costs something.
+        unchanged: Whether all was there already, as it would be written, and nothing was.
     """
 
     source: str
@@ -44,6 +45,7 @@ class Summary:
     needed: Needed
     seconds: float
     spent: Any | None = None
+    unchanged: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as a flat table, for JSON."""

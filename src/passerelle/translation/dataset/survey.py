@@ -19,7 +19,9 @@ from passerelle.translation.protection.glossary import Glossary
 from passerelle.translation.protection.placeholders import all_forms, probe, probed
 from passerelle.translation.protection.safe import SafeTranslator
 
-TIMED_TEXTS = 100
+TIMED_TEXTS = 400
+# Of a fast engine more texts are timed: a quarter of them tells little then.
+_FIRST_TIMED, _TOO_SHORT_SECONDS = 100, 3.0
 
 
 @dataclass(frozen=True)
@@ -130,8 +132,19 @@ def _most_spent(engines: Engines, needed: Needed) -> Any | None:
 
 def _engine_seconds(engines: Engines, sample: Sequence[str], needed: Needed) -> float:
     """Return how long the engine would take, by the time that a sample takes."""
-    engines.memorized.translate(sample[:1])  # starts the engine, which isn't its speed
+    done = _timed(engines, sample[:1])  # starts the engine, which isn't its speed
+    timed = sample[1:_FIRST_TIMED]
+    characters, seconds = needed.characters_unknown, _timed(engines, timed)
+    if seconds < _TOO_SHORT_SECONDS and len(sample) > _FIRST_TIMED:
+        # The first were slower: an engine reads parts of its files only when it comes to need them.
+        done, characters = done + seconds, characters - sum(map(len, timed))
+        timed = sample[_FIRST_TIMED:]
+        seconds = _timed(engines, timed)
+    return done + seconds * characters / max(1, sum(map(len, timed)))
+
+
+def _timed(engines: Engines, texts: Sequence[str]) -> float:
+    """Return how long the engine takes for some texts; what it makes of them stays in the memory."""
     began = time.perf_counter()
-    engines.memorized.translate(sample[1:])
-    seconds = time.perf_counter() - began
-    return seconds * needed.characters_unknown / max(1, sum(map(len, sample[1:])))
+    engines.memorized.translate(texts)
+    return time.perf_counter() - began

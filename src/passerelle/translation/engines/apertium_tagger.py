@@ -3,7 +3,9 @@
 `apertium-tagger -g` (3.8.3, hidden Markov model) overwrites its own class of open tags whenever it meets a
 set of readings that its training never saw (`find_similar_ambiguity_class` assigns through a reference), so
 about one caption in a hundred came out differently according to what was translated before it. With ``-d``
-the tagger says on standard error that it met such a set; this script then begins a new one for the next text.
+the tagger says on standard error that it met such a set; this script then begins a new one for the next text. Texts
+that lie ready are tagged some at a time, since waiting for each costs more than tagging it; where the tagger
+complained among them, they are tagged again, one by one.
 
 It is started as a program of the pipeline, by its path, and imports only the standard library to start fast::
 
@@ -17,10 +19,12 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator, Sequence
 from typing import IO
 
 _CHUNK_BYTES = 1 << 16
 _PIPE_BYTES = 1 << 15  # what surely fits into an empty pipe
+_AT_ONCE = 16  # a hundred texts have about one at which the tagger complains
 
 
 class _Tagger:
@@ -32,18 +36,19 @@ class _Tagger:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._complaints, bufsize=0
         )
 
-    def tag(self, segment: bytes) -> bytes:
-        """Tag one segment; both include their closing null.
+    def tag(self, segments: Sequence[bytes]) -> bytes:
+        """Tag some segments; they and the replies include their closing nulls.
 
         Raises:
             EOFError: The tagger ended.
         """
-        if len(segment) <= _PIPE_BYTES:
-            self._write(segment)
-            return self._read()
-        writer = threading.Thread(target=self._write, args=(segment,), daemon=True)
+        data = b"".join(segments)
+        if len(data) <= _PIPE_BYTES:
+            self._write(data)
+            return self._read(len(segments))
+        writer = threading.Thread(target=self._write, args=(data,), daemon=True)
         writer.start()
-        return self._read()
+        return self._read(len(segments))
 
     def _write(self, segment: bytes) -> None:
         assert self._process.stdin is not None
@@ -54,14 +59,15 @@ class _Tagger:
         except BrokenPipeError:
             return  # the reader meets the end of the output and says so
 
-    def _read(self) -> bytes:
+    def _read(self, expected: int) -> bytes:
         assert self._process.stdout is not None
-        reply = b""
-        while not reply.endswith(b"\0"):
+        reply, ended = b"", 0
+        while ended < expected:
             chunk = os.read(self._process.stdout.fileno(), _CHUNK_BYTES)
             if not chunk:
                 raise EOFError
             reply += chunk
+            ended += chunk.count(b"\0")
         return reply
 
     @property
@@ -76,6 +82,44 @@ class _Tagger:
             if stream is not None:
                 stream.close()
         return self._process.wait()
+
+
+class _Taggers:
+    """One tagger after the other, each as long as it doesn't complain."""
+
+    def __init__(self, command: list[str]) -> None:
+        self._command = command
+        self._current: _Tagger | None = None
+
+    def tag(self, segments: Sequence[bytes]) -> Iterator[bytes]:
+        """Tag some segments, each as a new tagger would.
+
+        Raises:
+            EOFError: The tagger ended.
+        """
+        replies = self._ask(segments)
+        if replies is not None:
+            yield replies
+            return
+        for segment in segments:
+            alone = self._ask([segment])
+            assert alone is not None, "the first text of a tagger is tagged by its own tables"
+            yield alone
+
+    def _ask(self, segments: Sequence[bytes]) -> bytes | None:
+        """Tag with the tagger that runs; ``None`` where one of several texts may have changed how others are tagged."""
+        self._current = self._current or _Tagger(debugging(self._command))
+        replies = self._current.tag(segments)
+        if not self._current.changed:
+            return replies
+        self.close()
+        return replies if len(segments) == 1 else None
+
+    def close(self) -> int:
+        """End the tagger and give its exit status."""
+        status = 0 if self._current is None else self._current.close()
+        self._current = None
+        return status
 
 
 def debugging(command: list[str]) -> list[str]:
@@ -94,24 +138,21 @@ def serve(command: list[str], source: int, sink: int) -> int:
     Returns:
         Exit status: 0, or 1 if the tagger ended by itself.
     """
-    tagger: _Tagger | None = None
+    pool = _Taggers(command)
     pending = b""
-    while chunk := os.read(source, _CHUNK_BYTES):
-        *segments, pending = (pending + chunk).split(b"\0")
-        for segment in segments:
-            tagger = tagger or _Tagger(debugging(command))
-            try:
-                reply = memoryview(tagger.tag(segment + b"\0"))
-            except EOFError:
-                print(f"{command[0]} ended with status {tagger.close()}", file=sys.stderr)
-                return 1
-            while reply:
-                reply = reply[os.write(sink, reply) :]
-            if tagger.changed:
-                tagger.close()
-                tagger = None
-    if tagger is not None:
-        tagger.close()
+    try:
+        while chunk := os.read(source, _CHUNK_BYTES):
+            *segments, pending = (pending + chunk).split(b"\0")
+            for start in range(0, len(segments), _AT_ONCE):
+                batch = [segment + b"\0" for segment in segments[start : start + _AT_ONCE]]
+                for replies in pool.tag(batch):
+                    reply = memoryview(replies)
+                    while reply:
+                        reply = reply[os.write(sink, reply) :]
+    except EOFError:
+        print(f"{command[0]} ended with status {pool.close()}", file=sys.stderr)
+        return 1
+    pool.close()
     return 0
 
 

@@ -32,10 +32,10 @@ class Seq2SeqTranslator:
         source: BCP-47 code of the source language.
         target: BCP-47 code of the target language.
         signature: Version, the model's name and digest or commit, number type, device, beams.
-        sorts_by_length: Tells a `MemorizedTranslator` that many texts at once are faster.
+        gains_by_large_batches: Tells a `MemorizedTranslator` that many texts at once are faster.
     """
 
-    sorts_by_length = True
+    gains_by_large_batches = True
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from passerelle.records import Origin
+from passerelle.translation.memory import text_index
 from passerelle.translation.memory.schema import digest
 
 # From lowest to highest: a translation is replaced only by one of the same or a higher origin.
@@ -16,11 +17,10 @@ ORIGINS_BY_RANK: tuple[Origin, ...] = ("machine", "repaired", "human-translation
 _Key = tuple[bytes, int]
 _Content = tuple[str, Origin, str]
 
-_WRITE = """
-INSERT INTO translations (digest, place, source, translation, origin, created) VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT (digest, place) DO UPDATE
-SET translation = excluded.translation, origin = excluded.origin, created = excluded.created
+_INSERT = """
+INSERT INTO translations (translation, origin, created, digest, place, source) VALUES (?, ?, ?, ?, ?, ?)
 """
+_UPDATE = "UPDATE translations SET translation = ?, origin = ?, created = ? WHERE id = ?"
 
 
 @dataclass(frozen=True)
@@ -80,14 +80,14 @@ def write(connection: sqlite3.Connection, entries: Sequence[Entry], by_date: boo
 
     Args:
         connection: A connection inside a transaction that holds the lock for writing.
-        entries: At most as many as SQLite takes values in a query.
+        entries: At most half as many as SQLite takes values in a query.
         by_date: Of two with the same origin the younger one wins, not the one that comes later.
     """
     texts = [digest(entry.source) for entry in entries]
-    known = _known(connection, texts)
+    known, ids = _known(connection, texts)
     places: dict[tuple[str, ...], int] = {}
     fates: list[str] = []
-    rows = {}
+    rows: dict[_Key, tuple[str, _Content]] = {}
     for text, entry in zip(texts, entries, strict=True):
         if text is None or digest(entry.translation) is None:
             continue
@@ -96,16 +96,23 @@ def write(connection: sqlite3.Connection, entries: Sequence[Entry], by_date: boo
         fates.append(_fate(content, known.get(key), by_date))
         if fates[-1] != "kept":
             known[key] = content
-            rows[key] = (*key, entry.source, *content)
-    connection.executemany(_WRITE, rows.values())
+            rows[key] = entry.source, content
+    new = ((*content, *key, source) for key, (source, content) in rows.items() if key not in ids)
+    connection.executemany(_INSERT, new)
+    connection.executemany(_UPDATE, ((*content, ids[key]) for key, (_, content) in rows.items() if key in ids))
     return Stored(fates.count("new"), fates.count("replaced"), fates.count("kept"))
 
 
-def _known(connection: sqlite3.Connection, texts: Sequence[bytes | None]) -> dict[_Key, _Content]:
+def _known(
+    connection: sqlite3.Connection, texts: Sequence[bytes | None]
+) -> tuple[dict[_Key, _Content], dict[_Key, int]]:
+    """Find what is stored of some texts, and its ids."""
     digests = [text for text in set(texts) if text is not None]
-    marks = ",".join("?" * len(digests))
-    query = f"SELECT digest, place, translation, origin, created FROM translations WHERE digest IN ({marks})"
-    return {(key, place): tuple(content) for key, place, *content in connection.execute(query, digests)}
+    text_index.update(connection)
+    query, values = text_index.entries(digests, "digest, place, translation, origin, created, translations.id")
+    found = connection.execute(query, values).fetchall()
+    known = {(key, place): (translation, origin, created) for key, place, translation, origin, created, _ in found}
+    return known, {(key, place): number for key, place, *_, number in found}
 
 
 def _place(connection: sqlite3.Connection, entry: Entry, places: dict[tuple[str, ...], int]) -> int:

@@ -35,7 +35,7 @@ class MemorizedTranslator:
             translator: The engine.
             memory: Where its translations are kept.
             batch_size: Texts to translate before they are stored; a killed process loses at most one batch. For
-                an engine that says `sorts_by_length`, batches grow from there as long as they take few seconds.
+                an engine that says `gains_by_large_batches`, batches grow from there as long as they take few seconds.
             glossary: Digest of the glossary that the texts were prepared with.
         """
         self._translator = translator
@@ -91,7 +91,7 @@ class MemorizedTranslator:
 
     def _adapt(self, texts: int, seconds: float) -> None:
         """Choose the next batch by the time that a full one took."""
-        if texts == self._batch_size and getattr(self._translator, "sorts_by_length", False):
+        if texts == self._batch_size and getattr(self._translator, "gains_by_large_batches", False):
             fitting = int(texts * _BATCH_SECONDS / max(seconds, 1e-3))
             self._batch_size = max(texts // 2, min(2 * texts, fitting, _LARGEST_BATCH), 1)
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol, Self, TypeVar, get_args
 
 from passerelle.errors import InputError, unknown
 from passerelle.records import Origin
-from passerelle.translation.memory import whole_texts
+from passerelle.translation.memory import text_index, whole_texts
 from passerelle.translation.memory.entries import ORIGINS_BY_RANK, Entry, Part, Remembered, Stored, write
 from passerelle.translation.memory.schema import (
     SCHEMA_VERSION,
@@ -37,13 +37,15 @@ _Result = TypeVar("_Result")
 
 # Texts in one query or one page.
 _AT_ONCE = 500
+# Whole texts that are written together, in the order of their keys, so that a page of their index changes once for
+# many. Until then they are kept here, and lost with a killed process, which has their sentences on the disk.
+_MOST_KEPT, _MOST_KEPT_CHARACTERS = 16_384, 8_000_000
 
 _RANK = "CASE origin WHEN 'machine' THEN 0 WHEN 'repaired' THEN 1 WHEN 'human-translation' THEN 2 ELSE 3 END"
 # The best comes last: people's before machines', whatever the engine that they correct.
-_FIND = f"""
-SELECT source, translation, origin, created, signature
-FROM translations JOIN places ON places.id = place
-WHERE digest IN ({{digests}}) AND source_language = ? AND target_language = ?
+_CHOSEN = f"""
+JOIN places ON places.id = place
+WHERE source_language = ? AND target_language = ?
 AND (origin IN ('human-translation', 'native') OR ? IS NULL OR (signature = ? AND glossary = ?))
 ORDER BY {_RANK}, created, translations.id
 """
@@ -122,6 +124,9 @@ class TranslationMemory:
         self.path = path
         self._timeout_seconds = timeout_seconds
         self._connection: sqlite3.Connection | None = None
+        self._kept: dict[whole_texts.Key, whole_texts.Whole] = {}
+        self._kept_characters = 0
+        self._kept_for = (0, "")
         self._guarded(lambda connection: None)
 
     def lookup(
@@ -147,10 +152,12 @@ class TranslationMemory:
 
         def find(connection: sqlite3.Connection) -> dict[str, Remembered]:
             known = {}
+            text_index.update(connection)
             for start in range(0, len(digests), _AT_ONCE):
                 chunk = digests[start : start + _AT_ONCE]
-                query = _FIND.format(digests=",".join("?" * len(chunk)))
-                rows = connection.execute(query, (*chunk, source, target, signature, signature, glossary))
+                query, values = text_index.entries(chunk, "source, translation, origin, created, signature")
+                asked = (*values, source, target, signature, signature, glossary)
+                rows = connection.execute(query + _CHOSEN, asked)
                 known.update({text: Remembered(*rest) for text, *rest in rows})
             return known
 
@@ -203,6 +210,7 @@ class TranslationMemory:
                 chunks = (entries[start : start + _AT_ONCE] for start in range(0, len(entries), _AT_ONCE))
                 counts = [write(connection, chunk, by_date) for chunk in chunks]
                 connection.execute("UPDATE state SET changes = changes + 1")
+                text_index.grow(connection)
                 stored = Stored(*map(sum, zip(*counts, strict=True)))
                 if stored.replaced or any(entry.origin != "machine" for entry in entries):
                     whole_texts.forget(connection)
@@ -213,8 +221,7 @@ class TranslationMemory:
     @property
     def corrections(self) -> int:
         """How often entries were corrected or replaced so far."""
-        query = "SELECT corrections FROM state"
-        return self._guarded(lambda connection: int(connection.execute(query).fetchone()[0]))
+        return self._guarded(whole_texts.corrections)
 
     def recall(self, keys: Sequence[whole_texts.Key]) -> dict[whole_texts.Key, whole_texts.Whole]:
         """Find some whole texts that were translated and checked before.
@@ -225,14 +232,19 @@ class TranslationMemory:
 
         def find(connection: sqlite3.Connection) -> dict[whole_texts.Key, whole_texts.Whole]:
             known = {}
-            for start in range(0, len(keys), _AT_ONCE):
-                known.update(whole_texts.find(connection, keys[start : start + _AT_ONCE]))
+            if self._kept and self._kept_for[0] == whole_texts.corrections(connection):
+                known = {key: self._kept[key] for key in keys if key in self._kept}
+            left = [key for key in keys if key not in known] if known else keys
+            for start in range(0, len(left), _AT_ONCE):
+                known.update(whole_texts.find(connection, left[start : start + _AT_ONCE]))
             return known
 
         return self._guarded(find)
 
     def keep(self, texts: Mapping[whole_texts.Key, whole_texts.Whole], corrections: int, rules: str) -> None:
         """Keep some whole texts, unless an entry was corrected since `corrections`.
+
+        They are found at once, and in the file when there are many, or when it is closed.
 
         Args:
             texts: The texts.
@@ -242,11 +254,47 @@ class TranslationMemory:
         Raises:
             StorageError: The disk is full, or the file can't be written.
         """
+        if self._kept_for != (corrections, rules):
+            self._write_kept()
+            self._kept_for = (corrections, rules)
+        self._kept.update(texts)
+        self._kept_characters += sum(len(whole.translation) + len(whole.asked) for whole in texts.values())
+        if len(self._kept) >= _MOST_KEPT or self._kept_characters >= _MOST_KEPT_CHARACTERS:
+            self._write_kept()
+
+    def _write_kept(self) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                whole_texts.write(connection, self._kept, *self._kept_for)
+
+        if self._kept:
+            self._guarded(work)
+        self._kept, self._kept_characters = {}, 0
+
+    def finished(self, job: str) -> str | None:
+        """Return what was noted of a finished job; ``None`` if nothing was, or an entry was corrected since."""
+        query = "SELECT record FROM finished WHERE job = ?"
+        found = self._guarded(lambda connection: connection.execute(query, (job,)).fetchone())
+        return None if found is None else str(found[0])
+
+    def note_finished(self, job: str, record: str, corrections: int) -> None:
+        """Note that a job is finished, unless an entry was corrected since `corrections`.
+
+        Args:
+            job: A digest of all that its result hangs on, beside the memory.
+            record: What is to be known of it.
+            corrections: What `corrections` was before the job began.
+
+        Raises:
+            StorageError: The disk is full, or the file can't be written.
+        """
 
         def work(connection: sqlite3.Connection) -> None:
             with connection:
                 connection.execute("BEGIN IMMEDIATE")
-                whole_texts.write(connection, texts, corrections, rules)
+                if whole_texts.corrections(connection) == corrections:
+                    connection.execute("INSERT OR REPLACE INTO finished VALUES (?, ?)", (job, record))
 
         self._guarded(work)
 
@@ -288,7 +336,13 @@ class TranslationMemory:
         return self._guarded(lambda connection: int(connection.execute(count).fetchone()[0]))
 
     def close(self) -> None:
-        """Close the file; using the memory again opens it again."""
+        """Write what isn't in the file yet, and close it; using the memory again opens it again."""
+        try:
+            self._write_kept()
+        finally:
+            self._disconnect()
+
+    def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -311,7 +365,7 @@ class TranslationMemory:
                     self._connection = connect(self.path, self._timeout_seconds)
                 return work(self._connection)
             except sqlite3.Error as error:
-                self.close()
+                self._disconnect()
                 if not is_damage(error) or attempt == 2:
                     raise storage_error(self.path, error) from error
                 move_damaged_aside(self.path)

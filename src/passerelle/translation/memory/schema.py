@@ -13,13 +13,16 @@ from pathlib import Path
 from filelock import FileLock
 
 from passerelle.errors import InputError, StorageError
+from passerelle.translation.memory import text_index
 
 _log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 # Pages that a connection keeps in memory, in KiB, as it comes to need them; the file may be far larger. The indexes of
 # a million entries fit in: beyond that each entry that is stored costs some reading.
 _CACHE_KIB = 96 * 1024
+# Pages in the journal before they go to their places: a page that changes often goes there once.
+_CHECKPOINT_PAGES = 8192
 _DIGEST_BYTES = 16
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
@@ -39,6 +42,8 @@ _WHOLE_TEXTS = (
     """,
     "CREATE UNIQUE INDEX whole_texts_by_key ON whole_texts (key)",
 )
+# Jobs that are finished, so that the same one needn't be done again; see `translation/dataset/finished.py`.
+_FINISHED = "CREATE TABLE finished (job TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID"
 # Texts are found by their digest: an index over the texts themselves would be as large as they are.
 _TABLES = (
     """
@@ -62,16 +67,18 @@ _TABLES = (
         created TEXT NOT NULL
     )
     """,
-    "CREATE UNIQUE INDEX translations_by_text ON translations (digest, place)",
+    text_index.TABLE,
     """
     CREATE TABLE state (
         memory TEXT NOT NULL,
         changes INTEGER NOT NULL,
         corrections INTEGER NOT NULL DEFAULT 0,
-        rules TEXT NOT NULL DEFAULT ''
+        rules TEXT NOT NULL DEFAULT '',
+        indexed INTEGER NOT NULL DEFAULT 0
     )
     """,
     *_WHOLE_TEXTS,
+    _FINISHED,
 )
 # The first version had one table, with languages and signature in every row and no glossary.
 _CARRY_OVER_FROM_1 = (
@@ -94,7 +101,21 @@ _CARRY_OVER_FROM_2 = (
     "ALTER TABLE state ADD COLUMN rules TEXT NOT NULL DEFAULT ''",
     *_WHOLE_TEXTS,
 )
-_STEPS = {0: _TABLES, 1: _CARRY_OVER_FROM_1, 2: _CARRY_OVER_FROM_2}
+# The third had an index over all entries, which grew with each.
+_CARRY_OVER_FROM_3 = (
+    text_index.TABLE,
+    "INSERT INTO text_index SELECT digest, place, id FROM translations ORDER BY digest, place",
+    "DROP INDEX translations_by_text",
+    "ALTER TABLE state ADD COLUMN indexed INTEGER NOT NULL DEFAULT 0",
+    "UPDATE state SET indexed = (SELECT coalesce(max(id), 0) FROM translations)",
+    _FINISHED,
+)
+_STEPS = {
+    0: _TABLES,
+    1: _CARRY_OVER_FROM_1,
+    2: (*_CARRY_OVER_FROM_2, *_CARRY_OVER_FROM_3),
+    3: _CARRY_OVER_FROM_3,
+}
 
 
 def digest(text: str) -> bytes | None:
@@ -129,6 +150,8 @@ def connect(path: Path, timeout_seconds: float) -> sqlite3.Connection:
             _begin(connection, path)
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+        text_index.prepare(connection)
         return connection
     except BaseException:
         connection.close()

@@ -65,10 +65,15 @@ def text_key(settings: bytes, text: str, options: bytes = b"") -> Key:
 @cache
 def rules() -> str:
     """Return a digest of the code and the data files by which texts are cut, protected and checked."""
+    return code_digest(_CODE, _TABLES)
+
+
+def code_digest(rooms: Iterable[str], tables: Iterable[str]) -> str:
+    """Return a digest of the code in some packages, and of some data files."""
     digest = hashlib.sha256()
-    code = [file for room in _CODE for file in files(room).iterdir() if file.name.endswith(".py")]
+    code = [file for room in rooms for file in files(room).iterdir() if file.name.endswith(".py")]
     code.sort(key=lambda file: file.name)
-    for file in [*code, *(files("passerelle.data") / name for name in _TABLES)]:
+    for file in [*code, *(files("passerelle.data") / name for name in tables)]:
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[: 2 * _DIGEST_BYTES]
 
@@ -100,13 +105,18 @@ def write(connection: sqlite3.Connection, texts: Mapping[Key, Whole], correction
     if last_rules != checked_by:
         connection.execute("DELETE FROM whole_texts")
         connection.execute("UPDATE state SET rules = ?", (checked_by,))
-    rows = ((*key, *whole) for key, whole in texts.items())
-    connection.executemany(_WRITE, rows)
+    connection.executemany(_WRITE, ((*key, *texts[key]) for key in sorted(texts)))
+
+
+def corrections(connection: sqlite3.Connection) -> int:
+    """Return how often entries were corrected or replaced so far."""
+    return int(connection.execute("SELECT corrections FROM state").fetchone()[0])
 
 
 def forget(connection: sqlite3.Connection) -> None:
-    """Forget all texts, since an entry was corrected; in the transaction that corrects it."""
+    """Forget all texts and finished jobs, since an entry was corrected; in the transaction that corrects it."""
     connection.execute("DELETE FROM whole_texts")
+    connection.execute("DELETE FROM finished")
     connection.execute("UPDATE state SET corrections = corrections + 1")
 
 

@@ -177,4 +177,4 @@ def _length(line: str, new: str) -> Iterator[Violation]:
 def _letter_bytes(line: str) -> int:
     if line.isascii() and line.isalpha():
         return len(line)
-    return sum(len(word.encode("utf-8", "replace")) for word in _LETTERS.findall(line))
+    return len("".join(_LETTERS.findall(line)).encode("utf-8", "replace"))
