@@ -16,6 +16,7 @@ from passerelle.models.conversing import Encoder
 from passerelle.models.layouts import merged, padded
 from passerelle.models.pretrained import DtypeName, PretrainedModel, load_pretrained
 from passerelle.models.replying import reply
+from passerelle.models.running_batch import held_tokens
 from passerelle.models.vision_cache import VisionFeatures
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -67,6 +68,7 @@ def test_likelihoods_are_those_of_a_cpu_and_trees_give_what_rows_give(
 def test_replies_at_once_are_those_of_one_by_one(family: str, tmp_path: Path, pictures: list[Path]) -> None:
     pretrained = load_pretrained(build(family, tmp_path / family), dtype="float32", device=DEVICE)
     pretrained.bare.generation_config.repetition_penalty = 4.0
+    assert (held_tokens(pretrained) > 4096) is (DEVICE == "cuda")
     encoder, vision = Encoder(pretrained, 4000), VisionFeatures(pretrained, None)
     talks = questions(pictures)
     vision.prepare([talk.images for talk in talks])
