@@ -185,14 +185,15 @@ def theirs(
 
 
 def until_the_end(batch: Callable[..., Any], pretrained: PretrainedModel) -> Callable[..., Any]:
-    """Return TRL's collator with the line break behind the end of a turn not learnt, as Passerelle has it."""
-    ends = pretrained.tokenizer.eos_token_id
+    """Return TRL's collator with the blanks behind the end of a turn not learnt, as Passerelle has it."""
 
     def collated(examples: Any) -> Any:
         made = batch(examples)
-        found = (made["input_ids"] == ends) & (made["attention_mask"] == 1)  # the padding may be the same token
-        behind = found.flip(1).cumsum(1).flip(1) == 0
-        made["labels"][behind] = -100
+        for ids, seen, labels in zip(made["input_ids"], made["attention_mask"], made["labels"], strict=True):
+            for place in reversed(seen.nonzero()[:, 0].tolist()):
+                if pretrained.tokenizer.decode([int(ids[place])]).strip():
+                    break
+                labels[place] = -100
         return made
 
     return collated
