@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ from test_replying import conversations as questions
 
 from benchmark_files import write_spots
 from families.tiny import FAMILIES, build
+from passerelle.evaluation.asking.members import LocalModel
+from passerelle.evaluation.asking.systems import forget_loaded, open_system
+from passerelle.evaluation.specification import Named
 from passerelle.models.batches import layout_logprobs
 from passerelle.models.conversing import Encoder
 from passerelle.models.layouts import merged, padded
@@ -18,6 +22,7 @@ from passerelle.models.pretrained import DtypeName, PretrainedModel, load_pretra
 from passerelle.models.replying import reply
 from passerelle.models.running_batch import held_tokens
 from passerelle.models.vision_cache import VisionFeatures
+from passerelle.records import Question
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 pytestmark = [
@@ -62,6 +67,17 @@ def test_likelihoods_are_those_of_a_cpu_and_trees_give_what_rows_give(
         torch.testing.assert_close(likelihoods(exact, pictures, trees=True), expected, rtol=0, atol=2e-3)
         apart = (likelihoods(half, pictures, trees=True) - expected).abs()
         assert apart.mean() < 0.1 and apart.max() < 1.0
+
+
+def test_a_model_that_is_examined_answers_on_the_gpu(tmp_path: Path, pictures: list[Path]) -> None:
+    (opener,) = open_system(Named("tiny", str(build("llava", tmp_path / "llava")))).members
+    member = opener.open()
+    assert isinstance(member, LocalModel) and member.pretrained.device.type == DEVICE
+    open_one = Question("1", "open", "spots", "tiny", "en", "native", "What is this?")
+    choice = replace(open_one, kind="options", options=("A cat.", "A dog."))
+    answers, bad = member.answer([open_one, choice], {"spots": pictures[0]}, 5)
+    assert not bad and answers[0].text and len(answers[1].logprobs) == 2
+    forget_loaded()
 
 
 @pytest.mark.parametrize("family", FAMILIES)
