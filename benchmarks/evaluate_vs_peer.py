@@ -235,14 +235,9 @@ def main() -> None:
         return
     every = [q for questions in by_language.values() for q in questions]
     kinds = {"captions": ("caption",), "several a picture": ("caption", "yes-no")}
-    print(
-        json.dumps(
-            {
-                name: measure_generation(model, openly(every, *chosen), paths, given.rounds)
-                for name, chosen in kinds.items()
-            }
-        )
-    )
+    for name, chosen in kinds.items():
+        found = measure_generation(model, openly(every, *chosen), paths, given.rounds)
+        print(json.dumps({name: found}), flush=True)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,29 @@ def test_a_part_that_is_cut_off_or_fails_is_named_and_keeps_its_rows(tmp_path: P
     assert json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["rows"] == table.rows
     lines = (tmp_path / "table.md").read_text(encoding="utf-8").splitlines()
     assert "| slow | known/early | 2× | 3× |" in lines
+
+
+def test_a_wheel_is_made_smaller_and_installs(tmp_path: Path) -> None:
+    from gpu.wheels import ELSEWHERE, install, leave_out
+
+    wheel = tmp_path / "wheels" / "bits_and_more-1.0-py3-none-any.whl"
+    wheel.parent.mkdir()
+    libraries = [f"bitsandbytes/libbitsandbytes_{name}.so" for name in ("cpu", "cuda118", "cuda130", "rocm64")]
+    about = "bits_and_more-1.0.dist-info"
+    record = "".join(f"{name},,\n" for name in [*libraries, f"{about}/METADATA", f"{about}/WHEEL", f"{about}/RECORD"])
+    with zipfile.ZipFile(wheel, "w") as file:
+        for name in libraries:
+            file.writestr(name, "code")
+        file.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: bits-and-more\nVersion: 1.0\n")
+        file.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr(f"{about}/RECORD", record)
+    leave_out(wheel, ELSEWHERE)
+    install(wheel.parent, tmp_path / "site")
+    assert {path.name for path in (tmp_path / "site" / "bitsandbytes").iterdir()} == {
+        "libbitsandbytes_cpu.so",
+        "libbitsandbytes_cuda130.so",
+    }
+    assert (tmp_path / "site" / about).is_dir()
 
 
 def test_what_is_there_is_not_installed_again(tmp_path: Path) -> None:

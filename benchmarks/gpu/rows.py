@@ -7,8 +7,6 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import torch
-
 from passerelle.errors import first_line
 
 
@@ -27,6 +25,8 @@ def emit(what: str, measured: str, target: str = "–", **figures: Any) -> None:
 def attempt(what: str, work: Callable[[], None]) -> None:
     """Do a piece of a part; if it fails its row says so, and the rest goes on. The GPU's memory is given back."""
     import traceback
+
+    import torch
 
     try:
         work()

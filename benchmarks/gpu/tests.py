@@ -48,12 +48,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--smoke", action="store_true")
     given = parser.parse_args()
-    arguments = ["-m", "gpu", "-q", "-p", "no:cacheprovider", *FILES]
+    # Other plugins and versions than ours may warn, which is no fault of what is tested.
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    arguments = ["-m", "gpu", "-q", "-W", "default", "-p", "no:cacheprovider", "-p", "pytest_timeout", *FILES]
     if given.smoke:
         os.environ["PASSERELLE_GPU_TESTS"] = "cpu"
         arguments += ["-k", SMOKE]
     elif importlib.util.find_spec("xdist") is not None:
-        arguments += ["-n", str(PROCESSES)]
+        arguments += ["-p", "xdist.plugin", "-n", str(PROCESSES)]
     os.chdir(ROOT)
     watch = Watch()
     code = pytest.main(arguments, plugins=[watch])

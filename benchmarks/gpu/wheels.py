@@ -6,14 +6,20 @@ Run: python -m gpu.wheels collect|install FOLDER [SITE]
 from __future__ import annotations
 
 import importlib.metadata
+import re
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
+
+from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_BYTES = 60_000_000
 PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in (28, 27, 26, 24, 17, 12)]
+# Of bitsandbytes' libraries those for other machines: 40 MB.
+ELSEWHERE = re.compile(r"bitsandbytes/libbitsandbytes_(?!cpu|cuda13)\w+\.so")
 PLATFORMS += ["manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64"]
 
 
@@ -30,18 +36,34 @@ def collect(folder: Path) -> None:
     command += [word for platform in PLATFORMS for word in ("--platform", platform)]
     command += ["-c", str(ROOT / "constraints.txt"), "-r", str(Path(__file__).with_name("wheels.txt"))]
     subprocess.run([*command, "-d", str(folder)], check=True)
+    for wheel in folder.glob("bitsandbytes-*.whl"):
+        leave_out(wheel, ELSEWHERE)
     size = sum(wheel.stat().st_size for wheel in folder.glob("*.whl"))
     print(f"{len(list(folder.glob('*.whl')))} wheels, {size / 1e6:.1f} MB, in {folder}")
     if size > MOST_BYTES:
         raise SystemExit(f"more than {MOST_BYTES / 1e6:.0f} MB: take something out of benchmarks/gpu/wheels.txt")
 
 
+def leave_out(wheel: Path, unwanted: re.Pattern[str]) -> None:
+    """Write a wheel again without some of its files."""
+    slim = wheel.with_suffix(".slim")
+    with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(slim, "w", zipfile.ZIP_DEFLATED) as new:
+        for entry in old.infolist():
+            content = old.read(entry)
+            if entry.filename.endswith(".dist-info/RECORD"):
+                lines = content.decode().splitlines(keepends=True)
+                content = "".join(line for line in lines if not unwanted.match(line)).encode()
+            if not unwanted.match(entry.filename):
+                new.writestr(entry, content, zipfile.ZIP_DEFLATED)
+    slim.replace(wheel)
+
+
 def install(folder: Path, site: Path) -> None:
-    """Install into `site` what is missing, and say which version of Passerelle the source is."""
+    """Install into `site` what is missing or older, and say which version of Passerelle the source is."""
     site.mkdir(parents=True, exist_ok=True)
     for wheel in sorted(folder.glob("*.whl")):
-        name = wheel.name.partition("-")[0]
-        if _is_there(name) or any(site.glob(f"{name}-*.dist-info")):
+        name, version = wheel.name.split("-")[:2]
+        if _is_there(name, version) or (site / f"{name}-{version}.dist-info").is_dir():
             continue
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-compile"]
         done = subprocess.run([*command, "--target", str(site), str(wheel)], check=False)
@@ -56,12 +78,12 @@ def install(folder: Path, site: Path) -> None:
         )
 
 
-def _is_there(name: str) -> bool:
+def _is_there(name: str, version: str = "0") -> bool:
+    """Whether a package is installed, in this version or a newer one."""
     try:
-        importlib.metadata.version(name.replace("_", "-"))
+        return Version(importlib.metadata.version(name.replace("_", "-"))) >= Version(version)
     except importlib.metadata.PackageNotFoundError:
         return False
-    return True
 
 
 def main() -> None:
