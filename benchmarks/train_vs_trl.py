@@ -47,15 +47,23 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 class Clock:
     """Adds up the time of the forward of each part of a model, of the whole backward, and of what is wrapped.
 
+    Args:
+        pretrained: The model.
+        parts: Whether to time its parts: on a GPU each then waits for the one before it.
+
     Attributes:
         seconds: By part.
         stamps: When each step ended.
     """
 
-    def __init__(self, pretrained: PretrainedModel) -> None:
+    def __init__(self, pretrained: PretrainedModel, parts: bool = True) -> None:
         self.seconds: dict[str, float] = {}
         self.stamps: list[float] = []
         self._began: dict[str, float] = {}
+        if parts:
+            self._time_parts(pretrained)
+
+    def _time_parts(self, pretrained: PretrainedModel) -> None:
         parts = {"tower": "tower", "projector": "projector", "language": "language model", "head": "head"}
         for part, name in parts.items():
             module = pretrained.family.module(pretrained.bare, part)  # type: ignore[arg-type]
@@ -100,9 +108,10 @@ def now() -> float:
     return time.perf_counter()
 
 
-def prepare(asked: argparse.Namespace) -> tuple[PretrainedModel, list[Conversation], list[Encoded], list[list[int]]]:
-    """Load the model, put adapters in, read the samples and plan the steps: the same for both sides."""
-    pretrained = load_pretrained(asked.model, device=DEVICE)
+def prepare(
+    asked: argparse.Namespace, pretrained: PretrainedModel
+) -> tuple[list[Conversation], list[Encoded], list[list[int]]]:
+    """Put adapters into a model, read the samples and plan the steps: the same for both sides."""
     part = PartSettings(how="lora", learning_rate=RATE)
     groups = attach(pretrained, StageSettings(name="training", train={"language": part}), seed=1)
     make_trainable(pretrained.model, groups, StageRecord("training"))
@@ -111,12 +120,12 @@ def prepare(asked: argparse.Namespace) -> tuple[PretrainedModel, list[Conversati
     rows = [row for talk in known for row in Encoder(pretrained, 4096)(talk)]
     assert len(rows) == len(known) == asked.steps * asked.batch, "too few samples"
     steps = plan_steps([len(row) for row in rows], asked.batch, 1, asked.steps, seed=1)
-    return pretrained, known, rows, [batch for (batch,) in steps]
+    return known, rows, [batch for (batch,) in steps]
 
 
-def ours(asked: argparse.Namespace) -> dict[str, Any]:
+def ours(asked: argparse.Namespace, pretrained: PretrainedModel, parts: bool = True) -> dict[str, Any]:
     """Train with Passerelle's loop."""
-    pretrained, _, rows, steps = prepare(asked)
+    _, rows, steps = prepare(asked, pretrained)
     parameters = {name: value for name, value in pretrained.model.named_parameters() if value.requires_grad}
     groups = [ParameterGroup("language", parameters, RATE)]
     record = StageRecord("training")
@@ -125,24 +134,28 @@ def ours(asked: argparse.Namespace) -> dict[str, Any]:
         began = now()
         vision.prepare([row.images for row in rows])
         features = now() - began
-        clock = Clock(pretrained)
+        clock = Clock(pretrained, parts)
         vision.outputs = clock.wrap("features read", vision.outputs)  # type: ignore[method-assign]
         pretrained.model.train()
         feed = RowFeed(pretrained, vision, rows, [[batch] for batch in steps])
         rates = Rates(warmup=0.0, final=1.0, clip=1.0, shape="constant")
         train(feed, groups, record, rates, watch=clock.step)
     result = outcome(asked, clock, [loss for _, loss in record.loss])
-    return result | {"features_seconds": features, "flops_a_sample": record.flops / record.samples}
+    tokens = sum(map(len, rows)) / len(rows)
+    flops = record.flops / record.samples
+    return result | {"features_seconds": features, "flops_a_sample": flops, "tokens_a_sample": tokens}
 
 
-def theirs(asked: argparse.Namespace, checkpointing: bool) -> dict[str, Any]:
-    """Train with TRL's trainer."""
+def theirs(
+    asked: argparse.Namespace, pretrained: PretrainedModel, checkpointing: bool, liger: bool = False, parts: bool = True
+) -> dict[str, Any]:
+    """Train with TRL's trainer, with Liger's kernels where they are asked for."""
     from datasets import Dataset, Image, Sequence
     from transformers import TrainerCallback
     from trl import SFTConfig, SFTTrainer
 
-    pretrained, talks, _, steps = prepare(asked)
-    clock = Clock(pretrained)
+    talks, _, steps = prepare(asked, pretrained)
+    clock = Clock(pretrained, parts)
 
     class Watch(TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, *_: Any, **__: Any) -> None:
@@ -159,6 +172,7 @@ def theirs(asked: argparse.Namespace, checkpointing: bool) -> dict[str, Any]:
             lr_scheduler_type="constant", adam_beta2=0.95, max_grad_norm=1.0, max_length=None, logging_steps=1,
             completion_only_loss=True, gradient_checkpointing=checkpointing, save_strategy="no", report_to="none",
             use_cpu=DEVICE == "cpu", bf16=pretrained.model.dtype == torch.bfloat16, disable_tqdm=True,
+            use_liger_kernel=liger,
         )  # fmt: skip
         trainer = InOrder(
             model=pretrained.model, args=config, train_dataset=data.cast_column("images", Sequence(Image())),
@@ -171,14 +185,15 @@ def theirs(asked: argparse.Namespace, checkpointing: bool) -> dict[str, Any]:
 
 
 def until_the_end(batch: Callable[..., Any], pretrained: PretrainedModel) -> Callable[..., Any]:
-    """Return TRL's collator with the line break behind the end of a turn not learnt, as Passerelle has it."""
-    ends = pretrained.tokenizer.eos_token_id
+    """Return TRL's collator with the blanks behind the end of a turn not learnt, as Passerelle has it."""
 
     def collated(examples: Any) -> Any:
         made = batch(examples)
-        found = (made["input_ids"] == ends) & (made["attention_mask"] == 1)  # the padding may be the same token
-        behind = found.flip(1).cumsum(1).flip(1) == 0
-        made["labels"][behind] = -100
+        for ids, seen, labels in zip(made["input_ids"], made["attention_mask"], made["labels"], strict=True):
+            for place in reversed(seen.nonzero()[:, 0].tolist()):
+                if pretrained.tokenizer.decode([int(ids[place])]).strip():
+                    break
+                labels[place] = -100
         return made
 
     return collated
@@ -291,8 +306,9 @@ def main() -> None:
     asked = parser.parse_args()
     quiet()
     if asked.side:
-        measured = ours(asked) if asked.side == "passerelle" else theirs(asked, asked.side == "trl-checkpointing")
-        print(json.dumps(measured))
+        pretrained = load_pretrained(asked.model, device=DEVICE)
+        mine, checkpointing = asked.side == "passerelle", asked.side == "trl-checkpointing"
+        print(json.dumps(ours(asked, pretrained) if mine else theirs(asked, pretrained, checkpointing)))
         return
     with tempfile.TemporaryDirectory() as folder:
         if not asked.data:

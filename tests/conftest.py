@@ -142,9 +142,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip tests marked gpu where there is none; torch is asked only if there are such tests."""
+    """Skip tests marked gpu where there is none; torch is asked only if there are such tests.
+
+    With PASSERELLE_GPU_TESTS=cpu they run on the CPU: to see, where there is no GPU, that they would run.
+    """
     wanted = [item for item in items if item.get_closest_marker("gpu")]
-    if not wanted:
+    if not wanted or os.environ.get("PASSERELLE_GPU_TESTS") == "cpu":
         return
     import torch
 

@@ -13,12 +13,14 @@ import sys
 from typing import Any
 
 import transformers
-from transformers import processing_utils
+from transformers import processing_utils, video_processing_utils
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.video_processing_auto import AutoVideoProcessor
 from transformers.utils import is_torchvision_available
-from transformers.video_processing_utils import VideoProcessorMixin
 
+# What a processor expects of its part for videos; before transformers 5.18 the class of those on torchvision.
+EXPECTED = "VideoProcessorMixin" if hasattr(video_processing_utils, "VideoProcessorMixin") else "BaseVideoProcessor"
+Expected: Any = getattr(video_processing_utils, EXPECTED)
 VIDEO_PROCESSORS = {
     "internvl": "InternVLVideoProcessor",
     "llava_onevision": "LlavaOnevisionVideoProcessor",
@@ -29,7 +31,7 @@ VIDEO_PROCESSORS = {
 }
 
 
-class NoVideo(VideoProcessorMixin):  # type: ignore[misc]
+class NoVideo(Expected):  # type: ignore[misc]
     """A video processor that says what is missing when it is given a video."""
 
     # SmolVLM's processor asks for these two whenever it renders a conversation.
@@ -59,7 +61,7 @@ def do_without() -> None:
     if is_torchvision_available():
         return
     # Processors check their parts against this name, in a copy of the package that hides it without torchvision.
-    processing_utils.transformers_module.VideoProcessorMixin = VideoProcessorMixin
+    setattr(processing_utils.transformers_module, EXPECTED, Expected)
     for model_type, name in VIDEO_PROCESSORS.items():
         AutoVideoProcessor.register(CONFIG_MAPPING[model_type], video_processor_class=STAND_INS[name], exist_ok=True)
     for package in ("transformers", "transformers.models.pixtral"):

@@ -15,15 +15,18 @@ from benchmark_files import write_spots
 from families.tiny import FAMILIES, build
 from passerelle.costs.ledger import FlopMeter
 from passerelle.formats.conversations import Conversation, Message
-from passerelle.models import replying
+from passerelle.models import replying, shared_prefix
 from passerelle.models.conversing import Encoder
 from passerelle.models.pretrained import PretrainedModel, load_pretrained
 from passerelle.models.replying import reply
+from passerelle.models.running_batch import RunningBatch, can_run
 from passerelle.models.vision_cache import VisionFeatures
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 QUESTIONS = ("What is this?", "Is it red?", "What can be seen in this picture, and where is it?")
 TOKENS = 10
+# Places in a grid, prompts that see ahead, a window of eight tokens: these are answered batch by batch.
+IN_BATCHES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "paligemma", "gemma3", "aya_vision")
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +80,10 @@ def test_replies_are_those_of_one_by_one(
     assert len(set(alone)) >= 4, "they depend on question and picture"
     del batches[:]
     assert reply(encoder, vision, talks, TOKENS) == alone
+    assert can_run(pretrained, 500) is (family not in IN_BATCHES)
+    if can_run(pretrained, 500):
+        assert not batches
+        return
     assert sorted(batches) == [2, 10], "those without a picture, and those with one"
     del batches[:]
     widest = max(encoder.prompt(talk)[0]["input_ids"].shape[1] for talk in talks) + TOKENS
@@ -84,6 +91,45 @@ def test_replies_are_those_of_one_by_one(
     meter = FlopMeter()
     assert reply(encoder, vision, talks[::-1], TOKENS, meter) == alone[::-1]
     assert 2 < len(batches) < len(talks) and meter.calls == len(batches) and meter.flops > 0
+
+
+@pytest.mark.parametrize("family", sorted(set(FAMILIES) - set(IN_BATCHES)))
+def test_rows_that_have_ended_make_room_for_others(
+    family: str, tmp_path: Path, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretrained = loaded(family, tmp_path)
+    # Every fourth token ends an answer, so that lengths differ.
+    words = pretrained.bare.config.get_text_config().vocab_size
+    pretrained.bare.generation_config.eos_token_id = list(range(0, words, 4))
+    encoder, vision = Encoder(pretrained, 4000), VisionFeatures(pretrained, None)
+    talks = conversations(pictures)
+    vision.prepare([talk.images for talk in talks])
+    alone = [reply(encoder, vision, [talk], TOKENS)[0] for talk in talks]
+    assert len({len(encoder.pretrained.tokenizer(said)["input_ids"]) for said in alone}) >= 3
+    lengths = [encoder.prompt(talk)[0]["input_ids"].shape[1] for talk in talks]
+    there, computed = [], []
+    add = RunningBatch.add
+
+    def adding(running: RunningBatch, *given: Any) -> Any:
+        there.append(len(running.rows))
+        computed.append(add(running, *given)[1])
+        return None, computed[-1]
+
+    monkeypatch.setattr(RunningBatch, "add", adding)
+    monkeypatch.setattr(shared_prefix, "BATCH_NODES", 1)  # one picture after the other
+    monkeypatch.setattr(replying, "BATCH_TOKENS", 12 * (max(lengths) + TOKENS))
+    meter = FlopMeter()
+    assert reply(encoder, vision, talks, TOKENS, meter) == alone
+    assert len(there) >= 4 and any(there[1:]), "some come in while others go on"
+    assert sum(computed) < 0.85 * sum(lengths), "what questions about a picture share is computed once"
+    assert meter.tokens > sum(computed) and meter.flops > 0
+
+
+def test_settings_that_count_from_the_beginning_are_kept(tmp_path: Path) -> None:
+    pretrained = loaded("llava", tmp_path)
+    assert can_run(pretrained, 500)
+    pretrained.bare.generation_config.min_new_tokens = 3
+    assert not can_run(pretrained, 500)
 
 
 def test_a_model_of_no_known_family_is_asked_one_by_one(

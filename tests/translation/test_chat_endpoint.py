@@ -73,6 +73,29 @@ def test_texts_are_sent_in_batches_and_some_at_once(server, translator):
     assert sized(server) == [2] * 5 and server.most_at_once == 3
 
 
+def test_the_server_gets_as_many_requests_as_it_answers_fastest(server, translator):
+    server.delay_seconds = 0.05
+    engine = translator(concurrency=0, texts_at_once=1)
+    texts = [f"text {number}" for number in range(80)]
+    assert engine.translate(texts) == [f"[fr] {text}" for text in texts]
+    assert server.most_at_once >= 8
+
+
+def test_under_a_budget_four_requests_are_under_way(server, translator):
+    server.delay_seconds = 0.02
+    engine = translator(concurrency=0, texts_at_once=1, most_tokens=1_000_000)
+    assert engine.translate([f"text {number}" for number in range(40)])[0] == "[fr] text 0"
+    assert server.most_at_once == 4
+
+
+def test_a_busy_server_gets_fewer_requests(server, translator):
+    server.delay_seconds = 0.02
+    server.faults = [lambda handler: handler.reply(429, "busy")] * 4
+    engine = translator(concurrency=0, texts_at_once=1)
+    assert engine.translate([f"text {number}" for number in range(40)])[-1] == "[fr] text 39"
+    assert engine._pace.room < 4
+
+
 def test_no_key_is_sent_where_none_is_set(server, translator, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     assert translator(temperature=None).translate(["a"]) == ["[fr] a"]

@@ -97,14 +97,20 @@ class FlopMeter:
 
     def run(self, tokens: int, work: Callable[[], T]) -> T:
         """Do `work`, which computes `tokens` tokens, and count it or take it at the rate."""
+        return self.measure(lambda: (work(), tokens))
+
+    def measure(self, work: Callable[[], tuple[T, int]]) -> T:
+        """Do `work`, which says itself how many tokens it has computed, and count it or take it at the rate."""
         self.calls += 1
-        self.tokens += tokens
         if (self.calls - 1) % self.every:
-            return work()
+            result, tokens = work()
+            self.tokens += tokens
+            return result
         from torch.utils.flop_counter import FlopCounterMode
 
         with FlopCounterMode(display=False, custom_mapping=_attention_formulas()) as counter:
-            result = work()
+            result, tokens = work()
+        self.tokens += tokens
         self.counted_flops += float(counter.get_total_flops())
         self.counted_tokens += tokens
         return result

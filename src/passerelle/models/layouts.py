@@ -74,6 +74,19 @@ def merged(pretrained: PretrainedModel, rows: Sequence[Encoded], groups: Groups)
     return Forest([_Needed.of(row, pretrained.image_token) for row in rows], groups).lay_out(pretrained)
 
 
+def plant(
+    pretrained: PretrainedModel, rows: Sequence[Encoded], groups: Groups
+) -> tuple[Layout, list[tuple[int, Tensor]]]:
+    """Merge the rows of each group into a prefix tree, and say where each row's tokens are.
+
+    Returns:
+        The layout, and for each row the line of its tree and the places of its tokens there [tokens].
+    """
+    forest = Forest([_Needed.of(row, pretrained.image_token) for row in rows], groups)
+    paths = (forest.paths[index] for index in range(len(rows)))
+    return forest.lay_out(pretrained), [(line, torch.tensor(path)) for line, path in paths]
+
+
 def grow(rows: Sequence[Encoded], image_token: int, more: int) -> list[tuple[int, list[int]]]:
     """Divide rows, in their order, among trees; return for each its nodes and the indices of its rows.
 

@@ -10,6 +10,11 @@ import torch
 CPU = torch.device("cpu")
 
 
+def best_device() -> torch.device:
+    """Return where a model answers: on the first GPU that this process sees, else on the CPU."""
+    return torch.device("cuda", 0) if torch.cuda.is_available() else CPU
+
+
 def best_dtype(device: torch.device = CPU) -> torch.dtype:
     """Return the number type that a device computes fastest without loss that matters: bf16 or fp32."""
     if device.type == "cuda":

@@ -157,24 +157,29 @@ def _quantised(
     return {"quantization_config": chosen, "device_map": {"": str(device)}}
 
 
-def load_adapted(folder: Path, *, dtype: DtypeName = "auto") -> PretrainedModel:
+def load_adapted(folder: Path, *, dtype: DtypeName = "auto", device: str | torch.device = "cpu") -> PretrainedModel:
     """Load a model's folder, or an adapter's with the base that it names.
+
+    Args:
+        folder: The folder.
+        dtype: As of `load_pretrained`.
+        device: Where it goes.
 
     Raises:
         InputError: It is neither, its base can't be loaded, or the adapter doesn't fit it.
     """
     if not (folder / "adapter_config.json").is_file():
-        return load_pretrained(folder, dtype=dtype)
+        return load_pretrained(folder, dtype=dtype, device=device)
     from peft import PeftConfig, PeftModel
 
     base = str(PeftConfig.from_pretrained(str(folder)).base_model_name_or_path)
-    pretrained = load_pretrained(base, dtype=dtype)
+    pretrained = load_pretrained(base, dtype=dtype, device=device)
     try:
         adapted = PeftModel.from_pretrained(pretrained.model, str(folder), autocast_adapter_dtype=False)
     except (ValueError, RuntimeError) as error:
         reason = first_line(error)
         raise InputError(f"the adapter in {str(folder)!r} doesn't fit its base {base!r}: {reason}") from error
-    return PretrainedModel(adapted.eval(), pretrained.processor, pretrained.family, str(folder))
+    return PretrainedModel(adapted.to(device).eval(), pretrained.processor, pretrained.family, str(folder))
 
 
 @dataclass(frozen=True)

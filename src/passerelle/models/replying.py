@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from torch.nn.functional import pad
 
 from passerelle.costs.ledger import FlopMeter
 from passerelle.formats.conversations import Conversation
-from passerelle.models.conversing import Encoder
+from passerelle.models.conversing import IGNORED, Encoded, Encoder
 from passerelle.models.pretrained import PretrainedModel
+from passerelle.models.running_batch import RunningBatch, can_run, held_tokens
+from passerelle.models.shared_prefix import tree_batches
 from passerelle.models.vision_cache import VisionFeatures
 
 BATCH_TOKENS = 4096
@@ -36,6 +39,14 @@ class _Prompt:
 
     def __len__(self) -> int:
         return self.inputs["input_ids"].shape[1]
+
+    def row(self) -> Encoded:
+        """The same as a row whose last token alone is to be predicted."""
+        tokens = {name: value[0] for name, value in self.inputs.items() if value.shape == self.shape}
+        described = {name: value for name, value in self.inputs.items() if name not in tokens}
+        labels = torch.full_like(tokens["input_ids"], IGNORED)
+        labels[-1] = tokens["input_ids"][-1]
+        return Encoded("", tokens, described, labels, self.images, "", "")
 
     @property
     def shape(self) -> torch.Size:
@@ -65,6 +76,9 @@ def reply(
     """
     pretrained = encoder.pretrained
     prompts = [_Prompt(*encoder.prompt(conversation)) for conversation in asked]
+    longest = max(map(len, prompts), default=0) + max_new_tokens
+    if len(prompts) > 1 and can_run(pretrained, longest):
+        return _run(pretrained, vision, prompts, max_new_tokens, meter or FlopMeter())
     # How a family that isn't in the table takes padding on the left isn't known: it is asked one by one.
     most = 1 if pretrained.family.detected else BATCH_TOKENS
     answers: dict[int, str] = {}
@@ -75,6 +89,36 @@ def reply(
         said = meter.run(tokens, generate) if meter else generate()
         answers |= zip(part, (text.strip() for text in said), strict=True)
     return [answers[index] for index in range(len(asked))]
+
+
+def _run(
+    pretrained: PretrainedModel,
+    vision: VisionFeatures,
+    prompts: Sequence[_Prompt],
+    max_new_tokens: int,
+    meter: FlopMeter,
+) -> list[str]:
+    """Answer prompts in one batch that others come into as answers end."""
+    rows = [prompt.row() for prompt in prompts]
+    # Half of it is filled again and again: a batch shrinks as its answers end.
+    enough = max(BATCH_TOKENS, held_tokens(pretrained)) // 2
+    running = RunningBatch(pretrained, vision, max_new_tokens)
+    answers: dict[int, list[int]] = {}
+
+    def advance() -> None:
+        answers.update(meter.measure(running.advance))
+
+    for trees in tree_batches(pretrained, rows):
+        part = [*chain(*trees)]
+        places = iter(range(len(part)))
+        groups = [[next(places) for _ in tree] for tree in trees]
+        meter.measure(partial(running.add, part, [rows[index] for index in part], groups))
+        while running.tokens > enough:
+            advance()
+    while running.rows:
+        advance()
+    texts = pretrained.tokenizer.batch_decode([answers[index] for index in range(len(rows))], skip_special_tokens=True)
+    return [text.strip() for text in texts]
 
 
 def _batches(prompts: Sequence[_Prompt], more: int, most: int) -> Iterator[list[int]]:

@@ -23,6 +23,8 @@ from passerelle.models.vision_cache import VisionFeatures
 
 BATCH_NODES = 1024
 """Tokens that are computed at once, about: more don't make a processor faster, and take more memory."""
+GPU_TIMES = 8
+"""So many times as many are computed at once on a GPU."""
 TREE_NODES = 256
 """A tree takes rows until they add more tokens than this, or than its first one has: attention is over all of it."""
 ROWS = 32
@@ -61,7 +63,7 @@ def option_logprobs(
 
 def _by_trees(pretrained: PretrainedModel, vision: VisionFeatures, rows: Question, meter: FlopMeter) -> list[float]:
     found: dict[int, float] = {}
-    for trees in _batches(pretrained, rows):
+    for trees in tree_batches(pretrained, rows):
         part = list(chain(*trees))
         places = iter(range(len(part)))
         layout = lay_out(pretrained, [rows[index] for index in part], [[next(places) for _ in tree] for tree in trees])
@@ -70,7 +72,7 @@ def _by_trees(pretrained: PretrainedModel, vision: VisionFeatures, rows: Questio
     return [found[index] for index in range(len(rows))]
 
 
-def _batches(pretrained: PretrainedModel, rows: Question) -> Iterator[list[list[int]]]:
+def tree_batches(pretrained: PretrainedModel, rows: Question) -> Iterator[list[list[int]]]:
     """Divide rows, given by their indices, into batches of trees of like sizes; a tree has the same pictures."""
     together: dict[Hashable, list[int]] = {}
     for index, row in enumerate(rows):
@@ -79,9 +81,10 @@ def _batches(pretrained: PretrainedModel, rows: Question) -> Iterator[list[list[
     for indices in together.values():
         grown = grow([rows[index] for index in indices], pretrained.image_token, TREE_NODES)
         sized += [(nodes, [indices[place] for place in places]) for nodes, places in grown]
+    most = BATCH_NODES * (1 if pretrained.device.type == "cpu" else GPU_TIMES)
     batch: list[list[int]] = []
     for nodes, tree in sorted(sized):
-        if batch and (len(batch) + 1) * nodes > BATCH_NODES:
+        if batch and (len(batch) + 1) * nodes > most:
             yield batch
             batch = []
         batch.append(tree)

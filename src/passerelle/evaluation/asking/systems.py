@@ -97,9 +97,10 @@ _loaded: dict[str, PretrainedModel] = {}
 
 
 def _load(folder: Path) -> PretrainedModel:
+    from passerelle.models.precision import best_device
     from passerelle.models.pretrained import load_adapted
 
-    pretrained = load_adapted(folder)
+    pretrained = load_adapted(folder, device=best_device())
     if hasattr(pretrained.model, "merge_and_unload"):  # an adapter apart costs a third of the time
         pretrained.model = pretrained.model.merge_and_unload().eval()
     return pretrained

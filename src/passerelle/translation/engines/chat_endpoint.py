@@ -8,7 +8,7 @@ import math
 import re
 import threading
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from functools import lru_cache
 from importlib import resources
@@ -18,6 +18,7 @@ from passerelle.errors import EngineStopped
 from passerelle.languages.codes import language
 from passerelle.runs import content_hash
 from passerelle.translation.engines.chat_budget import Budget, Prices, Spent
+from passerelle.translation.engines.chat_pace import FIRST, Pace
 from passerelle.translation.engines.chat_requests import Endpoint, Reply, RequestAbandoned, RequestRefused
 from passerelle.translation.engines.inner_texts import translate_inner
 
@@ -59,7 +60,7 @@ class ChatTranslator:
         url: str = OPENAI,
         key_variable: str = "OPENAI_API_KEY",
         texts_at_once: int = 20,
-        concurrency: int = 4,
+        concurrency: int = 0,
         temperature: float | None = 0.0,
         most_tokens: int | None = None,
         most_cost: float | None = None,
@@ -78,7 +79,8 @@ class ChatTranslator:
             url: The endpoint, up to and with its version, for example ``http://localhost:8000/v1``.
             key_variable: Environment variable with the key; no key is sent if it isn't set.
             texts_at_once: Most texts in one request.
-            concurrency: Most requests under way.
+            concurrency: Most requests under way; 0: as many as the endpoint answers fastest, 64 at most, found while it
+                works; under a budget 4, since each one that is under way holds a part of it.
             temperature: ``None`` for models that take none.
             most_tokens: Budget in tokens, in and out.
             most_cost: Budget in money, in the currency of the prices.
@@ -98,7 +100,8 @@ class ChatTranslator:
         self._budget = Budget(self._prices, most_tokens, most_cost)
         self._endpoint = Endpoint(url, key_variable, timeout_seconds, retries, first_wait_seconds)
         self._settings = {"model": model} | ({} if temperature is None else {"temperature": temperature})
-        self._texts_at_once, self._concurrency = texts_at_once, concurrency
+        budgeted = most_tokens is not None or most_cost is not None
+        self._texts_at_once, self._pace = texts_at_once, Pace(concurrency or (FIRST if budgeted else 0))
         self.signature = (
             f"openai {model} at {self._endpoint.place} temperature {temperature} "
             f"prompt {content_hash(self._system)[:8]} texts {texts_at_once}"
@@ -141,7 +144,7 @@ class ChatTranslator:
         """Send all requests, some at once; at an error, wait for those under way and keep what they bring."""
         batches = [texts[start : start + self._texts_at_once] for start in range(0, len(texts), self._texts_at_once)]
         stop = threading.Event()
-        pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="chat")
+        pool = ThreadPoolExecutor(self._pace.most, thread_name_prefix="chat")
         try:
             futures = [pool.submit(self._translate_batch, batch, stop) for batch in batches]
             wait(futures, return_when=FIRST_EXCEPTION)
@@ -183,10 +186,17 @@ class ChatTranslator:
         numbered = json.dumps(contents, ensure_ascii=False)
         asked = math.ceil(len((self._system + numbered).encode()) / _BYTES_PER_TOKEN)
         expected = math.ceil(len(numbered.encode()) / _BYTES_PER_TOKEN * _EXPANSION)
+        messages = [{"role": "system", "content": self._system}, {"role": "user", "content": numbered}]
+        with self._pace.slot(len(numbered)) as busy:
+            return self._charged({**self._settings, "messages": messages}, asked, expected, stop, busy)
+
+    def _charged(
+        self, request: dict[str, Any], asked: int, expected: int, stop: threading.Event, busy: Callable[[], None]
+    ) -> Reply:
+        """Send a request, tokens asked and expected held from the budget meanwhile."""
         self._budget.reserve(asked, expected)
         try:
-            messages = [{"role": "system", "content": self._system}, {"role": "user", "content": numbered}]
-            reply = self._endpoint.complete({**self._settings, "messages": messages}, stop)
+            reply = self._endpoint.complete(request, stop, busy)
             self._budget.spend(
                 asked if reply.input_tokens is None else reply.input_tokens,
                 math.ceil(len(reply.text.encode()) / _BYTES_PER_TOKEN)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import httpx
 
 INSTALL = "pip install 'passerelle[openai]'"
+_BUSY = {429, 503, 529}
 _TRY_AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 _LONGEST_WAIT_SECONDS = 300.0
 _SHOWN_LETTERS = 300
@@ -86,12 +88,15 @@ class Endpoint:
         self._retries, self._first_wait_seconds = retries, first_wait_seconds
         self._json_mode = as_json
 
-    def complete(self, content: dict[str, Any], stop: threading.Event) -> Reply:
+    def complete(
+        self, content: dict[str, Any], stop: threading.Event, busy: Callable[[], None] = lambda: None
+    ) -> Reply:
         """Send one request, again if need be, until a reply comes.
 
         Args:
             content: The request's fields.
             stop: Set by others when there is no point in going on.
+            busy: Called when the endpoint says that it has too much to do.
 
         Raises:
             ConfigError: The endpoint refuses the key or the model.
@@ -112,7 +117,9 @@ class Endpoint:
                     failure = f"an answer of another form than chat completions: {self._shown(response)}"
                 elif response.status_code not in _TRY_AGAIN:
                     self._refuse(response)
-                    return self.complete(content, stop)  # without what it couldn't take
+                    return self.complete(content, stop, busy)  # without what it couldn't take
+                elif response.status_code in _BUSY:
+                    busy()
             wait_seconds = self._wait(attempt, response)
         raise EngineStopped(
             f"{self.place} gave no answer after {self._retries + 1} attempts; the last time: {failure}. "

@@ -1,0 +1,1 @@
+"""What `benchmarks/gpu.sh` runs: one process a part, each with a time limit of its own."""
