@@ -15,7 +15,7 @@ from passerelle.adaptation.checkpoints import Checkpoints
 from passerelle.adaptation.loop import StageRecord
 from passerelle.adaptation.optimizer import MasterAdamW, ParameterGroup, require_optimizer
 from passerelle.adaptation.processes import ALONE
-from passerelle.adaptation.run import adapt
+from passerelle.adaptation.run import adapt, adaptation_key
 from passerelle.adaptation.settings import AdaptSettings
 from passerelle.costs.ledger import FlopMeter
 from passerelle.errors import MissingDependency, UserError
@@ -83,6 +83,13 @@ def test_an_adaptation_learns_by_it(settings: Make, tmp_path: Path) -> None:
     assert few != plain
     assert few == pytest.approx(plain, abs=0.2)
     assert few[-1] < few[0]
+
+
+def test_another_optimizer_is_another_adaptation(settings: Make) -> None:
+    plain = settings()
+    assert adaptation_key(settings(optim="adamw_torch_fused")) == adaptation_key(plain)
+    others = [{"optim": "adamw_8bit"}, {"attn_implementation": "eager"}, {"learning_rate": 0.02}]
+    assert len({adaptation_key(plain), *(adaptation_key(settings(**other)) for other in others)}) == 4
 
 
 def test_without_bitsandbytes_it_says_what_to_install(settings: Make, monkeypatch: pytest.MonkeyPatch) -> None:

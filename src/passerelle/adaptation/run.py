@@ -40,6 +40,9 @@ _NOT_DETERMINING = {
     "dataloader_num_workers", "merge_weights", "push_to_hub", "hub_private_repo",
 }  # fmt: skip
 
+_ADDED = {"optim", "attn_implementation"}
+"""Settings that older adaptations didn't have: these go on while they are at their defaults."""
+
 
 @dataclass
 class _Job:
@@ -134,7 +137,9 @@ def adaptation_key(settings: AdaptSettings) -> str:
     Raises:
         InputError: A file of its data is missing.
     """
-    shown = settings.model_dump(mode="json", exclude=_NOT_DETERMINING)
+    defaults = AdaptSettings.model_fields
+    as_before = {name for name in _ADDED if getattr(settings, name) == defaults[name].default}
+    shown = settings.model_dump(mode="json", exclude=_NOT_DETERMINING | as_before)
     # Where a file lies says nothing: what is in it does.
     shown["data"] = [{key: value for key, value in entry.items() if key != "path"} for entry in shown["data"]]
     return content_hash([shown, [data_digest(entry.path) for entry in settings.data]])
