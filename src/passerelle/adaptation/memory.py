@@ -63,7 +63,7 @@ class StageMemory:
         return self.optimizer + (kept + self.gradients if self.accumulated else max(kept, self.gradients))
 
     def likely(self, checkpointing: bool) -> int:
-        """Return what is needed beside the weights, if nothing goes before it has to."""
+        """Return what is needed beside the weights if nothing goes before it has to, without what allocators hold."""
         return self.optimizer + self._kept(checkpointing) + self.gradients
 
     def _kept(self, checkpointing: bool) -> int:
@@ -106,7 +106,7 @@ def prepare_memory(
     free = free_bytes(feed.pretrained.device)
     on = bool(wanted) if wanted is not None else _asks_for_less(memory, free, feed.pretrained.device)
     if memory is not None:
-        say(f"stage {stage.name!r}: about {_gib(memory.likely(on))} GiB beside the weights{_of(free)}: {memory}")
+        say(f"stage {stage.name!r}: {_gib(memory.likely(on))} GiB or more beside the weights{_of(free)}: {memory}")
     if on and wanted is None:
         say("gradient_checkpointing: on, since this GPU wouldn't hold what the layers keep; false keeps it off")
     fits = memory is None or free is None or memory.least(on) <= free
