@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 
 from passerelle import machine
+from passerelle.cli import main
 from passerelle.machine import free_cores, free_memory_bytes, threads, usable_cores
 
 Made = Callable[[dict[str, str]], Path]
@@ -169,3 +171,15 @@ def test_what_the_user_sets_counts(monkeypatch: pytest.MonkeyPatch, capsys: pyte
         assert number == before + 1, "a block inside keeps what was asked for"
     assert torch.get_num_threads() == before
     assert capsys.readouterr().err == ""
+
+
+def test_comparisons_compute_in_the_threads_that_were_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    monkeypatch.setattr("passerelle.comparison.run.compare", lambda *given: seen.append(torch.get_num_threads()) or {})
+    experiment = Path(__file__).resolve().parents[1] / "experiments" / "demo.yaml"
+    for wanted in (3, 1):
+        words = ["compare", str(experiment), "--json", "--threads", str(wanted), "--out", str(tmp_path)]
+        assert CliRunner().invoke(main, words).exit_code == 0
+    assert seen == [3, 1]
