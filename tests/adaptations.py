@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+from passerelle.formats.conversations import read_conversations
+from passerelle.models.conversing import Encoded, Encoder
+from passerelle.models.pretrained import PretrainedModel
 
 KILLED = """
 import os, signal, sys
@@ -24,3 +29,9 @@ run.adapt(load_adaptation(Path(sys.argv[1])))
 
 def losses(record: dict[str, Any]) -> list[float]:
     return [loss for stage in record["stages"] for _, loss in stage["record"]["loss"]]
+
+
+def encoded_rows(pretrained: PretrainedModel, data: Path, count: int) -> list[Encoded]:
+    """Return the first conversations in French of the folder of data as rows."""
+    found, _ = read_conversations(data / "fr.json", images=None, language="fr", origin="machine")
+    return [row for conversation in found[:count] for row in Encoder(pretrained, 1000)(conversation)]

@@ -20,7 +20,7 @@ MOST_LINES = 400
 
 # Each stage may import the ones before it, never one after it. Those in one tuple may import each other.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "records", "config", "runs", "costs", "data", "progress", "provenance"),
+    ("errors", "records", "config", "runs", "costs", "data", "progress", "provenance", "machine"),
     ("pictures",),
     ("languages",),
     ("formats",),

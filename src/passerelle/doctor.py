@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from passerelle.errors import UserError
 from passerelle.example import emoji, tuxpaint
+from passerelle.machine import free_memory_bytes
 from passerelle.runs import cache_folder
 
 if TYPE_CHECKING:
@@ -350,7 +351,7 @@ def _room(cache: Path) -> Iterator[Finding]:
     free = shutil.disk_usage(nearest).free
     how = f"free some room, or set PASSERELLE_CACHE to a larger disk; {_gib(DISK_BYTES)} is comfortable"
     yield _amount("disk", free, DISK_BYTES, f"{_gib(free)} free where {nearest} is", how)
-    memory = _available_bytes()
+    memory = free_memory_bytes()
     if memory is not None:
         how = f"close other programs: a comparison takes up to {_gib(MEMORY_BYTES)}"
         yield _amount("memory", memory, MEMORY_BYTES, f"{_gib(memory)} available", how)
@@ -362,12 +363,3 @@ def _amount(name: str, have: int, want: int, detail: str, how_to_get: str) -> Fi
 
 def _gib(size_bytes: int) -> str:
     return f"{size_bytes / 2**30:.1f} GiB"
-
-
-def _available_bytes() -> int | None:
-    try:
-        text = Path("/proc/meminfo").read_text(encoding="ascii")
-    except OSError:
-        return None
-    found = re.search(r"^MemAvailable:\s*(\d+) kB", text, flags=re.MULTILINE)
-    return int(found[1]) * 1024 if found else None

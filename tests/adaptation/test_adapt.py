@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import load_file
 
 from adaptations import KILLED, losses
+from passerelle.adaptation import run
 from passerelle.adaptation.run import adapt
 from passerelle.adaptation.settings import AdaptSettings, AlarmSettings, MixSettings, PartSettings
 from passerelle.errors import ConfigError, InputError, TrainingError, UserError
@@ -276,3 +277,11 @@ def test_every_setting_is_in_the_reference() -> None:
     for kind, prefix in ((AdaptSettings, ""), (MixSettings, "mix."), (AlarmSettings, "alarms."), (PartSettings, "")):
         ours = {f"{prefix}{name}" for name in kind.model_fields} - {"mix", "alarms"}
         assert ours <= named, sorted(ours - named)
+
+
+def test_it_computes_in_the_threads_that_were_asked_for(settings: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr(run, "_adapt", lambda *given: seen.append(torch.get_num_threads()) or {})
+    adapt(settings(threads=3))
+    adapt(settings(threads=1))
+    assert seen == [3, 1]

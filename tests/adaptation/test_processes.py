@@ -71,7 +71,7 @@ FULL = [
 def test_divided_layers_learn_what_whole_ones_learn(settings: Make, tmp_path: Path) -> None:
     stages = {"stages": FULL, "learning_rate": None, "max_steps": 6}
     alone = adapt(settings(gradient_accumulation_steps=2, **stages))
-    settings(output_dir=str(tmp_path / "divided"), fsdp=True, **stages)
+    settings(output_dir=str(tmp_path / "divided"), fsdp=True, gradient_checkpointing=True, **stages)
     together = adapted(tmp_path / "adapt.yaml")
     assert together["device"] == "2 × cpu, divided"
     assert_alike(together, alone)

@@ -11,9 +11,10 @@ import torch
 from benchmark_files import write_spots
 from families.tiny import FAMILIES, build
 from passerelle.formats.conversations import Conversation, Message
+from passerelle.models import layouts
 from passerelle.models.batches import layout_logprobs, target_logprobs
 from passerelle.models.conversing import IGNORED, Encoded, Encoder
-from passerelle.models.layouts import Layout, follows_trees, grow, lay_out, merged, padded
+from passerelle.models.layouts import Layout, follows_trees, grow, lay_out, merged, pack, padded
 from passerelle.models.pretrained import PretrainedModel, load_pretrained
 from passerelle.models.vision_cache import VisionFeatures
 
@@ -80,6 +81,71 @@ def test_layouts_give_what_rows_give_one_by_one(family: str, tmp_path: Path, pic
             found |= {str(layout.tokens): layout_logprobs(pretrained, vision, layout) for layout in layouts}
     for name, logprobs in found.items():
         torch.testing.assert_close(logprobs, expected, rtol=0, atol=2e-4, msg=name)
+
+
+def mixed(one: Path, other: Path) -> list[Conversation]:
+    """Return conversations of other lengths that begin otherwise, pictures among them."""
+    long = "A red boat is on the sea, and a cat is in it. "
+    return [
+        talk((one,), "What is this?", 4 * long),
+        talk(TEXT, "Where?", "Here."),
+        talk((other,), "Say what it is.", long),
+        talk((other, one), "Tell me of both.", 2 * long),
+        talk((one,), "Is it red?", "Yes."),
+        talk(TEXT, "How many cats are there?", 3 * long),
+        talk((other,), "Colour?", "Blue."),
+    ]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_packed_rows_give_what_rows_give_one_by_one(family: str, tmp_path: Path, pictures: tuple[Path, Path]) -> None:
+    pretrained = loaded(family, tmp_path)
+    rows = encoded(pretrained, mixed(*pictures))
+    text = pretrained.bare.config.get_text_config()
+    text.sliding_window = getattr(text, "sliding_window", None) and 4096  # as the real models have it
+    vision = vision_of(pretrained)
+    pretrained.model.requires_grad_(True)
+    plain = padded(pretrained, rows)
+    if family in NOT_CAUSAL:
+        assert len(lay_out(pretrained, rows).inputs["input_ids"]) == len(rows), "pictures' tokens see those behind them"
+        return
+    layout = merged(pretrained, rows, [[0, 1], [6, 4, 2], [3, 5]])
+    with torch.no_grad():
+        expected = torch.cat([whole(pretrained, vision, row) for row in rows])
+    gradients = []
+    for chosen in (plain, layout):
+        pretrained.model.zero_grad()
+        found = layout_logprobs(pretrained, vision, chosen)
+        torch.testing.assert_close(found.detach(), expected, rtol=0, atol=2e-4)
+        found.mean().backward()
+        gradients.append({n: p.grad.clone() for n, p in pretrained.model.named_parameters() if p.grad is not None})
+    assert gradients[0].keys() == gradients[1].keys()
+    for name, value in gradients[0].items():
+        torch.testing.assert_close(gradients[1][name], value, rtol=1e-3, atol=2e-5, msg=name)
+
+
+def vision_of(pretrained: PretrainedModel) -> VisionFeatures:
+    return VisionFeatures(pretrained, None, {"tower"})
+
+
+def test_rows_of_mixed_length_are_packed(
+    tmp_path: Path, pictures: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretrained = loaded("llava", tmp_path)
+    rows = encoded(pretrained, mixed(*pictures))
+    monkeypatch.setattr(layouts, "_price", lambda model, lines, width: lines * width**2)  # attention is what costs
+    lines, width = lay_out(pretrained, rows).inputs["input_ids"].shape
+    assert 1 < lines < len(rows)
+    assert width == padded(pretrained, rows).inputs["input_ids"].shape[1]
+    monkeypatch.setattr(layouts, "_price", lambda model, lines, width: lines * width)
+    wide, _ = lay_out(pretrained, rows).inputs["input_ids"].shape
+    assert wide == 1, "one tree of all is best where attention costs nothing"
+
+
+def test_units_are_packed_into_lines_as_wide_as_the_largest() -> None:
+    assert pack([[0], [1], [2], [3], [4]], [4, 10, 3, 7, 6]) == [[1], [3, 2], [4, 0]]
+    assert pack([[0, 3], [1, 2]], [5, 5]) == [[0, 3], [1, 2]]
+    assert pack([[5]], [2]) == [[5]]
 
 
 def whole(pretrained: PretrainedModel, vision: VisionFeatures, row: Encoded) -> torch.Tensor:

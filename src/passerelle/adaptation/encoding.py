@@ -14,6 +14,7 @@ import torch
 
 from passerelle.errors import InputError
 from passerelle.formats.conversations import Conversation
+from passerelle.machine import usable_cores
 from passerelle.models.conversing import Encoded, Encoder, Unencodable
 
 _CHUNK = 16
@@ -55,7 +56,7 @@ def encode_all(
 def _fitting(conversations: int) -> int:
     """Return how many processes are worth their start."""
     beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # torchrun's: processes that do the same on this machine
-    free = len(os.sched_getaffinity(0)) // beside if hasattr(os, "sched_getaffinity") else 0
+    free = int(usable_cores()) // beside
     return min(free, _MOST) if conversations >= _MANY and free > 1 else 0
 
 

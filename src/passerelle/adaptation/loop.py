@@ -15,6 +15,7 @@ from torch import Tensor
 from passerelle.adaptation.checkpoints import Checkpoints
 from passerelle.adaptation.optimizer import MasterAdamW, ParameterGroup
 from passerelle.adaptation.processes import ALONE, Processes
+from passerelle.adaptation.settings import Optim
 from passerelle.costs.ledger import FlopMeter
 from passerelle.errors import TrainingError
 
@@ -120,6 +121,7 @@ def train(
     processes: Processes = ALONE,
     divide: bool = False,
     seed: int | None = None,
+    optim: Optim = "adamw_torch_fused",
 ) -> StageRecord:
     """Train the parameters of `groups`, which require gradients already, and nothing else.
 
@@ -135,6 +137,7 @@ def train(
         divide: Halve a part that memory doesn't hold, and go on.
         seed: Seeds what is drawn in each step, such as dropout, anew: a step that is taken after a kill draws what it
             would have drawn; ``None`` where nothing is drawn.
+        optim: Which optimizer takes the steps.
 
     Returns:
         `record`: steps, tokens, operations, losses.
@@ -145,7 +148,7 @@ def train(
     if not len(feed):
         raise TrainingError(f"stage {record.name!r} has no examples to train on.")
     record.learning_rates = {group.name: group.learning_rate for group in groups}
-    optimizer = MasterAdamW(groups, processes)
+    optimizer = MasterAdamW(groups, processes, optim)
     known = checkpoints.load(optimizer, record, processes) if checkpoints else None
     meter = known or FlopMeter(every=_COUNTED)
     start = time.perf_counter()

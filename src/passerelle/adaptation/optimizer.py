@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from passerelle.adaptation.processes import ALONE, Processes
+from passerelle.adaptation.settings import Optim
+from passerelle.errors import MissingDependency, UserError, first_line
 from passerelle.models.sharding import is_piece, own_piece
 
-_STATE = ("master", "exp_avg", "exp_avg_sq", "step")
+_MOMENTS: dict[Optim, tuple[str, str]] = {
+    "adamw_torch_fused": ("exp_avg", "exp_avg_sq"),
+    "adamw_8bit": ("state1", "state2"),
+}
+_BLOCKS = ("qmap1", "qmap2", "absmax1", "absmax2")
+"""What moments of eight bits are read by; small parameters have fp32 ones (bitsandbytes)."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +42,14 @@ class MasterAdamW:
         in_pieces: Whether some are divided.
     """
 
-    def __init__(self, groups: Sequence[ParameterGroup], processes: Processes = ALONE) -> None:
+    def __init__(
+        self,
+        groups: Sequence[ParameterGroup],
+        processes: Processes = ALONE,
+        optim: Optim = "adamw_torch_fused",
+    ) -> None:
         self.groups = groups
+        self.optim = optim
         self.processes = processes
         self.names = [name for group in groups for name in group.parameters]
         self.parameters = [p for group in groups for p in group.parameters.values()]
@@ -43,7 +57,7 @@ class MasterAdamW:
         # float() copies what isn't fp32; what is shares its memory.
         self.masters = [own_piece(p.detach()).float().requires_grad_() for p in self.parameters]
         rows = iter(self.masters)
-        self.optimizer = torch.optim.AdamW(
+        self.optimizer = _adamw(
             [
                 {
                     "params": [next(rows) for _ in group.parameters],
@@ -52,8 +66,7 @@ class MasterAdamW:
                 }
                 for group in groups
             ],
-            betas=(0.9, 0.95),
-            fused=True,
+            optim,
         )
 
     def step(self, share: float, clip: float) -> None:
@@ -91,7 +104,7 @@ class MasterAdamW:
         for name, master in zip(self.names, self.masters, strict=True):
             tensors[f"master.{name}"] = master.detach()
             for key, value in self.optimizer.state.get(master, {}).items():
-                tensors[f"{key}.{name}"] = value.detach().clone()
+                tensors[f"{key}.{name}"] = torch.as_tensor(value).detach().clone()
         return tensors
 
     def check(self, tensors: dict[str, Tensor]) -> None:
@@ -102,9 +115,10 @@ class MasterAdamW:
             ValueError: A tensor has another shape.
         """
         for name, master in zip(self.names, self.masters, strict=True):
-            for key in _STATE:
+            for key in ("master", "step", *_MOMENTS[self.optim]):
                 if tensors[f"{key}.{name}"].shape != (() if key == "step" else master.shape):
                     raise ValueError(f"the state of {name!r} has another shape")
+            self._read_by(name, tensors)
 
     def load_state(self, tensors: dict[str, Tensor]) -> None:
         """Go on from what `state` returned.
@@ -116,7 +130,46 @@ class MasterAdamW:
         self.check(tensors)
         with torch.no_grad():
             for name, master in zip(self.names, self.masters, strict=True):
-                state = {key: tensors[f"{key}.{name}"].to(master.device, copy=True) for key in _STATE}
-                master.copy_(state.pop("master"))
-                self.optimizer.state[master] = state
+                keys = ("step", *_MOMENTS[self.optim])
+                state: dict[str, Any] = {key: tensors[f"{key}.{name}"] for key in keys} | self._read_by(name, tensors)
+                master.copy_(tensors[f"master.{name}"])
+                self.optimizer.state[master] = {key: t.to(master.device, copy=True) for key, t in state.items()}
+                if self.optim == "adamw_8bit":
+                    self.optimizer.state[master]["step"] = int(tensors[f"step.{name}"])
         self._publish()
+
+    def _read_by(self, name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return what the moments of a parameter are read by, where they have eight bits."""
+        if tensors[f"{_MOMENTS[self.optim][0]}.{name}"].dtype != torch.uint8:
+            return {}
+        return {key: tensors[f"{key}.{name}"] for key in _BLOCKS}
+
+
+def require_optimizer(optim: Optim, device: torch.device) -> None:
+    """Make sure that an optimizer can be had on a device.
+
+    Raises:
+        MissingDependency: Its package isn't installed.
+        UserError: It can't compute on the device.
+    """
+    if optim != "adamw_8bit":
+        return
+    tried = torch.ones(4096, device=device, requires_grad=True)
+    tried.grad = torch.ones_like(tried)
+    try:
+        _adamw([{"params": [tried], "lr": 1e-3, "weight_decay": 0.0}], optim).step()
+    except ImportError:
+        raise MissingDependency(f"optim {optim} needs bitsandbytes: type pip install 'passerelle[quantised]'") from None
+    except (RuntimeError, NotImplementedError, AttributeError) as error:
+        raise UserError(
+            f"optim {optim}: this bitsandbytes has none for {device.type} ({first_line(error)}): leave optim out."
+        ) from error
+
+
+def _adamw(groups: list[dict[str, Any]], optim: Optim) -> torch.optim.Optimizer:
+    if optim == "adamw_8bit":
+        import bitsandbytes.optim as eight_bits
+
+        chosen: torch.optim.Optimizer = eight_bits.AdamW8bit(groups, betas=(0.9, 0.95))  # type: ignore[attr-defined, no-untyped-call]
+        return chosen
+    return torch.optim.AdamW(groups, betas=(0.9, 0.95), fused=True)

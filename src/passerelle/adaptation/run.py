@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -16,17 +15,18 @@ from passerelle.adaptation.checkpoints import Checkpoints
 from passerelle.adaptation.data import Pool, data_digest, pictures_of, read_pool
 from passerelle.adaptation.feed import RowFeed, plan_steps
 from passerelle.adaptation.loop import Rates, StageRecord, make_trainable, train
+from passerelle.adaptation.memory import prepare_memory
 from passerelle.adaptation.mix import ENGLISH, realised
-from passerelle.adaptation.optimizer import ParameterGroup
+from passerelle.adaptation.optimizer import ParameterGroup, require_optimizer
 from passerelle.adaptation.processes import Launched
-from passerelle.adaptation.saving import merge_with_base, push, save_adapter, save_model, write_card
+from passerelle.adaptation.saving import push, save_outputs
 from passerelle.adaptation.settings import AdaptSettings, StageSettings
 from passerelle.adaptation.stages import attach, detach
 from passerelle.adaptation.trackers import Trackers
 from passerelle.costs.ledger import Phase, measured
 from passerelle.errors import InputError, RunError, UserError
+from passerelle.machine import threads
 from passerelle.models.conversing import Encoded, Encoder
-from passerelle.models.names import local_folder
 from passerelle.models.parameter_files import load_parameters, save_parameters
 from passerelle.models.pretrained import PretrainedModel, load_pretrained, set_training
 from passerelle.models.sharding import gathered, held_numbers, shard
@@ -36,9 +36,12 @@ from passerelle.runs import cache_folder, content_hash, held, read_json, write_j
 
 _PACKAGES = ("passerelle", "torch", "transformers", "peft", "accelerate")
 _NOT_DETERMINING = {
-    "output_dir", "report_to", "save_steps", "auto_batch", "fsdp", "dataloader_num_workers", "merge_weights",
-    "push_to_hub", "hub_private_repo",
+    "output_dir", "report_to", "save_steps", "gradient_checkpointing", "check_memory", "threads", "auto_batch", "fsdp",
+    "dataloader_num_workers", "merge_weights", "push_to_hub", "hub_private_repo",
 }  # fmt: skip
+
+_ADDED = {"optim", "attn_implementation"}
+"""Settings that older adaptations didn't have: these go on while they are at their defaults."""
 
 
 @dataclass
@@ -82,7 +85,8 @@ def adapt(settings: AdaptSettings) -> dict[str, Any]:
     folder = settings.output_dir
     processes = Launched()
     with held(folder, otherwise="change output_dir", name=f".lock-{processes.index}"):
-        return _adapt(settings, processes)
+        with threads(settings.threads):
+            return _adapt(settings, processes)
 
 
 def _adapt(settings: AdaptSettings, processes: Launched) -> dict[str, Any]:
@@ -93,10 +97,13 @@ def _adapt(settings: AdaptSettings, processes: Launched) -> dict[str, Any]:
         if settings.push_to_hub and processes.first:
             say(f"on the Hub: {push(known['outputs'], settings)}")
         return known
+    require_optimizer(settings.optim, processes.device)
     pool = read_pool(settings)
     if settings.fsdp and processes.count == 1:
         say("fsdp: there is one process only, nothing is divided; start several with torchrun --nproc_per_node N.")
     pretrained = _load(settings, processes)
+    if settings.attn_implementation not in (None, "sdpa"):
+        say(f"attention by {settings.attn_implementation}: rows are padded; sdpa computes common beginnings once.")
     job = _Job(settings, processes, pretrained, pool, Trackers(settings, processes.first))
     plan = _steps(job)
     record: dict[str, Any] = {
@@ -116,7 +123,7 @@ def _adapt(settings: AdaptSettings, processes: Launched) -> dict[str, Any]:
             detach(job.pretrained)
     job.trackers.close()
     if processes.first:
-        record["outputs"] = _save(job, record)
+        record["outputs"] = save_outputs(job.pretrained, settings, record)
         write_json(folder / "run.json", record)
         if settings.push_to_hub:
             say(f"on the Hub: {push(record['outputs'], settings)}")
@@ -130,7 +137,9 @@ def adaptation_key(settings: AdaptSettings) -> str:
     Raises:
         InputError: A file of its data is missing.
     """
-    shown = settings.model_dump(mode="json", exclude=_NOT_DETERMINING)
+    defaults = AdaptSettings.model_fields
+    as_before = {name for name in _ADDED if getattr(settings, name) == defaults[name].default}
+    shown = settings.model_dump(mode="json", exclude=_NOT_DETERMINING | as_before)
     # Where a file lies says nothing: what is in it does.
     shown["data"] = [{key: value for key, value in entry.items() if key != "path"} for entry in shown["data"]]
     return content_hash([shown, [data_digest(entry.path) for entry in settings.data]])
@@ -163,6 +172,7 @@ def _load(settings: AdaptSettings, processes: Launched) -> PretrainedModel:
         device="cpu" if _is_divided(settings, processes) else processes.device,
         trust_remote_code=settings.trust_remote_code,
         bits=settings.bits,
+        attention=settings.attn_implementation,
     )
 
 
@@ -205,11 +215,14 @@ def _stage(job: _Job, stage: StageSettings, steps: int) -> dict[str, Any]:
         if processes.first and is_shown():
             print_parts(parts, f"stage {stage.name!r}: {steps} steps, vision features: {vision.level}")
             print_labels(audit, settings.language)
-        alarms = _train(job, stage, groups, rows, vision, record, steps)
+        feed = _feed(job, rows, vision, steps)
+        memory = prepare_memory(settings, stage, feed, groups)
+        alarms = _train(job, stage, groups, feed, record)
     result = {
         "name": stage.name,
         "seconds": phase.seconds + record.seconds_before,
         "peak_bytes": phase.peak_bytes,
+        "memory": memory,
         "features": vision.level,
         "held_parameters": held_numbers(job.pretrained.model.parameters()),
         "parts": parts,
@@ -282,23 +295,21 @@ class _Silent:
         pass
 
 
-def _train(
-    job: _Job,
-    stage: StageSettings,
-    groups: Sequence[ParameterGroup],
-    rows: list[Encoded],
-    vision: VisionFeatures,
-    record: StageRecord,
-    steps: int,
-) -> Alarms | None:
-    settings, folder = job.settings, job.stage_folder(stage)
+def _feed(job: _Job, rows: list[Encoded], vision: VisionFeatures, steps: int) -> RowFeed:
+    settings = job.settings
     batches = settings.gradient_accumulation_steps * job.processes.count
     pictures = [row.images or number for number, row in enumerate(rows)] if settings.group_by_picture else []
     planned = plan_steps(
         [len(row) for row in rows], settings.per_device_train_batch_size, batches, steps, settings.seed, pictures
     )
-    feed = RowFeed(job.pretrained, vision, rows, planned, job.processes)
-    alarms = _alarms(job, vision, groups)
+    return RowFeed(job.pretrained, vision, rows, planned, job.processes)
+
+
+def _train(
+    job: _Job, stage: StageSettings, groups: Sequence[ParameterGroup], feed: RowFeed, record: StageRecord
+) -> Alarms | None:
+    settings, folder = job.settings, job.stage_folder(stage)
+    alarms = _alarms(job, feed.vision, groups)
     rates = Rates(settings.warmup_ratio, 0.0, settings.max_grad_norm, settings.lr_scheduler_type)
     set_training(job.pretrained.model, True)
     with _progress(job, f"{stage.name}: training", "step") as progress:
@@ -318,6 +329,7 @@ def _train(
             processes=job.processes,
             divide=settings.auto_batch,
             seed=settings.seed,
+            optim=settings.optim,
         )
     set_training(job.pretrained.model, False)
     return alarms
@@ -349,27 +361,6 @@ def _alarms(job: _Job, vision: VisionFeatures, groups: Sequence[ParameterGroup])
             say(f"step {look.step}: held loss {look.target_loss:.3f}{kept}, fidelity {look.fidelity:.0f}%{answer}")
 
     return Alarms(settings, encoder, vision, held, job.settings.language, groups, tell)
-
-
-def _save(job: _Job, record: dict[str, Any]) -> dict[str, str]:
-    """Write what was adapted: an adapter where one stage trained nothing else, the whole model otherwise."""
-    settings, pretrained = job.settings, job.pretrained
-    folder, outputs = settings.output_dir, {}
-    last = settings.stages[-1]
-    if len(settings.stages) == 1 and all(how.how == "lora" for how in last.train.values()):
-        outputs["adapter"] = str(save_adapter(pretrained, folder / "adapter", settings.model_name_or_path))
-    if "adapter" not in outputs or settings.merge_weights or settings.merge:
-        detach(pretrained)
-        outputs["model"] = str(save_model(pretrained, folder / "model"))
-    if settings.merge:
-        merged = folder / "merged"
-        shutil.rmtree(merged, ignore_errors=True)
-        base = local_folder(settings.model_name_or_path)
-        merge_with_base(base, folder / "model", merged, pretrained.family, pretrained.model, settings)
-        outputs["merged"] = str(merged)
-    for path in outputs.values():
-        write_card(Path(path), settings, record)
-    return outputs
 
 
 def print_summary(record: dict[str, Any]) -> None:

@@ -11,14 +11,47 @@ from pathlib import Path
 from typing import Any
 
 from passerelle.adaptation.settings import AdaptSettings
+from passerelle.adaptation.stages import detach
 from passerelle.errors import RunError, UserError, first_line
 from passerelle.models.families import Family
 from passerelle.models.merging.merging import merge_checkpoints
 from passerelle.models.merging.rules import MergeSettings
 from passerelle.models.merging.weight_files import pattern_in_files
-from passerelle.models.names import EMBEDDED
+from passerelle.models.names import EMBEDDED, local_folder
 from passerelle.models.pretrained import PretrainedModel, is_adapter
 from passerelle.runs import write_atomically, written_beside
+
+
+def save_outputs(pretrained: PretrainedModel, settings: AdaptSettings, record: Mapping[str, Any]) -> dict[str, str]:
+    """Write what was adapted: an adapter where one stage trained nothing else, the whole model otherwise.
+
+    Args:
+        pretrained: The model as the last stage left it.
+        settings: Of the adaptation.
+        record: What was done, for the card.
+
+    Returns:
+        The folders by kind: ``adapter``, ``model``, ``merged``.
+
+    Raises:
+        RunError: What was written isn't what the model holds.
+    """
+    folder, outputs = settings.output_dir, {}
+    last = settings.stages[-1]
+    if len(settings.stages) == 1 and all(how.how == "lora" for how in last.train.values()):
+        outputs["adapter"] = str(save_adapter(pretrained, folder / "adapter", settings.model_name_or_path))
+    if "adapter" not in outputs or settings.merge_weights or settings.merge:
+        detach(pretrained)
+        outputs["model"] = str(save_model(pretrained, folder / "model"))
+    if settings.merge:
+        merged = folder / "merged"
+        shutil.rmtree(merged, ignore_errors=True)
+        base = local_folder(settings.model_name_or_path)
+        merge_with_base(base, folder / "model", merged, pretrained.family, pretrained.model, settings)
+        outputs["merged"] = str(merged)
+    for path in outputs.values():
+        write_card(Path(path), settings, record)
+    return outputs
 
 
 def save_adapter(pretrained: PretrainedModel, folder: Path, base: str) -> Path:

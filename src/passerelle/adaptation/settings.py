@@ -13,12 +13,14 @@ from pydantic import Field, field_validator, model_validator
 from passerelle.config import HUB_NAME, Settings, load_settings, merge
 from passerelle.errors import ConfigError, unknown
 from passerelle.models.merging.rules import MergeSettings
+from passerelle.models.pretrained import AttentionName
 from passerelle.records import Origin
 
 METHODS = ("lora", "two-stage", "full", "text-regularized", "merged")
 """The methods that ship, each a file of stages under data/methods."""
 
 TrainedPart = Literal["language", "projector", "tower", "head"]
+Optim = Literal["adamw_torch_fused", "adamw_8bit"]
 
 
 class DataSettings(Settings):
@@ -168,6 +170,14 @@ class AdaptSettings(Settings):
         merge_weights: Write the merged model too, not only the adapter.
         dataloader_num_workers: Processes that open pictures and tokenise before the first step [as many as fit where
             there are many samples].
+        optim: AdamW with moments in fp32, or in eight bits (2110.02861), by bitsandbytes.
+        attn_implementation: How the language model computes attention: ``sdpa``, ``eager`` or ``flash_attention_2``
+            [``sdpa`` where it has it].
+        gradient_checkpointing: Keep only the inputs of the model's layers for the backward pass and compute the layers
+            again there: less memory, about a third more work, the same losses [where a GPU's memory asks for it].
+        check_memory: End before the first step of a stage where memory can't hold it.
+        threads: Threads of torch on this machine's processor [as many as cores are free; ``OMP_NUM_THREADS`` where it
+            is set].
         auto_batch: Halve a batch that memory doesn't hold, and go on.
         fsdp: Divide the weights of the language model's layers, their gradients and moments among the processes (FSDP,
             2304.11277), for a model that one device doesn't hold; without a launcher it changes nothing.
@@ -199,11 +209,16 @@ class AdaptSettings(Settings):
     max_grad_norm: float = Field(default=1.0, gt=0)
     seed: int = Field(default=1, ge=0)
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
+    optim: Optim = "adamw_torch_fused"
+    attn_implementation: AttentionName | None = None
     save_steps: int = Field(default=50, ge=1)
     report_to: tuple[Literal["tensorboard", "wandb", "mlflow", "trackio"], ...] = ()
     trust_remote_code: bool = False
     merge_weights: bool = False
     dataloader_num_workers: int | None = Field(default=None, ge=0, le=64)
+    gradient_checkpointing: bool | None = None
+    check_memory: bool = True
+    threads: int | None = Field(default=None, ge=1)
     auto_batch: bool = False
     fsdp: bool = False
     load_in_4bit: bool = False

@@ -29,6 +29,7 @@ def _words(what: Callable[[str], Any]) -> Callable[[click.Context, click.Paramet
 @click.option("--model", help="Model to adapt, in place of the file's.")
 @click.option("--review", type=click.Path(path_type=Path), help="applied.json of `passerelle review apply`.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Run folder [runs/NAME].")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads of torch  [as many as cores are free].")
 @click.option("--smoke", is_flag=True, help="Everything on a handful of pictures, in a minute or so.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON on stdout.")
 def compare(
@@ -39,6 +40,7 @@ def compare(
     model: str | None,
     review: Path | None,
     out: Path | None,
+    threads: int | None,
     smoke: bool,
     as_json: bool,
 ) -> None:
@@ -48,6 +50,7 @@ def compare(
     says, every arm is trained and asked, and results.json and report.html are written into the run folder. Stopped
     anywhere, the same command goes on; what is done isn't done again.
     """
+    from passerelle import machine
     from passerelle.comparison.settings import SMOKE, load_experiment
     from passerelle.config import merge
 
@@ -60,7 +63,8 @@ def compare(
     folder = out or Path("runs") / f"{settings.name}{suffix}"
     from passerelle.comparison.run import compare as run
 
-    results = run(settings, folder)
+    with machine.threads(threads):
+        results = run(settings, folder)
     if as_json:
         print_json(results)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -35,6 +36,7 @@ from passerelle.commands.quality_options import CALIBRATION, FILE
 @CALIBRATION
 @click.option("--judge", help="Judge of chat answers: MODEL@https://HOST/v1; key in OPENAI_API_KEY.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first so many questions of each benchmark.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads of torch  [as many as cores are free].")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def evaluate(
     models: tuple[str, ...],
@@ -50,6 +52,7 @@ def evaluate(
     calibration: Path | None,
     judge: str | None,
     limit: int | None,
+    threads: int | None,
     as_json: bool,
 ) -> None:
     """Ask MODELS benchmarks and score the answers, with intervals and comparisons.
@@ -58,6 +61,7 @@ def evaluate(
     comparison (runs/demo:lora-human); prompted: before it asks it to answer in the language, pipeline: translates;
     NAME= before all of it names it. Stopped anywhere, the same command goes on: no finished question is asked again.
     """
+    from passerelle import machine
     from passerelle.evaluation.run import Audit, Judge, Options
     from passerelle.evaluation.run import evaluate as run
     from passerelle.evaluation.specification import parse_languages
@@ -77,7 +81,8 @@ def evaluate(
 
         quiet()
     options = Options(models, benchmarks, languages, method, predictions, images, out, suspects, against, limit)
-    results = run(options, find, asked)
+    with machine.threads(threads) if models else nullcontext():
+        results = run(options, find, asked)
     if as_json:
         print_json(results)
     else:

@@ -1,8 +1,9 @@
-"""How rows of tokens are laid out for the language model: padded side by side, or merged into prefix trees.
+"""How rows of tokens are laid out for the language model: padded side by side, merged into prefix trees, or packed.
 
-What isn't needed is left out in both: tokens behind the last one that predicts something. In a tree the beginnings that
+What isn't needed is left out in all: tokens behind the last one that predicts something. In a tree the beginnings that
 rows share, such as a system prompt, an instruction, or a picture with several questions, are computed once
-(`passerelle.models.prefix_tree`). The likelihoods are the same; the layout that costs least is taken.
+(`passerelle.models.prefix_tree`). Rows that share none stand behind each other in a line, up to the longest's width: a
+tree of several roots, so that none sees another. The likelihoods are the same; the layout that costs least is taken.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ Groups = Sequence[Sequence[int]]
 
 
 def lay_out(pretrained: PretrainedModel, rows: Sequence[Encoded], groups: Groups = ()) -> Layout:
-    """Lay rows out in the way that costs least: padded, as one tree, or as a tree for the rows of each picture.
+    """Lay rows out in the way that costs least: padded, as one tree, as a tree for each picture's rows, or packed.
 
     Args:
         pretrained: The model; not every family's attention can follow a tree.
@@ -59,7 +60,14 @@ def lay_out(pretrained: PretrainedModel, rows: Sequence[Encoded], groups: Groups
     if len(rows) > 1 and follows_trees(pretrained, width):
         forests = [Forest(needed, chosen) for chosen in [*_groupings(rows), *([groups] if groups else [])]]
         cheapest = min(forests, key=lambda forest: _price(pretrained, len(forest.trees), forest.width))
-        if _price(pretrained, len(cheapest.trees), cheapest.width) < _price(pretrained, len(rows), width):
+        price = min(_price(pretrained, len(cheapest.trees), cheapest.width), _price(pretrained, len(rows), width))
+        units = [(forest.groups, [*map(len, forest.trees)]) for forest in forests]
+        units.append(([[index] for index in range(len(rows))], [*map(len, needed)]))
+        packings = [(pack(chosen, sizes), max(sizes)) for chosen, sizes in units]
+        packed, widest = min(packings, key=lambda packing: _price(pretrained, len(packing[0]), packing[1]))
+        if _price(pretrained, len(packed), widest) < price:
+            return Forest(needed, packed).lay_out(pretrained)
+        if price < _price(pretrained, len(rows), width):
             return cheapest.lay_out(pretrained)
     return _padded(pretrained, needed)
 
@@ -85,6 +93,28 @@ def plant(
     forest = Forest([_Needed.of(row, pretrained.image_token) for row in rows], groups)
     paths = (forest.paths[index] for index in range(len(rows)))
     return forest.lay_out(pretrained), [(line, torch.tensor(path)) for line, path in paths]
+
+
+def pack(units: Groups, sizes: Sequence[int]) -> list[list[int]]:
+    """Put units behind each other into lines as wide as the largest, the largest first, each where it fits first.
+
+    Args:
+        units: Rows that stay together.
+        sizes: Tokens of each unit.
+
+    Returns:
+        For each line its rows.
+    """
+    lines: list[list[int]] = []
+    room: list[int] = []
+    for unit in sorted(range(len(units)), key=lambda unit: -sizes[unit]):
+        line = next((number for number, left in enumerate(room) if left >= sizes[unit]), len(lines))
+        if line == len(lines):
+            lines.append([])
+            room.append(max(sizes))
+        lines[line] += units[unit]
+        room[line] -= sizes[unit]
+    return lines
 
 
 def grow(rows: Sequence[Encoded], image_token: int, more: int) -> list[tuple[int, list[int]]]:
@@ -195,6 +225,7 @@ class Forest:
         groups: For each tree the rows that go into it; each row is in one.
 
     Attributes:
+        groups: For each tree its rows.
         trees: The trees.
         origins: For each tree, for each node, the row that it was first made for.
         paths: For each row its tree and its nodes.
@@ -202,6 +233,7 @@ class Forest:
 
     def __init__(self, rows: Sequence[_Needed], groups: Groups) -> None:
         self.rows = rows
+        self.groups = groups
         self.trees: list[PrefixTree[Hashable]] = []
         self.origins: list[list[int]] = []
         self.paths: dict[int, tuple[int, list[int]]] = {}

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
+import torch.utils.checkpoint
 
-from passerelle.errors import InputError, MissingDependency, first_line
+from passerelle.errors import ConfigError, InputError, MissingDependency, first_line
 from passerelle.models.families import PARTS, Family, Part, family_of
 from passerelle.models.names import local_folder, resolve
 from passerelle.models.precision import best_dtype
 
 DTYPES: dict[str, torch.dtype] = {"bfloat16": torch.bfloat16, "float32": torch.float32, "float16": torch.float16}
 DtypeName = Literal["auto", "bfloat16", "float32", "float16"]
+AttentionName = Literal["sdpa", "eager", "flash_attention_2"]
 
 
 @dataclass
@@ -68,6 +71,7 @@ def load_pretrained(
     device: str | torch.device = "cpu",
     trust_remote_code: bool = False,
     bits: Literal[0, 4, 8] = 0,
+    attention: AttentionName | None = None,
 ) -> PretrainedModel:
     """Load a model and its processor from a folder or from the Hugging Face Hub, or the embedded base.
 
@@ -77,19 +81,28 @@ def load_pretrained(
         device: Where it goes.
         trust_remote_code: Whether code that comes with the model may be run; never unless asked for.
         bits: Of each weight in the language model's linear layers, by bitsandbytes; 0: as `dtype` says.
+        attention: How the language model computes attention; ``None``: by sdpa where it has it, eagerly otherwise.
 
     Raises:
-        InputError: There is no such model, it isn't a vision-language model, or it lacks a processor.
-        MissingDependency: `bits` without bitsandbytes.
+        InputError: There is no such model, it isn't a vision-language model, it lacks a processor, or it can't compute
+            attention so.
+        MissingDependency: `bits` without bitsandbytes, or flash attention without flash-attn.
     """
     from transformers import AutoModelForImageTextToText
 
     where = resolve(path)
     chosen = DTYPES[dtype] if dtype != "auto" else best_dtype(torch.device(device))
+    if attention == "flash_attention_2":
+        _require_flash_attention(chosen, torch.device(device))
     with _errors_of(where):
         quantised = _quantised(where, bits, chosen, device, trust_remote_code) if bits else {}
         model = AutoModelForImageTextToText.from_pretrained(
-            where, dtype=chosen, trust_remote_code=trust_remote_code, use_safetensors=True, **quantised
+            where,
+            dtype=chosen,
+            trust_remote_code=trust_remote_code,
+            use_safetensors=True,
+            attn_implementation=_of_language(where, attention, trust_remote_code) if attention else None,
+            **quantised,
         )
     processor = _load_processor(where, trust_remote_code)
     placed = model if bits else model.to(device)
@@ -123,6 +136,28 @@ def _load_processor(where: str, trust_remote_code: bool) -> Any:
     if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
         raise InputError(f"{where!r} has no processor for pictures and text: it lacks preprocessor_config.json.")
     return processor
+
+
+def _of_language(where: str, attention: AttentionName, trust_remote_code: bool) -> Any:
+    """Return what makes transformers compute attention so in the language model; a tower may not have it."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(where, trust_remote_code=trust_remote_code)
+    text = config.get_text_config()
+    inner = next((name for name in config.sub_configs if getattr(config, name, None) is text), None)
+    return {inner: attention} if inner else attention
+
+
+def _require_flash_attention(dtype: torch.dtype, device: torch.device) -> None:
+    from transformers.utils import is_flash_attn_2_available
+
+    otherwise = "or give attn_implementation sdpa"
+    if not is_flash_attn_2_available():
+        raise MissingDependency(
+            f"flash_attention_2 needs flash-attn: type pip install flash-attn --no-build-isolation, {otherwise}."
+        )
+    if device.type != "cuda" or dtype == torch.float32:
+        raise InputError(f"flash_attention_2 computes in bf16 on CUDA GPUs only: give dtype bfloat16, {otherwise}.")
 
 
 @contextmanager
@@ -251,3 +286,23 @@ def set_training(model: Any, on: bool) -> None:
     for module in model.modules():
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
             module.eval()
+
+
+def set_checkpointing(model: Any, on: bool) -> None:
+    """Let a model's layers keep only their inputs for the backward pass, and be computed again there; or keep all.
+
+    It acts while the model trains (`set_training`), on the layers of language model and tower, adapters included
+    (activation checkpointing, 1604.06174).
+
+    Raises:
+        ConfigError: The model's layers aren't those of transformers, which know how.
+    """
+    from transformers.modeling_layers import GradientCheckpointingLayer
+
+    layers = [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
+    if on and not layers:
+        raise ConfigError("gradient_checkpointing: this model's layers can't be computed again. Leave it out.")
+    again = partial(torch.utils.checkpoint.checkpoint, use_reentrant=False)
+    for layer in layers:
+        layer.gradient_checkpointing = on
+        layer._gradient_checkpointing_func = again
