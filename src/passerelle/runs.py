@@ -17,6 +17,9 @@ from filelock import FileLock, Timeout
 
 from passerelle.errors import ConfigError, InputError, StorageError, UserError, unknown
 
+_ENDING_SECONDS = 3.0
+"""A run that was killed holds its folder until its last child process is gone, too."""
+
 
 def cache_folder() -> Path:
     """Return the user's cache folder: ``PASSERELLE_CACHE``, or the system's place for caches."""
@@ -77,7 +80,7 @@ def held(
         folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / name)
     try:
-        lock.acquire(timeout=-1 if waits else 0)
+        lock.acquire(timeout=-1 if waits else _ENDING_SECONDS)
     except Timeout:
         raise UserError(f"another run is working in {str(folder)!r}: wait for it, or {otherwise}.") from None
     try:
