@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,16 +37,28 @@ def kept(pretrained: PretrainedModel, layout: Layout, vision: VisionFeatures) ->
     found: dict[int, int] = {}
     vocabulary = pretrained.bare.config.get_text_config().vocab_size
 
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
+    alive = []
+
+    def keep(tensor: torch.Tensor) -> None:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in weights and tensor.shape[-1:] != (vocabulary,):
             found[storage.data_ptr()] = storage.nbytes()
-        return tensor
+            alive.append(storage)
 
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda nothing: nothing):
         logprobs = layout_logprobs(pretrained, vision, layout)
     assert logprobs.requires_grad
     return sum(found.values())
+
+
+def test_a_model_that_was_counted_goes_when_it_is_no_longer_used(models: Callable[[str], Path]) -> None:
+    pretrained = load_pretrained(models("llava"), dtype="float32")
+    set_training(pretrained.model.requires_grad_(True), True)
+    language_footprint(pretrained, torch.ones(2, 64, dtype=torch.long))
+    weights = [weakref.ref(weight) for weight in pretrained.model.parameters()]
+    del pretrained
+    gc.collect()
+    assert not [weight for weight in weights if weight() is not None]
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -118,12 +118,16 @@ def _counting(pretrained: PretrainedModel) -> Iterator[dict[int, int]]:
     kept: dict[int, int] = {}
     alive: list[Any] = []  # what is freed and made anew in the same place would be counted once
 
-    def keep(tensor: Tensor) -> Tensor:
+    def keep(tensor: Tensor) -> None:
+        """Count a tensor, and keep none for a backward pass that never comes: a result would hold itself for ever."""
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in weights:
             kept[storage.data_ptr()] = storage.nbytes()
-            alive.append(tensor)
-        return tensor
+            alive.append(storage)
 
-    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, _never):
         yield kept
+
+
+def _never(packed: Any) -> Tensor:
+    raise AssertionError("there is no backward pass")
