@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,13 @@ run.Progress = Killing
 run.adapt(load_adaptation(Path(sys.argv[1])))
 """
 """A script: adapt by the file that is its argument, and be killed after the fifth step."""
+
+
+def adapt_and_kill(settings: Path) -> None:
+    """Adapt by a file in a process of its own, which is killed after the fifth step."""
+    command = [sys.executable, "-c", KILLED, str(settings)]
+    killed = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
 
 
 def losses(record: dict[str, Any]) -> list[float]:

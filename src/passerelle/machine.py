@@ -68,6 +68,11 @@ def _groups(root: Path, controller: str) -> Iterator[Path]:
                 yield one
 
 
+def processes_beside() -> int:
+    """Return how many processes of this run share the machine, this one among them: what torchrun says, or one."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
 def usable_cores(root: Path = _ROOT) -> float:
     """Return how many cores this process may use: its affinity, and its container's share."""
     return min([float(len(_affinity())), *(limit for limit, _ in _quotas(root))])

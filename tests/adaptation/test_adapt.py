@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from adaptations import KILLED, losses
+from adaptations import adapt_and_kill, losses
 from passerelle.adaptation import run
 from passerelle.adaptation.run import adapt
 from passerelle.adaptation.settings import AdaptSettings, AlarmSettings, MixSettings, PartSettings
@@ -44,9 +42,7 @@ def test_a_killed_run_goes_on_to_the_same_adapter(settings: Make, tmp_path: Path
     changes = {"save_steps": 2, "stages": [{"name": "training", "train": {"language": language}}]}
     whole = adapt(settings(output_dir=str(tmp_path / "whole"), **changes))
     settings(**changes)
-    command = [sys.executable, "-c", KILLED, str(tmp_path / "adapt.yaml")]
-    killed = subprocess.run(command, env=os.environ, capture_output=True, text=True, timeout=200)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    adapt_and_kill(tmp_path / "adapt.yaml")
     resumed = adapt(settings(**changes))
     assert losses(resumed) == losses(whole)
     one, other = adapter(resumed), adapter(whole)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 from test_processes import launch
 
-from adaptations import KILLED, losses
+from adaptations import adapt_and_kill, losses
 from passerelle.adaptation.run import adapt
 from passerelle.adaptation.settings import AdaptSettings
 from passerelle.formats.conversations import read_conversations
@@ -117,9 +116,7 @@ def test_a_killed_run_goes_on(settings: Make, tmp_path: Path) -> None:
     changes = {"save_steps": 2, "dtype": "bfloat16"}
     whole = adapt(settings(output_dir=str(tmp_path / "whole"), **changes))
     settings(**changes)
-    command = [sys.executable, "-c", KILLED, str(tmp_path / "adapt.yaml")]
-    killed = subprocess.run(command, env=os.environ, capture_output=True, text=True, timeout=200)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    adapt_and_kill(tmp_path / "adapt.yaml")
     resumed = adapt(settings(**changes))
     assert resumed["stages"][0]["record"]["steps"] == 8
     # A GPU adds up in an order of its own.

@@ -62,12 +62,17 @@ def loaded(family: str, folder: Path) -> PretrainedModel:
     return load_pretrained(build(family, folder / family), dtype="float32")
 
 
+def widen_window(pretrained: PretrainedModel) -> None:
+    """Give a model that attends within a window one as wide as the real models have."""
+    text = pretrained.bare.config.get_text_config()
+    text.sliding_window = getattr(text, "sliding_window", None) and 4096  # as the real models have it
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_layouts_give_what_rows_give_one_by_one(family: str, tmp_path: Path, pictures: tuple[Path, Path]) -> None:
     pretrained = loaded(family, tmp_path)
     rows = encoded(pretrained, conversations(*pictures))
-    text = pretrained.bare.config.get_text_config()
-    text.sliding_window = getattr(text, "sliding_window", None) and 4096  # as the real models have it
+    widen_window(pretrained)
     assert follows_trees(pretrained, 200) is (family not in NOT_CAUSAL)
     vision = VisionFeatures(pretrained, None)
     vision.prepare([row.images for row in rows])
@@ -101,8 +106,7 @@ def mixed(one: Path, other: Path) -> list[Conversation]:
 def test_packed_rows_give_what_rows_give_one_by_one(family: str, tmp_path: Path, pictures: tuple[Path, Path]) -> None:
     pretrained = loaded(family, tmp_path)
     rows = encoded(pretrained, mixed(*pictures))
-    text = pretrained.bare.config.get_text_config()
-    text.sliding_window = getattr(text, "sliding_window", None) and 4096  # as the real models have it
+    widen_window(pretrained)
     vision = vision_of(pretrained)
     pretrained.model.requires_grad_(True)
     plain = padded(pretrained, rows)

@@ -14,7 +14,7 @@ import torch
 
 from passerelle.errors import InputError
 from passerelle.formats.conversations import Conversation
-from passerelle.machine import usable_cores
+from passerelle.machine import processes_beside, usable_cores
 from passerelle.models.conversing import Encoded, Encoder, Unencodable
 
 _CHUNK = 16
@@ -55,8 +55,7 @@ def encode_all(
 
 def _fitting(conversations: int) -> int:
     """Return how many processes are worth their start."""
-    beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # torchrun's: processes that do the same on this machine
-    free = int(usable_cores()) // beside
+    free = int(usable_cores()) // processes_beside()
     return min(free, _MOST) if conversations >= _MANY and free > 1 else 0
 
 

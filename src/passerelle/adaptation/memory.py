@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,7 +13,7 @@ from passerelle.adaptation.feed import RowFeed
 from passerelle.adaptation.optimizer import ParameterGroup
 from passerelle.adaptation.settings import AdaptSettings, Optim, StageSettings
 from passerelle.errors import UserError, first_line
-from passerelle.machine import free_memory_bytes
+from passerelle.machine import free_memory_bytes, processes_beside
 from passerelle.models.conversing import Encoded
 from passerelle.models.footprint import language_footprint, picture_bytes, weight_bytes
 from passerelle.models.layouts import Layout, lay_out
@@ -150,8 +149,7 @@ def free_bytes(device: torch.device) -> int | None:
         held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(torch.cuda.mem_get_info(device)[0]) + held
     free = free_memory_bytes() if device.type == "cpu" else None
-    beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # torchrun's: processes that need the same
-    return free // beside if free is not None else None
+    return free // processes_beside() if free is not None else None
 
 
 def _layers_of(pretrained: PretrainedModel, layout: Layout) -> tuple[int, int]:
