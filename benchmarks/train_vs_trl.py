@@ -312,10 +312,9 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         if not asked.data:
-            command = [sys.executable, "-m", "passerelle", "export", "example-data", "--image-mark", "last"]
-            command += ["--out", folder, "--train", "400", "--stamps", "1", "--emoji", "1"]
+            command = [sys.executable, "-m", "passerelle", "export", "example-data", "--out", folder]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-            asked.data = f"{folder}/train-fr-machine.json"
+            asked.data = f"{folder}/train-fr.json"
         if not asked.model:
             from passerelle.example.embedded import assemble
 

@@ -39,6 +39,14 @@ def offline() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def spared() -> None:
+    """Leave out of every search for unused memory what libraries hold, as commands do."""
+    from passerelle.machine import spare_imports
+
+    spare_imports()
+
+
 @pytest.fixture
 def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give the test a cache folder of its own, with nothing in it."""

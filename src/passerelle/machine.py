@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from functools import cache
 from pathlib import Path
 
 from passerelle.progress import say
@@ -155,6 +157,21 @@ def _fitting(most: int) -> int:
     chosen = max(1, min(most, int(free + 0.5)))
     say(f"threads: {chosen}, for {max(0.0, free):.1f} of {usable_cores():g} cores are free (--threads sets them)")
     return chosen
+
+
+@cache
+def spare_imports() -> None:
+    """Import what training and asking need, once, and leave it out of every later search for unused memory.
+
+    Each search goes through half a million objects of torch, transformers and PEFT, for half a second, and each phase
+    that is measured begins with one. For commands, not for what is called from Python: what a program holds by then is
+    left out too.
+    """
+    import peft  # noqa: F401
+    import transformers.models.auto.modeling_auto  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
 
 
 def _read(path: Path) -> str:

@@ -82,25 +82,27 @@ def test_a_program_that_is_missing_leaves_no_process():
         Pipeline([ECHO, ["no-such-program"]], 1)
 
 
-# After a text with "bad" in it, it says so, and spoils all that follow.
+# After a text with "bad" in it, it says what it is told to, and spoils all that follow.
 SPOILT_BY_BAD = r"""
-import os
+import os, sys
 spoilt, pending = False, b""
 while chunk := os.read(0, 65536):
     *segments, pending = (pending + chunk).split(b"\0")
     for segment in segments:
         if b"bad" in segment:
-            os.write(2, b"complaint")
+            os.write(2, sys.argv[1].encode())
         os.write(1, (b"spoilt " if spoilt else b"") + segment + b"\0")
         spoilt = spoilt or b"bad" in segment
 """
 
 
-@pytest.mark.parametrize("places", [(), (0,), (15,), (16,), (3, 4, 40), (20, 99)])
-def test_a_tagger_that_complained_among_many_texts_changes_none_of_them(places):
-    tagger = [sys.executable, "-I", "-S", apertium_tagger.__file__, sys.executable, "-c", SPOILT_BY_BAD]
+@pytest.mark.parametrize("says", ["complaint", "Error: new.\nWord 'bad'.\n", "Word 'word'.\n", "Word 'else'.\n"])
+@pytest.mark.parametrize("places", [(), (0,), (15,), (16,), (3, 4, 40), (20, 99), (5, 6, 7, 70)])
+def test_a_tagger_that_complained_among_many_texts_changes_none_of_them(places, says):
+    tagger = [sys.executable, "-I", "-S", apertium_tagger.__file__, sys.executable, "-c", SPOILT_BY_BAD, says]
     pipeline = Pipeline([tagger], 30)
-    parts = [f"{'bad' if number in places else 'good'} {'word ' * 100}{number}" for number in range(100)]
+    words = {True: "^bad/bad<adj>$", False: "^good/good<adj>$"}
+    parts = [f"{words[number in places]} {'^word/word<n>$ ' * 100}{number}" for number in range(100)]
     assert pipeline.exchange(parts) == parts
     assert pipeline.exchange(parts[::-1]) == parts[::-1]
     pipeline.close()

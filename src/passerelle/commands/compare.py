@@ -63,6 +63,7 @@ def compare(
     folder = out or Path("runs") / f"{settings.name}{suffix}"
     from passerelle.comparison.run import compare as run
 
+    machine.spare_imports()
     with machine.threads(threads):
         results = run(settings, folder)
     if as_json:

@@ -17,7 +17,7 @@ from passerelle.costs.ledger import FlopMeter
 from passerelle.formats.conversations import Conversation
 from passerelle.models.conversing import IGNORED, Encoded, Encoder
 from passerelle.models.pretrained import PretrainedModel
-from passerelle.models.running_batch import RunningBatch, can_run, held_tokens
+from passerelle.models.running_batch import RunningBatch, can_run, filler_of, held_tokens, stops_of
 from passerelle.models.shared_prefix import tree_batches
 from passerelle.models.vision_cache import VisionFeatures
 
@@ -112,7 +112,8 @@ def _run(
         part = [*chain(*trees)]
         places = iter(range(len(part)))
         groups = [[next(places) for _ in tree] for tree in trees]
-        meter.measure(partial(running.add, part, [rows[index] for index in part], groups))
+        chosen = [rows[index] for index in part]
+        meter.measure(lambda: (None, running.add(part, chosen, groups)))  # noqa: B023 - done before the next
         while running.tokens > enough:
             advance()
     while running.rows:
@@ -141,16 +142,15 @@ def _generate(
     shown = [prompt.images for prompt in prompts if prompt.images]
     if shown:
         inputs["mm_encoder_outputs"] = vision.outputs(shown)
-    tokenizer = pretrained.tokenizer
-    stops, fill = pretrained.bare.generation_config.eos_token_id, tokenizer.pad_token_id
     made = pretrained.bare.generate(
         **inputs,
         do_sample=False,
         max_new_tokens=max_new_tokens,
-        pad_token_id=fill if fill is not None else tokenizer.eos_token_id,
-        eos_token_id=stops if stops is not None else tokenizer.eos_token_id,
+        pad_token_id=filler_of(pretrained),
+        eos_token_id=stops_of(pretrained) or None,
     )
-    texts: list[str] = tokenizer.batch_decode(made[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+    said = made[:, inputs["input_ids"].shape[1] :]
+    texts: list[str] = pretrained.tokenizer.batch_decode(said, skip_special_tokens=True)
     return texts
 
 

@@ -68,10 +68,16 @@ def held_tokens(pretrained: PretrainedModel) -> int:
 
 
 def stops_of(pretrained: PretrainedModel) -> list[int]:
-    """Return the tokens that end an answer."""
+    """Return the tokens that end an answer; none where neither the model nor its tokenizer names one."""
     stops = pretrained.bare.generation_config.eos_token_id
     found = stops if stops is not None else pretrained.tokenizer.eos_token_id
-    return [int(token) for token in found] if isinstance(found, list | tuple) else [int(found)]
+    return [] if found is None else [int(token) for token in (found if isinstance(found, list | tuple) else [found])]
+
+
+def filler_of(pretrained: PretrainedModel) -> int:
+    """Return the token that stands behind answers that have ended."""
+    fill = pretrained.tokenizer.pad_token_id
+    return int(fill) if fill is not None else next(iter(stops_of(pretrained)), 0)
 
 
 @dataclass
@@ -100,7 +106,7 @@ class RunningBatch:
         """Tokens whose keys and values are held when all answers are as long as they may be, padding included."""
         return len(self.rows) * (self._ids.shape[1] + self.most)
 
-    def add(self, owners: Sequence[int], rows: Sequence[Encoded], groups: Groups) -> tuple[None, int]:
+    def add(self, owners: Sequence[int], rows: Sequence[Encoded], groups: Groups) -> int:
         """Compute prompts and put them in.
 
         Args:
@@ -109,7 +115,7 @@ class RunningBatch:
             groups: For each tree the rows that go into it, by their place among `rows`.
 
         Returns:
-            Nothing, and how many tokens were computed.
+            How many tokens were computed.
         """
         from transformers import DynamicCache
 
@@ -130,7 +136,7 @@ class RunningBatch:
         self._join(torch.stack(ids), torch.stack(mask), states)
         self.rows += owners
         self.said += [0] * len(rows)
-        return None, layout.tokens
+        return layout.tokens
 
     def advance(self) -> tuple[dict[int, list[int]], int]:
         """Go on until some rows have ended, and take them out.
@@ -144,15 +150,14 @@ class RunningBatch:
         for number, (keys, values) in enumerate(self._states):
             cache.update(keys, values, number)
         width, stops = self._ids.shape[1], stops_of(self.pretrained)
-        fill = self.pretrained.tokenizer.pad_token_id
         made = self.pretrained.bare.generate(
             input_ids=self._ids,
             attention_mask=self._mask,
             past_key_values=cache,
             do_sample=False,
             max_new_tokens=self.most - max(self.said),
-            pad_token_id=fill if fill is not None else stops[0],
-            eos_token_id=stops,
+            pad_token_id=filler_of(self.pretrained),
+            eos_token_id=stops or None,
             stopping_criteria=StoppingCriteriaList([_SomeEnded(width, stops)]),
         )
         steps = made.shape[1] - width
@@ -225,7 +230,7 @@ def _up_to(tokens: list[int], stops: Sequence[int]) -> list[int]:
 
 def _has_stop(ids: Tensor, stops: Sequence[int]) -> Tensor:
     """Return which rows hold a token that ends an answer [rows]."""
-    return torch.isin(ids, torch.tensor(stops, device=ids.device)).any(1)
+    return torch.isin(ids, torch.tensor(stops, dtype=torch.long, device=ids.device)).any(1)
 
 
 class _SomeEnded:

@@ -3,9 +3,11 @@
 `apertium-tagger -g` (3.8.3, hidden Markov model) overwrites its own class of open tags whenever it meets a
 set of readings that its training never saw (`find_similar_ambiguity_class` assigns through a reference), so
 about one caption in a hundred came out differently according to what was translated before it. With ``-d``
-the tagger says on standard error that it met such a set; this script then begins a new one for the next text. Texts
-that lie ready are tagged some at a time, since waiting for each costs more than tagging it; where the tagger
-complained among them, they are tagged again, one by one.
+the tagger says on standard error that it met such a set, and of which word; this script then begins a new one for the
+next text. Texts that lie ready are tagged some at a time, since waiting for each costs more than tagging it. Where the
+tagger complained among them, those up to the first with the word that it names are as a new one would have them; where
+it names none that is found, they are tagged again, one by one. A word that was named once ends what is tagged at once,
+unless its readings have passed without a complaint.
 
 It is started as a program of the pipeline, by its path, and imports only the standard library to start fast::
 
@@ -15,6 +17,7 @@ It is started as a program of the pipeline, by its path, and imports only the st
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -24,7 +27,9 @@ from typing import IO
 
 _CHUNK_BYTES = 1 << 16
 _PIPE_BYTES = 1 << 15  # what surely fits into an empty pipe
-_AT_ONCE = 16  # a hundred texts have about one at which the tagger complains
+_AT_ONCE = 16  # a hundred texts have one to eight at which the tagger complains
+_NAMED = re.compile(rb"^Word '([^'\\^$/]+)'\.\r?$", re.MULTILINE)  # letters that the stream escapes left out
+_UNITS = re.compile(rb"\^([^$\\^/]+)/[^$\\^]*\$")  # a word and its readings
 
 
 class _Tagger:
@@ -71,9 +76,10 @@ class _Tagger:
         return reply
 
     @property
-    def changed(self) -> bool:
-        """Whether it complained, and so may have changed its own tables."""
-        return os.fstat(self._complaints.fileno()).st_size > 0
+    def complaints(self) -> bytes:
+        """What it has said; anything means that it may have changed its own tables."""
+        descriptor = self._complaints.fileno()  # its offset is the tagger's: so it is read without one
+        return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
 
     def close(self) -> int:
         """End the process and give its exit status."""
@@ -90,6 +96,7 @@ class _Taggers:
     def __init__(self, command: list[str]) -> None:
         self._command = command
         self._current: _Tagger | None = None
+        self._harmless: dict[bytes, set[bytes]] = {}  # readings of words that were named, each with its word
 
     def tag(self, segments: Sequence[bytes]) -> Iterator[bytes]:
         """Tag some segments, each as a new tagger would.
@@ -97,29 +104,59 @@ class _Taggers:
         Raises:
             EOFError: The tagger ended.
         """
-        replies = self._ask(segments)
-        if replies is not None:
+        done, alone = 0, 0
+        while done < len(segments):
+            batch = segments[done : done + 1] if done < alone else self._batch(segments[done : done + _AT_ONCE])
+            replies, sure = self._ask(batch)
+            if not sure:
+                alone = done + len(batch)
+                continue
             yield replies
-            return
-        for segment in segments:
-            alone = self._ask([segment])
-            assert alone is not None, "the first text of a tagger is tagged by its own tables"
-            yield alone
+            done += sure
 
-    def _ask(self, segments: Sequence[bytes]) -> bytes | None:
-        """Tag with the tagger that runs; ``None`` where one of several texts may have changed how others are tagged."""
+    def _batch(self, segments: Sequence[bytes]) -> Sequence[bytes]:
+        """Return segments up to the first at which the tagger may complain."""
+        return segments[: _first(segments, self._harmless) or len(segments)]
+
+    def _ask(self, segments: Sequence[bytes]) -> tuple[bytes, int]:
+        """Tag with the tagger that runs.
+
+        Returns:
+            Replies, and to how many segments: to all; or, where it complained, to those that come up to that. None
+            where that can't be told.
+        """
         self._current = self._current or _Tagger(debugging(self._command))
-        replies = self._current.tag(segments)
-        if not self._current.changed:
-            return replies
+        replies, complaints = self._current.tag(segments), self._current.complaints
+        if not complaints:
+            for word, unit in (found for segment in segments for found in _suspects(segment, self._harmless)):
+                self._harmless[word].add(unit)
+            return replies, len(segments)
         self.close()
-        return replies if len(segments) == 1 else None
+        named = {word: self._harmless.setdefault(word, set()) for word in _NAMED.findall(complaints)[:1]}
+        if len(segments) == 1:  # the first text of a tagger is tagged by its own tables
+            return replies, 1
+        sure = _first(segments, named)
+        return b"".join(reply + b"\0" for reply in replies.split(b"\0")[:sure]), sure
 
     def close(self) -> int:
         """End the tagger and give its exit status."""
         status = 0 if self._current is None else self._current.close()
         self._current = None
         return status
+
+
+def _first(segments: Sequence[bytes], harmless: dict[bytes, set[bytes]]) -> int:
+    """Return the number, from 1, of the first segment with a suspect; 0 if there is none."""
+    if not harmless:
+        return 0
+    return next((number for number, segment in enumerate(segments, 1) if any(_suspects(segment, harmless))), 0)
+
+
+def _suspects(segment: bytes, harmless: dict[bytes, set[bytes]]) -> Iterator[tuple[bytes, bytes]]:
+    """Return words that are listed, with their readings, unless these are among those that do no harm."""
+    for unit in _UNITS.finditer(segment):
+        if unit[1] in harmless and unit[0] not in harmless[unit[1]]:
+            yield unit[1], unit[0]
 
 
 def debugging(command: list[str]) -> list[str]:
@@ -143,12 +180,10 @@ def serve(command: list[str], source: int, sink: int) -> int:
     try:
         while chunk := os.read(source, _CHUNK_BYTES):
             *segments, pending = (pending + chunk).split(b"\0")
-            for start in range(0, len(segments), _AT_ONCE):
-                batch = [segment + b"\0" for segment in segments[start : start + _AT_ONCE]]
-                for replies in pool.tag(batch):
-                    reply = memoryview(replies)
-                    while reply:
-                        reply = reply[os.write(sink, reply) :]
+            for replies in pool.tag([segment + b"\0" for segment in segments]):
+                reply = memoryview(replies)
+                while reply:
+                    reply = reply[os.write(sink, reply) :]
     except EOFError:
         print(f"{command[0]} ended with status {pool.close()}", file=sys.stderr)
         return 1
