@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from passerelle.errors import ConfigError, InputError
+from passerelle.evaluation.asking.prompts import prompt_of
 from passerelle.evaluation.benchmarks import (
     ai2d,
     coco,
@@ -66,6 +67,41 @@ def test_mmbench_keeps_the_rotations_and_pictures_that_a_file_has():
     assert [item.id for item in items] == ["7", "1000007"]
     assert items[0].picture == items[1].picture == "QUJD" * 60
     assert [item.id for item in mmbench.complete(items_of(mmbench, rows), "sum")] == ["7"]
+
+
+@pytest.mark.parametrize("nothing", ["", "nan", "NaN", None, float("nan"), "N/A", "null", "<NA>"])
+def test_an_option_that_is_not_there_keeps_its_letter_free(nothing):
+    items = mmbench.complete(items_of(mmbench, [{**MMB, "B": nothing, "D": "un bœuf", "answer": "D"}]), "generate")
+    assert [item.options for item in items] == [
+        ("un chat", "", "un âne", "un bœuf"),
+        ("un âne", "", "un bœuf", "un chat"),
+        ("un bœuf", "", "un chat", "un âne"),
+    ]
+    assert prompt_of(items[0], mmbench.BENCHMARK, False).split("\n")[1:4] == ["A. un chat", "C. un âne", "D. un bœuf"]
+    found = mmbench.score(items, said(items, "D", "C", "A."), "generate")
+    assert figures(found)[("circular", "localised")] == figures(found)[("circular", "published")] == 100
+    gap = mmbench.score(items, said(items, "D", "B", "A"), "generate")
+    assert {m.unmatched for m in gap if m.metric == "vanilla"} == {1}
+    (closed,) = mmbench.complete(items_of(mmbench, [{**MMB, "B": nothing, "D": "un bœuf", "answer": "D"}]), "sum")
+    assert (closed.options, closed.correct) == (("un chat", "un âne", "un bœuf"), 2)
+
+
+@pytest.mark.parametrize(
+    ("options", "answer", "there"),
+    [
+        ("None Two One Three", "A", "ABCD"),
+        ("None Two One Three", "B", "ABCD"),
+        ("Two One Three None", "D", "ABCD"),
+        ("Two One Three None", "A", "ABC"),
+        ("Two One None None", "A", "AB"),
+        ("Na NA K N/A", "B", "ABC"),
+    ],
+)
+def test_the_word_none_is_an_option_where_it_is_meant(options, answer, there):
+    row = {**MMB, **dict(zip("ABCD", options.split(), strict=True)), "answer": answer, "hint": "None"}
+    (item,) = mmbench.read(row, "en")
+    assert "".join(letter for letter, option in zip("ABCD", item.options, strict=False) if option) == there
+    assert item.hint == ""
 
 
 def test_likelihoods_choose_without_a_parser():
@@ -198,7 +234,8 @@ def test_consistency_is_the_same_option_whether_right_or_wrong():
     [
         (mmbench, {**MMB, "answer": "E"}, "the right answer 'E' is none of the 3 options"),
         (mmbench, {**MMB, "answer": ""}, "no right answer"),
-        (mmbench, {**MMB, "A": "", "answer": "B"}, "option A is empty"),
+        (mmbench, {**MMB, "A": "", "B": "nan", "answer": "C"}, "1 options"),
+        (mmbench, {**MMB, "B": "nan", "answer": "B"}, "'B' is none of the 3 options"),
         (mmbench, {**MMB, "index": "x", "answer": "B"}, "index 'x' is no number"),
         (mmbench, {**MMB, "question": " ", "answer": "B"}, "no question"),
         (scienceqa, {"_key": "1", "question": "?", "choices": ["a"], "answer": 0}, "1 options"),

@@ -18,6 +18,7 @@ from passerelle.errors import InputError
 from passerelle.formats import window
 from passerelle.formats.delimited import Delimited
 from passerelle.formats.layout import Layout
+from passerelle.formats.registry import detect
 
 Written = Callable[[str, bytes | str], Path]
 
@@ -192,3 +193,40 @@ def test_a_stray_quote_loses_one_row(written: Written, monkeypatch: pytest.Monke
     path = written("a.csv", 'a,b,c\n1,2,"3\n' + "4,5,6\n" * 50)
     rows, (bad,) = read(table(), path)
     assert (len(rows), bad.number, bad.reason) == (50, 1, "broken-quotes")
+
+
+MMBENCH = "index\tquestion\thint\tA\tB\tC\tD\tanswer\timage\n"
+
+
+@pytest.mark.parametrize("nothing", ["", "nan", "NaN", "N/A", "NA", "null", "<NA>", "#N/A", "  "])
+def test_what_stands_for_nothing_is_not_translated(written: Written, nothing: str) -> None:
+    cells = ["1", "What?", nothing, nothing, "Two", nothing, "Three", "D", ""]
+    path = written("x.tsv", MMBENCH + "\t".join(cells) + "\n")
+    (row,), bad = read(detect(path), path)
+    assert bad == []
+    assert [field.place for field in row.fields] == ["question", "B", "D"]
+    assert (
+        rewritten(detect(path), path, str.upper).decode()
+        == MMBENCH + "\t".join(["1", "WHAT?", nothing, nothing, "TWO", nothing, "THREE", "D", ""]) + "\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "answer", "there"),
+    [
+        ("None Two One", "A", "ABC"),
+        ("None Two One", "", "ABC"),
+        ("Two One None", "C", "ABC"),
+        ("Two One None", "", "AB"),
+    ],
+)
+def test_none_may_be_an_option(written: Written, options: str, answer: str, there: str) -> None:
+    path = written("x.tsv", MMBENCH + "\t".join(["1", "What?", "None", *options.split(), "", answer, ""]) + "\n")
+    (row,), _ = read(detect(path), path)
+    assert "".join(field.place for field in row.fields) == f"question{there}"
+
+
+def test_a_table_without_answers_is_translated(written: Written) -> None:
+    path = written("x.tsv", "index\tquestion\tA\tB\timage\n1\tWhat?\ta cat\ta dog\t\n")
+    assert detect(path).name == "mmbench"
+    assert len(read(detect(path), path)[0][0].fields) == 3

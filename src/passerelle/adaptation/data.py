@@ -102,7 +102,11 @@ def read_pool(settings: AdaptSettings) -> Pool:
     pool = Pool([], [], [])
     for entry in settings.data:
         found, rejected = read_conversations(
-            entry.path, images=entry.images, language=entry.language, origin=entry.origin
+            entry.path,
+            images=entry.images,
+            language=entry.language,
+            origin=entry.origin,
+            anywhere=entry.images_anywhere,
         )
         pool.train += weigh(found, entry, settings.mix)
         pool.rejected += [asdict(row) for row in rejected]

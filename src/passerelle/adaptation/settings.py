@@ -29,6 +29,7 @@ class DataSettings(Settings):
     Attributes:
         path: JSON in LLaVA's layout, or JSONL or Parquet with messages.
         images: Folder of its pictures [the file's].
+        images_anywhere: Take pictures that lie outside of that folder, too.
         language: Of the replies; ``en`` is replayed so that English isn't forgotten.
         origin: How its text came to be.
         weight: How often its samples are drawn, relative to those of the other files.
@@ -36,6 +37,7 @@ class DataSettings(Settings):
 
     path: Path
     images: Path | None = None
+    images_anywhere: bool = False
     language: str
     origin: Origin = "machine"
     weight: float = Field(default=1.0, gt=0)

@@ -36,6 +36,7 @@ def _names(context: click.Context, parameter: click.Parameter, value: str) -> tu
 @click.option("--fields", callback=_names, default="", help="Places of the texts, for any rows: messages.*.content,a.b")
 @click.option("--image-fields", callback=_names, default="", help="Places of image paths, where --fields is given.")
 @click.option("--images", type=_FILE, help="Folder of the images; each row's are looked at.")
+@click.option("--images-anywhere", is_flag=True, help="Take images that lie outside of that folder, too.")
 @click.option("--engine", default="apertium", show_default=True, help="apertium, ctranslate2:…, seq2seq:…, …")
 @click.option(
     "--engine-option", "engine_options", callback=engine_options, multiple=True, help="beams=4; may be given again."

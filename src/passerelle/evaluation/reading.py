@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from passerelle.errors import InputError
 from passerelle.evaluation.asking.prompts import prompt_of
@@ -18,9 +16,10 @@ from passerelle.evaluation.benchmarks.scoring import GENERATE
 from passerelle.evaluation.parsing.localised import words_of_language
 from passerelle.evaluation.rows import BrokenRow, Row, read_dataset, read_rows
 from passerelle.evaluation.specification import DATASETS, Planned, Source
+from passerelle.formats.images import find_file
+from passerelle.pictures.embedded import decoded, kept
 from passerelle.pictures.opening import check_picture
 from passerelle.records import Origin
-from passerelle.runs import write_atomically
 
 MOST_SHOWN = 3
 
@@ -85,9 +84,10 @@ class Pictures:
         given = item.picture
         if given is None:
             return None
-        content = given if isinstance(given, bytes) else _decoded(given)
         try:
-            path = self._file(given) if content is None and isinstance(given, str) else self._kept(content or b"")
+            content = given if isinstance(given, bytes) else decoded(given)
+            is_path = content is None and isinstance(given, str)
+            path = self._file(str(given)) if is_path else kept(content or b"", self._embedded)
             digest = hashlib.sha256(path.read_bytes()).hexdigest()[:24]
             if digest not in self.found:
                 check_picture(path, f"picture {path.name!r}")
@@ -99,31 +99,10 @@ class Pictures:
         return digest
 
     def _file(self, name: str) -> Path:
-        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name or "\0" in name:
-            raise BadItem(f"picture {name[:80]!r} must be a relative path inside the image folder")
-        path = (self._folder / name).resolve()
-        if not path.is_relative_to(self._folder.resolve()):
-            raise BadItem(f"picture {name[:80]!r} is a link that leads out of the image folder")
-        if not path.is_file():
-            raise BadItem(f"no picture {name[:80]!r} in {str(self._folder)!r}")
+        problem, path = find_file(name, self._folder)
+        if problem is not None or path is None:
+            raise BadItem(problem[1] if problem else f"no picture {name[:80]!r}")
         return path
-
-    def _kept(self, content: bytes) -> Path:
-        path = self._embedded / f"{hashlib.sha256(content).hexdigest()[:24]}.img"
-        if not path.is_file():
-            write_atomically(path, content)
-        return path
-
-
-def _decoded(given: str) -> bytes | None:
-    """Decode base64; ``None`` where a text is a path."""
-    text = given.partition("base64,")[2] if given.startswith("data:") else given
-    if len(text) < 100 or "." in text[-6:]:
-        return None
-    try:
-        return base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError):
-        raise BadItem("its picture isn't base64") from None
 
 
 def read_test(plan: Planned, source: Source, embedded: Path, *, with_pictures: bool) -> Test:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from passerelle.errors import InputError, MissingDependency
+from passerelle.formats.base import BadRow
+from passerelle.formats.lines import lines
+from passerelle.formats.values.rows import kind_of, read_object, read_values
+from passerelle.formats.values.workbook import workbook_rows
+from passerelle.formats.window import opened
 
 Row = dict[str, Any]
 _LISTS = ("questions", "annotations", "data", "rows")
-_LONGEST_CELL = 64 * 2**20
 
 
 class BrokenRow(InputError):
@@ -57,55 +58,16 @@ def _one(path: Path) -> Iterator[Row | BrokenRow]:
         return _mme_folder(path)
     if not path.is_file():
         raise InputError(f"no file at {str(path)!r}: give the path of a benchmark's file, or datasets:NAME.")
-    suffix = path.suffix.lower()
-    if suffix in (".tsv", ".csv"):
-        return _table(path, "\t" if suffix == ".tsv" else ",")
-    if suffix == ".parquet":
-        return _parquet(path)
-    if suffix == ".jsonl":
-        return _lines(path)
-    return _document(path)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{str(path)!r} isn't UTF-8: {error.reason} at byte {error.start:,}.") from None
-    except OSError as error:
-        raise InputError(f"can't read {str(path)!r}: {error.strerror}.") from None
-
-
-def _lines(path: Path) -> Iterator[Row | BrokenRow]:
-    for number, line in enumerate(_text(path).splitlines(), 1):
-        if line.strip():
-            yield _object(line, f"line {number}")
-
-
-def _object(text: str, where: str) -> Row | BrokenRow:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        return BrokenRow(f"{where}: not JSON: {error}")
-    return value if isinstance(value, dict) else BrokenRow(f"{where}: not an object")
-
-
-def _document(path: Path) -> Iterator[Row | BrokenRow]:
-    text = _text(path)
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        first = text.lstrip().split("\n", 1)[0]
-        if isinstance(_object(first, ""), dict):  # JSON Lines under another name
-            yield from _lines(path)
-            return
-        raise InputError(f"{str(path)!r} isn't JSON: {error}.") from None
-    yield from _rows_of(value, path)
+    if path.suffix.lower() == ".xlsx":
+        return _objects(workbook_rows(path))
+    if kind_of(path) == "object":
+        return _rows_of(read_object(path), path)
+    return _objects(read_values(path))
 
 
 def _rows_of(value: Any, path: Path) -> Iterator[Row | BrokenRow]:
     if isinstance(value, list):
-        yield from _objects(value)
+        yield from _objects(enumerate(value, 1))
     elif (
         isinstance(value, Mapping)
         and isinstance(value.get("images"), list)
@@ -114,7 +76,7 @@ def _rows_of(value: Any, path: Path) -> Iterator[Row | BrokenRow]:
         yield from _captions(value)
     elif isinstance(value, Mapping) and (name := next((n for n in _LISTS if isinstance(value.get(n), list)), "")):
         shared = {f"_{key}": text for key, text in value.items() if isinstance(text, str)}
-        for row in _objects(value[name]):
+        for row in _objects(enumerate(value[name], 1)):
             yield row if isinstance(row, BrokenRow) else {**shared, **row}
     elif isinstance(value, Mapping) and all(isinstance(each, dict) for each in value.values()) and value:
         yield from ({"_key": key, **each} for key, each in value.items())
@@ -122,51 +84,31 @@ def _rows_of(value: Any, path: Path) -> Iterator[Row | BrokenRow]:
         raise InputError(f"{str(path)!r} holds no rows: give a list of objects, or an object of them.")
 
 
-def _objects(values: Sequence[Any]) -> Iterator[Row | BrokenRow]:
-    for number, value in enumerate(values, 1):
-        yield value if isinstance(value, dict) else BrokenRow(f"row {number}: not an object")
+def _objects(values: Iterable[tuple[int, Any]]) -> Iterator[Row | BrokenRow]:
+    for number, value in values:
+        if isinstance(value, BadRow):
+            yield BrokenRow(value.detail if value.detail.startswith("line ") else f"row {number}: {value.detail}")
+        else:
+            yield value if isinstance(value, dict) else BrokenRow(f"row {number}: not an object")
 
 
 def _captions(value: Mapping[str, Any]) -> Iterator[Row | BrokenRow]:
     """Put COCO's annotations together by picture."""
-    captions: dict[Any, list[str]] = {}
-    for row in value["annotations"]:
-        if isinstance(row, Mapping) and "caption" in row:
-            captions.setdefault(row.get("image_id"), []).append(row["caption"])
-    for image in value["images"]:
+    captions: dict[str, list[str]] = {}
+    for number, row in enumerate(value["annotations"], 1):
+        if not isinstance(row, Mapping) or not isinstance(row.get("caption"), str):
+            yield BrokenRow(f"annotation {number}: no caption that is a text")
+        else:
+            captions.setdefault(str(row.get("image_id")), []).append(row["caption"])
+    for number, image in enumerate(value["images"], 1):
+        if not isinstance(image, Mapping):
+            yield BrokenRow(f"image {number}: not an object")
+            continue
         yield {
             "image_id": image.get("id"),
             "image": image.get("file_name"),
-            "captions": captions.get(image.get("id"), []),
+            "captions": captions.get(str(image.get("id")), []),
         }
-
-
-def _table(path: Path, delimiter: str) -> Iterator[Row | BrokenRow]:
-    csv.field_size_limit(_LONGEST_CELL)
-    reader = csv.reader(io.StringIO(_text(path), newline=""), delimiter=delimiter)
-    try:
-        header = next(reader, [])
-        for number, cells in enumerate(reader, 1):
-            if len(cells) == len(header):
-                yield dict(zip(header, cells, strict=True))
-            elif cells:
-                yield BrokenRow(f"row {number}: {len(cells)} cells, where the header has {len(header)}")
-    except csv.Error as error:
-        raise InputError(f"{str(path)!r}, line {reader.line_num}: {error}.") from None
-
-
-def _parquet(path: Path) -> Iterator[Row | BrokenRow]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as missing:
-        raise MissingDependency("Parquet needs pyarrow: type pip install 'passerelle[parquet]'") from missing
-    try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=64):
-                yield from batch.to_pylist()
-    except (pyarrow.ArrowException, OSError) as error:
-        raise InputError(f"{str(path)!r} can't be read as Parquet: {error}.") from None
 
 
 def _mme_folder(path: Path) -> Iterator[Row | BrokenRow]:
@@ -177,7 +119,10 @@ def _mme_folder(path: Path) -> Iterator[Row | BrokenRow]:
     for file in files:
         folder = file.parent
         subtask = folder.parent if folder.name == "questions_answers_YN" else folder
-        for number, line in enumerate(_text(file).splitlines(), 1):
+        for number, line in _text_lines(file):
+            if line is None:
+                yield BrokenRow(f"{file.name}, line {number}: it isn't encoded in UTF-8")
+                continue
             question, tab, answer = line.rpartition("\t")
             if tab:
                 picture = _picture_beside(file, subtask)
@@ -192,6 +137,15 @@ def _mme_folder(path: Path) -> Iterator[Row | BrokenRow]:
                 }
             elif line.strip():
                 yield BrokenRow(f"{file.name}, line {number}: no tab between question and answer")
+
+
+def _text_lines(path: Path) -> Iterator[tuple[int, str | None]]:
+    with opened(path) as file:
+        for line in lines(file):
+            try:
+                yield line.number, line.content.decode()
+            except UnicodeDecodeError:
+                yield line.number, None
 
 
 def _picture_beside(file: Path, subtask: Path) -> Path | None:

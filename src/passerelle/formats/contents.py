@@ -32,11 +32,11 @@ def describe(path: Path) -> str:
     if b"\0" in begin:
         return "no text file"
     text = begin.decode("utf-8", "replace").strip()
-    first = text.splitlines()[0]
+    first, *others = text.split("\n", 2)
     if text[0] == "[":
         return f"a JSON document, an array of rows{_keys(text[1:].lstrip())}"
     if text[0] == "{":
-        if _is_object(first) and (len(text.splitlines()) > 1 or len(begin) < _SEEN_BYTES and path.suffix == ".jsonl"):
+        if _is_object(first) and (others or len(begin) < _SEEN_BYTES and path.suffix == ".jsonl"):
             return f"JSON lines{_keys(first)}"
         return f"a JSON document, an object{_keys(text)}"
     delimiter = max(",\t;|", key=first.count)

@@ -2,47 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from passerelle.errors import InputError
+from passerelle.formats.base import BadRow
+from passerelle.formats.images import find_file
+from passerelle.formats.messages import IMAGE_MARK, Given, Message, Role, Unusable, read_messages
+from passerelle.formats.values.missing import is_missing
+from passerelle.formats.values.rows import read_values
+from passerelle.pictures.embedded import decoded, kept
 from passerelle.records import Origin
+from passerelle.runs import cache_folder
 
-Role = Literal["system", "user", "assistant"]
-IMAGE_MARK = "<image>"
-_ROLES: dict[str, Role] = {
-    "human": "user",
-    "user": "user",
-    "gpt": "assistant",
-    "assistant": "assistant",
-    "system": "system",
-}
-
-
-@dataclass(frozen=True)
-class Message:
-    """What one side says.
-
-    Attributes:
-        role: Who says it.
-        parts: Texts, and ``None`` where a picture stands.
-    """
-
-    role: Role
-    parts: tuple[str | None, ...]
-
-    @property
-    def text(self) -> str:
-        """The texts, pictures left out."""
-        return "".join(part for part in self.parts if part is not None).strip()
-
-    @property
-    def images(self) -> int:
-        """How many pictures stand in it."""
-        return sum(part is None for part in self.parts)
+__all__ = ["IMAGE_MARK", "Conversation", "Message", "Rejected", "Role", "read_conversations"]
 
 
 @dataclass(frozen=True)
@@ -80,16 +55,18 @@ class Rejected:
 
 
 def read_conversations(
-    path: Path, *, images: Path | None, language: str, origin: Origin
+    path: Path, *, images: Path | None, language: str, origin: Origin, anywhere: bool = False
 ) -> tuple[list[Conversation], list[Rejected]]:
     """Read a file of conversations.
 
     Args:
         path: JSON (a list of rows), JSONL or Parquet; rows have ``conversations`` with ``from`` and ``value`` and
-            perhaps ``image``, as LLaVA's, or ``messages`` with ``role`` and ``content`` and perhaps ``images``.
+            perhaps ``image``, as LLaVA's, or ``messages`` with ``role`` and ``content`` and perhaps ``images``. A
+            picture may also stand in its part of a message, and as bytes or base64 instead of a path.
         images: Folder of the pictures; by default that of the file.
         language: Code of the language of the replies.
         origin: How the text came to be.
+        anywhere: Whether pictures may lie outside of the folder.
 
     Returns:
         The conversations, and the rows that are none.
@@ -100,10 +77,12 @@ def read_conversations(
     folder = (images or path.parent).resolve()
     found: list[Conversation] = []
     rejected: list[Rejected] = []
-    for number, row in enumerate(_rows(path), 1):
+    if not path.is_file():
+        raise InputError(f"no data file at {str(path)!r}.")
+    for number, row in read_values(path, one_of=("conversations", "messages")):
         try:
-            found.append(_conversation(row, number, folder, language, origin))
-        except _Unusable as error:
+            found.append(_conversation(row, number, folder, language, origin, anywhere))
+        except Unusable as error:
             rejected.append(Rejected(str(path), number, error.reason, str(error)))
     if not found:
         why = f" Row {rejected[0].row}: {rejected[0].detail}" if rejected else ""
@@ -111,120 +90,28 @@ def read_conversations(
     return found, rejected
 
 
-class _Unusable(Exception):
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-
-
-def _rows(path: Path) -> Iterator[Any]:
-    if not path.is_file():
-        raise InputError(f"no data file at {str(path)!r}.")
-    if path.suffix == ".parquet":
-        yield from _parquet_rows(path)
-        return
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise InputError(f"{str(path)!r} isn't UTF-8 text: give JSON, JSONL or Parquet.") from None
-    if text.lstrip().startswith("["):
-        try:
-            yield from json.loads(text)
-        except ValueError as error:
-            raise InputError(f"{str(path)!r} is broken JSON: {error}.") from None
-        return
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip():
-            try:
-                yield json.loads(line)
-            except ValueError as error:
-                yield _Unusable("broken-json", f"line {number} is broken JSON: {error}.")
-
-
-def _parquet_rows(path: Path) -> Iterator[Any]:
-    try:
-        import pyarrow.parquet as pq
-    except ImportError:
-        raise InputError("reading Parquet needs pyarrow: pip install 'passerelle[parquet]'.") from None
-    for batch in pq.ParquetFile(path).iter_batches(1000):
-        yield from batch.to_pylist()
-
-
-def _conversation(row: Any, number: int, folder: Path, language: str, origin: Origin) -> Conversation:
-    if isinstance(row, _Unusable):
-        raise row
+def _conversation(row: Any, number: int, folder: Path, language: str, origin: Origin, anywhere: bool) -> Conversation:
+    if isinstance(row, BadRow):
+        raise Unusable(row.reason, row.detail)
     if not isinstance(row, Mapping):
-        raise _Unusable("no-conversation", f"it is a {type(row).__name__}, not an object.")
-    if isinstance(row.get("conversations"), Sequence):
-        messages = [_llava_message(entry) for entry in row["conversations"]]
-    elif isinstance(row.get("messages"), Sequence):
-        messages = [_message(entry) for entry in row["messages"]]
-    else:
-        raise _Unusable("no-conversation", "it has neither 'conversations' nor 'messages'.")
-    if not any(message.role == "assistant" and message.text for message in messages):
-        raise _Unusable("no-reply", "nobody answers in it: there is nothing to learn.")
-    names = _image_names(row)
-    marks = sum(message.images for message in messages)
-    if marks != len(names):
-        raise _Unusable("image-count", f"it has {marks} image marks and {len(names)} images.")
-    paths = tuple(_confined(folder, name) for name in names)
-    return Conversation(str(row.get("id", number)), tuple(messages), paths, language, origin)
+        raise Unusable("no-conversation", f"it is a {type(row).__name__}, not an object.")
+    said = read_messages(row)
+    if not any(message.role == "assistant" and message.text for message in said.messages):
+        raise Unusable("no-reply", "nobody answers in it: there is nothing to learn.")
+    paths = tuple(_file(folder, given, anywhere) for given in said.pictures)
+    name = number if is_missing(row.get("id")) else row["id"]
+    return Conversation(str(name), said.messages, paths, language, origin)
 
 
-def _image_names(row: Mapping[str, Any]) -> list[str]:
-    given = row.get("images", row.get("image"))
-    listed = [] if given is None else [given] if isinstance(given, str | Mapping) else list(given)
-    paths = [entry.get("path") if isinstance(entry, Mapping) else entry for entry in listed]
-    names = [path for path in paths if isinstance(path, str) and path]
-    if len(names) < len(paths):
-        raise _Unusable("bad-image", "an image is no path: embedded pictures must be written to files first.")
-    return names
-
-
-def _confined(folder: Path, name: str) -> Path:
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder):
-        raise _Unusable("outside-folder", f"the image {name!r} lies outside of {str(folder)!r}.")
-    if not path.is_file():
-        raise _Unusable("missing-image", f"there is no image {name!r} in {str(folder)!r}.")
+def _file(folder: Path, given: Given, anywhere: bool) -> Path:
+    """Return a picture's file; one that stands in the row is kept in the cache."""
+    try:
+        content = given if isinstance(given, bytes) else decoded(given)
+    except InputError as error:
+        raise Unusable("bad-image", str(error)) from None
+    if content is not None:
+        return kept(content, cache_folder() / "pictures")
+    problem, path = find_file(str(given), folder, anywhere)
+    if problem is not None or path is None:
+        raise Unusable(*(problem or ("missing-image", f"there is no image {given!r}.")))
     return path
-
-
-def _llava_message(entry: Any) -> Message:
-    if not isinstance(entry, Mapping) or not isinstance(entry.get("value"), str):
-        raise _Unusable("bad-message", "a message has no text in 'value'.")
-    return Message(_role(entry.get("from")), _split_marks(entry["value"]))
-
-
-def _message(entry: Any) -> Message:
-    if not isinstance(entry, Mapping):
-        raise _Unusable("bad-message", "a message is no object.")
-    role, content = _role(entry.get("role")), entry.get("content")
-    if isinstance(content, str):
-        return Message(role, _split_marks(content))
-    if not isinstance(content, Sequence):
-        raise _Unusable("bad-message", "a message has no 'content'.")
-    parts: list[str | None] = []
-    for part in content:
-        kind = part.get("type") if isinstance(part, Mapping) else None
-        if kind == "image":
-            parts.append(None)
-        elif kind == "text" and isinstance(part.get("text"), str):
-            parts.append(part["text"])
-        else:
-            raise _Unusable("bad-message", f"a part of a message is of type {kind!r}; allowed are text and image.")
-    return Message(role, tuple(parts))
-
-
-def _split_marks(text: str) -> tuple[str | None, ...]:
-    """Return the texts between image marks, and the marks; line breaks beside a mark are its own."""
-    parts: list[str | None] = []
-    for index, piece in enumerate(text.split(IMAGE_MARK)):
-        parts += ([None] if index else []) + ([piece.strip("\n")] if piece.strip() else [])
-    return tuple(parts)
-
-
-def _role(name: Any) -> Role:
-    if name not in _ROLES:
-        raise _Unusable("bad-message", f"a message is by {name!r}; allowed are {', '.join(_ROLES)}.")
-    return _ROLES[name]

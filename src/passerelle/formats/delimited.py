@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from passerelle.errors import InputError, unknown
 from passerelle.formats.base import BadRow, Row
@@ -14,10 +15,10 @@ from passerelle.formats.layout import Layout
 from passerelle.formats.places import Node, escape
 from passerelle.formats.probing import looks_like
 from passerelle.formats.selection import Selection
+from passerelle.formats.values.spreadsheet import DELIMITERS, told
 from passerelle.formats.window import MAX_ROW_BYTES, Window, opened
 
 _DETECTED_BYTES = 16 << 20
-_DELIMITERS = ",\t;|"
 _QUOTED = re.compile(r'"(?:[^"]++|"")*+"')
 _LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n)?")
 _ENDING = re.compile(r"\r\n|\r|\n|")
@@ -74,13 +75,8 @@ class Delimited:
 
     def _row(self, number: int, record: _Record, table: _Table) -> Row | BadRow:
         raw = record.text.encode("latin-1")
-        if record.unclosed:
-            return BadRow(number, "broken-quotes", "a quoted cell begins here and never ends", raw)
-        if len(record.cells) != len(table.columns):
-            detail = f"{len(record.cells)} cells; the header has {len(table.columns)}"
-            return BadRow(number, "wrong-column-count", detail, raw)
-        if not _is_utf8(record.text):
-            return BadRow(number, "invalid-utf-8", "the row isn't encoded in UTF-8", raw)
+        if (problem := table.problem(record)) is not None:
+            return BadRow(number, *problem, raw)
         return self.layout.row(number, table.find(record), raw)
 
     def write(self, source: Path, out: BinaryIO, rows: Iterable[tuple[Row, Mapping[str, str]]]) -> None:
@@ -104,6 +100,29 @@ class Delimited:
                 if texts is not None:
                     out.write((table.rewritten(record, texts) + record.ending).encode("latin-1"))
         selection.finish()
+
+
+def table_rows(path: Path) -> Iterator[tuple[int, Any]]:
+    """Read a table's rows as dictionaries by column, whatever spreadsheet wrote it.
+
+    Yields:
+        Number, from 1 after the header, and row; a `BadRow` where it can't be read.
+
+    Raises:
+        InputError: The table can't be read, or has no header.
+    """
+    sheet = told(path)
+    with closing(sheet.bytes_of(path)) as file:
+        table = _Table(path, Window(file), Layout("values", "delimited", {}, delimiter=sheet.delimiter))
+        number = 0
+        for record in table.records():
+            if not record.is_blank:
+                number += 1
+                problem = table.problem(record)
+                yield (
+                    number,
+                    BadRow(number, *problem, record.text.encode("latin-1")) if problem else table.cells(record),
+                )
 
 
 class _Table:
@@ -133,6 +152,19 @@ class _Table:
         """Yield the records after the header; blank lines too."""
         while (record := self._record()) is not None:
             yield record
+
+    def problem(self, record: _Record) -> tuple[str, str] | None:
+        """Say why a record can't be used: a reason and a detail."""
+        if record.unclosed:
+            return "broken-quotes", "a quoted cell begins here and never ends"
+        if len(record.cells) != len(self.columns):
+            return "wrong-column-count", f"{len(record.cells)} cells; the header has {len(self.columns)}"
+        return None if _is_utf8(record.text) else ("invalid-utf-8", "the row isn't encoded in UTF-8")
+
+    def cells(self, record: _Record) -> dict[str, str]:
+        """Return a record's cells by column."""
+        values = (_value(record.text[start:end]) for start, end in record.cells)
+        return dict(zip(self.columns, values, strict=True))
 
     def find(self, record: _Record) -> Found:
         """Find what is wanted of a record."""
@@ -230,7 +262,7 @@ def _delimiter(window: Window) -> str:
     line = _LINE.match(window.text, window.pos)
     assert line is not None, "the pattern matches nothing at all too"
     bare = _QUOTED.sub("", line[0])
-    return max(_DELIMITERS, key=bare.count)
+    return max(DELIMITERS, key=bare.count)
 
 
 def _wanted_columns(path: Path, columns: list[str], layout: Layout) -> Iterator[tuple[int, str, Node]]:

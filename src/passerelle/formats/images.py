@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from urllib.parse import unquote
 
 from passerelle.errors import InputError
 from passerelle.formats.base import Row
@@ -24,25 +26,41 @@ Problem = tuple[str, str]
 """A reason code, and what was wrong, for people."""
 
 
-def check_images(row: Row, folder: Path | None) -> Problem | None:
+@dataclass(frozen=True)
+class ImageFolder:
+    """Where the images of rows may be.
+
+    Attributes:
+        folder: The image folder; ``None`` if it isn't known: then no file of a relative path is looked at.
+        beside: Where absolute paths may lead if the folder isn't known: that of the data file.
+        anywhere: Whether paths may lead out of the folder.
+    """
+
+    folder: Path | None = None
+    beside: Path | None = None
+    anywhere: bool = False
+
+
+def check_images(row: Row, images: ImageFolder | Path | None) -> Problem | None:
     """Check the images that a row names.
 
-    Each must be a file inside `folder` (also where a link leads) and a picture within the limits. It is looked at,
+    Each must be a file inside the folder (also where a link leads) and a picture within the limits. It is looked at,
     not decoded. Images somewhere else (``https://…``) are the trainer's affair and are passed over.
 
     Args:
         row: The row.
-        folder: The image folder; ``None`` if it isn't known: then no file is looked at, only its path.
+        images: Where they may be, or only the image folder.
 
     Returns:
         ``None`` if all are well, else the first problem: ``outside-folder``, ``missing-image``, ``bad-image`` or
         ``image-bomb``, and what was wrong.
     """
+    images = images if isinstance(images, ImageFolder) else ImageFolder(images)
     for image in row.images:
         if image.startswith("data:"):
             problem = check_embedded(image)
         else:
-            problem = None if _ELSEWHERE.match(image) and not image.startswith("file:") else _check_file(image, folder)
+            problem = None if _ELSEWHERE.match(image) and not image.startswith("file:") else _check_file(image, images)
         if problem is not None:
             return problem
     return None
@@ -70,23 +88,50 @@ def check_embedded(data: str | bytes) -> Problem | None:
     return None
 
 
-def _check_file(image: str, folder: Path | None) -> Problem | None:
-    if folder is None and _INSIDE.fullmatch(image) and ".." not in image:
+def _check_file(image: str, images: ImageFolder) -> Problem | None:
+    if images.folder is None and _INSIDE.fullmatch(image) and ".." not in image:
         return None
-    posix, windows = PurePosixPath(image), PureWindowsPath(image)
-    if posix.is_absolute() or windows.anchor or ".." in windows.parts or image.startswith("file:"):
-        return "outside-folder", f"image {image!r} must be a relative path inside the image folder"
-    if folder is None:
-        return None
+    problem, path = find_file(image, images.folder, images.anywhere, images.beside)
+    return problem if path is None else _check_picture(path, f"image {image!r}")
+
+
+def find_file(
+    image: str, folder: Path | None, anywhere: bool = False, beside: Path | None = None
+) -> tuple[Problem | None, Path | None]:
+    """Find the file that a row names, inside the image folder unless it may be anywhere.
+
+    Args:
+        image: A path, relative to the folder or absolute; or a ``file:`` address.
+        folder: The image folder; ``None`` if it isn't known: then relative paths are taken as they are.
+        anywhere: Whether it may lie outside of the folder.
+        beside: Where absolute paths may lead if the folder isn't known.
+
+    Returns:
+        What is wrong with it, and the file; neither for a relative path without a folder.
+    """
+    name = unquote(image.removeprefix("file://")) if image.startswith("file:///") else image
+    posix, windows = PurePosixPath(name), PureWindowsPath(name)
+    if _ELSEWHERE.match(name) and not name.startswith("file:"):
+        return ("remote-image", f"image {image[:200]!r} isn't on this machine: download it first"), None
+    is_bare = not posix.is_absolute()
+    if is_bare and (windows.anchor or name.startswith("file:")) or folder is None and is_bare and ".." in windows.parts:
+        return ("outside-folder", f"image {image!r} must be a path inside the image folder"), None
+    home = folder if is_bare else folder or beside
+    if home is None:
+        return (None, None) if is_bare else (_outside(image, "lies outside of any folder that is known"), None)
     try:
-        path = (folder / posix).resolve()
-        if not path.is_relative_to(folder.resolve()):
-            return "outside-folder", f"image {image!r} is a link that leads out of the image folder"
+        path = (home / posix).resolve()
+        if not anywhere and not path.is_relative_to(home.resolve()):
+            return _outside(image, f"lies outside of {str(home)!r}, or is a link that leads out of it"), None
         if not path.is_file():
-            return "missing-image", f"no file {image!r} in the image folder"
+            return ("missing-image", f"no file {image!r} in the image folder"), None
     except (OSError, RuntimeError, ValueError):  # names too long, links in a circle, NUL characters, half surrogates
-        return "missing-image", f"no file can have the name {image[:200]!a}"
-    return _check_picture(path, f"image {image!r}")
+        return ("missing-image", f"no file can have the name {image[:200]!a}"), None
+    return None, path
+
+
+def _outside(image: str, why: str) -> Problem:
+    return "outside-folder", f"image {image!r} {why}. Give its folder with --images, or allow it: --images-anywhere"
 
 
 def _check_picture(source: Path | bytes, name: str) -> Problem | None:

@@ -122,6 +122,15 @@ class JsonDocument:
         selection.finish()
 
 
+def walk(path: Path, file: Readable, layout: Layout) -> Iterator[str | Element]:
+    """Yield the rows of a document, undivided, and as text what stands between, before and after them.
+
+    Raises:
+        InputError: The document is broken between its rows; the message names the byte.
+    """
+    return _Walk(path, file, layout, finding=False).pieces()
+
+
 def _image_names(path: Path, table: ImageTable) -> dict[str, str]:
     """Read the file names of images by number; about 100 bytes an image."""
     layout = Layout("images", "json", {}, keyed=None, rows=table.rows, id=table.key, image_template=f"{{{table.name}}}")

@@ -11,10 +11,11 @@ from importlib import resources
 from typing import Any, get_args
 
 from passerelle.errors import ConfigError, unknown
-from passerelle.formats.base import MAX_TEXT_CHARACTERS, BadRow, FieldKind, Row
+from passerelle.formats.base import MAX_TEXT_CHARACTERS, BadRow, Field, FieldKind, Row
 from passerelle.formats.found import Found
 from passerelle.formats.images import check_embedded
 from passerelle.formats.places import Node, tree
+from passerelle.formats.values.missing import filled_options, is_missing, may_be_missing
 
 _VARIABLE = re.compile(r"\{([^{}]+)\}")
 
@@ -55,6 +56,7 @@ class Layout:
         embedded: Places of embedded images.
         require: Places without which a row is none of this format.
         delimiter: Between the cells of a table; empty: whichever of comma, tab, semicolon and bar the header has most.
+        answer: Place of the right option's letter, of tables with a column for each option.
         columns: Names of the columns of files that have no header.
     """
 
@@ -71,13 +73,14 @@ class Layout:
     embedded: tuple[str, ...] = ()
     require: tuple[str, ...] = ()
     delimiter: str = ""
+    answer: str = ""
     columns: tuple[str, ...] = ()
 
     @cached_property
     def tree(self) -> Node:
         """All wanted places with what they are wanted for."""
         values = [name for name in _VARIABLE.findall(self.image_template) if name != "key"]
-        values += [self.id] if self.id else []
+        values += [place for place in (self.id, self.answer) if place]
         values += [self.image_table.reference] if self.image_table else []
         return tree(
             [
@@ -114,9 +117,20 @@ class Layout:
             if reference not in table:
                 return BadRow(number, "missing-image", f"the file's list of images has none with id {reference!r}", raw)
             images = (table[reference],)
-        fields = tuple([field for field in found.fields if field.text.strip()])
+        fields = tuple([field for field in found.fields if not is_missing(field.text)])
+        if self.answer:
+            fields = self._filled(fields, found.values.get(self.answer, "").strip())
         own = found.values.get(self.id, "") if self.id else key
         return Row(number, printable(own) or str(number), fields, images, raw)
+
+    def _filled(self, fields: tuple[Field, ...], answer: str) -> tuple[Field, ...]:
+        """Leave out what stands for an option, or a text, that isn't there."""
+        options = filled_options({field.place: field.text for field in fields if field.kind == "option"}, answer)
+        return tuple(
+            field
+            for field in fields
+            if (field.place in options if field.kind == "option" else not may_be_missing(field.text))
+        )
 
     def _problem(self, found: Found) -> tuple[str, str] | None:
         if len(found.present) < len(self.require):
@@ -142,7 +156,11 @@ class Layout:
             return ()
         # Hugging Face keeps {bytes, path}: with the bytes there, the path is only where they once came from.
         inside = {place.rpartition(".")[0] for place in found.embedded}
-        return tuple(path for place, path in found.images.items() if path and place.rpartition(".")[0] not in inside)
+        return tuple(
+            path
+            for place, path in found.images.items()
+            if not is_missing(path) and place.rpartition(".")[0] not in inside
+        )
 
 
 def printable(text: str) -> str:

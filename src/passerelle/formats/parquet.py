@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -49,19 +49,17 @@ class Parquet:
         return self._rows(path)
 
     def _rows(self, path: Path) -> Generator[Row | BadRow, None, None]:
-        with _parquet_file(path) as file:
+        with parquet_file(path) as file:
             tree = self.layout.tree
             columns = [name for name in file.schema_arrow.names if tree.child(name) is not None]
-            number = 0
-            for batch in file.iter_batches(batch_size=_READ_ROWS, columns=columns):
-                # Without any wanted column the rows are counted all the same.
-                values = batch.to_pylist() if columns else [{}] * batch.num_rows
-                for value in values:
-                    number += 1
-                    found = Found()
-                    found.visit(tree, value)
-                    raw = repr(value)[:_KEPT_CHARACTERS].encode("utf-8", "backslashreplace")
-                    yield self.layout.row(number, found, raw)
+            for number, value in enumerate(parquet_values(file, columns), 1):
+                if value is None:
+                    yield BadRow(number, "invalid-utf-8", "a text of the row isn't encoded in UTF-8", b"")
+                    continue
+                found = Found()
+                found.visit(tree, value)
+                raw = repr(value)[:_KEPT_CHARACTERS].encode("utf-8", "backslashreplace")
+                yield self.layout.row(number, found, raw)
 
     def write(self, source: Path, out: BinaryIO, rows: Iterable[tuple[Row, Mapping[str, str]]]) -> None:
         """Write the file again with other texts: the same schema, metadata, compression and row groups.
@@ -71,7 +69,7 @@ class Parquet:
             MissingDependency: pyarrow isn't installed.
         """
         selection = Selection(rows)
-        with _parquet_file(source) as file, _writer(file, out) as writer:
+        with parquet_file(source) as file, _writer(file, out) as writer:
             number = 0
             for group in range(file.num_row_groups):
                 table = file.read_row_group(group)
@@ -97,7 +95,13 @@ def is_parquet(path: Path) -> bool:
 
 
 @contextmanager
-def _parquet_file(path: Path) -> Iterator[pyarrow.parquet.ParquetFile]:
+def parquet_file(path: Path) -> Iterator[pyarrow.parquet.ParquetFile]:
+    """Open a Parquet file; what pyarrow finds broken, here or while it is read, becomes an `InputError`.
+
+    Raises:
+        InputError: It is no Parquet file, or is broken.
+        MissingDependency: pyarrow isn't installed.
+    """
     try:
         import pyarrow
         import pyarrow.parquet
@@ -112,6 +116,29 @@ def _parquet_file(path: Path) -> Iterator[pyarrow.parquet.ParquetFile]:
         raise InputError(f"{str(path)!r} is a broken Parquet file, or none: {error}") from None
     except OSError as error:
         raise InputError(f"can't read {str(path)!r}: {error}") from None
+
+
+def parquet_values(file: pyarrow.parquet.ParquetFile, columns: Sequence[str] | None = None) -> Iterator[Any]:
+    """Yield the rows as dictionaries; ``None`` for one with a string that isn't UTF-8, which Parquet doesn't forbid.
+
+    Args:
+        file: The open file.
+        columns: Those to read; all by default.
+    """
+    for batch in file.iter_batches(batch_size=_READ_ROWS, columns=columns):
+        # Without any wanted column the rows are counted all the same.
+        yield from [{}] * batch.num_rows if columns == [] else _plain_rows(batch)
+
+
+def _plain_rows(batch: pyarrow.RecordBatch) -> list[Any]:
+    try:
+        return batch.to_pylist()  # type: ignore[no-any-return]
+    except UnicodeDecodeError:
+        return (
+            [None]
+            if batch.num_rows == 1
+            else [row for index in range(batch.num_rows) for row in _plain_rows(batch.slice(index, 1))]
+        )
 
 
 @contextmanager
@@ -139,6 +166,9 @@ def _rewritten(part: pyarrow.Table, texts: list[Mapping[str, str] | None]) -> py
     """Put new texts into some rows of a table and leave others out."""
     import pyarrow
 
+    if None in texts:  # first, as what isn't written may hold what can't be read
+        part = part.filter(pyarrow.array([new is not None for new in texts]))
+        texts = [new for new in texts if new is not None]
     columns = {parse_place(place)[0] for new in texts if new for place in new}
     for column in columns:
         index = part.schema.get_field_index(column)
@@ -152,8 +182,6 @@ def _rewritten(part: pyarrow.Table, texts: list[Mapping[str, str] | None]) -> py
                 if keys[0] == column:
                     values[row] = _replaced(values[row], keys[1:], text, place)
         part = part.set_column(index, field, pyarrow.array(values, type=field.type))
-    if None in texts:
-        part = part.filter(pyarrow.array([new is not None for new in texts]))
     return part
 
 

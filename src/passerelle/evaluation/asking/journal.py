@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -58,7 +59,7 @@ class Journal:
         except OSError:
             return
         whole = 0
-        for line in data.splitlines(keepends=True):
+        for line in io.BytesIO(data):
             row = _row(line) if line.endswith(b"\n") else None
             if row is None:
                 break

@@ -141,7 +141,7 @@ def _judged(judge: Judge, case: Case, known: dict[str, Verdict], path: Path) -> 
 
 def _read(path: Path) -> dict[str, Verdict]:
     found = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+    for line in path.read_text(encoding="utf-8").split("\n") if path.is_file() else []:
         try:
             row = json.loads(line)
             first, second = (None if pair is None else (pair[0], pair[1]) for pair in row["scores"])

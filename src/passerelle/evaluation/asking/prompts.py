@@ -63,7 +63,7 @@ def prompt_of(item: Item, benchmark: Benchmark, scored: bool) -> str:
     if scored:
         return "\n".join(lines)
     if item.options and benchmark.kind == "choice":
-        lines += [f"{letter}. {option}" for letter, option in zip(LETTERS, item.options, strict=False)]
+        lines += [f"{letter}. {option}" for letter, option in zip(LETTERS, item.options, strict=False) if option]
     # An open question among choices, as MMMU has them, isn't asked for a letter.
     name = "short" if benchmark.prompt == "letter" and not item.options else benchmark.prompt
     lines += [instructions(item.language)[name]] if name else []

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from passerelle.errors import InputError
 from passerelle.evaluation.statistics.significance import Statistic
+from passerelle.formats.values.missing import is_missing
 from passerelle.records import Answer, Origin
 
 Kind = Literal["choice", "yes-no", "open", "caption", "chat"]
@@ -133,9 +134,8 @@ def text_of(row: Mapping[str, Any], *names: str) -> str:
     """Return the first of several fields that has a text; empty if none has."""
     for name in names:
         value = row.get(name)
-        if value is not None and not (isinstance(value, float) and value != value):
-            if text := str(value).strip():
-                return text if text.lower() != "nan" else ""
+        if not is_missing(value):
+            return str(value).strip()
     return ""
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from passerelle.evaluation.benchmarks.base import BadItem
 from passerelle.evaluation.parsing.published import LETTERS
+from passerelle.formats.values.missing import filled_options
 
 
 def checked_options(options: Sequence[Any]) -> tuple[str, ...]:
@@ -43,20 +44,23 @@ def listed_options(value: Any) -> tuple[str, ...]:
     return checked_options(value)
 
 
-def lettered_options(row: Mapping[str, Any], letters: str = "ABCDEF") -> tuple[str, ...]:
-    """Return the options of the columns A, B, …; those after the last that is filled don't exist.
+def lettered_options(row: Mapping[str, Any], answer: str = "", letters: str = "ABCDEF") -> tuple[str, ...]:
+    """Return the options of the columns A, B, …, each in its letter's place: one that isn't there is empty.
+
+    Args:
+        row: The row.
+        answer: The right answer's letter; see `filled_options`.
+        letters: The columns.
 
     Raises:
-        BadItem: One before the last is empty.
+        BadItem: There are fewer than two, or two are the same.
     """
-    values = []
-    for letter in letters:
-        value = row.get(letter)
-        missing = value is None or (isinstance(value, float) and value != value) or str(value).strip() in ("", "nan")
-        values.append("" if missing else str(value))
-    while values and not values[-1]:
+    filled = filled_options({letter: row.get(letter) for letter in letters}, answer)
+    checked_options(list(filled.values()))
+    values = [filled.get(letter, "").strip() for letter in letters]
+    while not values[-1]:
         values.pop()
-    return checked_options(values)
+    return tuple(values)
 
 
 def correct_place(answer: Any, options: Sequence[str]) -> int:
@@ -68,8 +72,8 @@ def correct_place(answer: Any, options: Sequence[str]) -> int:
     text = "" if answer is None else str(answer).strip()
     if text.isdigit() and int(text) < len(options) and text not in options:
         return int(text)
-    if len(text) == 1 and text.upper() in LETTERS[: len(options)]:
+    if len(text) == 1 and text.upper() in LETTERS[: len(options)] and options[LETTERS.index(text.upper())]:
         return LETTERS.index(text.upper())
-    if text in options:
+    if text and text in options:
         return list(options).index(text)
     raise BadItem(f"the right answer {text!r} is none of the {len(options)} options" if text else "no right answer")

@@ -23,6 +23,7 @@ from passerelle.evaluation.benchmarks.scoring import (
     parsers_for,
 )
 from passerelle.evaluation.parsing.published import mmbench_option
+from passerelle.formats.values.missing import may_be_missing
 from passerelle.records import Answer
 
 TURN = 1_000_000
@@ -34,15 +35,16 @@ def read(row: Mapping[str, Any], language: str) -> list[Item]:
     index = needed(row, "index")
     if not index.isdigit():
         raise BadItem(f"index {index!r} is no number")
-    options = lettered_options(row)
+    answer = text_of(row, "answer")
+    options = lettered_options(row, answer)
     item = Item(
         id=index,
         question=needed(row, "question"),
         language=language,
         picture=picture_of(row, "image"),
         options=options,
-        correct=correct_place(text_of(row, "answer"), options),
-        hint=text_of(row, "hint"),
+        correct=correct_place(answer, options),
+        hint="" if may_be_missing(hint := text_of(row, "hint")) else hint,
         subtask=text_of(row, "category", "l2-category", "L2-category"),
         group=str(int(index) % TURN),
     )
@@ -59,23 +61,33 @@ def complete(items: list[Item], method: str) -> list[Item]:
             named = item.group
         found.append(replace(item, picture=by_id[named].picture) if named in by_id else item)
     if method != GENERATE:
-        return [item for item in found if item.id == item.group]
+        return [_without_gaps(item) for item in found if item.id == item.group]
     rotated = {item.group for item in found if item.id != item.group}
     return [turned for item in found for turned in ([item] if item.group in rotated else rotations(item))]
 
 
+def _without_gaps(item: Item) -> Item:
+    """Close the gaps between options, whose likelihoods need no letters."""
+    there = _there(item)
+    return replace(item, options=tuple(item.options[p] for p in there), correct=there.index(item.correct or 0))
+
+
 def rotations(item: Item) -> list[Item]:
-    """Return a question in all rotations of its options, itself first."""
-    count, correct = len(item.options), item.correct or 0
-    return [
-        replace(
-            item,
-            id=str(int(item.id) + turn * TURN),
-            options=item.options[turn:] + item.options[:turn],
-            correct=(correct - turn) % count,
-        )
-        for turn in range(count)
-    ]
+    """Return a question in all rotations of its options, itself first; letters without an option keep none."""
+    there = _there(item)
+    turned = []
+    for turn in range(len(there)):
+        options = list(item.options)
+        for place, source in zip(there, there[turn:] + there[:turn], strict=True):
+            options[place] = item.options[source]
+        correct = there[(there.index(item.correct or 0) - turn) % len(there)]
+        turned.append(replace(item, id=str(int(item.id) + turn * TURN), options=tuple(options), correct=correct))
+    return turned
+
+
+def _there(item: Item) -> list[int]:
+    """Return the places of the options that are there."""
+    return [place for place, option in enumerate(item.options) if option]
 
 
 def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list[Measure]:
@@ -91,7 +103,7 @@ def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list
         chosen = chosen_options(items, answers, method, parser, mmbench_option)
         right = [place is not None and place == item.correct for place, item in zip(chosen, items, strict=True)]
         unmatched = sum(place is None for place in chosen)
-        texts = [None if p is None else (p + _turn(i)) % len(i.options) for p, i in zip(chosen, items, strict=True)]
+        texts = [None if p is None else _unturned(p, i) for p, i in zip(chosen, items, strict=True)]
         definition = f"method:{method}|{parser_name(parser, items[0].language)}"
         circular += mean_measure(
             "circular",
@@ -113,8 +125,10 @@ def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list
     return circular + vanilla
 
 
-def _turn(item: Item) -> int:
-    return int(item.id) // TURN
+def _unturned(place: int, item: Item) -> int:
+    """Return where an option of a rotation stands in the question as it was, gaps not counted."""
+    there = _there(item)
+    return (there.index(place) + int(item.id) // TURN) % len(there)
 
 
 BENCHMARK = Benchmark(

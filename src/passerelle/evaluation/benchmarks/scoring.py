@@ -89,12 +89,14 @@ def chosen_options(
     if method != GENERATE:
         pairs = zip(items, answers, strict=True)
         return [best_option(answer, len(item.options), method) for item, answer in pairs]
-    return [
+    chosen = [
         rule(answer.text, item.options)
         if parser == "published"
         else option_of(answer.text, item.options, item.language)
         for item, answer in zip(items, answers, strict=True)
     ]
+    # The letter of an option that isn't there names none.
+    return [p if p is None or item.options[p] else None for p, item in zip(chosen, items, strict=True)]
 
 
 def parsers_for(method: str) -> tuple[Parser, ...]:

@@ -65,7 +65,7 @@ def without_punctuation(text: str) -> str:
 def mmbench_option(answer: str, options: Sequence[str]) -> int | None:
     """Find the option by MMBench's heuristic (VLMEvalKit `can_infer`: option letters, then option texts)."""
     words = answer.split()
-    choices = LETTERS[:5]
+    choices = [letter for place, letter in enumerate(LETTERS[:5]) if place >= len(options) or options[place]]
     if len(found := [c for c in choices if c in words]) == 1 and not ("A" in words and len(words) > 3):
         return _within(LETTERS.index(found[0]), options)
     for before, after in _AROUND:
@@ -73,7 +73,7 @@ def mmbench_option(answer: str, options: Sequence[str]) -> int | None:
         if len(found) == 1:
             return _within(LETTERS.index(found[0]), options)
     lower = answer.lower()
-    held = [place for place, option in enumerate(options) if option.lower() in lower]
+    held = [place for place, option in enumerate(options) if option and option.lower() in lower]
     return held[0] if len(held) == 1 else None
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,9 @@ import numpy as np
 from passerelle.errors import ConfigError, InputError, unknown
 from passerelle.evaluation.metrics.captions import chrf_from_sums, chrf_statistics
 from passerelle.example import emoji, splits, tuxpaint
+from passerelle.formats.base import BadRow
+from passerelle.formats.values.rows import LINES, read_values
+from passerelle.formats.values.spreadsheet import is_text, told
 from passerelle.quality.base import Pair
 from passerelle.quality.engines import Engines, bare
 from passerelle.quality.estimate.calibrate import ACCEPTED_CHRF, Labelled
@@ -24,7 +26,8 @@ SIDES = ("train", "development", "test")
 KINDS = ("reference", "accepted", "score")
 ACCEPTED_SCORE = 50.0
 """A pair with at least this score (0..100) counts as accepted."""
-_YES = {"1": True, "1.0": True, "true": True, "yes": True, "0": False, "0.0": False, "false": False, "no": False}
+_YES = dict.fromkeys(("1", "1.0", "1,0", "true", "yes", "vrai", "oui", "wahr", "verdadero", "vero", "verdadeiro"), True)
+_YES |= dict.fromkeys(("0", "0.0", "0,0", "false", "no", "faux", "non", "falsch", "falso"), False)
 
 
 def read_labels(path: Path, source: str, target: str) -> Labelled:
@@ -121,27 +124,26 @@ def _labelled(pairs: list[Pair], kind: str, values: list[Any], is_extra: np.ndar
 
 def _rows(path: Path) -> list[dict[str, Any]]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            if path.suffix.lower() in (".jsonl", ".ndjson"):
-                return list(_json_lines(file, path))
-            return list(csv.DictReader(file, strict=True))
+        if path.suffix.lower() in LINES:
+            return [_object(number, row, path) for number, row in read_values(path)]
+        sheet = told(path)
+        with sheet.open(path) as file:
+            header, *rows = [cells for cells in sheet.reader(file) if cells] or [[]]
     except OSError as error:
         raise InputError(f"can't read the labels {str(path)!r}: {error.strerror}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
+    except csv.Error as error:
         raise InputError(f"{str(path)!r} can't be read as CSV or JSON lines in UTF-8: {error}") from error
+    if not all(is_text(cell) for row in rows for cell in row):
+        raise InputError(f"{str(path)!r} can't be read as CSV: it isn't encoded in UTF-8. Save it as CSV UTF-8.")
+    return [dict(zip(header, row, strict=False)) for row in rows]
 
 
-def _json_lines(lines: Iterable[str], path: Path) -> Iterable[dict[str, Any]]:
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise InputError(f"{path.name}, line {number}: no JSON: {error}") from error
-        if not isinstance(row, dict):
-            raise InputError(f"{path.name}, line {number}: an object is needed, but it is {line.strip()[:60]!r}")
-        yield row
+def _object(number: int, row: Any, path: Path) -> dict[str, Any]:
+    if isinstance(row, BadRow):
+        raise InputError(f"{path.name}, line {number}: no JSON: {row.detail}")
+    if not isinstance(row, dict):
+        raise InputError(f"{path.name}, line {number}: an object is needed, but it is {str(row)[:60]!r}")
+    return row
 
 
 def _checked(row: Mapping[str, Any], kind: str, place: str) -> Any:
@@ -158,7 +160,7 @@ def _checked(row: Mapping[str, Any], kind: str, place: str) -> Any:
             raise InputError(f"{place}: 'accepted' is {value!r}; write 0 or 1")
         return known
     try:
-        score = float(value)  # type: ignore[arg-type]
+        score = float(str(value).replace(",", "."))
     except (TypeError, ValueError):
         score = math.nan
     if not 0 <= score <= 100:

@@ -16,6 +16,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from passerelle.errors import InputError
+from passerelle.formats.base import BadRow
+from passerelle.formats.values.rows import read_values
 from passerelle.review.findings.judged import Judged, first_looks
 from passerelle.review.page.judgments import TASKS, is_finished, read_judgment
 from passerelle.review.store.campaign import log
@@ -104,9 +106,10 @@ def import_lines(session: Session, campaign: Campaign, path: Path) -> Imported:
         for name, item, assignment in session.execute(query)
     }
     counts = {"new": 0, "known": 0, "kept": 0}
-    for number, line in enumerate(_lines(path), 1):
+    for number, row in read_values(path):
+        if isinstance(row, BadRow):
+            raise InputError(f"{path.name}, line {number}: {row.reason}: {row.detail}.")
         try:
-            row = json.loads(line)
             found = places[row["expert"], row["task"], row["item"], row["occasion"]]
             counts[_take(session, *found, row)] += 1
         except KeyError:
@@ -117,13 +120,6 @@ def import_lines(session: Session, campaign: Campaign, path: Path) -> Imported:
             raise InputError(f"{path.name}, line {number}: {error}") from None
     log(session, "import", campaign.id, detail=f"{path.name}: {counts}")
     return Imported(**counts)
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"can't read {str(path)!r}: {error}") from error
 
 
 def _take(session: Session, item: Item, assignment: Assignment, row: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from collections import Counter
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from passerelle.errors import ConfigError, InputError, unknown
+from passerelle.formats.base import BadRow
+from passerelle.formats.values.rows import read_values
 from passerelle.quality.assessing import Assess
 from passerelle.quality.pairs import Paired
 
@@ -68,22 +69,17 @@ def read_answers(path: Path) -> list[Answered]:
     Raises:
         InputError: The file can't be read, or a line isn't such a row; the message names it.
     """  # noqa: D205 - what a row holds is the sentence
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"can't read the answers {str(path)!r}: {error}") from error
-    found = [
-        _answered(line, f"{path.name}, line {number}", path.parent) for number, line in enumerate(lines, 1) if line
-    ]
+    found = [_answered(row, f"{path.name}, line {number}", path.parent) for number, row in read_values(path)]
     doubled = [name for name, count in Counter(row.id for row in found).items() if count > 1]
     if doubled:
         raise InputError(f"{path.name}: the id {doubled[0]!r} is there twice: every question needs its own.")
     return found
 
 
-def _answered(line: str, place: str, folder: Path) -> Answered:
+def _answered(row: Any, place: str, folder: Path) -> Answered:
+    if isinstance(row, BadRow):
+        raise InputError(f"{place}: {row.reason}: {row.detail}.")
     try:
-        row = json.loads(line)
         answers = {str(arm): str(text) for arm, text in row["answers"].items()}
         automatic = {str(arm): float(value) for arm, value in row.get("automatic", {}).items()}
         name, question, picture = str(row["id"]), str(row["question"]), row.get("picture")

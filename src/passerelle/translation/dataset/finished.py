@@ -74,7 +74,7 @@ class FinishedJob:
 
 def can_be_known(job: Job, data_format: Format) -> bool:
     """Whether a job's output hangs on nothing but its source, its settings and the memory."""
-    return job.image_folder(data_format) is None
+    return job.image_folder(data_format).folder is None
 
 
 def _settings(job: Job, data_format: Format, runner: Runner) -> list[Any]:
@@ -82,7 +82,7 @@ def _settings(job: Job, data_format: Format, runner: Runner) -> list[Any]:
     languages = [language(code).bcp47 for code in (job.source_language, job.target_language)]
     engines = [runner.engine, runner.fallback, runner.glossary]
     places = [str(path and path.absolute()) for path in (job.source, job.out, job.glossary)]
-    read = [data_format.name, list(job.fields), list(job.image_fields), job.limit, job.strict]
+    read = [data_format.name, list(job.fields), list(job.image_fields), job.limit, job.strict, job.images_anywhere]
     return [languages, job.source_language, job.target_language, engines, places, read, rules(), _code()]
 
 

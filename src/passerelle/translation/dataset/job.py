@@ -9,6 +9,7 @@ from typing import Any
 
 from passerelle.errors import ConfigError, InputError
 from passerelle.formats.base import Format
+from passerelle.formats.images import ImageFolder
 from passerelle.formats.registry import open_format
 from passerelle.languages.codes import language
 from passerelle.translation.protection.glossary import Glossary
@@ -30,7 +31,8 @@ class Job:
         format: Name of the format; empty: find out.
         fields: Places of the texts to translate, for rows of any kind.
         image_fields: Places of image paths, for rows of any kind.
-        images: The image folder; ``None``: images aren't looked at.
+        images: The image folder; ``None``: only images at absolute paths are looked at.
+        images_anywhere: Whether images may lie outside of the image folder.
         glossary: File of terms that stay or have a fixed translation.
         limit: Take only so many rows; ``None``: all.
         strict: Stop at the first bad row.
@@ -48,6 +50,7 @@ class Job:
     fields: tuple[str, ...] = ()
     image_fields: tuple[str, ...] = ()
     images: Path | None = None
+    images_anywhere: bool = False
     glossary: Path | None = None
     limit: int | None = None
     strict: bool = False
@@ -103,6 +106,7 @@ class Job:
         """Read the glossary, if there is one."""
         return None if self.glossary is None else Glossary.read(self.glossary)
 
-    def image_folder(self, data_format: Format) -> Path | None:
-        """Return where the images are: in the data set itself, where that is a folder."""
-        return self.source if self.images is None and data_format.is_folder else self.images
+    def image_folder(self, data_format: Format) -> ImageFolder:
+        """Return where the images may be: in the data set itself, where that is a folder."""
+        folder = self.source if self.images is None and data_format.is_folder else self.images
+        return ImageFolder(folder, self.source.parent, self.images_anywhere)

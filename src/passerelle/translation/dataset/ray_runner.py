@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from passerelle.errors import MissingDependency, PasserelleError, RunError
 from passerelle.formats.base import BadRow, Format, Row
+from passerelle.formats.images import ImageFolder
 from passerelle.translation.dataset.counted import CountedMemory, Needed
 from passerelle.translation.dataset.engines import Engines, open_engines
 from passerelle.translation.dataset.job import Job
@@ -130,7 +131,7 @@ class Done:
 class Worker:
     """Translates chunks, with engines of its own."""
 
-    def __init__(self, job: Job, images: Path | None, keeper: Any) -> None:
+    def __init__(self, job: Job, images: ImageFolder, keeper: Any) -> None:
         self._job, self._images, self._keeper = job, images, keeper
         self._name = uuid.uuid4().hex
         self._opened: tuple[Engines, RowTranslator] | None = None

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from passerelle.errors import EngineStopped, RunError, StorageError
 from passerelle.formats.base import BadRow, Row
-from passerelle.formats.images import check_images
+from passerelle.formats.images import ImageFolder, check_images
 from passerelle.translation.dataset.rejects import Reject
 from passerelle.translation.dataset.tally import Tally
 from passerelle.translation.protection.safe import Outcome, SafeTranslator
@@ -58,12 +58,12 @@ def chunks(rows: Iterable[Row | BadRow], most_rows: int | None = None) -> Iterat
 class RowTranslator:
     """Translates rows, some at a time."""
 
-    def __init__(self, safe: SafeTranslator, images: Path | None) -> None:
+    def __init__(self, safe: SafeTranslator, images: ImageFolder | Path | None) -> None:
         """Take what translates texts.
 
         Args:
             safe: Translates texts and checks the result.
-            images: The image folder; ``None`` if it isn't known.
+            images: Where images may be; ``None`` if it isn't known.
         """
         self._safe = safe
         self._images = images

@@ -170,7 +170,8 @@ def _vocabulary(model: Path) -> list[str]:
         if (model / f"{name}.json").is_file():
             return [str(token) for token in _read_json(model / f"{name}.json", [])]
         if (model / f"{name}.txt").is_file():
-            return (model / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+            # Tokens may be any letters, also such as Python takes for the end of a line.
+            return (model / f"{name}.txt").read_text(encoding="utf-8").removesuffix("\n").split("\n")
     raise InputError(f"no vocabulary in {str(model)!r}: {' or '.join(_VOCABULARIES)}, .json or .txt.")
 
 

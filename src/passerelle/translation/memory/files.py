@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from passerelle.errors import ConfigError, InputError, unknown
+from passerelle.formats.values.spreadsheet import told
 from passerelle.languages.codes import language
 from passerelle.records import Origin
 from passerelle.runs import flush_to_disk, written_beside
@@ -218,8 +219,11 @@ def _columns_of(unit: Unit, defaults: Defaults) -> Iterator[dict[str, str]]:
 
 def _read_csv(file: BinaryIO, path: Path, defaults: Defaults, report: ImportReport) -> Iterator[Entry]:
     csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
-    text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    table = csv.DictReader(text, strict=True)
+    sheet = told(path)
+    text = io.TextIOWrapper(file, encoding=sheet.encoding, errors="surrogateescape", newline="")
+    for _ in range(sheet.skipped):
+        text.readline()
+    table = csv.DictReader(text, delimiter=sheet.delimiter, strict=True)
     try:
         missing = [column for column in _NEEDED_COLUMNS if column not in (table.fieldnames or ())]
         if missing:

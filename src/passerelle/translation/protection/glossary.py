@@ -6,8 +6,10 @@ import csv
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from passerelle.errors import InputError
+from passerelle.formats.values.spreadsheet import is_text, told
 from passerelle.runs import content_hash
 
 _WORD = re.compile(r"\w+")
@@ -50,16 +52,19 @@ class Glossary:
 
     @classmethod
     def read(cls, path: Path) -> Glossary:
-        """Read a CSV file with the columns ``term`` and ``translation``, UTF-8.
+        """Read a CSV file with the columns ``term`` and ``translation``, as a spreadsheet writes it.
 
         Raises:
             InputError: The file is missing, isn't UTF-8, lacks its header, or gives a term twice differently.
         """
+        if not path.is_file():
+            raise InputError(f"can't read the glossary {str(path)!r}: there is no such file. Give a CSV file.")
+        sheet = told(path)
         try:
-            text = path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
+            with sheet.open(path) as file:
+                return cls(_terms(path, sheet.reader(file)))
+        except UnicodeError as error:
             raise InputError(f"can't read the glossary {str(path)!r}: {error}. Give a CSV file in UTF-8.") from None
-        return cls(_terms(path, text))
 
     def __len__(self) -> int:
         """Number of terms."""
@@ -91,8 +96,7 @@ def _cased(found: str, term: str, translation: str) -> str:
     return translation
 
 
-def _terms(path: Path, text: str) -> dict[str, str]:
-    rows = csv.reader(text.splitlines(), strict=True)
+def _terms(path: Path, rows: Any) -> dict[str, str]:
     terms: dict[str, str] = {}
     try:
         header = tuple(cell.strip().lower() for cell in next(rows, []))
@@ -109,6 +113,8 @@ def _terms(path: Path, text: str) -> dict[str, str]:
                     f"{path}, line {rows.line_num}: {len(row)} columns. Allowed: term and translation; "
                     "quote what holds a comma."
                 )
+            if not all(map(is_text, row)):
+                raise InputError(f"{path}, line {rows.line_num}: it isn't encoded in UTF-8. Save it as CSV UTF-8.")
             term, translation = row[0].strip(), row[1].strip() if len(row) > 1 else ""
             if terms.setdefault(term, translation) != translation:
                 raise InputError(

@@ -1,0 +1,1 @@
+"""Files read as plain values, for commands that don't write them back; what in them is missing."""
