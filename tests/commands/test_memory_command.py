@@ -85,3 +85,60 @@ def test_a_mistake_is_one_line_and_exit_code_2(empty_cache: Path, arguments: lis
     done = run(*arguments)
     assert done.exit_code == 2 and "Traceback" not in done.output
     assert len(done.stderr.splitlines()) == 1 and said in done.stderr
+
+
+TMX = """<?xml version="1.0" encoding="utf-8"?>
+<tmx version="1.4"><header creationtool="x" creationtoolversion="1" segtype="sentence" o-tmf="x" adminlang="en"
+ srclang="en-US" datatype="plaintext"/><body>{}</body></tmx>"""
+
+
+def unit(**variants: str) -> str:
+    texts = "".join(f'<tuv xml:lang="{c.replace("_", "-")}"><seg>{text}</seg></tuv>' for c, text in variants.items())
+    return f'<tu srclang="en-GB">{texts}</tu>'
+
+
+@pytest.fixture
+def regions(tmp_path: Path) -> Path:
+    file = tmp_path / "multi.tmx"
+    units = [unit(en_GB="aim", de_DE="Ziel"), unit(en_GB="aim", fr_FR="objectif", fr_CA="but")]
+    file.write_text(TMX.format("".join([*units, unit(en_GB="goal", fr_CA="but")])), encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("target", "aim", "counts"),
+    [("fr", "objectif", (3, 1)), ("fr-FR", "objectif", (3, 1)), ("fr-CA", "but", (2, 2))],
+)
+def test_what_is_said_in_another_country_replaces_nothing(
+    empty_cache: Path, tmp_path: Path, regions: Path, target: str, aim: str, counts: tuple[int, int]
+) -> None:
+    said = json.loads(run("import", regions, "--source", "en", "--target", target, "--json").stdout)
+    assert (said["new"], sum(said["rejected"].values())) == counts
+    with TranslationMemory(empty_cache / "translations.sqlite") as memory:
+        known = memory.lookup(["aim", "goal"], "en", "fr", "any engine")
+        assert {text: found.translation for text, found in known.items()} == {"aim": aim, "goal": "but"}
+        entries = list(memory.entries("en", "fr"))
+    again, other = tmp_path / "again.tmx", tmp_path / "other.sqlite"
+    run("export", again)
+    run("import", again, "--memory", other)
+    with TranslationMemory(other) as memory:
+        assert list(memory.entries("en", "fr")) == entries
+
+
+def test_an_import_that_takes_nothing_fails(empty_cache: Path, regions: Path) -> None:
+    done = run("import", regions, "--source", "en", "--target", "es", "--json")
+    assert done.exit_code == 2 and json.loads(done.stdout)["rejected"] == {"other-languages": 4}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize(("delimiter", "first"), [(";", ""), ("\t", ""), (",", ""), (";", "sep=;\r\n")])
+def test_tables_as_excel_writes_them(
+    empty_cache: Path, tmp_path: Path, encoding: str, delimiter: str, first: str
+) -> None:
+    file = tmp_path / "pairs.csv"
+    rows = [["source", "translation"], ["a house, red", "une maison « à côté » ; l’œuf"]]
+    lines = [delimiter.join(f'"{cell}"' for cell in row) for row in rows]
+    file.write_bytes((first + "\r\n".join(lines)).encode(encoding))
+    assert run("import", file, "--source", "en", "--target", "fr").exit_code == 0
+    with TranslationMemory(empty_cache / "translations.sqlite") as memory:
+        assert [(e.source, e.translation) for e in memory.entries()] == [tuple(rows[1])]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from passerelle.cli import main
 from passerelle.translation.base import FakeTranslator
@@ -221,3 +222,29 @@ def test_help_is_light() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "--fallback-engine" in done.stdout
+
+
+def test_a_run_that_writes_nothing_fails_and_says_why(data: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    for folder in (data, elsewhere):
+        Image.new("RGB", (8, 8)).save(folder / "a.png")
+    turns = [{"from": "human", "value": "<image>\nWhat is it?"}, {"from": "gpt", "value": "A dog."}]
+    places = (data / "a.png", elsewhere / "a.png", data / "none.png")
+    rows = [{"id": str(place), "image": str(place), "conversations": turns} for place in places]
+    (data / "en.json").write_text(json.dumps(rows))
+    words = ("en.json", "--to", "fr", "--out", "fr.json", "--engine", "fake", "--json")
+    for more, written, reasons in (
+        ((), 1, {"outside-folder": 1, "missing-image": 1}),
+        (("--images", str(data)), 1, {"outside-folder": 1, "missing-image": 1}),
+        (("--images-anywhere",), 2, {"missing-image": 1}),
+    ):
+        done = run(*words, *more)
+        said = json.loads(done.stdout)
+        assert (done.exit_code, said["written"], said["rejected"]) == (0, written, reasons)
+    done = run(*words, "--images", str(elsewhere))
+    assert done.exit_code == 0  # the picture there is inside that folder
+    (data / "en.json").write_text(json.dumps(rows[2:]))
+    done = run(*words)
+    assert done.exit_code == 2 and json.loads(done.stdout)["written"] == 0
+    assert "none of 1 rows could be written; 1 for missing-image" in done.stderr
+    assert (data / "fr.json.rejects.jsonl").read_text()

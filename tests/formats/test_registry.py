@@ -189,3 +189,61 @@ def test_a_mistake_in_the_table_of_formats(
     monkeypatch.setattr(layout_module.resources, "files", lambda package: folder)
     with pytest.raises(ConfigError, match=re.escape(message)):
         layouts.__wrapped__()
+
+
+SAID = {"role": "assistant", "content": "A cat sleeps."}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "place"),
+    [
+        ("messages", {"messages": [{"role": "user", "content": {"type": "text", "text": "What is it?"}}]}, "content"),
+        ("messages", {"messages": [{"role": "user", "content": [["What is it?"]]}]}, "messages.0.content.0"),
+        ("messages", {"messages": [{"role": "user", "content": ["What is it?"]}]}, "messages.0.content.0"),
+        (
+            "messages",
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": ["a b"]}]}]},
+            "content.0.text",
+        ),
+        ("messages", {"messages": [{"role": "user", "value": "What is it?"}]}, "messages.0"),
+        ("messages", {"messages": "user: What is it?"}, "messages"),
+        ("llava-jsonl", {"conversations": [{"from": "gpt", "text": "A cat sleeps."}]}, "conversations.0"),
+        ("llava-jsonl", {"conversations": [{"from": "gpt", "value": ["A cat"]}]}, "conversations.0.value"),
+        ("pope", POPE | {"text": ["Is there a dog?"]}, "text"),
+    ],
+)
+def test_texts_in_a_shape_that_is_not_known_are_no_row(written: Written, name: str, content: Any, place: str) -> None:
+    path = written("x.jsonl", json.dumps(content))
+    good, (bad,) = read(formats()[name], path)
+    assert (good, bad.reason) == ([], "unknown-shape")
+    assert place in bad.detail
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"messages": [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "What is it?"}]}, SAID]},
+        {
+            "messages": [
+                {"role": "user", "content": [{"type": "image", "image": {"path": "a b.png"}, "text": None}]},
+                SAID,
+            ]
+        },
+        {"messages": [{"role": "user", "content": None, "tool_calls": []}, SAID], "source": "a data set"},
+    ],
+)
+def test_what_holds_no_text_is_no_strange_shape(written: Written, content: Any) -> None:
+    (row,), bad = read(formats()["messages"], written("x.jsonl", json.dumps(content)))
+    assert bad == [] and row.fields
+
+
+def test_captions_in_a_list_and_problems_that_are_none(written: Written) -> None:
+    captions = [{"id": 1, "image_id": 1, "caption": "A cat."}, {"id": 2, "image_id": 1, "caption": ["A cat."]}]
+    path = written("c.json", json.dumps({"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": captions}))
+    good, (bad,) = read(formats()["coco-captions"], path)
+    assert (len(good), bad.reason) == (1, "unknown-shape")
+    path = written("s.json", json.dumps({"1": PROBLEM, "2": "Which one is it?", "3": [PROBLEM], "4": PROBLEM}))
+    science = formats()["scienceqa"]
+    good, bad = read(science, path)
+    assert ([row.id for row in good], [row.reason for row in bad]) == (["1", "4"], ["missing-field"] * 2)
+    assert json.loads(rewritten(science, path, str.upper)).keys() == {"1", "4"}

@@ -36,7 +36,8 @@ def folder(written: Written, tmp_path: Path) -> Path:
 def test_rows(mme: TextFolder, folder: Path) -> None:
     assert mme.detects(folder)
     assert isinstance(mme, FolderFormat)
-    rows, (bad,) = read(mme, folder)
+    rows, (bad, linked) = read(mme, folder)
+    assert (linked.number, linked.reason) == (6, "outside-folder")
     assert [(row.number, row.id, row.fields[0].text) for row in rows] == [
         (1, "existence/000#1", "Is it red?"),
         (2, "existence/000#3", "Is it blue?"),
@@ -62,6 +63,14 @@ def test_writing(mme: TextFolder, folder: Path, tmp_path: Path) -> None:
     assert sorted(p.relative_to(folder) for p in folder.rglob("*")) == sorted(
         p.relative_to(out) for p in out.rglob("*")
     )
+
+
+def test_rows_that_come_late_or_are_all_broken_are_counted(mme: TextFolder, written: Written, tmp_path: Path) -> None:
+    written("m/t/a.txt", "note\n" * 20 + "Is it?\tYes\n")
+    written("m/t/b.txt", "Is it? Yes\n")
+    written("m/t/b.jpg", png())
+    rows, bad = read(mme, tmp_path / "m")
+    assert (len(rows), [row.reason for row in bad]) == (1, ["wrong-column-count"] * 21)
 
 
 def test_bad_bytes_and_a_missing_image(mme: TextFolder, written: Written, tmp_path: Path) -> None:

@@ -107,11 +107,13 @@ def import_file(
     from passerelle.translation.memory.files import Defaults, import_memory
 
     with _open(at, must_exist=False) as opened:
-        report = import_memory(opened, file, Defaults(_code(source), _code(target), origin))
+        report = import_memory(opened, file, Defaults(source, target, origin))
     if as_json:
-        print_json(dataclasses.asdict(report))
+        print_json({**vars(report), "rejected": dict(report.rejected)})
     else:
         _print_report(report)
+    if report.rejected and not report.new + report.replaced + report.kept:
+        raise InputError(f"nothing of {str(file)!r} could be taken: see above for what was wrong.")
 
 
 def _print_report(report: ImportReport) -> None:

@@ -11,7 +11,7 @@ import click
 from passerelle.commands.engine_options import engine_options
 from passerelle.commands.printing import print_json
 from passerelle.commands.translate_progress import ShownProgress, duration
-from passerelle.errors import ConfigError
+from passerelle.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from passerelle.translation.dataset.job import Job
@@ -88,6 +88,12 @@ def translate(
         return
     summary = _run(job, _open_runner(runner, workers, address))
     _print(summary.as_dict(), as_json, _summary_lines(summary))
+    if summary.tally.rows and not summary.tally.written:
+        reason, count = summary.tally.rejected.most_common(1)[0]
+        raise InputError(
+            f"none of {summary.tally.rows:,} rows could be written; {count:,} for {reason}. What was wrong with each "
+            f"is in {summary.rejects!r}."
+        )
 
 
 def _open_runner(runner: str, workers: int, address: str) -> OpenRunner:

@@ -31,6 +31,7 @@ class Found:
         embedded: Image data by place: base64 or bytes.
         values: Other wanted values by place: the id, and what templates name.
         present: The required places that are there.
+        strange: Places where a text is wanted and something else stands, or a text where none is known.
     """
 
     fields: list[Field] = field(default_factory=list)
@@ -38,6 +39,7 @@ class Found:
     embedded: dict[str, str | bytes] = field(default_factory=dict)
     values: dict[str, str] = field(default_factory=dict)
     present: set[str] = field(default_factory=set)
+    strange: list[str] = field(default_factory=list)
 
     def visit(self, node: Node, value: Any, place: str = "") -> None:
         """Keep what is wanted of a value and of everything below it.
@@ -51,9 +53,16 @@ class Found:
             self.record(node, value, place)
         if isinstance(value, dict):
             members: Iterable[tuple[str, Any]] = value.items()
+            if place and node.has_texts and _holds_a_text_elsewhere(node, value):
+                self.strange.append(place)
         elif isinstance(value, list):
             members = zip(map(str, range(len(value))), value, strict=True)
+            if value and node.star is None and node.has_texts:
+                self.strange.append(place)
         else:
+            is_plain = all(role.startswith("need:") for role in node.roles)
+            if type(value) is str and node.has_texts and is_plain and value.strip():
+                self.strange.append(place)
             return
         before = place + "." if place else ""
         children, star = node.children, node.star
@@ -74,6 +83,8 @@ class Found:
             if role in TEXT_ROLES:
                 if type(value) is str:  # no number
                     self.fields.append(Field(place, value, _kind(cast(FieldKind, role), value)))
+                elif node.is_leaf and isinstance(value, dict | list) and value:
+                    self.strange.append(place)
             elif role == "embedded":
                 if isinstance(value, str | bytes):
                     self.embedded[place] = value
@@ -84,6 +95,13 @@ class Found:
                 self.values[place] = str(value)
             else:
                 self.present.add(role.removeprefix("need:"))
+
+
+def _holds_a_text_elsewhere(node: Node, value: dict[str, Any]) -> bool:
+    """Say whether an object has none of the wanted keys but a text of several words under another."""
+    if node.star is not None or not node.children or not node.children.keys().isdisjoint(value):
+        return False
+    return any(type(inner) is str and " " in inner.strip() for inner in value.values())
 
 
 def _kind(kind: FieldKind, text: str) -> FieldKind:

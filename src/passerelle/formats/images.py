@@ -114,7 +114,7 @@ def find_file(
     if _ELSEWHERE.match(name) and not name.startswith("file:"):
         return ("remote-image", f"image {image[:200]!r} isn't on this machine: download it first"), None
     is_bare = not posix.is_absolute()
-    if is_bare and (windows.anchor or name.startswith("file:")) or folder is None and is_bare and ".." in windows.parts:
+    if is_bare and (windows.anchor or name.startswith("file:")) or is_bare and not anywhere and ".." in windows.parts:
         return ("outside-folder", f"image {image!r} must be a path inside the image folder"), None
     home = folder if is_bare else folder or beside
     if home is None:

@@ -194,7 +194,7 @@ class _Walk:
             key, head = str(index), ""
             if closing == "}":
                 key, head = self._read(read_key), self._taken
-            if place == (None,) and (not head or window.peek() == "{"):
+            if place == (None,) and (not head or window.peek() == "{" or self._layout.keyed):
                 yield self._element(separator, head, key if head else "", group)
             elif place and key == place[0]:
                 yield separator + head

@@ -136,6 +136,9 @@ class Layout:
         if len(found.present) < len(self.require):
             missing = [place for place in self.require if place not in found.present]
             return "missing-field", f"{self.name} rows have {', '.join(missing)}; this one doesn't"
+        if found.strange:
+            where = found.strange[0] or "the row itself"
+            return "unknown-shape", f"{where} isn't built as {self.name} rows are: its texts can't be found"
         for field in found.fields:
             if len(field.text) > MAX_TEXT_CHARACTERS:
                 return "too-long", f"{field.place} has {len(field.text):,} characters; at most {MAX_TEXT_CHARACTERS:,}"

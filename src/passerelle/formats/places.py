@@ -53,12 +53,14 @@ class Node:
         star: For keys that `children` doesn't name.
         roles: What the value here is wanted for; empty: only things below it are.
         is_leaf: Whether nothing below it is wanted.
+        has_texts: Whether a text is wanted here or below.
     """
 
     children: dict[str, Node] = field(default_factory=dict)
     star: Node | None = None
     roles: set[str] = field(default_factory=set)
     is_leaf: bool = False
+    has_texts: bool = False
 
     def child(self, key: str) -> Node | None:
         """Return what is wanted below a key; ``None`` if nothing is."""
@@ -91,6 +93,8 @@ class Node:
         if self.star is not None:
             self.star._settle()
         self.is_leaf = not self.children and self.star is None
+        below = [*self.children.values(), *([self.star] if self.star else [])]
+        self.has_texts = bool(self.roles & TEXT_ROLES) or any(child.has_texts for child in below)
 
 
 def tree(wanted: Iterable[tuple[str, str]]) -> Node:

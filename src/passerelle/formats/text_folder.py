@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from itertools import count, islice
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,7 +15,7 @@ from passerelle.formats.found import Found
 from passerelle.formats.layout import Layout
 from passerelle.formats.lines import Line, lines
 from passerelle.formats.places import escape
-from passerelle.formats.probing import PROBED_ROWS, looks_like
+from passerelle.formats.probing import looks_like
 from passerelle.formats.selection import Selection
 from passerelle.formats.window import MAX_ROW_BYTES, opened
 from passerelle.runs import storage
@@ -59,6 +59,10 @@ class TextFolder:
                     if line.content.strip():
                         number += 1
                         yield self._row(number, line, file_path.relative_to(path), image)
+        for linked in _links_out(path):
+            number += 1
+            detail = f"{linked.relative_to(path).as_posix()!r} is a link that leads out of the folder: it isn't read"
+            yield BadRow(number, "outside-folder", detail, b"")
 
     def _row(self, number: int, line: Line, file: Path, image: str) -> Row | BadRow:
         where = f"line {line.number} of {file.as_posix()!r}"
@@ -130,12 +134,24 @@ class TextFolder:
                 continue
             with opened(path) as file:
                 tabs = len(self.layout.columns) - 1
-                if any(line.content.count(b"\t") == tabs for line in islice(lines(file), PROBED_ROWS)):
+                if any(line.content.count(b"\t") == tabs for line in lines(file)) or _has_image(path, folder):
                     yield path
 
 
 def _order(path: Path) -> tuple[str, ...]:
     return path.parts
+
+
+def _links_out(folder: Path) -> Iterator[Path]:
+    """Yield text files and folders that are links to somewhere else: their rows would stay as they are."""
+    for path in sorted(folder.rglob("*"), key=_order):
+        if path.is_symlink() and (path.is_dir() or path.suffix == ".txt" and path.is_file()):
+            if not path.resolve().is_relative_to(folder.resolve()):
+                yield path
+
+
+def _has_image(file: Path, folder: Path) -> bool:
+    return (folder / _image_of(file, folder)).is_file()
 
 
 def _image_of(file: Path, folder: Path) -> str:

@@ -56,6 +56,25 @@ def language(code: str) -> Language:
     return _record(found)
 
 
+def regional(code: str) -> str:
+    """Return a language's BCP-47 code with its country where that isn't the usual one: ``fr-FR`` is ``fr``.
+
+    Args:
+        code: As in `language`.
+
+    Raises:
+        ConfigError: No such language.
+    """
+    plain = language(code).bcp47
+    found = _by_code(code.strip().replace("_", "-")) if len(code.strip()) > 3 else None
+    if found is None or not found.territory or not found.territory.isalpha():
+        return plain
+    import langcodes
+
+    usual = langcodes.Language.get(plain).maximize().territory
+    return plain if found.territory == usual else f"{plain}-{found.territory}"
+
+
 def same_language(first: str, second: str) -> bool:
     """Whether two codes or names stand for one language.
 

@@ -6,8 +6,8 @@ import contextlib
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import islice
@@ -16,7 +16,7 @@ from typing import BinaryIO, TextIO
 
 from passerelle.errors import ConfigError, InputError, unknown
 from passerelle.formats.values.spreadsheet import told
-from passerelle.languages.codes import language
+from passerelle.languages.codes import language, regional
 from passerelle.records import Origin
 from passerelle.runs import flush_to_disk, written_beside
 from passerelle.translation.memory.entries import ORIGINS_BY_RANK, Entry, Stored
@@ -38,7 +38,8 @@ class Defaults:
 
     Attributes:
         source: Code of the language that was translated; other pairs of the file are left out.
-        target: Code of the language that it was translated to.
+        target: Code of the language that it was translated to; with a country other than its usual one (``fr-CA``)
+            only what is said there is taken, as the language's own.
         origin: Who made translations of which the file doesn't say it.
     """
 
@@ -52,8 +53,7 @@ class Defaults:
         Raises:
             ConfigError: Unknown language.
         """
-        source, target = (code and language(code).bcp47 for code in (self.source, self.target))
-        return Defaults(source, target, self.origin)
+        return Defaults(self.source and language(self.source).bcp47, self.target and regional(self.target), self.origin)
 
 
 @dataclass
@@ -247,11 +247,22 @@ def _entries(
         except _Rejected as rejected:
             report.reject(place, rejected.reason, rejected.detail)
             continue
-        pair = (entry.source_language, entry.target_language)
-        if all(wanted in (None, code) for wanted, code in zip((defaults.source, defaults.target), pair, strict=True)):
-            yield entry
+        taken = _asked_for(entry, defaults)
+        if taken is None:
+            pair = f"{entry.source_language} to {entry.target_language}"
+            report.reject(place, "other-languages", f"{pair} wasn't asked for")
         else:
-            report.reject(place, "other-languages", f"{pair[0]} to {pair[1]} wasn't asked for")
+            yield taken
+
+
+def _asked_for(entry: Entry, defaults: Defaults) -> Entry | None:
+    """Return an entry in the languages that were asked for; one of the country asked for as the language's own."""
+    if defaults.source not in (None, entry.source_language):
+        return None
+    if defaults.target is None or language(entry.target_language).bcp47 == defaults.target:
+        return entry
+    plain = language(defaults.target).bcp47
+    return replace(entry, target_language=plain) if entry.target_language == defaults.target else None
 
 
 def _entry(row: Mapping[str, str], defaults: Defaults, now: str) -> Entry:
@@ -270,8 +281,8 @@ def _entry(row: Mapping[str, str], defaults: Defaults, now: str) -> Entry:
     return Entry(
         source=row["source"],
         translation=row["translation"],
-        source_language=_named_language(row.get("source_language") or defaults.source, "source"),
-        target_language=_named_language(row.get("target_language") or defaults.target, "target"),
+        source_language=_named_language(row.get("source_language") or defaults.source, "source", _code),
+        target_language=_named_language(row.get("target_language") or defaults.target, "target", regional),
         signature=row.get("signature") or "",
         glossary=row.get("glossary") or "",
         origin=origin,
@@ -290,11 +301,12 @@ def _check_text(column: str, text: str) -> None:
         raise _Rejected("not-unicode", f"the {column} isn't valid UTF-8: {text[:40]!r}") from None
 
 
-def _named_language(code: str | None, which: str) -> str:
+def _named_language(code: str | None, which: str, read: Callable[[str], str]) -> str:
     if not code:
         raise _Rejected("unknown-language", f"no {which} language: give --{which}")
     try:
-        return language(code).bcp47
+        language(code)
+        return read(code)
     except ConfigError as error:
         raise _Rejected("unknown-language", str(error)) from error
 

@@ -42,17 +42,19 @@ _AT_ONCE = 500
 _MOST_KEPT, _MOST_KEPT_CHARACTERS = 16_384, 8_000_000
 
 _RANK = "CASE origin WHEN 'machine' THEN 0 WHEN 'repaired' THEN 1 WHEN 'human-translation' THEN 2 ELSE 3 END"
-# The best comes last: people's before machines', whatever the engine that they correct.
+# The best comes last: people's before machines', whatever the engine that they correct; what is said in a language's
+# usual country before what is said in another, which counts where nothing else is known.
 _CHOSEN = f"""
 JOIN places ON places.id = place
-WHERE source_language = ? AND target_language = ?
+WHERE source_language = ? AND (target_language = ? OR target_language GLOB ?)
 AND (origin IN ('human-translation', 'native') OR ? IS NULL OR (signature = ? AND glossary = ?))
-ORDER BY {_RANK}, created, translations.id
+ORDER BY {_RANK}, target_language NOT GLOB '*-[A-Z][A-Z]', created, translations.id
 """
 _PAGE = """
 SELECT translations.id, source, translation, source_language, target_language, signature, glossary, origin, created
 FROM translations JOIN places ON places.id = place
-WHERE translations.id > ? AND (? IS NULL OR source_language = ?) AND (? IS NULL OR target_language = ?)
+WHERE translations.id > ? AND (? IS NULL OR source_language = ?)
+AND (? IS NULL OR target_language = ? OR target_language GLOB ?)
 ORDER BY translations.id LIMIT ?
 """
 _PARTS = """
@@ -100,6 +102,11 @@ class Memory(Protocol):
     def keep(self, texts: Mapping[whole_texts.Key, whole_texts.Whole], corrections: int, rules: str) -> None:
         """Keep some whole texts, as `TranslationMemory.keep` does."""
         ...
+
+
+def _regions_of(target: str) -> str:
+    """Return the pattern of a language's codes with a country other than its usual one: ``fr-CA``."""
+    return f"{target}-[A-Z][A-Z]"
 
 
 class TranslationMemory:
@@ -156,7 +163,7 @@ class TranslationMemory:
             for start in range(0, len(digests), _AT_ONCE):
                 chunk = digests[start : start + _AT_ONCE]
                 query, values = text_index.entries(chunk, "source, translation, origin, created, signature")
-                asked = (*values, source, target, signature, signature, glossary)
+                asked = (*values, source, target, _regions_of(target), signature, signature, glossary)
                 rows = connection.execute(query + _CHOSEN, asked)
                 known.update({text: Remembered(*rest) for text, *rest in rows})
             return known
@@ -317,7 +324,7 @@ class TranslationMemory:
             page = self._page(page[-1][0], source, target)
 
     def _page(self, last: int, source: str | None, target: str | None) -> list[Any]:
-        values = (last, source, source, target, target, _AT_ONCE)
+        values = (last, source, source, target, target, target and _regions_of(target), _AT_ONCE)
         return self._guarded(lambda connection: connection.execute(_PAGE, values).fetchall())
 
     def parts(self) -> list[Part]:
