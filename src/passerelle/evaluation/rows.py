@@ -14,7 +14,8 @@ from passerelle.formats.values.workbook import workbook_rows
 from passerelle.formats.window import opened
 
 Row = dict[str, Any]
-_LISTS = ("questions", "annotations", "data", "rows")
+_LISTS = ("questions", "annotations", "data", "rows", "logs")
+_MME_RESULT = ("image", "question", "truth", "prediction")
 
 
 class BrokenRow(InputError):
@@ -51,6 +52,27 @@ def read_rows(places: Sequence[str]) -> Iterator[Row | BrokenRow]:
 def _numbered(rows: Iterator[Row | BrokenRow]) -> Iterator[Row | BrokenRow]:
     for number, row in enumerate(rows, 1):
         yield row if isinstance(row, BrokenRow) else {"_number": number, **row}
+
+
+def read_answers(path: Path) -> Iterator[Row | BrokenRow]:
+    """Read the rows of a file of answers, or of MME's results: text files, one a subtask, in a folder.
+
+    Raises:
+        InputError: As `read_rows`.
+    """
+    if not path.is_dir() and path.suffix.lower() != ".txt":
+        yield from read_rows([str(path)])
+        return
+    files = sorted(path.glob("*.txt")) if path.is_dir() else [path]
+    if not files:
+        raise InputError(f"{str(path)!r} has no text files: give a file of answers, or the folder of MME's results.")
+    for file in files:
+        for number, line in _text_lines(file):
+            cells = (line or "").split("\t")
+            if len(cells) == len(_MME_RESULT):
+                yield {"category": file.stem, **dict(zip(_MME_RESULT, cells, strict=True))}
+            elif line is None or line.strip():
+                yield BrokenRow(f"{file.name}, line {number}: not a picture, a question, its truth and an answer")
 
 
 def _one(path: Path) -> Iterator[Row | BrokenRow]:

@@ -10,12 +10,10 @@ from typing import Any
 from passerelle.errors import InputError
 from passerelle.evaluation.asking.asking import Answered
 from passerelle.evaluation.asking.journal import Kept
+from passerelle.evaluation.asking.matching import IDS, TEXTS, is_answer, matched, text_of
 from passerelle.evaluation.reading import MOST_SHOWN, Missing, Test
-from passerelle.evaluation.rows import BrokenRow, read_rows
+from passerelle.evaluation.rows import BrokenRow, read_answers
 from passerelle.records import Answer
-
-IDS = ("question_id", "question", "id", "index", "image_id", "image/key")
-TEXTS = ("text", "prediction", "answer", "response", "output", "caption", "filtered_resps")
 
 
 @dataclass
@@ -34,20 +32,22 @@ class Predictions:
 
 
 def read_predictions(path: Path) -> Predictions:
-    """Read answers: JSON Lines, JSON, CSV, TSV or Parquet with an id and a text in each row.
+    """Read answers: JSON Lines, JSON, CSV, TSV, Excel or Parquet with an id and a text in each row.
 
     An id is in ``question_id``, ``question``, ``id``, ``index`` or ``image_id``; a text in ``text``, ``prediction``,
-    ``answer``, ``response``, ``output`` or ``caption``. ``benchmark`` and ``language`` say what a row answers where
-    the file holds several. ``logprobs`` (with ``priors``, ``tokens``) are scores of the options.
+    ``answer``, ``response``, ``output`` or ``caption``. lmms-eval's logs (``doc_id``, ``filtered_resps``) and MME's
+    results (picture, question, truth and answer between tabs, a file a subtask) are read as they are. ``benchmark``
+    and ``language`` say what a row answers where the file holds several. ``logprobs`` (with ``priors``, ``tokens``)
+    are scores of the options.
 
     Raises:
         InputError: The file can't be read, or no row has an id and a text.
     """
     found = Predictions(path, [])
-    for row in read_rows([str(path)]):
+    for row in read_answers(path):
         if isinstance(row, BrokenRow):
             found.notes.append(str(row))
-        elif _id(row) and (_text(row) is not None or row.get("logprobs")):
+        elif is_answer(row):
             found.rows.append(row)
         else:
             found.notes.append(f"row {row.get('_number')}: no id or no text")
@@ -79,8 +79,10 @@ def answers_to(predictions: Predictions, test: Test, languages: Sequence[str], o
         )
     rows = [row for row in rows if row.get("language", test.language) == test.language]
     asked, answered, strangers = {item.id for item in test.items}, Answered(), []
-    for row in rows:
-        key = _id(row)
+    ids, how = matched(rows, test)
+    if how:
+        predictions.notes.append(f"{test.benchmark.name} ({test.language}): answers were matched {how}")
+    for key, row in zip(ids, rows, strict=True):
         if key not in asked:
             strangers.append(key)
         elif key in answered.kept:
@@ -101,17 +103,6 @@ def answers_to(predictions: Predictions, test: Test, languages: Sequence[str], o
     return answered
 
 
-def _id(row: dict[str, Any]) -> str:
-    return next((str(row[name]) for name in IDS if row.get(name) not in (None, "")), "")
-
-
-def _text(row: dict[str, Any]) -> str | None:
-    value = next((row[name] for name in TEXTS if row.get(name) is not None), None)
-    if isinstance(value, list):
-        value = value[0] if value else ""
-    return None if value is None else str(value)
-
-
 def _answer(key: str, row: dict[str, Any]) -> Answer:
     scores = {name: tuple(row.get(name) or ()) for name in ("logprobs", "priors", "tokens")}
-    return Answer(key, text=_text(row) or "", **scores)
+    return Answer(key, text=text_of(row) or "", **scores)

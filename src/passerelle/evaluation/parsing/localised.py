@@ -16,15 +16,19 @@ from importlib import resources
 from typing import Any, Literal
 
 from passerelle.errors import ConfigError, unknown
+from passerelle.evaluation.parsing.markup import without_markup
 from passerelle.evaluation.parsing.published import LETTERS, Said
 
-VERSION = "1"
+VERSION = "2"
 """Raised whenever the same answer would be read differently."""
 
 _ENGLISH = "en"
 _QUOTES = "\"'«»“”‘’`*_ \t\n"
 _ENDS = r"(?=$|[\s.,;:!?)\]\"*–—-])"
 _ALONE = r"(?=\s*(?:$|[.,;:!?]))"
+# What stands before the first word: emoji, list marks, and "A:" for answer.
+_AROUND = re.compile(r"\A(?:[^\w]+|(?:a|r|assistant|model)\s*:\s*)+")
+_LABELLED = re.compile(r"[AR]\s*:\s*([(\[]?[A-Z][)\].]*)")
 _SENTENCE = re.compile(r"[.!?\n]")
 
 
@@ -116,7 +120,7 @@ def yes_or_no(answer: str, language: str) -> Said | None:
     Returns:
         ``None`` where neither is said, or both ("oui ou non").
     """
-    text = plain(answer)
+    text = _AROUND.sub("", plain(without_markup(answer)))
     for words in _languages(language):
         found = _begins(text, words)
         if found == "both":
@@ -130,7 +134,8 @@ def yes_or_no(answer: str, language: str) -> Said | None:
         first = _SENTENCE.split(text, maxsplit=1)[0]
         if words.negation.search(first):
             return "no"
-        if any(re.match(re.escape(phrase) + r"\b", text) for phrase in words.table["affirms"]):
+        starts = (text, _after_lead(text, words))
+        if any(re.match(re.escape(p) + r"\b", start) for p in words.table["affirms"] for start in starts):
             return "yes"
     return None
 
@@ -176,7 +181,9 @@ def option_of(answer: str, options: Sequence[str], language: str) -> int | None:
     Returns:
         Its place; ``None`` where none or several are named.
     """
-    text = unicodedata.normalize("NFC", answer).replace("’", "'").strip(_QUOTES)
+    text = unicodedata.normalize("NFC", without_markup(answer)).replace("’", "'").strip(_QUOTES)
+    if (labelled := _LABELLED.fullmatch(text)) is not None:
+        text = labelled[1]
     letters = LETTERS[: len(options)]
     if (bare := re.fullmatch(r"[(\[]?([A-Za-z])[)\].:,]*", text)) is not None:
         return _place(bare[1], letters)
@@ -262,7 +269,7 @@ def answer_words(text: str, language: str) -> str:
         language: Its language, ISO 639-1.
     """
     words = words_of_language(language)
-    text = _numbers_with_points(plain(text), words.table["decimal"])
+    text = _numbers_with_points(plain(without_markup(text)), words.table["decimal"])
     tokens = [token for raw in text.split() for token in _apart(raw, words)]
     tokens = [folded(token) for token in tokens if token]
     return " ".join(_digits(tokens, words))
