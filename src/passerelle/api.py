@@ -242,11 +242,10 @@ def _opened(
 ) -> tuple[Any, Any]:
     from passerelle.quality.estimate.calibrated import open_assess
     from passerelle.quality.pairs import PairOptions, read_pairs
-    from passerelle.translation.dataset.rejects import rejected_rows
 
     images = options.get("images")
     how = PairOptions(**{**options, "target_language": to, "images": Path(images) if images else None})
-    paired = read_pairs(Path(source), Path(translated), how, rejected_rows(Path(translated)))
+    paired = read_pairs(Path(source), Path(translated), how)
     given = Path(calibration) if calibration else None
     return paired, open_assess(how.source_language, how.target_language, given)
 

@@ -69,6 +69,55 @@ def test_misaligned_lines_are_refused(tmp_path: Path, lines: tuple[str, ...], sa
         read_pairs(texts(tmp_path / "a.txt", "A frog.", "A cow."), texts(tmp_path / "b.txt", *lines), PairOptions())
 
 
+ROWS = [(name, "x.png", f"What is {name}?", f"It is {name}.") for name in ("a", "b", "c", "d")]
+
+
+def french(rows: list[tuple[str, str, str, str]]) -> list[tuple[str, str, str, str]]:
+    return [(name, image, f"fr {asked}", f"fr {said}") for name, image, asked, said in rows]
+
+
+@pytest.mark.parametrize("kept", ["acd", "ab", "d", "dca", "abcd", "cbad"])
+@pytest.mark.parametrize("is_known", [True, False])
+def test_rows_are_brought_together_by_their_ids(tmp_path: Path, kept: str, is_known: bool) -> None:
+    ours = llava(tmp_path / "a.json", *ROWS)
+    by_name = {row[0]: row for row in french(ROWS)}
+    theirs = llava(tmp_path / "b.json", *(by_name[name] for name in kept))
+    if is_known:
+        rejects = [{"row": n, "id": row[0], "reason": "missing-image"} for n, row in enumerate(ROWS, 1)]
+        lines = [json.dumps(reject) for reject in rejects if reject["id"] not in kept]
+        (tmp_path / "b.json.rejects.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    paired = read_pairs(ours, theirs, PairOptions())
+    assert [row.row.id for row in paired.rows] == list(kept)
+    assert all(pair.target == f"fr {pair.source}" for pair in paired.pairs)
+    missing = [name for name in "abcd" if name not in kept]
+    assert [row.id for row in paired.unpaired] == missing
+    assert {row.reason for row in paired.unpaired} == ({"missing-image" if is_known else ""} if missing else set())
+    assert all(name in paired.gaps for name in missing) and bool(paired.gaps) == bool(missing)
+
+
+def test_a_row_that_cannot_be_read_has_no_translation(tmp_path: Path) -> None:
+    lines = [json.dumps({"id": name, "caption": f"A {name}."}) for name in "abc"]
+    (tmp_path / "a.jsonl").write_text(f"{lines[0]}\n{{broken\n{lines[1]}\n{lines[2]}\n")
+    (tmp_path / "b.jsonl").write_text("\n".join(line.replace("A ", "Un ") for line in (*lines[1:], lines[0])))
+    paired = read_pairs(tmp_path / "a.jsonl", tmp_path / "b.jsonl", PairOptions(fields=("caption",)))
+    assert [(pair.source, pair.target) for pair in paired.pairs] == [(f"A {n}.", f"Un {n}.") for n in "bca"]
+    assert [(row.side, row.number, row.reason) for row in paired.unpaired] == [("source", 2, "broken-json")]
+
+
+@pytest.mark.parametrize("gone", [1, 2, 3])
+def test_rows_without_ids_need_to_know_which_is_missing(tmp_path: Path, gone: int) -> None:
+    ours, kept = ["A.", "B.", "C."], [text for n, text in enumerate(("a.", "b.", "c."), 1) if n != gone]
+    for name, texts_ in (("a.jsonl", ours), ("b.jsonl", kept)):
+        (tmp_path / name).write_text("".join(json.dumps({"caption": text}) + "\n" for text in texts_))
+    options = PairOptions(fields=("caption",))
+    with pytest.raises(InputError, match=r"has a row 3 .* file of rejects"):
+        read_pairs(tmp_path / "a.jsonl", tmp_path / "b.jsonl", options)
+    (tmp_path / "b.jsonl.rejects.jsonl").write_text(json.dumps({"row": gone, "reason": "not-translated"}) + "\n")
+    paired = read_pairs(tmp_path / "a.jsonl", tmp_path / "b.jsonl", options)
+    assert all(pair.source.lower() == pair.target for pair in paired.pairs) and len(paired.pairs) == 2
+    assert f"{gone} (not-translated)" in paired.gaps
+
+
 def test_an_empty_source_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a.txt, row 1 .*missing, but translated"):
         read_pairs(texts(tmp_path / "a.txt", "", "b"), texts(tmp_path / "b.txt", "A", "B"), PairOptions())

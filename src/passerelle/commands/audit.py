@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from passerelle.commands.printing import print_json
-from passerelle.commands.quality_options import CALIBRATION, FILE, reading
+from passerelle.commands.quality_options import CALIBRATION, FILE, reading, say_gaps
 
 
 @click.command()
@@ -58,10 +58,11 @@ def audit(
             sample_source(whole, how, sample, source, seed)
         translated, left_out = translate_source(source, how, engine, memory, out)
     paired = read_pairs(source, translated, how, left_out)
+    say_gaps(paired)
     if sample is not None:
         paired = draw(paired, sample, seed)
     known = None if references is None else read_references(references, paired)
-    found = run(paired.pairs, assess, known, len(left_out))
+    found = run(paired.pairs, assess, known, max(len(left_out), len(paired.unpaired)))
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "audit.json", found.as_dict())
     write_audit_page(found, source.name, paired.pairs[0].target_language, out / "audit.html")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from passerelle.commands.printing import print_json
-from passerelle.commands.quality_options import CALIBRATION, FILE, reading
+from passerelle.commands.quality_options import CALIBRATION, FILE, reading, say_gaps
 
 
 @click.command()
@@ -46,6 +46,7 @@ def gate(
     given = {"keep_above": keep_above, "drop_below": drop_below, "keep_share": keep_share}
     settings = load_gate(config, {key: value for key, value in given.items() if value is not None})
     paired = read_pairs(source, translated, PairOptions(**options))
+    say_gaps(paired)
     assess = open_assess(paired.pairs[0].source_language, paired.pairs[0].target_language, calibration)
     counts = run(paired, assess, settings, out)
     if as_json:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from passerelle.quality.pairs import Paired
 
 FILE = click.Path(path_type=Path)
 CALIBRATION = click.option("--calibration", type=FILE, help="Made by `passerelle quality fit`  [the one that ships].")
@@ -15,6 +18,12 @@ CALIBRATION = click.option("--calibration", type=FILE, help="Made by `passerelle
 def names(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
     """Split a list of names at its commas."""
     return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def say_gaps(paired: Paired) -> None:
+    """Say on stderr which rows of two files have no other; they are neither judged nor written."""
+    if paired.gaps:
+        click.echo(paired.gaps, err=True)
 
 
 def reading(command: Callable[..., Any]) -> Callable[..., Any]:

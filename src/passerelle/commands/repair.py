@@ -9,7 +9,7 @@ import click
 
 from passerelle.commands.engine_options import engine_options
 from passerelle.commands.printing import print_json
-from passerelle.commands.quality_options import CALIBRATION, FILE, reading
+from passerelle.commands.quality_options import CALIBRATION, FILE, reading, say_gaps
 
 
 @click.command()
@@ -53,6 +53,7 @@ def repair(
     from passerelle.runs import cache_folder
 
     paired = read_pairs(source, translated, PairOptions(**options))
+    say_gaps(paired)
     assess = open_assess(paired.pairs[0].source_language, paired.pairs[0].target_language, calibration)
     how = RepairOptions(good, more, glossary, editor, editor_options)
     result = run(paired, assess, at or cache_folder() / "translations.sqlite", out, how)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from passerelle.commands.quality_options import say_gaps
 from passerelle.errors import ConfigError, unknown
 from passerelle.languages.codes import language
 from passerelle.quality.estimate.calibrated import open_assess
@@ -123,7 +124,9 @@ def _pairs(given: dict[str, Any]) -> Paired | None:
     if not given["translated"]:
         raise ConfigError("give the translation of the data too: --translated FILE.")
     keys = ("source_language", "target_language", "format", "fields", "image_fields", "images")
-    return read_pairs(given["data"], given["translated"], PairOptions(**{key: given[key] for key in keys}))
+    paired = read_pairs(given["data"], given["translated"], PairOptions(**{key: given[key] for key in keys}))
+    say_gaps(paired)
+    return paired
 
 
 def _tasks(tasks: Sequence[str], answered: Sequence[Answered], paired: Paired | None) -> list[str]:

@@ -38,6 +38,7 @@ class Row(NamedTuple):
         fields: The texts to translate, in the order of the file; blank ones are left out.
         images: Relative paths in the image folder. Embedded images were checked by the reader.
         raw: The row as it stands in the file; of Parquet, the columns that were read.
+        is_numbered: Whether its id says only where it stands, so that it is another once a row before is gone.
     """
 
     number: int
@@ -45,6 +46,7 @@ class Row(NamedTuple):
     fields: tuple[Field, ...]
     images: tuple[str, ...]
     raw: bytes = b""
+    is_numbered: bool = False
 
 
 @dataclass(frozen=True)

@@ -120,8 +120,8 @@ class Layout:
         fields = tuple([field for field in found.fields if not is_missing(field.text)])
         if self.answer:
             fields = self._filled(fields, found.values.get(self.answer, "").strip())
-        own = found.values.get(self.id, "") if self.id else key
-        return Row(number, printable(own) or str(number), fields, images, raw)
+        own = printable(found.values.get(self.id, "") if self.id else key)
+        return Row(number, own or str(number), fields, images, raw, not own or self.container == "text-folder")
 
     def _filled(self, fields: tuple[Field, ...], answer: str) -> tuple[Field, ...]:
         """Leave out what stands for an option, or a text, that isn't there."""

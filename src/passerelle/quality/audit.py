@@ -92,7 +92,7 @@ class Audit:
         seconds: By check.
         calibrated_on: What the estimate was fitted on.
         slack: Standard error of the calibration that the intervals hold.
-        left_out: Rows that the engine couldn't translate.
+        left_out: Rows that have no translation.
     """
 
     lost: Share
@@ -127,7 +127,7 @@ def audit(
         pairs: At least one.
         assess: Estimates them.
         references: A person's translation of each, ``None`` where there is none.
-        left_out: Rows that aren't among the pairs, as the engine couldn't translate them.
+        left_out: Rows that aren't among the pairs, as they have no translation.
 
     Raises:
         InputError: There are no pairs.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import zip_longest
 from pathlib import Path
 
 from passerelle.errors import InputError
@@ -15,8 +14,10 @@ from passerelle.formats.layout import layouts
 from passerelle.formats.registry import CONTAINERS, open_format
 from passerelle.formats.saving import save
 from passerelle.languages.codes import language
+from passerelle.quality.aligning import Alignment, Files, Unpaired, align, said
 from passerelle.quality.base import Pair
 from passerelle.quality.plain_text import PlainText
+from passerelle.translation.dataset.rejects import reject_reasons
 
 _NAMES = ("question", "caption", "answer")
 _SUFFIXES = {"captions": "caption", "multiple_choice_answer": "answer", "answers": "answer", "instruction": "question"}
@@ -46,12 +47,16 @@ class Paired:
         path: The translated file.
         rows: All rows with a text, in the order of the file, or a sample of them.
         without_text: Rows of the translated file that have no text in either: nothing to judge, nothing to lose.
+        unpaired: Rows of either file that the other doesn't have.
+        gaps: The same in a sentence; empty if there are none.
     """
 
     format: Format
     path: Path
     rows: tuple[PairedRow, ...]
     without_text: tuple[Row, ...] = ()
+    unpaired: tuple[Unpaired, ...] = ()
+    gaps: str = ""
 
     @property
     def pairs(self) -> list[Pair]:
@@ -92,17 +97,18 @@ class PairOptions:
 
 
 def read_pairs(source: Path, translated: Path | None, options: PairOptions, left_out: Collection[int] = ()) -> Paired:
-    """Read two aligned files.
+    """Read two files that belong together: row by row, or by their rows' ids where one of them lacks some.
 
     Args:
         source: The file that was translated.
-        translated: Its translation, row by row in the same format; ``None`` with `options.columns`.
+        translated: Its translation in the same format, perhaps with its file of rejects beside it; ``None`` with
+            `options.columns`.
         options: How to read them.
-        left_out: Numbers of rows of the source that are known to have no translation.
+        left_out: Numbers of more rows of the source that are known to have no translation.
 
     Raises:
         ConfigError: Unknown language, format or place.
-        InputError: The files don't belong together, a side is empty, a row is bad; the first such row is named.
+        InputError: The files don't belong together, a side is empty, a translated row is bad; the first is named.
     """
     codes = language(options.source_language).bcp47, language(options.target_language).bcp47
     if options.images is not None and not options.images.is_dir():
@@ -113,7 +119,9 @@ def read_pairs(source: Path, translated: Path | None, options: PairOptions, left
     categories = read_categories(source, data_format)
     rows: list[PairedRow] = []
     without_text: list[Row] = []
-    for ours, theirs in _aligned(source, translated, data_format, left_out):
+    files = Files(source, translated)
+    aligned = _aligned(files, data_format, left_out)
+    for ours, theirs in aligned.pairs:
         _check_places(ours, theirs, source, translated)
         picture, cluster = _picture(ours, options.images, source)
         there = {text.place: text.text for text in theirs.fields}
@@ -128,7 +136,8 @@ def read_pairs(source: Path, translated: Path | None, options: PairOptions, left
             rows.append(PairedRow(theirs, tuple(text.place for text in ours.fields), tuple(pairs)))
         else:
             without_text.append(theirs)
-    return _checked(Paired(data_format, translated, tuple(rows), tuple(without_text)), source)
+    unpaired, gaps = tuple(aligned.unpaired), said(aligned.unpaired, files)
+    return _checked(Paired(data_format, translated, tuple(rows), tuple(without_text), unpaired, gaps), source)
 
 
 def _checked(paired: Paired, source: Path) -> Paired:
@@ -173,24 +182,17 @@ def _good(rows: Iterator[Row | BadRow], path: Path) -> Iterator[Row]:
         yield row
 
 
-def _aligned(
-    source: Path, translated: Path, data_format: Format, left_out: Collection[int]
-) -> Iterator[tuple[Row, Row]]:
-    ours = (row for row in _good(data_format.rows(source), source) if row.number not in left_out)
-    theirs = _good(data_format.rows(translated), translated)
-    for count, (one, other) in enumerate(zip_longest(ours, theirs), 1):
-        if one is None or other is None:
-            more, less = (source, translated) if other is None else (translated, source)
-            raise InputError(
-                f"{str(more)!r} has a row {count} and {str(less)!r} has only {count - 1}: "
-                "they must be aligned row by row."
-            )
-        if one.id != other.id and not (left_out and one.id == str(one.number)):
-            raise InputError(
-                f"row {count}: id {one.id!r} in {str(source)!r}, {other.id!r} in {str(translated)!r}: "
-                "they must be aligned row by row. Sort both alike, and leave the same rows out of both."
-            )
-        yield one, other
+def _aligned(files: Files, data_format: Format, left_out: Collection[int]) -> Alignment:
+    """Bring the rows of both files together; what of the source can't be read has no translation."""
+    rejected = {**dict.fromkeys(left_out, ""), **reject_reasons(files.translated)}
+    ours, alone = [], []
+    for row in data_format.rows(files.source):
+        if isinstance(row, Row):
+            ours.append(row._replace(raw=b""))
+        else:
+            alone.append(Unpaired("source", row.number, str(row.number), row.reason))
+    found = align(ours, list(_good(data_format.rows(files.translated), files.translated)), rejected, files)
+    return Alignment(found.pairs, sorted([*alone, *found.unpaired]))
 
 
 def _check_places(ours: Row, theirs: Row, source: Path, translated: Path) -> None:

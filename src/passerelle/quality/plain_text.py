@@ -35,7 +35,7 @@ class PlainText:
             except UnicodeDecodeError as error:
                 yield BadRow(number, "invalid-unicode", str(error), line)
                 continue
-            yield Row(number, str(number), (Field(PLACE, text),) if text else (), (), line)
+            yield Row(number, str(number), (Field(PLACE, text),) if text else (), (), line, True)
 
     def write(self, source: Path, out: BinaryIO, rows: Iterable[tuple[Row, Mapping[str, str]]]) -> None:
         """Write the chosen lines, with their new texts."""

@@ -83,7 +83,7 @@ def render_audit(audit: Audit, console: Console) -> None:
         said = f"With a reference: {true.pairs:,} pairs, {audit.truth.missing:,} without. "
         console.print(Text(f"{said}True {_percent(true)}; estimated {_percent(estimated)}."))
     if audit.left_out:
-        console.print(Text(f"{audit.left_out:,} rows couldn't be translated and aren't among the pairs."))
+        console.print(Text(f"{audit.left_out:,} rows have no translation and aren't among the pairs."))
     console.print(Text(f"Calibrated on {audit.calibrated_on}.", style="dim"))
 
 

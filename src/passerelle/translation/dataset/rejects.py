@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from passerelle.errors import InputError
 from passerelle.formats.base import BadRow, Row
 from passerelle.formats.images import Problem
 from passerelle.translation.protection.safe import Outcome
@@ -67,7 +68,20 @@ class Reject:
 
 def rejected_rows(translated: Path) -> frozenset[int]:
     """Return the numbers of the source's rows that aren't in a translation, by the file of rejects beside it."""
+    return frozenset(reject_reasons(translated))
+
+
+def reject_reasons(translated: Path) -> dict[int, str]:
+    """Return why rows of the source aren't in a translation, by their numbers; none without the file of rejects.
+
+    Raises:
+        InputError: The file of rejects isn't one.
+    """
     rejects = translated.with_name(f"{translated.name}.rejects.jsonl")
     if not rejects.is_file():
-        return frozenset()
-    return frozenset(int(json.loads(line)["row"]) for line in rejects.read_text(encoding="utf-8").split("\n") if line)
+        return {}
+    try:
+        rows = [json.loads(line) for line in rejects.read_bytes().split(b"\n") if line]
+        return {int(row["row"]): str(row["reason"]) for row in rows}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(f"{str(rejects)!r} is no file of rejects: {error!r}. Move it away.") from None
