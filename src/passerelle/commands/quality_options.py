@@ -37,6 +37,7 @@ def reading(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--image-fields", callback=names, default="", help="Places of image paths, with --fields."),
             click.option("--columns", callback=names, default="", help="Places of both in one file: source,target"),
             click.option("--images", type=FILE, help="Folder of the images."),
+            click.option("--images-anywhere", is_flag=True, help="Take images that lie outside of that folder, too."),
         )
     ):
         command = option(command)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from passerelle.errors import InputError
 from passerelle.formats.base import BadRow, Field, Format, Row
-from passerelle.formats.images import check_images
+from passerelle.formats.images import ImageFolder, check_images
 from passerelle.formats.layout import layouts
 from passerelle.formats.registry import CONTAINERS, open_format
 from passerelle.formats.saving import save
@@ -84,6 +84,7 @@ class PairOptions:
         fields: Places of the texts, for rows of any kind.
         image_fields: Places of image paths, for rows of any kind.
         images: The image folder; ``None`` if it isn't known.
+        images_anywhere: Whether images may lie outside of the image folder.
         columns: Places of source and translation, where both stand in one file.
     """
 
@@ -93,6 +94,7 @@ class PairOptions:
     fields: tuple[str, ...] = ()
     image_fields: tuple[str, ...] = ()
     images: Path | None = None
+    images_anywhere: bool = False
     columns: tuple[str, ...] = field(default=())
 
 
@@ -123,7 +125,7 @@ def read_pairs(source: Path, translated: Path | None, options: PairOptions, left
     aligned = _aligned(files, data_format, left_out)
     for ours, theirs in aligned.pairs:
         _check_places(ours, theirs, source, translated)
-        picture, cluster = _picture(ours, options.images, source)
+        picture, cluster = _picture(ours, options, source)
         there = {text.place: text.text for text in theirs.fields}
         pairs = [
             Pair(
@@ -167,7 +169,7 @@ def _read_columns(source: Path, options: PairOptions, codes: tuple[str, str]) ->
         for place in options.columns:
             if place not in texts:
                 raise InputError(f"{source}, row {row.number} (id {row.id!r}): {place!r} is empty or missing.")
-        picture, cluster = _picture(row, options.images, source)
+        picture, cluster = _picture(row, options, source)
         pair = Pair(texts[options.columns[0]], texts[options.columns[1]], *codes, "text", "", picture, cluster)
         rows.append(PairedRow(row, (options.columns[1],), (pair,)))
     return _checked(Paired(data_format, source, tuple(rows)), source)
@@ -207,14 +209,15 @@ def _check_places(ours: Row, theirs: Row, source: Path, translated: Path) -> Non
             )
 
 
-def _picture(row: Row, images: Path | None, source: Path) -> tuple[Path | None, str]:
+def _picture(row: Row, options: PairOptions, source: Path) -> tuple[Path | None, str]:
     """Return the row's picture inside the image folder, and what its pairs are clustered by."""
     named = [image for image in row.images if not image.startswith("data:")]
     if not named:
         return None, row.id
+    images = options.images
     if images is None:
         return None, named[0]
-    problem = check_images(row, images)
+    problem = check_images(row, ImageFolder(images, anywhere=options.images_anywhere))
     if problem is not None:
         raise InputError(f"{source}, row {row.number} (id {row.id!r}): {problem[0]}: {problem[1]}.")
     path = images / named[0]

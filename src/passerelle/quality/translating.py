@@ -35,6 +35,7 @@ def translate_source(
         fields=options.fields,
         image_fields=options.image_fields,
         images=options.images,
+        images_anywhere=options.images_anywhere,
     )
     translate(job)
     return job.out, rejected_rows(job.out)
