@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 import re
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PureWindowsPath
 from urllib.parse import unquote
 
 from passerelle.errors import InputError
@@ -110,28 +111,38 @@ def find_file(
         What is wrong with it, and the file; neither for a relative path without a folder.
     """
     name = unquote(image.removeprefix("file://")) if image.startswith("file:///") else image
-    posix, windows = PurePosixPath(name), PureWindowsPath(name)
-    if _ELSEWHERE.match(name) and not name.startswith("file:"):
-        return ("remote-image", f"image {image[:200]!r} isn't on this machine: download it first"), None
-    is_bare = not posix.is_absolute()
-    if is_bare and (windows.anchor or name.startswith("file:")) or is_bare and not anywhere and ".." in windows.parts:
-        return ("outside-folder", f"image {image!r} must be a path inside the image folder"), None
+    is_bare = not name.startswith("/")
+    problem = _strange(name, is_bare, anywhere)
+    if problem is not None:
+        return problem, None
     home = folder if is_bare else folder or beside
     if home is None:
         return (None, None) if is_bare else (_outside(image, "lies outside of any folder that is known"), None)
     try:
-        path = (home / posix).resolve()
-        if not anywhere and not path.is_relative_to(home.resolve()):
+        path = os.path.realpath(os.path.join(home, name))
+        if not anywhere and not path.startswith(os.path.join(os.path.realpath(home), "")):
             return _outside(image, f"lies outside of {str(home)!r}, or is a link that leads out of it"), None
-        if not path.is_file():
+        if not os.path.isfile(path):
             return ("missing-image", f"no file {image!r} in the image folder"), None
     except (OSError, RuntimeError, ValueError):  # names too long, links in a circle, NUL characters, half surrogates
         return ("missing-image", f"no file can have the name {image[:200]!a}"), None
-    return None, path
+    return None, Path(path)
+
+
+def _strange(name: str, is_bare: bool, anywhere: bool) -> Problem | None:
+    """Say what is wrong with a path before any file is looked at."""
+    if _INSIDE.fullmatch(name) and ".." not in name:
+        return None
+    if _ELSEWHERE.match(name) and not name.startswith("file:"):
+        return "remote-image", f"image {name[:200]!r} isn't on this machine: download it first"
+    windows = PureWindowsPath(name)
+    if is_bare and (windows.anchor or name.startswith("file:") or not anywhere and ".." in windows.parts):
+        return "outside-folder", f"image {name!r} must be a path inside the image folder"
+    return None
 
 
 def _outside(image: str, why: str) -> Problem:
-    return "outside-folder", f"image {image!r} {why}. Give its folder with --images, or allow it: --images-anywhere"
+    return "outside-folder", f"image {image!r} {why}. Give its folder, or allow it with images-anywhere"
 
 
 def _check_picture(source: Path | bytes, name: str) -> Problem | None:
