@@ -19,6 +19,7 @@ from passerelle.formats import window
 from passerelle.formats.delimited import Delimited
 from passerelle.formats.layout import Layout
 from passerelle.formats.registry import detect
+from passerelle.formats.values.missing import is_missing
 
 Written = Callable[[str, bytes | str], Path]
 
@@ -91,9 +92,9 @@ def test_a_table_comes_back(
         kept = rewritten(delimited, path, keep=lambda row: row.number % 2 == 0).decode("utf-8-sig")
     expected = [{"a": a, "c": c} for a, _, c in rows]
     assert [{f.place: f.text for f in row.fields} for row in found] == [
-        {place: value for place, value in row.items() if value.strip()} for row in expected
+        {place: value for place, value in row.items() if not is_missing(value)} for row in expected
     ]
-    changed = [[french(a) if a.strip() else a, b, french(c) if c.strip() else c] for a, b, c in rows]
+    changed = [[a if is_missing(a) else french(a), b, c if is_missing(c) else french(c)] for a, b, c in rows]
     assert parsed(translated, delimiter) == [["a", "b", "c"], *changed]
     assert parsed(kept, delimiter) == [["a", "b", "c"], *(list(row) for row in rows[1::2])]
 

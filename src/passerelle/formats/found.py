@@ -57,7 +57,7 @@ class Found:
                 self.strange.append(place)
         elif isinstance(value, list):
             members = zip(map(str, range(len(value))), value, strict=True)
-            if value and node.star is None and node.has_texts:
+            if node.star is None and node.has_texts and _holds_text(value):
                 self.strange.append(place)
         else:
             is_plain = all(role.startswith("need:") for role in node.roles)
@@ -83,7 +83,7 @@ class Found:
             if role in TEXT_ROLES:
                 if type(value) is str:  # no number
                     self.fields.append(Field(place, value, _kind(cast(FieldKind, role), value)))
-                elif node.is_leaf and isinstance(value, dict | list) and value:
+                elif node.is_leaf and isinstance(value, dict | list) and _holds_text(value):
                     self.strange.append(place)
             elif role == "embedded":
                 if isinstance(value, str | bytes):
@@ -95,6 +95,13 @@ class Found:
                 self.values[place] = str(value)
             else:
                 self.present.add(role.removeprefix("need:"))
+
+
+def _holds_text(value: Any) -> bool:
+    """Say whether a text that isn't blank stands anywhere in a value."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    return any(map(_holds_text, value)) if isinstance(value, list) else type(value) is str and bool(value.strip())
 
 
 def _holds_a_text_elsewhere(node: Node, value: dict[str, Any]) -> bool:

@@ -136,7 +136,7 @@ class Layout:
         if len(found.present) < len(self.require):
             missing = [place for place in self.require if place not in found.present]
             return "missing-field", f"{self.name} rows have {', '.join(missing)}; this one doesn't"
-        if found.strange:
+        if found.strange and self.require:
             where = found.strange[0] or "the row itself"
             return "unknown-shape", f"{where} isn't built as {self.name} rows are: its texts can't be found"
         for field in found.fields:

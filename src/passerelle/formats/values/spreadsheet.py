@@ -13,10 +13,10 @@ from passerelle.formats.window import MAX_ROW_BYTES, opened
 
 TABLES = (".csv", ".tsv")
 DELIMITERS = ",\t;|"
-_SEEN_BYTES = 4 << 20
+_SEEN_BYTES = 1 << 18
 _NAMED = "sep="
 # What CP1252 has for the languages that use it: any other of its letters tells that it's another encoding.
-_WESTERN = "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜßàáâãäåæçèéêëìíîïñòóôõöøùúûüÿŒœŸ«»‘’“”„–—…€£°§²³½¿¡ªº·×\xa0"
+_WESTERN = "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜßàáâãäåæçèéêëìíîïñòóôõöøùúûüŒœ«»‘’“”„–—…€£°§²³½¿¡ªº·×\xa0"
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,11 @@ class Spreadsheet:
     encoding: str
     delimiter: str
     skipped: int = 0
+
+    @property
+    def errors(self) -> str:
+        """What becomes of bytes that are no letters: surrogates, or where there are none, question marks."""
+        return "replace" if self.encoding == "utf-16" else "surrogateescape"
 
     def bytes_of(self, path: Path) -> IO[bytes]:
         """Open the table at its header, in UTF-8 whatever it is written in.
@@ -52,7 +57,7 @@ class Spreadsheet:
         Raises:
             OSError: It can't be opened.
         """
-        file = path.open(encoding=self.encoding, errors="surrogateescape", newline="")
+        file = path.open(encoding=self.encoding, errors=self.errors, newline="")
         for _ in range(self.skipped):
             file.readline()
         return file

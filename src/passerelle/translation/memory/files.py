@@ -220,7 +220,7 @@ def _columns_of(unit: Unit, defaults: Defaults) -> Iterator[dict[str, str]]:
 def _read_csv(file: BinaryIO, path: Path, defaults: Defaults, report: ImportReport) -> Iterator[Entry]:
     csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
     sheet = told(path)
-    text = io.TextIOWrapper(file, encoding=sheet.encoding, errors="surrogateescape", newline="")
+    text = io.TextIOWrapper(file, encoding=sheet.encoding, errors=sheet.errors, newline="")
     for _ in range(sheet.skipped):
         text.readline()
     table = csv.DictReader(text, delimiter=sheet.delimiter, strict=True)

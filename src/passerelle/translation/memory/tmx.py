@@ -129,6 +129,8 @@ def read_units(file: BinaryIO, path: Path) -> Iterator[Unit]:
         ) from error
     except DefusedXmlException as error:
         raise InputError(f"{path}: refused, as it defines entities of its own or reads other files: {error}") from error
+    except (LookupError, ValueError) as error:  # an encoding that there isn't, or that the parser can't read
+        raise InputError(f"{path}: its encoding can't be read: {error}. Save it in UTF-8.") from error
 
 
 def _units(events: Iterator[tuple[str, Element]], path: Path) -> Iterator[Unit]:
