@@ -235,7 +235,7 @@ def test_consistency_is_the_same_option_whether_right_or_wrong():
         (mmbench, {**MMB, "answer": "E"}, "the right answer 'E' is none of the 3 options"),
         (mmbench, {**MMB, "answer": ""}, "no right answer"),
         (mmbench, {**MMB, "A": "", "B": "nan", "answer": "C"}, "1 options"),
-        (mmbench, {**MMB, "B": "nan", "answer": "B"}, "'B' is none of the 3 options"),
+        (mmbench, {**MMB, "B": "nan", "answer": "B"}, "'B' is none of the 2 options"),
         (mmbench, {**MMB, "index": "x", "answer": "B"}, "index 'x' is no number"),
         (mmbench, {**MMB, "question": " ", "answer": "B"}, "no question"),
         (scienceqa, {"_key": "1", "question": "?", "choices": ["a"], "answer": 0}, "1 options"),

@@ -58,7 +58,7 @@ def test_predictions_are_scored_by_both_parsers(bench):
     assert figure(results, "consistency", "fr-en")["value"] == 100
     signature = figure(results, "accuracy", "fr", parser="localised")["signature"]
     assert signature == (
-        "pope|accuracy|method:generate|parser:localised-fr-1|lang:fr|n:16|clusters:4|missing:0|seeds:1"
+        "pope|accuracy|method:generate|parser:localised-fr-2|lang:fr|n:16|clusters:4|missing:0|seeds:1"
         "|ci:cluster-bootstrap-2000|seed:1|v:1"
     )
 
@@ -223,7 +223,10 @@ def test_choices_without_a_right_or_with_an_empty_option_are_named(bench):
     said = write_lines(bench / "said.jsonl", [{"index": 4 + k * 1_000_000, "text": "D"} for k in range(4)])
     benchmarks = (f"mmbench={bench}/mmb-en.tsv",)
     results = evaluate(options(bench, benchmarks=benchmarks, languages="en", predictions=(str(said),)))
-    assert "3 left out: 1: no right answer; 2: option B is empty; 3: two options are 'black'" in results["notes"][0]
+    assert (
+        "3 left out: 1: no right answer; 2: the right answer 'B' is none of the 3 options; 3: two options are 'black'"
+        in results["notes"][0]
+    )
     assert figure(results, "circular", "en", parser="localised")["value"] == 0
     assert figure(results, "vanilla", "en", parser="localised")["value"] == 25
 
@@ -285,7 +288,7 @@ def test_command_prints_tables_and_json(bench):
     arguments += ["--language", "fr,en", "--out", str(bench / "out")]
     shown = CliRunner(env={"COLUMNS": "200"}).invoke(main, arguments)
     assert shown.exit_code == 0, shown.output
-    assert "25.0" in shown.output and "100.0" in shown.output and "parser:localised-fr-1" in shown.output
+    assert "25.0" in shown.output and "100.0" in shown.output and "parser:localised-fr-2" in shown.output
     found = CliRunner().invoke(main, [*arguments, "--json"])
     assert json.loads(found.stdout)["figures"][0]["system"] == "mine"
 

@@ -184,7 +184,7 @@ def test_status_says_who_failed_checks_and_who_stands_apart(tmp_path: Path, serv
         (["--overlap", "130%"], "no share"),
         (["--data", "none.json"], "give the translation of the data too"),
         (["--interface", "xx", "--answers", "none.jsonl"], "unknown language of the page 'xx'"),
-        (["--answers", "none.jsonl"], "can't read the answers"),
+        (["--answers", "none.jsonl"], "can't read 'none.jsonl'"),
         (["--run", "nowhere"], "'nowhere' holds no run"),
         (["--experts", "Ann,Ann", "--answers", "ANSWERS"], "each expert needs a name of their own"),
         (["--arms", "a,x", "--answers", "ANSWERS"], "unknown arm 'x'"),

@@ -76,4 +76,5 @@ def correct_place(answer: Any, options: Sequence[str]) -> int:
         return LETTERS.index(text.upper())
     if text and text in options:
         return list(options).index(text)
-    raise BadItem(f"the right answer {text!r} is none of the {len(options)} options" if text else "no right answer")
+    count = sum(map(bool, options))
+    raise BadItem(f"the right answer {text!r} is none of the {count} options" if text else "no right answer")

@@ -108,7 +108,8 @@ def import_lines(session: Session, campaign: Campaign, path: Path) -> Imported:
     counts = {"new": 0, "known": 0, "kept": 0}
     for number, row in read_values(path):
         if isinstance(row, BadRow):
-            raise InputError(f"{path.name}, line {number}: {row.reason}: {row.detail}.")
+            why = row.detail.removeprefix(f"line {number}: ")
+            raise InputError(f"{path.name}, line {number}: no exported judgment: {why}")
         try:
             found = places[row["expert"], row["task"], row["item"], row["occasion"]]
             counts[_take(session, *found, row)] += 1

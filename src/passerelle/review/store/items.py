@@ -78,7 +78,7 @@ def read_answers(path: Path) -> list[Answered]:
 
 def _answered(row: Any, place: str, folder: Path) -> Answered:
     if isinstance(row, BadRow):
-        raise InputError(f"{place}: {row.reason}: {row.detail}.")
+        raise InputError(f"{place}: {row.detail.partition(': ')[2] or row.detail}.")
     try:
         answers = {str(arm): str(text) for arm, text in row["answers"].items()}
         automatic = {str(arm): float(value) for arm, value in row.get("automatic", {}).items()}
