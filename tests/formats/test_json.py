@@ -86,7 +86,7 @@ def rendered(draw: st.DrawFn, value: Any) -> str:
 def replaced(value: Any, parts: list[str], new: Callable[[str], str]) -> Any:
     """Replace the texts at a place, in the plain way."""
     if not parts:
-        return new(value) if isinstance(value, str) and value.strip() else value
+        return new(value) if isinstance(value, str) and not is_missing(value) else value
     if isinstance(value, dict):
         return {k: replaced(v, parts[1:], new) if parts[0] in ("*", k) else v for k, v in value.items()}
     if isinstance(value, list) and parts[0] == "*":

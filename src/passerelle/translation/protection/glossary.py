@@ -114,7 +114,9 @@ def _terms(path: Path, rows: Any) -> dict[str, str]:
                     "quote what holds a comma."
                 )
             if not all(map(is_text, row)):
-                raise InputError(f"{path}, line {rows.line_num}: it isn't encoded in UTF-8. Save it as CSV UTF-8.")
+                raise InputError(
+                    f"can't read the glossary {str(path)!r}: line {rows.line_num} isn't in UTF-8. Save it as CSV UTF-8."
+                )
             term, translation = row[0].strip(), row[1].strip() if len(row) > 1 else ""
             if terms.setdefault(term, translation) != translation:
                 raise InputError(
