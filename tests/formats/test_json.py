@@ -21,6 +21,7 @@ from passerelle.formats.base import Row
 from passerelle.formats.json_document import JsonDocument
 from passerelle.formats.json_lines import JsonLines
 from passerelle.formats.layout import Layout, layouts
+from passerelle.formats.values.missing import is_missing
 
 Written = Callable[[str, bytes | str], Path]
 
