@@ -111,6 +111,7 @@ MMBENCH = "index\tquestion\thint\tA\tB\tC\tD\tanswer\timage\n" + "".join(
 FILES: dict[str, tuple[str, bytes]] = {
     "llava": ("x.json", document(LLAVA)),
     "llava-jsonl": ("x.jsonl", lines(LLAVA)),
+    "llava-parquet": ("x.parquet", parquet(LLAVA)),
     "messages": ("x.jsonl", lines(MESSAGES)),
     "messages-json": ("x.json", document(MESSAGES)),
     "messages-parquet": ("x.parquet", parquet(MESSAGES)),

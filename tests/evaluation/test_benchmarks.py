@@ -125,7 +125,9 @@ def test_scienceqa_reads_keyed_problems_with_their_pictures():
 
 def test_ai2d_takes_places_and_letters():
     rows = [{"id": i, "question": "?", "options": ["a1", "b1", "c1"], "answer": a} for i, a in ((1, "2"), (2, "C"))]
+    rows[0]["options"] += [None, float("nan"), "nan"]
     items = items_of(ai2d, rows)
+    assert items[0].options == ("a1", "b1", "c1")
     assert [item.correct for item in items] == [2, 2]
     assert figures(ai2d.score(items, said(items, "C. c1", "c"), "generate"))[("accuracy", "published")] == 100
 

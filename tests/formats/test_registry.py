@@ -47,7 +47,7 @@ def test_the_content_tells_the_format(written: Written, name: str) -> None:
 
 
 def test_all_formats_are_tried_here_or_in_their_own_tests() -> None:
-    assert set(formats()) == {*FILES, "mme", "messages-parquet"}
+    assert set(formats()) == {*FILES, "mme", "llava-parquet", "messages-parquet"}
     assert {layout.container for layout in layouts().values()} == set(CONTAINERS)
 
 
@@ -205,7 +205,7 @@ SAID = {"role": "assistant", "content": "A cat sleeps."}
             {"messages": [{"role": "user", "content": [{"type": "text", "text": ["a b"]}]}]},
             "content.0.text",
         ),
-        ("messages", {"messages": [{"role": "user", "value": "What is it?"}]}, "messages.0"),
+        ("messages", {"messages": [{"role": "user", "said": "What is it?"}]}, "messages.0"),
         ("messages", {"messages": "user: What is it?"}, "messages"),
         ("llava-jsonl", {"conversations": [{"from": "gpt", "text": "A cat sleeps."}]}, "conversations.0"),
         ("llava-jsonl", {"conversations": [{"from": "gpt", "value": ["A cat"]}]}, "conversations.0.value"),
@@ -229,6 +229,7 @@ def test_texts_in_a_shape_that_is_not_known_are_no_row(written: Written, name: s
                 SAID,
             ]
         },
+        {"messages": [{"from": "human", "value": "What is it?"}]},
         {"messages": [{"role": "user", "content": None, "tool_calls": []}, SAID], "source": "a data set"},
     ],
 )
@@ -247,3 +248,11 @@ def test_captions_in_a_list_and_problems_that_are_none(written: Written) -> None
     good, bad = read(science, path)
     assert ([row.id for row in good], [row.reason for row in bad]) == (["1", "4"], ["missing-field"] * 2)
     assert json.loads(rewritten(science, path, str.upper)).keys() == {"1", "4"}
+
+
+def test_turns_of_either_kind_are_found_under_either_name(written: Written) -> None:
+    said = [{"type": "image", "image": "a.png"}, {"type": "text", "text": "What is it?"}]
+    path = written("x.jsonl", json.dumps({"conversations": [{"role": "user", "content": said}, SAID]}))
+    (row,), bad = read(detect(path), path)
+    assert (detect(path).name, bad, row.images) == ("llava-jsonl", [], ("a.png",))
+    assert [field.text for field in row.fields] == ["What is it?", "A cat sleeps."]

@@ -8,7 +8,7 @@ from typing import Any
 
 from passerelle.evaluation.benchmarks.base import BadItem
 from passerelle.evaluation.parsing.published import LETTERS
-from passerelle.formats.values.missing import filled_options
+from passerelle.formats.values.missing import filled_options, is_missing
 
 
 def checked_options(options: Sequence[Any]) -> tuple[str, ...]:
@@ -17,7 +17,7 @@ def checked_options(options: Sequence[Any]) -> tuple[str, ...]:
     Raises:
         BadItem: There are fewer than two, or one is empty, or two are the same.
     """
-    texts = tuple("" if option is None else str(option).strip() for option in options)
+    texts = tuple("" if is_missing(option) else str(option).strip() for option in options)
     if len(texts) < 2:
         raise BadItem(f"{len(texts)} options, where a choice needs two")
     if "" in texts:
@@ -29,7 +29,7 @@ def checked_options(options: Sequence[Any]) -> tuple[str, ...]:
 
 
 def listed_options(value: Any) -> tuple[str, ...]:
-    """Return options from a list, or from a list written as a text, as MMMU has them.
+    """Return options from a list, or from a list written as a text, as MMMU has them; what is missing behind them goes.
 
     Raises:
         BadItem: It is no list of options.
@@ -41,7 +41,10 @@ def listed_options(value: Any) -> tuple[str, ...]:
             raise BadItem(f"options are no list: {value[:60]!r}") from None
     if not isinstance(value, list | tuple):
         raise BadItem(f"options are no list: {str(value)[:60]!r}")
-    return checked_options(value)
+    values = list(value)
+    while values and is_missing(values[-1]):
+        values.pop()
+    return checked_options(values)
 
 
 def lettered_options(row: Mapping[str, Any], answer: str = "", letters: str = "ABCDEF") -> tuple[str, ...]:
