@@ -82,8 +82,7 @@ class Pool:
             rows = self.encode(drawn, encoder, settings.dataloader_num_workers, watch)
             if len(rows) >= count:
                 return rows[:count]
-            known = {c.id for c, found in self._encoded.items() if not found}
-            usable = [w for w in usable if w.conversation.id not in known]
+            usable = [w for w in usable if self._encoded.get(w.conversation) != []]
             if not usable:
                 break
         if not rows:

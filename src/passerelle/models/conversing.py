@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from passerelle.errors import PasserelleError, first_line
 from passerelle.formats.conversations import Conversation, Message
 from passerelle.models.pixels import PictureMemory
 from passerelle.models.pretrained import PretrainedModel
@@ -74,17 +77,28 @@ class Encoder:
         self._forward = inspect.signature(pretrained.bare.forward).parameters
         # Ends of turns are added tokens, though not every family calls them special.
         self._special = {*pretrained.tokenizer.all_special_ids, *pretrained.tokenizer.added_tokens_decoder}
+        marks = {str(pretrained.tokenizer.convert_ids_to_tokens(token)) for token in self._special}
+        self._unsaid = re.compile("|".join([r"\s", *map(re.escape, sorted(marks, key=len, reverse=True))]))
+        self._picture_mark = str(pretrained.tokenizer.convert_ids_to_tokens(pretrained.image_token))
 
     def __call__(self, conversation: Conversation) -> list[Encoded]:
         """Encode a conversation: one row, or one a reply where the family knows single turns only.
 
+        What stands behind the last reply isn't shown: nothing of it is learnt.
+
         Raises:
-            Unencodable: It is too long, or nothing of it could be learnt.
+            Unencodable: It is too long, nothing of it could be learnt, a reply shows a picture, or the model's chat
+                template or processor refuses it.
             InputError: A picture can't be read.
         """
+        shown = _up_to_last_reply(conversation)
+        if any(self._picture_mark in message.text for message in shown.messages):
+            raise Unencodable(
+                "picture-mark", f"a text holds {self._picture_mark!r}, the model's own mark of a picture."
+            )
         if self.pretrained.family.encoding == "prefix-suffix":
-            return [self._checked(self._suffixed(part)) for part in _single_turns(conversation)]
-        return [self._checked(self._chatted(conversation))]
+            return [self._checked(self._suffixed(part)) for part in _single_turns(shown)]
+        return [self._checked(self._chatted(shown))]
 
     def _checked(self, encoded: Encoded) -> Encoded:
         if len(encoded) > self.max_length:
@@ -100,22 +114,30 @@ class Encoder:
 
         Returns:
             What `generate` takes for one row beside features [1, tokens], and the pictures.
+
+        Raises:
+            Unencodable: The model's chat template or processor refuses it.
+            InputError: A picture can't be read.
         """
         if self.pretrained.family.encoding == "prefix-suffix" and not conversation.images:
             made = self._plain_prefix(conversation.messages[-1].text)
         elif self.pretrained.family.encoding == "prefix-suffix":
-            made = self._pictures.run(_marked(conversation.messages[-1:]), conversation.images)
+            made = self._run(_marked(conversation.messages[-1:]), conversation.images)
         else:
             text = self._render(conversation.messages, generation=True)
-            made = self._pictures.run(text, conversation.images, **self._options(text))
+            made = self._run(text, conversation.images, **self._options(text))
         tokens, described = self._divide(made)
         return {name: value[None] for name, value in tokens.items()} | described, conversation.images
+
+    def _run(self, text: str, images: tuple[Path, ...], **options: object) -> dict[str, Tensor]:
+        with _refusals("processor"):
+            return self._pictures.run(text, images, **options)
 
     def _suffixed(self, conversation: Conversation) -> Encoded:
         question, answer = conversation.messages[-2], conversation.messages[-1]
         if not conversation.images:
             return self._plain_suffixed(conversation, question.text, answer.text)
-        made = self._pictures.run(_marked([question]), conversation.images, suffix=[answer.text])
+        made = self._run(_marked([question]), conversation.images, suffix=[answer.text])
         labels = made.pop("labels")[0].clone()
         return self._encoded(conversation, made, labels)
 
@@ -143,7 +165,7 @@ class Encoder:
         if ending:
             text = text.rstrip() + ending
             spans[-1] = (spans[-1][0], len(text))
-        made = self._pictures.run(text, conversation.images, **self._options(text))
+        made = self._run(text, conversation.images, **self._options(text))
         learnt = self._learnt(text, spans)
         return self._encoded(conversation, made, _placed(learnt, made["input_ids"][0].tolist()))
 
@@ -164,10 +186,11 @@ class Encoder:
         return tokens, described
 
     def _render(self, messages: Sequence[Message], *, generation: bool = False) -> str:
-        turns = [{"role": m.role, "content": [_part(part) for part in m.parts]} for m in messages]
-        text: str = self.pretrained.processor.apply_chat_template(
-            turns, tokenize=False, add_generation_prompt=generation
-        )
+        turns = [{"role": message.role, "content": _content(message)} for message in messages]
+        with _refusals("template"):
+            text: str = self.pretrained.processor.apply_chat_template(
+                turns, tokenize=False, add_generation_prompt=generation
+            )
         return text
 
     def _spans(self, text: str, messages: Sequence[Message]) -> list[tuple[int, int]]:
@@ -175,12 +198,27 @@ class Encoder:
         spans = []
         for index, message in enumerate(messages):
             if message.role == "assistant" and message.text:
-                start = _common(text, self._render(messages[:index], generation=True))
+                start = _common(text, self._render(messages[:index], generation=True)) if index else 0
                 end = _common(text, self._render(messages[: index + 1]))
-                if message.text not in text[start:end]:
-                    raise Unencodable("template", "the chat template doesn't show a reply as it is.")
-                spans.append((start, end))
+                spans.append((start + self._before_reply(text[start:end], message.text), end))
         return spans
+
+    def _before_reply(self, shown: str, reply: str) -> int:
+        """Return where what a model says begins in text that ends with a reply: special tokens may stand around it.
+
+        Raises:
+            Unencodable: Words that aren't the reply's stand behind it, or it isn't shown as it is.
+        """
+        place = shown.rfind(reply)
+        while place >= 0:
+            if self._is_unsaid(shown[place + len(reply) :]):
+                return 0 if self._is_unsaid(shown[:place]) else place
+            place = shown.rfind(reply, 0, place + len(reply) - 1)
+        raise Unencodable("template", "the chat template doesn't show a reply as it is.")
+
+    def _is_unsaid(self, text: str) -> bool:
+        """Whether a text is white space and special tokens."""
+        return not self._unsaid.sub("", text)
 
     def _learnt(self, text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, bool]]:
         """Return the tokens of the text, pictures as single marks, and which of them are learnt."""
@@ -206,8 +244,38 @@ class Encoder:
         return {"add_special_tokens": not (beginning and text.startswith(beginning))}
 
 
-def _part(part: str | None) -> dict[str, str]:
-    return {"type": "image"} if part is None else {"type": "text", "text": part}
+@contextmanager
+def _refusals(reason: str) -> Iterator[None]:
+    """Turn what a model's own chat template or processor raises at a conversation into a reason to reject it."""
+    try:
+        yield
+    except (PasserelleError, MemoryError):
+        raise
+    except Exception as error:  # a template's author may raise anything
+        raise Unencodable(reason, f"the model's {reason} refuses it: {first_line(error)}") from error
+
+
+def _content(message: Message) -> list[dict[str, str]]:
+    if message.role == "assistant" or not message.parts:  # templates look at a first part
+        return [{"type": "text", "text": message.text}]
+    return [{"type": "image"} if part is None else {"type": "text", "text": part} for part in message.parts]
+
+
+def _up_to_last_reply(conversation: Conversation) -> Conversation:
+    """Return a conversation without what stands behind its last reply.
+
+    Raises:
+        Unencodable: There is no reply, or one shows a picture.
+    """
+    replies = [index for index, message in enumerate(conversation.messages) if message.role == "assistant"]
+    said = [index for index in replies if conversation.messages[index].text]
+    if not said:
+        raise Unencodable("no-reply", "nobody answers in it: there is nothing to learn.")
+    if any(conversation.messages[index].images for index in replies):
+        raise Unencodable("picture-in-reply", "a reply shows a picture, which no model here can say.")
+    messages = conversation.messages[: said[-1] + 1]
+    images = conversation.images[: sum(message.images for message in messages)]
+    return replace(conversation, messages=messages, images=images)
 
 
 def _marked(messages: Sequence[Message]) -> str:
@@ -217,16 +285,23 @@ def _marked(messages: Sequence[Message]) -> str:
 
 
 def _single_turns(conversation: Conversation) -> list[Conversation]:
-    """Return each question with its reply as a conversation of its own; all pictures stand in the first question."""
-    turns, messages = [], conversation.messages
+    """Return each question with its reply as a conversation of its own; all pictures stand in the first question.
+
+    Raises:
+        Unencodable: Questions and replies don't alternate.
+    """
+    messages = [message for message in conversation.messages if message.role != "system"]
+    if any(message.role != ("user", "assistant")[index % 2] for index, message in enumerate(messages)):
+        raise Unencodable(
+            "template", "the model knows a question and its reply: they must alternate, a question first."
+        )
     marks: tuple[None, ...] = (None,) * len(conversation.images)
-    for index in range(1, len(messages)):
-        question, reply = messages[index - 1], messages[index]
-        if (question.role, reply.role) == ("user", "assistant") and reply.text:
-            pictured = Message("user", (*marks, question.text))
-            c = conversation
-            turns.append(Conversation(c.id, (pictured, reply), c.images, c.language, c.origin))
-    return turns
+    pairs = zip(messages[::2], messages[1::2], strict=True)
+    return [
+        replace(conversation, messages=(Message("user", (*marks, question.text)), reply))
+        for question, reply in pairs
+        if reply.text
+    ]
 
 
 def _common(one: str, other: str) -> int:
