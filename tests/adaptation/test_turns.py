@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from families.tiny import FAMILIES
 from passerelle.adaptation.data import read_pool
@@ -55,6 +57,10 @@ def learnt(encoder: Encoder, conversation: Conversation) -> str:
     """Return what is learnt of a conversation, in words."""
     decode = encoder.pretrained.tokenizer.decode
     rows = encoder(conversation)
+    for row in rows:
+        told = row.labels != IGNORED
+        assert torch.equal(row.labels[told], row.tokens["input_ids"][told]), "a label is its own token"
+        assert int(row.labels[told][-1]) in encoder.pretrained.tokenizer.added_tokens_decoder, "the end is learnt too"
     return "".join(words(encoder.pretrained, decode(row.labels[row.labels != IGNORED])) for row in rows)
 
 
@@ -142,6 +148,25 @@ def test_rows_that_a_template_refuses_are_rejected_and_the_run_goes_on(
     assert {name: reason for name, reason in rejected.items() if name != "row-4"} == refused
     assert not any("Merci" in span or "Quelle" in span for span in record["stages"][0]["labels"]["spans"])
     assert record["stages"][0]["record"]["samples"] == 12
+
+
+def test_a_picture_that_the_processor_refuses_rejects_its_row_and_questions_are_held(
+    settings: Callable[..., AdaptSettings], data: Path
+) -> None:
+    Image.new("RGB", (4, 1200)).save(data / "thin.png")
+    asked, said = ("human", "<image>\nQuelle couleur ?"), ("gpt", "Rouge.")
+    given = rows(*[[asked, said]] * 20, *[[("gpt", "Bonjour."), asked, said]] * 10)
+    for row in given[::4]:
+        row["image"] = "thin.png"
+    path = data / "thin.json"
+    path.write_text(json.dumps(given), encoding="utf-8")
+    files = [{"path": str(path), "language": "fr"}]
+    record = adapt(settings("qwen2_vl", data=files, max_steps=3, alarms={"every": 2, "samples": 3}))
+    thin = {row["id"] for row in given[::4]}
+    assert {row["id"] for row in record["rejected"]} <= thin and len(record["rejected"]) > 3
+    assert {row["reason"] for row in record["rejected"]} == {"processor"}
+    assert all("smaller than 200" in row["detail"] for row in record["rejected"])
+    assert len(record["stages"][0]["alarms"]["looks"]) == 3
 
 
 def test_rows_of_two_files_that_share_an_id_are_rejected_apart(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +135,50 @@ def test_a_folder_an_adapter_and_their_methods(tmp_path: Path, picture: Path) ->
     assert by_each[0] != by_each[1]
     french = Question("q", "choice", "a", "test", "fr", "native", "Qu'est-ce que c'est ?", OPTIONS)
     assert answer(prompted, french, picture).logprobs != answer(plain, french, picture).logprobs  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("family", ["qwen2_vl", "llava_next"])
+def test_a_picture_that_the_processor_refuses_is_no_answer(family: str, tmp_path: Path, picture: Path) -> None:
+    Image.new("RGB", (4, 1200)).save(tmp_path / "thin.png")
+    model = LocalModel(load_pretrained(build(family, tmp_path / family), dtype="float32"))
+    pictures = {"a": picture, "thin": tmp_path / "thin.png"}
+    asked = [question("open", picture=key) for key in ("a", "thin")] + [question("choice", OPTIONS, "thin")]
+    answers, bad = model.answer(asked, pictures, 3)
+    if family == "qwen2_vl":
+        assert len(answers) == 1
+        assert "processor refuses it: absolute aspect ratio must be smaller than 200" in bad["thin"]
+    else:
+        assert (len(answers), bad) == (3, {})
+
+
+def test_whatever_can_change_an_answer_changes_the_signature(tmp_path: Path) -> None:
+    folder = build("qwen2_vl", tmp_path / "model")
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(folder)}))
+    (adapter / "adapter_model.safetensors").write_bytes(b"1")
+
+    def signatures() -> list[str]:
+        systems = [open_system(Named("x", str(where))) for where in (folder, adapter)]
+        return [member.signature for system in systems for member in system.members]
+
+    seen = [signatures()]
+    assert seen[0] == signatures()
+    names = {path.name for path in folder.iterdir()}
+    assert {"chat_template.jinja", "config.json", "generation_config.json", "tokenizer.json"} <= names
+    for name in sorted(names):
+        path = folder / name
+        before = path.stat()
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # of the same size and time, too
+        seen.append(signatures())
+    (adapter / "adapter_model.safetensors").write_bytes(b"2")
+    seen.append(signatures())
+    assert all(one[1] != other[1] for one, other in pairwise(seen)), "a base's file changes its adapters' signature"
+    assert len({plain for plain, _ in seen}) == len(names) + 1
+    (folder / "README.md").write_text("a card", encoding="utf-8")
+    assert signatures() == seen[-1]
 
 
 def test_a_name_on_the_hub(tmp_path: Path, picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:

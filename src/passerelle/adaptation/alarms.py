@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -157,10 +158,17 @@ class Alarms:
         return reply(self.encoder, self.vision, [asked], ANSWER_TOKENS)[0]
 
 
-def question_of(conversation: Conversation) -> Conversation:
-    """Return a conversation up to its first reply: what is asked in it."""
-    first = next(index for index, message in enumerate(conversation.messages) if message.role == "assistant")
-    messages = conversation.messages[:first]
+def questions_of(conversations: Iterable[Conversation]) -> list[Conversation]:
+    """Return conversations up to their first reply to a question: what is asked in them; those without one left out."""
+    found = []
+    for conversation in conversations:
+        roles = [message.role for message in conversation.messages]
+        first = next((at for at, pair in enumerate(pairwise(roles), 1) if pair == ("user", "assistant")), 0)
+        found += [_up_to(conversation, first)] if first else []
+    return found
+
+
+def _up_to(conversation: Conversation, end: int) -> Conversation:
+    messages = conversation.messages[:end]
     count = sum(message.images for message in messages)
-    c = conversation
-    return Conversation(c.id, messages, c.images[:count], c.language, c.origin)
+    return replace(conversation, messages=messages, images=conversation.images[:count])

@@ -59,6 +59,11 @@ class Pool:
                 self.rejected.append({"id": conversation.id, "reason": outcome.reason, "detail": outcome.detail})
         return [row for conversation in conversations for row in self._encoded[conversation]]
 
+    def usable(self, conversations: Sequence[Conversation], encoder: Encoder) -> list[Conversation]:
+        """Return the conversations that can be shown to the model; the others get a line among the rejected."""
+        self.encode(conversations, encoder)
+        return [conversation for conversation in conversations if self._encoded[conversation]]
+
     def mean_length(self, stage: StageSettings, settings: AdaptSettings, encoder: Encoder) -> float:
         """Return the mean length of a stage's samples in tokens, of as many as tell it.
 

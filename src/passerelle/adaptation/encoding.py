@@ -71,7 +71,7 @@ def _here(conversations: Iterable[Conversation], encoder: Encoder) -> Iterator[O
 def _outcome(encoder: Encoder, conversation: Conversation) -> Outcome:
     try:
         return encoder(conversation)
-    except (Unencodable, InputError) as error:
+    except InputError as error:
         return Refused(error.reason if isinstance(error, Unencodable) else "bad-image", str(error))
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from passerelle.errors import PasserelleError, first_line
+from passerelle.errors import InputError, PasserelleError, first_line
 from passerelle.formats.conversations import Conversation, Message
-from passerelle.models.pixels import PictureMemory
+from passerelle.models.pixels import PictureMemory, pictures_alone
 from passerelle.models.pretrained import PretrainedModel
 
 IGNORED = -100
@@ -54,7 +54,7 @@ class Encoded:
         return int((self.labels[1:] != IGNORED).sum())
 
 
-class Unencodable(Exception):
+class Unencodable(InputError):
     """A conversation that can't be shown to a model; `reason` is a code."""
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -68,18 +68,27 @@ class Encoder:
     Args:
         pretrained: The model.
         max_length: Longest conversation in tokens. A longer one is refused: cutting it would cut pictures.
+
+    Raises:
+        InputError: The tokenizer lacks the token that stands for a piece of a picture.
     """
 
     def __init__(self, pretrained: PretrainedModel, max_length: int) -> None:
         self.pretrained = pretrained
         self.max_length = max_length
         self._pictures = PictureMemory(pretrained)
+        self._refused: dict[Path, str] = {}
         self._forward = inspect.signature(pretrained.bare.forward).parameters
         # Ends of turns are added tokens, though not every family calls them special.
         self._special = {*pretrained.tokenizer.all_special_ids, *pretrained.tokenizer.added_tokens_decoder}
         marks = {str(pretrained.tokenizer.convert_ids_to_tokens(token)) for token in self._special}
         self._unsaid = re.compile("|".join([r"\s", *map(re.escape, sorted(marks, key=len, reverse=True))]))
-        self._picture_mark = str(pretrained.tokenizer.convert_ids_to_tokens(pretrained.image_token))
+        self._picture_mark = pretrained.tokenizer.convert_ids_to_tokens(pretrained.image_token)
+        if not self._picture_mark:
+            raise InputError(
+                f"{pretrained.path}: its tokenizer has no token {pretrained.image_token}, which its configuration has "
+                "for pictures."
+            )
 
     def __call__(self, conversation: Conversation) -> list[Encoded]:
         """Encode a conversation: one row, or one a reply where the family knows single turns only.
@@ -132,6 +141,22 @@ class Encoder:
     def _run(self, text: str, images: tuple[Path, ...], **options: object) -> dict[str, Tensor]:
         with _refusals("processor"):
             return self._pictures.run(text, images, **options)
+
+    def refusal(self, picture: Path) -> str:
+        """Return why the model's processor doesn't take a picture; nothing where it does.
+
+        Raises:
+            InputError: It can't be read, or the chat template shows no picture at all.
+        """
+        if picture not in self._refused:
+            with _refusals("template"):
+                text = pictures_alone(self.pretrained, self.pretrained.processor, 1)
+            try:
+                self._run(text, (picture,))
+                self._refused[picture] = ""
+            except Unencodable as error:
+                self._refused[picture] = str(error)
+        return self._refused[picture]
 
     def _suffixed(self, conversation: Conversation) -> Encoded:
         question, answer = conversation.messages[-2], conversation.messages[-1]

@@ -99,13 +99,14 @@ def pixel_inputs(pretrained: PretrainedModel, processor: Any, images: Sequence[A
         processor: Its processor, or a copy.
         images: RGB pictures.
     """
-    text = _pictures_alone(pretrained, processor, len(images))
+    text = pictures_alone(pretrained, processor, len(images))
     made = processor(text=[text], images=[images], return_tensors="pt")
     taken = inspect.signature(pretrained.bare.get_image_features).parameters
     return {name: value for name, value in made.items() if name in taken and isinstance(value, Tensor)}
 
 
-def _pictures_alone(pretrained: PretrainedModel, processor: Any, count: int) -> str:
+def pictures_alone(pretrained: PretrainedModel, processor: Any, count: int) -> str:
+    """Return a text that shows so many pictures and asks nothing, as a model's processor wants it."""
     if pretrained.family.encoding == "prefix-suffix":
         return "<image>" * count
     content = [*([{"type": "image"}] * count), {"type": "text", "text": "."}]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,8 +10,15 @@ from typing import Any, Literal
 import torch
 import torch.utils.checkpoint
 
-from passerelle.errors import ConfigError, InputError, MissingDependency, first_line
+from passerelle.errors import ConfigError, InputError, MissingDependency
 from passerelle.models.families import PARTS, Family, Part, family_of
+from passerelle.models.loading import (
+    errors_of_adapter,
+    errors_of_model,
+    load_adapter,
+    require_all_weights,
+    require_safe_index,
+)
 from passerelle.models.names import local_folder, resolve
 from passerelle.models.precision import best_dtype
 
@@ -59,8 +64,8 @@ class PretrainedModel:
         """Id of the token that stands for a piece of a picture."""
         config = self.model.config
         for name in ("image_token_id", "image_token_index"):
-            if (found := getattr(config, name, None)) is not None:
-                return int(found)
+            if isinstance(found := getattr(config, name, None), int):
+                return found
         raise InputError(f"{self.path}: its configuration names no image token (image_token_id).")
 
 
@@ -84,8 +89,8 @@ def load_pretrained(
         attention: How the language model computes attention; ``None``: by sdpa where it has it, eagerly otherwise.
 
     Raises:
-        InputError: There is no such model, it isn't a vision-language model, it lacks a processor, or it can't compute
-            attention so.
+        InputError: There is no such model, it isn't a vision-language model, it lacks a processor, its weights aren't
+            those that its configuration describes, or it can't compute attention so.
         MissingDependency: `bits` without bitsandbytes, or flash attention without flash-attn.
     """
     from transformers import AutoModelForImageTextToText
@@ -94,16 +99,20 @@ def load_pretrained(
     chosen = DTYPES[dtype] if dtype != "auto" else best_dtype(torch.device(device))
     if attention == "flash_attention_2":
         _require_flash_attention(chosen, torch.device(device))
-    with _errors_of(where):
+    with errors_of_model(where):
         quantised = _quantised(where, bits, chosen, device, trust_remote_code) if bits else {}
-        model = AutoModelForImageTextToText.from_pretrained(
+        require_safe_index(where)
+        model, loaded = AutoModelForImageTextToText.from_pretrained(
             where,
             dtype=chosen,
             trust_remote_code=trust_remote_code,
             use_safetensors=True,
             attn_implementation=_of_language(where, attention, trust_remote_code) if attention else None,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
             **quantised,
         )
+    require_all_weights(where, loaded)
     processor = _load_processor(where, trust_remote_code)
     placed = model if bits else model.to(device)
     return PretrainedModel(placed.eval(), processor, family_of(model), where)
@@ -123,7 +132,7 @@ def check_pretrained(path: str | Path, *, trust_remote_code: bool = False) -> No
     from transformers import AutoConfig
 
     where = str(local_folder(path))
-    with _errors_of(where):
+    with errors_of_model(where):
         AutoConfig.from_pretrained(where, trust_remote_code=trust_remote_code)
     _load_processor(where, trust_remote_code)
 
@@ -131,7 +140,7 @@ def check_pretrained(path: str | Path, *, trust_remote_code: bool = False) -> No
 def _load_processor(where: str, trust_remote_code: bool) -> Any:
     from transformers import AutoProcessor
 
-    with _errors_of(where):
+    with errors_of_model(where):
         processor = AutoProcessor.from_pretrained(where, trust_remote_code=trust_remote_code)
     if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
         raise InputError(f"{where!r} has no processor for pictures and text: it lacks preprocessor_config.json.")
@@ -158,20 +167,6 @@ def _require_flash_attention(dtype: torch.dtype, device: torch.device) -> None:
         )
     if device.type != "cuda" or dtype == torch.float32:
         raise InputError(f"flash_attention_2 computes in bf16 on CUDA GPUs only: give dtype bfloat16, {otherwise}.")
-
-
-@contextmanager
-def _errors_of(where: str) -> Iterator[None]:
-    """Say in our words what is wrong with a model that transformers can't load."""
-    try:
-        yield
-    except ImportError as error:
-        raise MissingDependency(f"the processor of {where!r} needs a package: {first_line(error)}") from error
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(
-            f"can't load {where!r} as a vision-language model: {first_line(error)} Give a folder that save_pretrained "
-            "wrote (with safetensors), or a name on the Hugging Face Hub."
-        ) from error
 
 
 def _quantised(
@@ -205,15 +200,14 @@ def load_adapted(folder: Path, *, dtype: DtypeName = "auto", device: str | torch
     """
     if not (folder / "adapter_config.json").is_file():
         return load_pretrained(folder, dtype=dtype, device=device)
-    from peft import PeftConfig, PeftModel
+    from peft import PeftConfig
 
-    base = str(PeftConfig.from_pretrained(str(folder)).base_model_name_or_path)
+    with errors_of_adapter(folder):
+        base = PeftConfig.from_pretrained(str(folder)).base_model_name_or_path
+    if not isinstance(base, str) or not base:
+        raise InputError(f"the adapter in {str(folder)!r} names no base: adapter_config.json lacks one.")
     pretrained = load_pretrained(base, dtype=dtype, device=device)
-    try:
-        adapted = PeftModel.from_pretrained(pretrained.model, str(folder), autocast_adapter_dtype=False)
-    except (ValueError, RuntimeError) as error:
-        reason = first_line(error)
-        raise InputError(f"the adapter in {str(folder)!r} doesn't fit its base {base!r}: {reason}") from error
+    adapted = load_adapter(pretrained.model, folder, base)
     return PretrainedModel(adapted.to(device).eval(), pretrained.processor, pretrained.family, str(folder))
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from passerelle.records import Answer, Question
 from passerelle.runs import content_hash, storage
@@ -45,7 +43,7 @@ class Journal:
     """A file of answers.
 
     Args:
-        path: JSON Lines; made when the first answer is added. A torn last line is cut off.
+        path: JSON Lines; made when the first answer is added. A torn last line is cut off, a damaged one isn't known.
     """
 
     def __init__(self, path: Path) -> None:
@@ -58,14 +56,10 @@ class Journal:
             data = self._path.read_bytes()
         except OSError:
             return
-        whole = 0
-        for line in io.BytesIO(data):
-            row = _row(line) if line.endswith(b"\n") else None
-            if row is None:
-                break
-            cost = {name: float(row.get("cost", {}).get(name, 0.0)) for name in _COSTS}
-            self._known[row["key"]] = Kept(_revived(row), float(row["seconds"]), **cost)
-            whole += len(line)
+        whole = data.rfind(b"\n") + 1
+        for line in data[:whole].split(b"\n"):
+            if found := _kept(line):
+                self._known |= [found]
         if whole < len(data):
             os.truncate(self._path, whole)
 
@@ -96,14 +90,13 @@ class Journal:
         return added
 
 
-def _row(line: bytes) -> dict[str, Any] | None:
+def _kept(line: bytes) -> tuple[str, Kept] | None:
+    """Return the key and the answer of a line; ``None`` where it isn't one that a journal wrote."""
     try:
         row = json.loads(line)
-    except ValueError:
+        numbers = {name: tuple(row[name]) for name in ("logprobs", "priors", "tokens")}
+        cost = {name: float(row.get("cost", {}).get(name, 0.0)) for name in _COSTS}
+        answer = Answer(question=row["question"], text=row["text"], **numbers)
+        return str(row["key"]), Kept(answer, float(row["seconds"]), **cost)
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    return row if isinstance(row, dict) and {"key", "question", "text", "logprobs", "seconds"} <= row.keys() else None
-
-
-def _revived(row: dict[str, Any]) -> Answer:
-    numbers = {name: tuple(row[name]) for name in ("logprobs", "priors", "tokens")}
-    return Answer(question=row["question"], text=row["text"], **numbers)

@@ -63,7 +63,8 @@ class Member(Protocol):
             max_new_tokens: Longest answer.
 
         Returns:
-            Answers to all questions that could be asked, and for the keys of unreadable pictures what is wrong.
+            Answers to all questions that could be asked, and for the keys of pictures that can't be shown what is
+            wrong.
         """
         ...
 
@@ -131,12 +132,14 @@ class LocalModel:
         from passerelle.models.conversing import Encoder
         from passerelle.models.vision_cache import VisionFeatures
 
-        bad = _unreadable({q.picture: pictures[q.picture] for q in questions if q.picture})
+        shown = {q.picture: pictures[q.picture] for q in questions if q.picture}
+        self._encoder = self._encoder or Encoder(self.pretrained, MAX_LENGTH)  # remembers pictures
+        bad = _unreadable(shown)
+        bad |= {key: why for key in shown.keys() - bad if (why := self._encoder.refusal(shown[key]))}
         asked = [q for q in questions if q.picture not in bad]
         if not asked:
             return [], bad
         self._vision = self._vision or VisionFeatures(self.pretrained, cache_folder() / "vision")
-        self._encoder = self._encoder or Encoder(self.pretrained, MAX_LENGTH)  # remembers pictures
         inner = FamilyAnswerer(self._encoder, self._vision, pictures, max_new_tokens, self._priors, self._meter)
         return self.wrapping.wrap(inner, asked[0].language).answer(asked), bad
 

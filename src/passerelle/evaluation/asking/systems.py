@@ -12,7 +12,7 @@ from passerelle.errors import ConfigError, InputError
 from passerelle.evaluation.asking.members import LocalModel, Member, Opener, System
 from passerelle.evaluation.asking.wrapping import PLAIN, WRAPPINGS
 from passerelle.evaluation.specification import Named
-from passerelle.models.names import EMBEDDED, local_folder
+from passerelle.models.names import EMBEDDED, local_folder, model_digest
 from passerelle.runs import ARMS, content_hash, find_arm, read_arms
 from passerelle.translation.both_ways import TranslationSettings
 
@@ -73,10 +73,7 @@ def _opener(model: str, method: str, settings: TranslationSettings) -> Opener:
     folder = Path(model)
     if not any((folder / name).is_file() for name in ("config.json", "adapter_config.json")):
         folder = _elsewhere(model)
-    # Not the content of the weights, which may be many gigabytes: the files' sizes and times.
-    files = [(path.name, path.stat()) for path in sorted(folder.glob("*.safetensors"))]
-    digest = content_hash([(name, stat.st_size, stat.st_mtime_ns) for name, stat in files])[:12]
-    return _opened(f"{folder.resolve().name}-{digest}", str(folder), method, settings)
+    return _opened(f"{folder.resolve().name}-{model_digest(folder)[:12]}", str(folder), method, settings)
 
 
 def _opened(signature: str, model: str, method: str, settings: TranslationSettings) -> Opener:

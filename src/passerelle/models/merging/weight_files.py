@@ -59,7 +59,7 @@ class WeightFiles:
         self.indexed = index.is_file() and not (folder / SINGLE_FILE).is_file()  # transformers' own order
         if not self.indexed and not (folder / SINGLE_FILE).is_file():
             raise InputError(_no_weights(folder))
-        places = _read_index(index) if self.indexed else {}
+        places = read_index(index) if self.indexed else {}
         self.files = sorted(set(places.values())) if self.indexed else [SINGLE_FILE]
         self.entries = {name: entry for file in self.files for name, entry in _read_header(folder / file)}
         wrong = sorted(name for name, file in places.items() if name not in self.entries or self[name].file != file)
@@ -118,8 +118,12 @@ def _no_weights(folder: Path) -> str:
     return f"{where} holds neither {SINGLE_FILE} nor {INDEX}: give the folder that the model's save_pretrained wrote."
 
 
-def _read_index(path: Path) -> dict[str, str]:
-    """Return the file of each tensor; a file must lie in the index's own folder."""
+def read_index(path: Path) -> dict[str, str]:
+    """Return the file of each tensor; a file must lie in the index's own folder.
+
+    Raises:
+        InputError: It is no index, or names files that lie elsewhere or aren't there.
+    """
     try:
         places = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
         files = set(places.values())
