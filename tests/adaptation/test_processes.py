@@ -54,8 +54,12 @@ def assert_alike(one: dict[str, Any], other: dict[str, Any]) -> None:
 
 
 def test_two_processes_learn_what_one_learns(settings: Make, tmp_path: Path) -> None:
-    alone = adapt(settings(per_device_train_batch_size=4, gradient_accumulation_steps=2, max_steps=4))
-    settings(per_device_train_batch_size=4, max_steps=4, output_dir=str(tmp_path / "two"))
+    # Of steps of two samples, three quarters of which are text, many move the language model alone.
+    how = {"language": {"how": "lora", "learning_rate": 0.01}, "projector": {"how": "full", "learning_rate": 0.01}}
+    changes: dict[str, Any] = {"stages": [{"name": "training", "train": how}], "learning_rate": None, "max_steps": 16}
+    changes |= {"mix": {"text_only": 0.75}, "per_device_train_batch_size": 1}
+    alone = adapt(settings(gradient_accumulation_steps=2, **changes))
+    settings(output_dir=str(tmp_path / "two"), **changes)
     together = adapted(tmp_path / "adapt.yaml")
     assert together["device"].startswith("2 ")
     assert_alike(together, alone)

@@ -14,11 +14,14 @@ import torch
 
 from experiments.base.encoding import PairEncoder
 from experiments.base.trees import AlignedFeatures, Schedule, plan, train_stage
-from passerelle.adaptation.loop import Rates
+from passerelle.adaptation import loop
+from passerelle.adaptation.loop import Rates, StageRecord
 from passerelle.adaptation.optimizer import MasterAdamW, ParameterGroup
+from passerelle.adaptation.processes import Alone
 from passerelle.adaptation.settings import PartSettings, StageSettings
 from passerelle.adaptation.stages import attach
 from passerelle.errors import StorageError, TrainingError
+from passerelle.models.parameter_files import save_tensors
 
 SCHEDULE = Schedule(tokens=1800, nodes_per_tree=150, trees_per_step=1)
 NAMES = ("un merle", "une oie", "un chat", "des pommes", "la neige", "le camion")
@@ -125,9 +128,14 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(
     assert whole.seconds_before == 0, "the time of a run that wasn't cut off is on the clock of whoever runs it"
 
 
-@pytest.mark.parametrize("damage", ["cut weights", "no weights", "cut record", "other weights", "no moments"])
-def test_a_broken_checkpoint_is_a_fresh_start(tiny: Any, fresh: Callable[[], Any], tmp_path: Path, damage: str) -> None:
-    from safetensors.torch import load_file, save_file
+DAMAGES = ["cut weights", "no weights", "cut record", "other weights", "no moments", "other bytes", "other record"]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_broken_checkpoint_is_a_fresh_start(
+    tiny: Any, fresh: Callable[[], Any], tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from safetensors.torch import load_file
 
     def kill(step: int, steps: int, loss: float) -> None:
         if step == 7:
@@ -145,15 +153,24 @@ def test_a_broken_checkpoint_is_a_fresh_start(tiny: Any, fresh: Callable[[], Any
         weights.unlink()
     elif damage == "cut record":
         record.write_text(record.read_text()[:-20])
+    elif damage == "other bytes":  # of the right length: the numbers of one tensor are others
+        content = bytearray(weights.read_bytes())
+        content[-200:-100] = bytes(byte ^ 255 for byte in content[-200:-100])
+        weights.write_bytes(bytes(content))
+    elif damage == "other record":
+        content = record.read_bytes()
+        record.write_bytes(content.replace(b'"steps": 6', b'"steps": 4'))
+        assert record.read_bytes() != content
     elif damage == "other weights":
         last = list(tensors)[-1]
-        save_file({**tensors, last: torch.zeros(3)}, weights)
+        save_tensors(weights, {**tensors, last: torch.zeros(3)})
     else:
         last = sorted(name for name in tensors if name.startswith("exp_avg."))[-1]
-        save_file({name: tensor for name, tensor in tensors.items() if name != last}, weights)
+        save_tensors(weights, {name: tensor for name, tensor in tensors.items() if name != last})
     model, seen = fresh(), []
     train(model, checkpoint=tmp_path, checkpoint_steps=3, watch=lambda step, *_: seen.append(step))
     assert seen[0] == 1
+    assert "the stage begins anew" in capsys.readouterr().err
     expected = parameters(tiny)
     for name, parameter in parameters(model).items():
         torch.testing.assert_close(parameter, expected[name], rtol=0, atol=1e-6)
@@ -193,6 +210,48 @@ def test_a_learning_rate_far_too_high_is_seen_or_survived(tiny: Any) -> None:
         assert "Lower its learning rate" in str(error)
     else:
         assert all(math.isfinite(loss) for _, loss in record.loss)
+
+
+class Drawing:
+    """Steps whose loss depends on what is drawn in them, as dropout's does; they note it."""
+
+    samples = tokens = 1
+
+    def __init__(self, steps: int) -> None:
+        self.steps, self.weight = steps, torch.nn.Parameter(torch.ones(1))
+        self.drawn: list[float] = []
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def parts(self, step: int) -> list[Drawing]:
+        return [self]
+
+    def halves(self) -> list[Drawing]:
+        return []
+
+    def loss(self) -> torch.Tensor:
+        self.drawn.append(float(torch.rand(1)))
+        return (self.weight * self.drawn[-1]).sum()
+
+
+def drawn(seed: int | None, steps: int = 6, done: int = 0, **processes: int) -> list[float]:
+    """Return what is drawn in the steps of a stage that go on after `done`."""
+    feed, record = Drawing(steps), StageRecord("training", steps=done)
+    group = ParameterGroup("all", {"weight": feed.weight}, 0.01)
+    loop.train(feed, [group], record, Rates(), seed=seed, processes=Alone(**processes))
+    return feed.drawn
+
+
+def test_each_step_draws_anew_and_the_same_after_a_kill() -> None:
+    whole = drawn(seed=1)
+    assert len(set(whole)) == 6, "no two steps drop the same"
+    torch.manual_seed(99)
+    assert drawn(seed=1) == whole
+    assert drawn(seed=1, done=2) == whole[2:]
+    assert not {*drawn(seed=2)} & {*whole}
+    others = [drawn(seed=1, count=2, index=index) for index in range(2)]
+    assert len({*others[0], *others[1]}) == 12, "no two processes drop the same"
 
 
 def test_nothing_to_train(tiny: Any) -> None:

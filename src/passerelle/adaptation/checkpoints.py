@@ -11,10 +11,15 @@ from torch import Tensor
 from passerelle.adaptation.optimizer import MasterAdamW
 from passerelle.adaptation.processes import Processes
 from passerelle.costs.ledger import FlopMeter
-from passerelle.runs import read_json, write_atomically, write_json
+from passerelle.models.parameter_files import load_tensors, save_tensors
+from passerelle.progress import say
+from passerelle.runs import content_hash, read_json, write_json
 
 if TYPE_CHECKING:
     from passerelle.adaptation.loop import StageRecord
+
+
+_RECORD = "checkpoint.json"
 
 
 @dataclass(frozen=True)
@@ -40,29 +45,30 @@ class Checkpoints:
             seconds: What it has taken, earlier runs included.
             processes: The processes of the stage; all of them have to call this.
         """
-        from safetensors.torch import save
-
         name = f"step-{record.steps}"
         if processes.first or optimizer.in_pieces:
-            write_atomically(self._file(name, optimizer, processes), save(optimizer.state()))
+            save_tensors(self._file(name, optimizer, processes), optimizer.state())
         processes.wait()
         if not processes.first:
             return
         state = {"file": name, "pieces": _pieces(optimizer, processes)}
         done = asdict(replace(record, seconds_before=seconds))
-        write_json(self.folder / "checkpoint.json", {**state, "record": done, "meter": asdict(meter)})
+        content = {**state, "record": done, "meter": asdict(meter)}
+        write_json(self.folder / _RECORD, {**content, "sha256": content_hash(content)})
         for old in self.folder.glob("step-*"):
             if old.name.split(".")[0] != name:
                 old.unlink(missing_ok=True)
 
     def load(self, optimizer: MasterAdamW, record: StageRecord, processes: Processes) -> FlopMeter | None:
-        """Go on from the checkpoint, if there is one that is whole for all processes.
+        """Go on from the checkpoint, if there is one that is whole for all processes, and say so where it isn't.
 
         Returns:
             The meter as it was; ``None``, and nothing changed, without such a checkpoint.
         """
         found = self._read(optimizer, processes)
         if not processes.agree(found is not None) or found is None:
+            if processes.first and (self.folder / _RECORD).exists():
+                say(f"the checkpoint in {str(self.folder)!r} is damaged, or of other processes: the stage begins anew")
             return None
         meter, done, tensors = found
         optimizer.load_state(tensors)
@@ -73,18 +79,19 @@ class Checkpoints:
     def _read(
         self, optimizer: MasterAdamW, processes: Processes
     ) -> tuple[FlopMeter, dict[str, Any], dict[str, Tensor]] | None:
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        saved: dict[str, Any] | None = read_json(self.folder / "checkpoint.json")
+        saved: dict[str, Any] | None = read_json(self.folder / _RECORD)
         try:
-            if saved is None or saved["pieces"] != _pieces(optimizer, processes):
+            if saved is None or saved.pop("sha256") != content_hash(saved):
+                return None
+            if saved["pieces"] != _pieces(optimizer, processes):
                 return None
             meter = FlopMeter(**saved["meter"])
             done = {**saved["record"], "loss": [tuple(point) for point in saved["record"]["loss"]]}
-            tensors = load_file(self._file(saved["file"], optimizer, processes))
+            tensors = load_tensors(self._file(saved["file"], optimizer, processes))
+            if tensors is None:
+                return None
             optimizer.check(tensors)
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError):
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError):
             return None
         return meter, done, tensors
 

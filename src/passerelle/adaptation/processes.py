@@ -40,7 +40,7 @@ class Processes(Protocol):
         ...
 
     def add_gradients(self, parameters: Sequence[Any]) -> None:
-        """Add gradients up over all processes; a process without one counts as zero."""
+        """Add gradients up over all processes; one without counts as zero, and where none has any there is none."""
         ...
 
     def wait(self) -> None:
@@ -133,7 +133,7 @@ class Launched:
             return
         for piece in (p for p in parameters if is_piece(p) and p.grad is not None):
             piece.grad.mul_(self.count)
-        parameters = [p for p in parameters if not is_piece(p)]
+        parameters = self._with_gradients([p for p in parameters if not is_piece(p)])
         if not parameters:
             return
         gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
@@ -144,6 +144,14 @@ class Launched:
             part = flat[start : start + gradient.numel()]
             parameter.grad = part.view_as(gradient).to(gradient.dtype)
             start += gradient.numel()
+
+    def _with_gradients(self, parameters: Sequence[Any]) -> list[Any]:
+        """Return the parameters that have a gradient on some process: a zero would move it by momentum."""
+        if not parameters:
+            return []
+        found = torch.tensor([float(p.grad is not None) for p in parameters], device=self.device)
+        torch.distributed.all_reduce(found)
+        return [parameter for parameter, count in zip(parameters, found.tolist(), strict=True) if count]
 
     def wait(self) -> None:
         """Wait until all are here."""

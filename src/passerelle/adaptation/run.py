@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from passerelle.adaptation.alarms import Alarms, Held, Look, question_of
+from passerelle.adaptation.alarms import Alarms, Held, Look, questions_of
 from passerelle.adaptation.audit import audit_labels, describe_parts, print_labels, print_parts
 from passerelle.adaptation.checkpoints import Checkpoints
 from passerelle.adaptation.data import Pool, data_digest, pictures_of, read_pool
@@ -27,7 +27,7 @@ from passerelle.costs.ledger import Phase, measured
 from passerelle.errors import InputError, RunError, UserError
 from passerelle.machine import threads
 from passerelle.models.conversing import Encoded, Encoder
-from passerelle.models.parameter_files import load_parameters, save_parameters
+from passerelle.models.parameter_files import load_parameters, save_tensors
 from passerelle.models.pretrained import PretrainedModel, load_pretrained, set_training
 from passerelle.models.sharding import gathered, held_numbers, shard
 from passerelle.models.vision_cache import VisionFeatures
@@ -233,7 +233,7 @@ def _stage(job: _Job, stage: StageSettings, steps: int) -> dict[str, Any]:
     }
     trained = gathered(parameters, keep=processes.first)
     if processes.first:
-        save_parameters(weights, trained)
+        save_tensors(weights, trained)
         write_json(written, result)
     processes.wait()
     if job.divided:
@@ -272,7 +272,7 @@ def _rows(job: _Job, stage: StageSettings, steps: int) -> tuple[list[Encoded], V
     with _progress(job, f"{stage.name}: samples", "sample") as progress:
         rows = job.pool.rows(stage, count, settings, job.encoder, progress)
     vision = VisionFeatures(job.pretrained, cache_folder() / "vision", stage.train)
-    held = [c.images for c in job.pool.held if c.images]
+    held = [c.images for c in job.pool.usable(job.pool.held, job.encoder) if c.images]
     with _progress(job, f"{stage.name}: vision features", "picture") as progress:
         vision.prepare([*pictures_of(rows), *held], progress)
     return rows, vision
@@ -340,8 +340,9 @@ def _alarms(job: _Job, vision: VisionFeatures, groups: Sequence[ParameterGroup])
     if not settings.every:
         return None
     pool, encoder = job.pool, job.encoder
-    target = [c for c in pool.held if c.language != ENGLISH]
-    english = [c for c in pool.held if c.language == ENGLISH]
+    usable = pool.usable(pool.held, encoder)
+    target = [c for c in usable if c.language != ENGLISH]
+    english = [c for c in usable if c.language == ENGLISH]
     if not target:
         raise InputError(
             "alarms need held samples: there are fewer than ten in the target language. Set alarms.every to 0."
@@ -349,7 +350,7 @@ def _alarms(job: _Job, vision: VisionFeatures, groups: Sequence[ParameterGroup])
     held = Held(
         pool.encode(target, encoder),
         pool.encode(english, encoder),
-        [question_of(c) for c in target],
+        questions_of(target),
     )
 
     def tell(look: Look) -> None:

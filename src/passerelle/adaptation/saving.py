@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from passerelle.adaptation.settings import AdaptSettings
-from passerelle.adaptation.stages import detach
+from passerelle.adaptation.stages import adapter_names, detach
 from passerelle.errors import RunError, UserError, first_line
 from passerelle.models.families import Family
 from passerelle.models.merging.merging import merge_checkpoints
 from passerelle.models.merging.rules import MergeSettings
 from passerelle.models.merging.weight_files import pattern_in_files
 from passerelle.models.names import EMBEDDED, local_folder
-from passerelle.models.pretrained import PretrainedModel, is_adapter
+from passerelle.models.pretrained import PretrainedModel
 from passerelle.runs import write_atomically, written_beside
 
 
@@ -66,7 +66,7 @@ def save_adapter(pretrained: PretrainedModel, folder: Path, base: str) -> Path:
         RunError: What was written isn't what the model holds.
     """
     with _anew(folder) as beside:
-        pretrained.model.save_pretrained(beside, safe_serialization=True)
+        pretrained.model.save_pretrained(beside, safe_serialization=True, save_embedding_layers=False)
         pretrained.processor.save_pretrained(beside)
         _expect_adapter(pretrained, beside)
         _name_base(beside / "adapter_config.json", base)
@@ -85,8 +85,7 @@ def _expect_adapter(pretrained: PretrainedModel, folder: Path) -> None:
 
     with safe_open(folder / "adapter_model.safetensors", "pt") as file:
         written = set(file.keys())
-    held = {name.replace(".default.", ".") for name, _ in pretrained.model.named_parameters() if is_adapter(name)}
-    if difference := sorted(written ^ held):
+    if difference := sorted(written ^ adapter_names(pretrained)):
         raise RunError(
             f"the adapter in {str(folder)!r} isn't whole: {difference[0]!r} is in one of file and model only."
         )

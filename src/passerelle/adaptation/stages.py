@@ -9,9 +9,11 @@ import torch
 
 from passerelle.adaptation.optimizer import ParameterGroup
 from passerelle.adaptation.settings import PartSettings, StageSettings
-from passerelle.errors import ConfigError, TrainingError
+from passerelle.errors import ConfigError, TrainingError, first_line
 from passerelle.models.pretrained import PretrainedModel, is_adapter, plain_name
 
+_MAGNITUDE = ".lora_magnitude_vector.weight"
+"""Of DoRA; PEFT writes it without its last word."""
 _LAYER = re.compile(r"\.(?:layers?|blocks?|h)\.(\d+)\.")
 
 
@@ -24,7 +26,8 @@ def attach(pretrained: PretrainedModel, stage: StageSettings, seed: int) -> list
         seed: Seeds the adapters' first weights.
 
     Raises:
-        ConfigError: A part has nothing to train, or two parts want adapters of different kinds.
+        ConfigError: A part has nothing to train, what it names can't be trained or saved, or two parts want adapters of
+            different kinds.
         TrainingError: An adapter landed where it wasn't wanted.
     """
     adapted = {part: how for part, how in stage.train.items() if how.how == "lora"}
@@ -63,7 +66,9 @@ def _add_lora(pretrained: PretrainedModel, adapted: dict[Any, PartSettings], sta
     kinds = {(h.rank, h.alpha, h.dropout, h.dora, h.rslora) for h in adapted.values()}
     if len(kinds) > 1:
         raise ConfigError(f"stage {stage!r}: {' and '.join(adapted)} must have adapters of the same rank and kind.")
-    patterns = [how.targets or linear_pattern(pretrained, part) for part, how in adapted.items()]
+    patterns = {part: how.targets or linear_pattern(pretrained, part) for part, how in adapted.items()}
+    for part, pattern in patterns.items():
+        _require_adaptable(pretrained, part, pattern, stage)
     how = next(iter(adapted.values()))
     config = LoraConfig(
         r=how.rank,
@@ -71,7 +76,7 @@ def _add_lora(pretrained: PretrainedModel, adapted: dict[Any, PartSettings], sta
         lora_dropout=how.dropout,
         use_dora=how.dora,
         use_rslora=how.rslora,
-        target_modules="|".join(f"(?:{pattern})" for pattern in patterns),
+        target_modules="|".join(f"(?:{pattern})" for pattern in patterns.values()),
         task_type="CAUSAL_LM",
     )
     torch.manual_seed(seed)
@@ -79,14 +84,59 @@ def _add_lora(pretrained: PretrainedModel, adapted: dict[Any, PartSettings], sta
         pretrained.model = get_peft_model(pretrained.model, config, autocast_adapter_dtype=False)
     except ValueError as error:
         raise ConfigError(
-            f"stage {stage!r}: the adapters' pattern {config.target_modules!r} matches no module: {error}"
+            f"stage {stage!r}: the adapters' pattern {config.target_modules!r} can't be followed: {first_line(error)}"
         ) from None
-    named = (plain_name(name) for name, _ in pretrained.model.named_parameters() if is_adapter(name))
+    named = [plain_name(name) for name, _ in pretrained.model.named_parameters() if is_adapter(name)]
     strays = [name for name in named if pretrained.family.part_of(name) not in adapted]
     if strays:
         raise TrainingError(
             f"stage {stage!r}: an adapter landed at {strays[0]!r}, not in {' and '.join(adapted)}: narrow its targets."
         )
+    for part in adapted:
+        if not _adapters(pretrained, part):
+            raise ConfigError(f"stage {stage!r}: no adapter landed in the part {part!r}: its targets are elsewhere.")
+    _require_savable(pretrained, stage)
+
+
+def _require_adaptable(pretrained: PretrainedModel, part: Any, pattern: str, stage: str) -> None:
+    """Make sure that a pattern matches modules, and none whose weights another module has too.
+
+    Raises:
+        ConfigError: It doesn't.
+    """
+    found = {name: module for name, module in pretrained.model.named_modules() if re.fullmatch(pattern, name)}
+    if not found:
+        raise ConfigError(f"stage {stage!r}: the adapters' pattern {pattern!r} of {part!r} matches no module.")
+    ends = (pretrained.bare.get_input_embeddings(), pretrained.bare.get_output_embeddings())
+    if None in ends or ends[0].weight is not ends[1].weight:
+        return
+    if tied := next((name for name, module in found.items() if any(module is end for end in ends)), ""):
+        raise ConfigError(
+            f"stage {stage!r}: {tied!r} can't have an adapter: head and embeddings are the same weights in this model, "
+            f"and merging it would change both. Take it out of what {part!r} adapts."
+        )
+
+
+def _require_savable(pretrained: PretrainedModel, stage: str) -> None:
+    """Make sure, before anything is trained, that PEFT would save all of the adapters, and nothing else.
+
+    Raises:
+        ConfigError: It wouldn't.
+    """
+    from peft import get_peft_model_state_dict
+
+    written = set(get_peft_model_state_dict(pretrained.model, save_embedding_layers=False))
+    if difference := sorted(written ^ adapter_names(pretrained)):
+        raise ConfigError(
+            f"stage {stage!r}: an adapter at {difference[0]!r} can't be saved by PEFT: narrow its targets."
+        )
+
+
+def adapter_names(pretrained: PretrainedModel) -> set[str]:
+    """Return the names that the tensors of a model's adapter have in its file."""
+    names = (name for name, _ in pretrained.model.named_parameters() if is_adapter(name))
+    plain = (re.sub(r"\.default(?=\.|$)", "", name) for name in names)
+    return {name.removesuffix(".weight") if name.endswith(_MAGNITUDE) else name for name in plain}
 
 
 def linear_pattern(pretrained: PretrainedModel, part: Any) -> str:
@@ -100,11 +150,12 @@ def linear_pattern(pretrained: PretrainedModel, part: Any) -> str:
     inside = [name for name in names if _LAYER.search(name)] if part in ("language", "tower") else names
     if not inside:
         raise ConfigError(f"the part {part!r} has no linear layer to adapt.")
-    prefixes = {family.language} if part == "language" else set(getattr(family, part))
+    if part not in ("language", "tower"):
+        return "|".join(map(re.escape, inside))
+    prefixes = [family.language] if part == "language" else family.tower
     beginning = "|".join(re.escape(prefix) for prefix in sorted(prefixes))
     leaves = "|".join(sorted({re.escape(name.rpartition(".")[2]) for name in inside}))
-    middle = r".*\.\d+\." if part in ("language", "tower") else r"(?:.*\.)?"
-    return rf"(?:{beginning})\.{middle}(?:.*\.)?(?:{leaves})"
+    return rf"(?:{beginning})\..*\.\d+\.(?:.*\.)?(?:{leaves})"
 
 
 def _adapters(pretrained: PretrainedModel, part: Any) -> dict[str, Any]:
