@@ -10,6 +10,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 import pytest
+from PIL import Image
 
 from passerelle.errors import InputError
 from passerelle.evaluation import reading
@@ -17,6 +18,7 @@ from passerelle.evaluation.asking.predictions import answers_to, read_prediction
 from passerelle.evaluation.benchmarks import mme, pope
 from passerelle.evaluation.benchmarks.base import Benchmark
 from passerelle.evaluation.parsing.localised import answer_words, option_of, yes_or_no
+from passerelle.evaluation.specification import Planned, Source
 
 POPE = [{"question_id": 10 + i, "image": "a.png", "text": f"Is there a dog? ({i})", "label": "yes"} for i in range(3)]
 MME = [
@@ -173,3 +175,21 @@ def test_what_stands_around_a_letter(said: str, place: int | None) -> None:
 
 def test_what_stands_around_an_open_answer() -> None:
     assert answer_words("<think>hm, quatre</think><answer>Deux chiens 🐶</answer>", "fr") == "2 chiens"
+
+
+@pytest.mark.parametrize(("inside", "anywhere", "found"), [(True, False, 1), (False, False, 0), (False, True, 1)])
+def test_pictures_at_absolute_paths(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, inside: bool, anywhere: bool, found: int
+) -> None:
+    place = (tmp_path if inside else tmp_path_factory.mktemp("elsewhere")) / "a.png"
+    Image.new("RGB", (4, 4)).save(place)
+    file = tmp_path / "pope.jsonl"
+    file.write_text(lines([POPE[0] | {"image": str(place)}]))
+    source = Source("pope", (str(file),), "en")
+    plan = Planned((source,), "generate", images_anywhere=anywhere)
+    try:
+        test = reading.read_test(plan, source, tmp_path / "kept", with_pictures=True)
+    except InputError as error:
+        assert found == 0 and "images-anywhere" in str(error)
+        return
+    assert (len(test.items), len(test.pictures)) == (found, found)

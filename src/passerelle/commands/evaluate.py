@@ -29,6 +29,7 @@ from passerelle.commands.quality_options import CALIBRATION, FILE
 )
 @click.option("--predictions", multiple=True, help="[NAME=]FILE of answers that somebody else made; repeatable.")
 @click.option("--images", type=FILE, help="Folder of the pictures  [that of the benchmark's file].")
+@click.option("--images-anywhere", is_flag=True, help="Take pictures that lie outside of that folder, too.")
 @click.option("--out", type=FILE, default=Path("evaluation"), show_default=True, help="Folder of answers and results.")
 @click.option("--against", multiple=True, help="Compare the others with this model only; repeatable  [every pair].")
 @click.option("--suspects", type=FILE, help="File of items whose translation is suspect.")
@@ -45,6 +46,7 @@ def evaluate(
     method: str,
     predictions: tuple[str, ...],
     images: Path | None,
+    images_anywhere: bool,
     out: Path,
     against: tuple[str, ...],
     suspects: Path | None,
@@ -80,7 +82,10 @@ def evaluate(
         from passerelle.progress import quiet
 
         quiet()
-    options = Options(models, benchmarks, languages, method, predictions, images, out, suspects, against, limit)
+    options = Options(
+        models, benchmarks, languages, method, predictions, images, out, suspects, against, limit,
+        images_anywhere=images_anywhere,
+    )  # fmt: skip
     with machine.threads(threads) if models else nullcontext():
         results = run(options, find, asked)
     if as_json:

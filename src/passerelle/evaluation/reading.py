@@ -67,12 +67,13 @@ class Pictures:
     """Finds the picture files of rows, and keeps embedded pictures as files.
 
     Args:
-        folder: The image folder; paths may not lead out of it.
+        folder: The image folder.
+        anywhere: Whether paths may lead out of it.
         embedded: Where pictures that stand in rows are written.
     """
 
-    def __init__(self, folder: Path, embedded: Path) -> None:
-        self._folder, self._embedded = folder, embedded
+    def __init__(self, folder: Path, embedded: Path, anywhere: bool = False) -> None:
+        self._folder, self._embedded, self._anywhere = folder, embedded, anywhere
         self.found: dict[str, Path] = {}
 
     def key(self, item: Item) -> str | None:
@@ -99,7 +100,7 @@ class Pictures:
         return digest
 
     def _file(self, name: str) -> Path:
-        problem, path = find_file(name, self._folder)
+        problem, path = find_file(name, self._folder, self._anywhere)
         if problem is not None or path is None:
             raise BadItem(problem[1] if problem else f"no picture {name[:80]!r}")
         return path
@@ -131,7 +132,7 @@ def read_test(plan: Planned, source: Source, embedded: Path, *, with_pictures: b
     test.items = benchmark.complete([_worded(item, plan) for item in _cut(test.items, plan)], plan.method)
     if with_pictures:
         folder = plan.images or (Path(place) if Path(place).is_dir() else Path(place).parent)
-        _find_pictures(test, Pictures(folder, embedded))
+        _find_pictures(test, Pictures(folder, embedded, plan.images_anywhere))
     else:
         test.items = [replace(item, picture=_cheap_key(item)) for item in test.items]
     if not test.items:

@@ -44,6 +44,7 @@ class Options:
         limit: Only so many questions of each benchmark, the first ones, whole groups.
         planned: Benchmarks in more detail than `benchmarks` can say, in place of them.
         pairs: Systems that are compared beside those with a reference, first minus second.
+        images_anywhere: Whether pictures may lie outside of the image folder.
     """
 
     models: tuple[str, ...] = ()
@@ -58,6 +59,7 @@ class Options:
     limit: int | None = None
     planned: tuple[Planned, ...] = ()
     pairs: tuple[tuple[str, str], ...] = ()
+    images_anywhere: bool = False
 
     def plans(self, languages: Sequence[str]) -> Sequence[Planned]:
         """Return the benchmarks.
@@ -68,7 +70,8 @@ class Options:
         if self.planned:
             return self.planned
         found = parse_sources(self.benchmarks, languages)
-        return [Planned(tuple(sources), self.method, "", self.images, limit=self.limit) for sources in found]
+        more: dict[str, Any] = {"limit": self.limit, "images_anywhere": self.images_anywhere}
+        return [Planned(tuple(sources), self.method, "", self.images, **more) for sources in found]
 
 
 Audit = Callable[[Sequence[Item], Sequence[Item]], Mapping[str, float]]

@@ -46,6 +46,7 @@ class Planned:
         limit: Only so many questions, the first ones, whole groups.
         pictures: Only the questions about so many pictures, the first ones.
         machine: Languages whose rows were translated by machine.
+        images_anywhere: Whether pictures may lie outside of the image folder.
     """
 
     sources: tuple[Source, ...]
@@ -57,6 +58,7 @@ class Planned:
     limit: int | None = None
     pictures: int | None = None
     machine: tuple[str, ...] = ()
+    images_anywhere: bool = False
 
 
 def parse_languages(given: str) -> tuple[str, ...]:
