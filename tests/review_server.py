@@ -19,6 +19,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import httpx
+from fastapi.testclient import TestClient
+
+from passerelle.review.page.web import make_app
+from passerelle.review.store.database import Database
 
 ARMS = ("pipeline-arm", "finetuned-arm")
 
@@ -92,8 +96,12 @@ class HttpExpert:
 
     opened: ClassVar[list[HttpExpert]] = []
 
-    def __init__(self, url: str, token: str, agree: bool = True) -> None:
-        self.client = httpx.Client(base_url=url, timeout=30, follow_redirects=True)
+    def __init__(self, where: str | Database, token: str, agree: bool = True) -> None:
+        """Enter a server by its address, or a database without one, in this process."""
+        if isinstance(where, str):
+            self.client = httpx.Client(base_url=where, timeout=30, follow_redirects=True)
+        else:
+            self.client = TestClient(make_app(where))
         self.opened.append(self)
         page = self.client.get(f"/enter/{token}").text
         found = re.search(r'data-csrf="([0-9a-f]{64})"', page)

@@ -53,6 +53,19 @@ class Judged:
     picture: str | None
 
     @property
+    def arms(self) -> tuple[str, ...]:
+        """Whose answers were shown, as stored: two or one of ``judge``, the one of ``label``; else none."""
+        arm = self.hidden.get("arm")
+        return tuple(self.hidden.get("arms", () if arm is None else (arm,)))
+
+    @property
+    def automatic(self) -> tuple[float | None, ...]:
+        """The automatic score of each arm's answer, 0..100; ``None`` where there is none."""
+        kept = self.hidden.get("automatic")
+        scores = tuple(kept) if isinstance(kept, list | tuple) else (kept,)
+        return scores if len(scores) == len(self.arms) else (None,) * len(self.arms)
+
+    @property
     def preferred(self) -> int | None:
         """Index of the answer that is better, as stored; ``None`` without a preference."""
         side = SIDES.get(str(self.content.get("verdict")))
@@ -85,11 +98,10 @@ class Judged:
 
     def duel(self) -> Duel | None:
         """Return the judgment as one about two arms; ``None`` if it isn't one."""
-        arms = self.hidden.get("arms", ())
-        if self.task != "judge" or len(arms) != 2 or self.value is None:
+        if self.task != "judge" or len(self.arms) != 2 or self.value is None:
             return None
         outcome = 0.5 if self.preferred is None else 1.0 - self.preferred
-        return Duel(arms[0], arms[1], outcome, self.cluster)
+        return Duel(*self.arms, outcome, self.cluster)
 
 
 def read_judged(session: Session, campaign: int) -> list[Judged]:

@@ -195,7 +195,7 @@ def _automatic(judged: Sequence[Judged]) -> dict[str, float]:
     """Return each arm's mean automatic score on the questions that were judged, each question once."""
     scores: dict[str, dict[str, float]] = defaultdict(dict)
     for one in judged:
-        for arm, score in zip(one.hidden.get("arms", ()), one.hidden.get("automatic", ()), strict=False):
+        for arm, score in zip(one.arms, one.automatic, strict=True):
             if one.task == "judge" and score is not None:
                 scores[arm][one.item] = score
     return {arm: sum(known.values()) / len(known) for arm, known in sorted(scores.items())}
@@ -204,19 +204,19 @@ def _automatic(judged: Sequence[Judged]) -> dict[str, float]:
 def _contrary(judged: Sequence[Judged]) -> list[Contrary]:
     """List the questions on which experts and automatic scores disagree, the greatest difference first."""
     outcomes: dict[str, list[float]] = defaultdict(list)
-    hidden: dict[str, dict[str, Any]] = {}
+    leads: dict[str, tuple[tuple[str, ...], float]] = {}
     for one in judged:
-        duel = one.duel()
-        if duel is not None and None not in one.hidden.get("automatic", [None]):
+        duel, scores = one.duel(), [score for score in one.automatic if score is not None]
+        if duel is not None and len(scores) == 2:
             outcomes[one.item].append(duel.outcome)
-            hidden[one.item] = one.hidden
+            leads[one.item] = one.arms, scores[0] - scores[1]
     found = []
     for item, values in outcomes.items():
-        arms, (first, second) = hidden[item]["arms"], hidden[item]["automatic"]
+        (first, second), lead = leads[item]
         mean = sum(values) / len(values)
-        if (mean - 0.5) * (first - second) < 0:
-            experts, automatic = (arms[0], arms[1]) if mean > 0.5 else (arms[1], arms[0])
-            found.append(Contrary(item, experts, automatic, round(abs(first - second), 2)))
+        if (mean - 0.5) * lead < 0:
+            experts, automatic = (first, second) if mean > 0.5 else (second, first)
+            found.append(Contrary(item, experts, automatic, round(abs(lead), 2)))
     return sorted(found, key=lambda one: -one.difference)[:MOST_CONTRARY]
 
 

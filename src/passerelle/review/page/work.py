@@ -213,7 +213,7 @@ def _own(session: Session, expert: Expert, key: str, *, lock: bool = False) -> t
     row = session.execute(query.with_for_update(of=Assignment) if lock else query).one_or_none()
     if row is None:
         raise NotTheirs("there is no such item in your queue")
-    return row.tuple()
+    return row[0], row[1]
 
 
 def _last_saving(session: Session, assignment: Assignment) -> str | None:

@@ -44,7 +44,7 @@ def export_lines(campaign: str, judged: Sequence[Judged]) -> str:
         }
         duel = one.duel()
         if duel is not None:
-            row["preferred"] = None if one.preferred is None else one.hidden["arms"][one.preferred]
+            row["preferred"] = None if one.preferred is None else one.arms[one.preferred]
         # The side on which an answer stood goes with its verdict: a copy must not turn left into right.
         row["is_flipped"] = one.is_flipped
         lines.append(json.dumps(row, ensure_ascii=False) + "\n")
