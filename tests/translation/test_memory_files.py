@@ -159,6 +159,21 @@ OMEGAT = """<?xml version="1.0" encoding="{encoding}"?>
 """
 
 
+@pytest.mark.parametrize("encoding", ["shift_jis", "gbk", "big5", "euc-jp", "gb18030", "iso-2022-jp", "iso-8859-1"])
+def test_encodings_that_xml_parsers_dont_know_are_read(memory, write, encoding):
+    text = "é" if encoding == "iso-8859-1" else "山"
+    content = (
+        f'<?xml version="1.0" encoding="{encoding}"?><tmx version="1.4"><header srclang="en"/><body><tu>'
+        f'<tuv xml:lang="en"><seg>hill</seg></tuv><tuv xml:lang="ja"><seg>{text}</seg></tuv></tu></body></tmx>'
+    )
+    assert import_memory(memory, write("a.tmx", content, encoding)).new == 1
+    assert [entry.translation for entry in memory.entries()] == [text]
+    for declared in ("nonsense", "hex", "undefined", "euc-jp"):
+        path = write("wrong.tmx", content.replace(encoding, declared, 1).replace(text, "é山"))
+        with pytest.raises(InputError, match="in the encoding that it declares"):
+            import_memory(memory, path)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_a_file_of_omegat_is_imported(memory, write, encoding):
     path = write("project_save.tmx", OMEGAT.format(encoding=encoding), encoding)

@@ -5,9 +5,12 @@ import sys
 import threading
 
 import pytest
+from click.testing import CliRunner
 
+from passerelle.cli import main
 from passerelle.errors import InputError, StorageError
 from passerelle.translation.base import FakeTranslator
+from passerelle.translation.engines.registry import make_engine
 from passerelle.translation.memory import schema as memory_schema
 from passerelle.translation.memory.memorized import MemorizedTranslator
 from passerelle.translation.memory.memory import SCHEMA_VERSION, Entry, Stored, TranslationMemory
@@ -203,6 +206,30 @@ def old(tmp_path):
     connection.commit()
     connection.close()
     return tmp_path / "memory.sqlite"
+
+
+def test_reading_changes_nothing_whatever_the_file_is(tmp_path, old):
+    """Statistics, lists and look-ups leave whatever they are given as it is."""
+    text, other, damaged, sound = (tmp_path / name for name in ("a.txt", "b.db", "c.db", "d.db"))
+    text.write_bytes(b"this is no database" * 100)
+    damaged.write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)
+    (tmp_path / "empty.db").touch()
+    with contextlib.closing(sqlite3.connect(other)) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+    fill(sound, 3)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    commands = [["stats"], ["export", str(tmp_path.parent / f"{tmp_path.name}.csv")], ["lookup", "text 1"]]
+    for path in (text, other, damaged, tmp_path / "empty.db", old, sound):
+        for command in commands:
+            result = CliRunner().invoke(main, ["memory", *command, "--memory", str(path)])
+            assert result.exit_code == (0 if path in (old, sound) else 2), result.output
+            assert path in (old, sound) or "is no translation memory" in result.output
+    assert "3 entries" in CliRunner().invoke(main, ["memory", "stats", "--memory", str(old)]).output
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    with pytest.raises(InputError, match="another program's database"):
+        TranslationMemory(other)
+    with pytest.raises(InputError, match="no translation memory"):
+        make_engine(f"memory:{text}", "en", "fr")
 
 
 def expected_of_old():

@@ -32,7 +32,7 @@ def _open(at: Path | None, must_exist: bool = True) -> TranslationMemory:
             f"no translation memory at {str(path)!r}. `passerelle memory import FILE` makes one; "
             "or name another with --memory."
         )
-    return TranslationMemory(path)
+    return TranslationMemory(path, reads_only=must_exist)
 
 
 def _code(named: str | None) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from passerelle.errors import ConfigError, unknown
+from passerelle.errors import ConfigError, InputError, unknown
 from passerelle.runs import cache_folder
 from passerelle.translation.base import Translator
 
@@ -69,7 +69,9 @@ def _memory(place: str, source: str, target: str, options: dict[str, Any]) -> Tr
 
     path = Path(place).expanduser() if place else cache_folder() / "translations.sqlite"
     checked = _checked("memory", RememberedTranslator, options)
-    return RememberedTranslator(TranslationMemory(path), source, target, **checked)
+    if not path.is_file():
+        raise InputError(f"no translation memory at {str(path)!r}: name one that exists.")
+    return RememberedTranslator(TranslationMemory(path, reads_only=True), source, target, **checked)
 
 
 def make_post_editor(spec: str, source: str, target: str, **options: Any) -> PostEditor:

@@ -16,9 +16,11 @@ from passerelle.translation.memory.entries import ORIGINS_BY_RANK, Entry, Part, 
 from passerelle.translation.memory.schema import (
     SCHEMA_VERSION,
     connect,
+    connect_to_read,
     digest,
     is_damage,
     move_damaged_aside,
+    not_a_memory,
     storage_error,
 )
 
@@ -117,18 +119,21 @@ class TranslationMemory:
     engine that it corrects, and is found whatever the engine.
     """
 
-    def __init__(self, path: Path, timeout_seconds: float = 60.0) -> None:
+    def __init__(self, path: Path, timeout_seconds: float = 60.0, *, reads_only: bool = False) -> None:
         """Open the file, or begin a new one; a damaged file is moved aside.
 
         Args:
             path: The SQLite file.
             timeout_seconds: How long to wait for another process that writes.
+            reads_only: Change nothing, whatever the file is: it must be there, and be a memory.
 
         Raises:
             StorageError: The file can't be opened, or the disk is full.
-            InputError: A newer version of Passerelle made it.
+            InputError: It is another program's, a newer version of Passerelle made it, or it is to be read only and
+                is no memory.
         """
         self.path = path
+        self._reads_only = reads_only
         self._timeout_seconds = timeout_seconds
         self._connection: sqlite3.Connection | None = None
         self._kept: dict[whole_texts.Key, whole_texts.Whole] = {}
@@ -369,10 +374,13 @@ class TranslationMemory:
         for attempt in (1, 2):
             try:
                 if self._connection is None:
-                    self._connection = connect(self.path, self._timeout_seconds)
+                    open_file = connect_to_read if self._reads_only else connect
+                    self._connection = open_file(self.path, self._timeout_seconds)
                 return work(self._connection)
             except sqlite3.Error as error:
                 self._disconnect()
+                if is_damage(error) and self._reads_only:
+                    raise not_a_memory(self.path, error) from error
                 if not is_damage(error) or attempt == 2:
                     raise storage_error(self.path, error) from error
                 move_damaged_aside(self.path)

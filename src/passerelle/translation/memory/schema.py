@@ -134,18 +134,14 @@ def connect(path: Path, timeout_seconds: float) -> sqlite3.Connection:
         timeout_seconds: How long to wait for another process that writes.
 
     Raises:
-        InputError: A newer version of Passerelle made it.
+        InputError: It is another program's, or a newer version of Passerelle made it.
         sqlite3.Error: It can't be opened; `is_damage` says whether it is damaged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path, timeout=timeout_seconds, isolation_level=None)
     try:
         version = _version(connection)
-        if version > SCHEMA_VERSION:
-            raise InputError(
-                f"{path} was made by a newer Passerelle (schema {version}, this one reads {SCHEMA_VERSION}). "
-                "Update Passerelle, or name another file."
-            )
+        _check_maker(connection, path, version)
         if version < SCHEMA_VERSION:
             _begin(connection, path)
         connection.execute("PRAGMA synchronous = NORMAL")
@@ -158,6 +154,56 @@ def connect(path: Path, timeout_seconds: float) -> sqlite3.Connection:
         raise
 
 
+def connect_to_read(path: Path, timeout_seconds: float) -> sqlite3.Connection:
+    """Open a file that is there, to read it: nothing in it or beside it changes, whatever it is.
+
+    What an older version made is carried over in a copy in the computer's memory.
+
+    Args:
+        path: The SQLite file.
+        timeout_seconds: How long to wait for another process that writes.
+
+    Raises:
+        InputError: It is another program's, or a newer version of Passerelle made it.
+        sqlite3.Error: It can't be opened; `is_damage` says whether it is no SQLite file, or damaged.
+    """
+    # Not `mode=ro`: that would leave the files of SQLite's journal beside it.
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", timeout_seconds, uri=True, isolation_level=None)
+    try:
+        version = _version(connection)
+        _check_maker(connection, path, version)
+        if version == 0:
+            raise not_a_memory(path, "it is empty")
+        if version < SCHEMA_VERSION:
+            older, connection = connection, sqlite3.connect(":memory:", isolation_level=None)
+            with contextlib.closing(older):
+                older.backup(connection)
+            _carry_over(connection)
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        text_index.prepare(connection)
+        return connection
+    except BaseException:
+        connection.close()
+        raise
+
+
+def not_a_memory(path: Path, reason: object) -> InputError:
+    """Say that a file is no translation memory."""
+    return InputError(f"{str(path)!r} is no translation memory, or is damaged: {reason}. It stays as it is.")
+
+
+def _check_maker(connection: sqlite3.Connection, path: Path, version: int) -> None:
+    """Make sure that a file isn't another program's, nor a newer Passerelle's."""
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if tables and "translations" not in tables:
+        raise not_a_memory(path, "it is another program's database")
+    if version > SCHEMA_VERSION:
+        raise InputError(
+            f"{path} was made by a newer Passerelle (schema {version}, this one reads {SCHEMA_VERSION}). "
+            "Update Passerelle, or name another file."
+        )
+
+
 def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
@@ -166,17 +212,21 @@ def _begin(connection: sqlite3.Connection, path: Path) -> None:
     """Make the tables. The lock is for ``journal_mode``, which doesn't wait for other processes by itself."""
     with lock(path):
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.create_function("digest", 1, digest, deterministic=True)
-        with connection:  # rolls back what was done so far, should the disk be full
-            connection.execute("BEGIN IMMEDIATE")
-            version = _version(connection)
-            if version == SCHEMA_VERSION:  # another process came first
-                return
-            for statement in _STEPS[version]:
-                connection.execute(statement)
-            if version < 2:
-                connection.execute("INSERT INTO state (memory, changes) VALUES (?, 0)", (secrets.token_hex(4),))
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        _carry_over(connection)
+
+
+def _carry_over(connection: sqlite3.Connection) -> None:
+    connection.create_function("digest", 1, digest, deterministic=True)
+    with connection:  # rolls back what was done so far, should the disk be full
+        connection.execute("BEGIN IMMEDIATE")
+        version = _version(connection)
+        if version == SCHEMA_VERSION:  # another process came first
+            return
+        for statement in _STEPS[version]:
+            connection.execute(statement)
+        if version < 2:
+            connection.execute("INSERT INTO state (memory, changes) VALUES (?, 0)", (secrets.token_hex(4),))
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 def lock(path: Path) -> FileLock:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 from xml.sax.saxutils import escape, quoteattr
 
 from passerelle.errors import InputError, MissingDependency
@@ -22,6 +24,8 @@ _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _DATE = "%Y%m%dT%H%M%SZ"
 # What XML 1.0 can't hold, not even as a character reference.
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_DECLARED = re.compile(rb"\s*<\?xml\s[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z][A-Za-z0-9._-]*)[\"']")
+_DECLARATION_BYTES = 400
 _EXACT_TEXT = "x-exact-text"
 
 
@@ -111,7 +115,7 @@ def read_units(file: BinaryIO, path: Path) -> Iterator[Unit]:
         path: Its name, for messages.
 
     Raises:
-        InputError: It isn't well-formed XML, isn't TMX, or defines entities; the message names the line.
+        InputError: It isn't well-formed XML in the encoding that it declares, isn't TMX, or defines entities.
         MissingDependency: defusedxml isn't installed.
     """
     try:
@@ -120,7 +124,12 @@ def read_units(file: BinaryIO, path: Path) -> Iterator[Unit]:
     except ImportError as missing:
         raise MissingDependency("defusedxml isn't installed. Install it with: pip install defusedxml") from missing
     try:
-        yield from _units(iterparse(file, events=("start", "end")), path)
+        with _decoded(file) as text:
+            yield from _units(iterparse(text, events=("start", "end")), path)
+    except (LookupError, UnicodeError) as error:
+        raise InputError(
+            f"{path}: can't be read in the encoding that it declares: {error}. Export it again, in UTF-8."
+        ) from error
     except ParseError as error:
         line, column = error.position
         raise InputError(
@@ -131,6 +140,22 @@ def read_units(file: BinaryIO, path: Path) -> Iterator[Unit]:
         raise InputError(f"{path}: refused, as it defines entities of its own or reads other files: {error}") from error
     except (LookupError, ValueError) as error:  # an encoding that there isn't, or that the parser can't read
         raise InputError(f"{path}: its encoding can't be read: {error}. Save it in UTF-8.") from error
+
+
+@contextlib.contextmanager
+def _decoded(file: BinaryIO) -> Iterator[BinaryIO | TextIO]:
+    """Give the file as the parser can read it, which knows no encoding in which a character has several bytes."""
+    declared = _DECLARED.match(file.read(_DECLARATION_BYTES))
+    file.seek(0)
+    encoding = declared[1].decode("ascii").lower() if declared else "utf-8"
+    if encoding.startswith(("utf-8", "utf8", "utf-16", "utf16")):
+        yield file
+        return
+    text = io.TextIOWrapper(file, encoding, newline="")
+    try:
+        yield text
+    finally:
+        text.detach()
 
 
 def _units(events: Iterator[tuple[str, Element]], path: Path) -> Iterator[Unit]:
