@@ -53,6 +53,10 @@ def load(folder: Path, text: str, **changes: Any) -> Recipe:
         ("- name", "an experiment is a mapping of settings, not a list"),
         ("stages: [a", "not valid YAML"),
         ("stages: !!python/object/apply:os.getcwd []", "not valid YAML"),
+        pytest.param("[" * 20_000, "not valid YAML: it is nested too deep", id="deep lists"),
+        pytest.param("{a: " * 20_000, "not valid YAML: it is nested too deep", id="deep mappings"),
+        ("name: !!int ''", "not valid YAML"),
+        ("name: 2020-13-45", "not valid YAML"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path: Path, text: str, said: str) -> None:

@@ -55,15 +55,40 @@ def load_settings(
         near = sorted(p.as_posix() for p in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
         there = f" There are: {', '.join(near)}." if near else ""
         raise ConfigError(f"no experiment file {str(path)!r}.{there}")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid YAML: {str(error).strip()}") from None
+    content = read_yaml(path)
     if content is None:
         content = {}
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: an experiment is a mapping of settings, not a {type(content).__name__}.")
     return parse_settings(kind, complete(merge(content, changes or {})), str(path))
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file.
+
+    Raises:
+        ConfigError: It can't be read, isn't YAML, or is nested too deep.
+    """
+    try:
+        return parse_yaml(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"can't read {str(path)!r}: {error.strerror}. Give a YAML file.") from None
+    except ValueError as error:
+        raise ConfigError(f"{path}: not valid YAML: {str(error).strip()}") from None
+
+
+def parse_yaml(text: str) -> Any:
+    """Read YAML.
+
+    Raises:
+        ValueError: It isn't YAML, or is nested too deep.
+    """
+    try:
+        return yaml.safe_load(text)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+    except (yaml.YAMLError, LookupError) as error:  # an empty `!!int` is a LookupError
+        raise ValueError(str(error)) from None
 
 
 def merge(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

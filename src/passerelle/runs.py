@@ -17,6 +17,14 @@ from filelock import FileLock, Timeout
 
 from passerelle.errors import ConfigError, InputError, StorageError, UserError, unknown
 
+_IMPOSSIBLE = {
+    errno.ENOTDIR: "a part of its path is a file",
+    errno.EEXIST: "a part of its path, or itself, is a file where a folder is needed",
+    errno.EISDIR: "a folder is there",
+    errno.ENOTEMPTY: "a folder is there",
+    errno.ENAMETOOLONG: "its name is too long, with what is added to it while it is written",
+    errno.ELOOP: "its path leads in a circle",
+}
 _ENDING_SECONDS = 3.0
 """A run that was killed holds its folder until its last child process is gone, too."""
 
@@ -46,7 +54,12 @@ def file_hash(path: Path) -> str:
 
 @contextmanager
 def storage(path: Path) -> Iterator[None]:
-    """Turn a full disk or a folder that can't be written into a `StorageError` that says so."""
+    """Turn a full disk, or a folder that can't be written, into a `StorageError` that says so.
+
+    Raises:
+        InputError: Nothing can be there: a part of the path is a file, or a name is too long.
+        StorageError: The disk is full, or the folder can't be written.
+    """
     try:
         yield
     except OSError as error:
@@ -57,7 +70,20 @@ def storage(path: Path) -> Iterator[None]:
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise StorageError(f"can't write {str(path)!r}: {error.strerror}.") from error
+        if error.errno in _IMPOSSIBLE:
+            raise InputError(f"can't write {str(path)!r}: {_IMPOSSIBLE[error.errno]}. Name another place.") from error
         raise
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, with those that it lies in, unless it is there.
+
+    Raises:
+        InputError: It can't be there.
+        StorageError: The disk is full, or it can't be made.
+    """
+    with storage(folder):
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager
@@ -76,8 +102,7 @@ def held(
         UserError: Another run works in it.
         StorageError: The disk is full, or the folder can't be made.
     """
-    with storage(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     lock = FileLock(folder / name)
     try:
         lock.acquire(timeout=-1 if waits else _ENDING_SECONDS)

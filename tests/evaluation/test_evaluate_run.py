@@ -11,6 +11,7 @@ from benchmark_files import write_lines
 from passerelle.cli import main
 from passerelle.errors import ConfigError, InputError
 from passerelle.evaluation.asking import asking, members
+from passerelle.evaluation.asking.suspects import read_suspects
 from passerelle.evaluation.run import Options, evaluate
 from passerelle.quality.assessing import FakeAssess
 from passerelle.quality.suspects import audited
@@ -94,6 +95,55 @@ def test_suspect_items_are_left_out_and_the_gap_is_divided(bench):
     assert parts["total"] == pytest.approx(parts["parser"] + parts["items"] + parts["model"])
     assert parts["items"] == pytest.approx(100 * (13 / 14 - 13 / 16))
     assert parts["model"] == pytest.approx(100 / 14)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('[{"id": 1, "probability": "x"}]', "row 1: 'probability' is 'x'; write a number from 0 to 1"),
+        ('[{"id": 1, "probability": [1]}]', "'probability' is a list"),
+        ('[{"id": 1, "probability": NaN}]', "'probability' is nan"),
+        ('[{"id": 2}, {"id": {"a": 1}}]', "row 2: an id or a benchmark is a dict"),
+        ('[{"id": 1, "benchmark": ["pope"]}]', "row 1: an id or a benchmark is a list"),
+        ('[{"id": 1, "x": ' + "[" * 900 + "]" * 900 + "}]", "nested too deep"),
+        ('[{"id": 1, "x": ' + "[" * 3000, "isn't JSON"),
+        ("3", "holds no rows"),
+        ("[null]", "row 1: not an object"),
+        ("[]", "names no items"),
+    ],
+)
+def test_suspects_of_wrong_types_are_told(tmp_path, content, said):
+    (tmp_path / "suspects.json").write_text(content, encoding="utf-8")
+    with pytest.raises(InputError) as raised:
+        read_suspects(tmp_path / "suspects.json")
+    assert said in str(raised.value)
+
+
+def test_a_list_of_ids_is_enough_and_half_characters_are_replaced(tmp_path):
+    path = tmp_path / "suspects.json"
+    for content, ids in (('[1, "b"]', {"1", "b"}), ('[{"id": "\\ud800", "benchmark": null}]', {"\ufffd"})):
+        path.write_text(content, encoding="utf-8")
+        assert read_suspects(path) == {"": ids}
+
+
+def test_predictions_with_half_a_character_are_scored_and_told(bench):
+    said = predictions(bench, ("en",))
+    lines = said.read_text(encoding="utf-8").splitlines()
+    lines[0] = '{"question_id": 1, "language": "en", "text": "Yes \\ud83d", "seconds": "x", "\\udfff": ["\\ud800"]}'
+    said.write_text("\n".join(lines), encoding="utf-8")
+    results = evaluate(options(bench, predictions=(str(said),), languages="en"))
+    assert figure(results, "accuracy", "en", parser="localised")["missing"] == 0
+    assert "row 1: half a character, which can't be kept, was replaced" in " ".join(results["notes"])
+    assert "Yes \ufffd" in (bench / "out" / "answers.jsonl").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("out", "said"), [("file/x", "a part of its path"), ("file", "is a file where"), ("n" * 300, "name is too long")]
+)
+def test_an_out_that_cant_be_is_told(bench, out, said):
+    (bench / "file").touch()
+    with pytest.raises(InputError, match=said):
+        evaluate(options(bench, predictions=(str(predictions(bench)),), out=bench / out))
 
 
 def test_the_audit_flags_suspect_items(bench):

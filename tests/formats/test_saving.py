@@ -31,6 +31,23 @@ def test_a_file_is_whole_or_as_before(written: Written, tmp_path: Path) -> None:
     assert [(p.name, p.read_text("utf-8")) for p in target.parent.iterdir()] == [("b.jsonl", '{"caption": "é"}\n' * 2)]
 
 
+def test_an_empty_folder_is_written_empty(tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    save(formats()["mme"], tmp_path / "m", tmp_path / "out", [])
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "said"), [("file/x.jsonl", "is a file"), ("n" * 250, "name is too long"), (f"d/{'é' * 130}", "too long")]
+)
+def test_a_place_where_nothing_can_be_is_told(written: Written, tmp_path: Path, place: str, said: str) -> None:
+    source = written("a.jsonl", '{"caption": "a"}\n')
+    written("file", "")
+    data_format = open_format(source, fields=["caption"])
+    with pytest.raises(InputError, match=said):
+        save(data_format, source, tmp_path / place, [(row, {}) for row in read(data_format, source)[0]])
+
+
 def test_a_folder_is_whole_or_not_there(written: Written, tmp_path: Path) -> None:
     written("m/t/0.txt", "Is it?\tYes\n")
     written("m/t/0.jpg", png())

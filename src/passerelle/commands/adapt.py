@@ -55,9 +55,7 @@ def adapt(config: Path, changes: tuple[str, ...], auto_batch: bool, smoke: bool,
 
 def _changes(words: tuple[str, ...]) -> dict[str, Any]:
     """Return ``--key value`` pairs as nested settings; values are read as YAML."""
-    import yaml
-
-    from passerelle.config import merge
+    from passerelle.config import merge, parse_yaml
 
     changes: dict[str, Any] = {}
     rest = list(words)
@@ -71,8 +69,8 @@ def _changes(words: tuple[str, ...]) -> dict[str, Any]:
                 raise click.UsageError(f"--{name} has no value: write --{name} VALUE.")
             value = rest.pop(0)
         try:
-            setting: Any = yaml.safe_load(value)
-        except yaml.YAMLError:
+            setting: Any = parse_yaml(value)
+        except ValueError:
             setting = value
         for part in reversed(name.split(".")):
             setting = {part: setting}

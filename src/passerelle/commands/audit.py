@@ -46,13 +46,13 @@ def audit(
     from passerelle.quality.pairs import sample as draw
     from passerelle.quality.translating import translate_source
     from passerelle.report.audit_page import render_audit, write_audit_page
-    from passerelle.runs import cache_folder, write_json
+    from passerelle.runs import cache_folder, make_folder, write_json
 
     how, left_out = PairOptions(**options), frozenset[int]()
     assess = open_assess(how.source_language, how.target_language, calibration)
     if translated is None and not how.columns:
         memory = at or cache_folder() / "translations.sqlite"
-        out.mkdir(parents=True, exist_ok=True)
+        make_folder(out)
         if sample is not None:
             whole, source = source, out / f"sample{source.suffix}"
             sample_source(whole, how, sample, source, seed)
@@ -63,7 +63,7 @@ def audit(
         paired = draw(paired, sample, seed)
     known = None if references is None else read_references(references, paired)
     found = run(paired.pairs, assess, known, max(len(left_out), len(paired.unpaired)))
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     write_json(out / "audit.json", found.as_dict())
     write_audit_page(found, source.name, paired.pairs[0].target_language, out / "audit.html")
     if as_json:

@@ -100,6 +100,7 @@ class TextFolder:
         selection, numbers = Selection(rows), count(1)
         data_files = set(self._data_files(source))
         with storage(target):
+            target.mkdir(parents=True, exist_ok=True)  # also of a folder with nothing in it
             for path in sorted(source.rglob("*"), key=_order):
                 beside = target / path.relative_to(source)
                 beside.parent.mkdir(parents=True, exist_ok=True)

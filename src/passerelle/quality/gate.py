@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from passerelle.config import Settings
+from passerelle.config import Settings, read_yaml
 from passerelle.errors import ConfigError, InputError, unknown
 from passerelle.formats.saving import save
 from passerelle.quality.assessing import Assess, Assessment
@@ -50,12 +49,7 @@ def load_gate(path: Path | None, changes: dict[str, Any]) -> GateSettings:
     """
     content: Any = {}
     if path is not None:
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        except OSError as error:
-            raise ConfigError(f"can't read {str(path)!r}: {error.strerror}. Give a YAML file of thresholds.") from None
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path}: not valid YAML: {str(error).strip()}") from None
+        content = read_yaml(path) or {}
         if not isinstance(content, dict):
             raise ConfigError(f"{path}: thresholds are a mapping, not a {type(content).__name__}.")
     for key in content:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from passerelle.quality.pairs import PairOptions
+from passerelle.runs import make_folder
 from passerelle.translation.dataset.job import Job
 from passerelle.translation.dataset.rejects import rejected_rows
 from passerelle.translation.dataset.run import translate
@@ -23,7 +24,7 @@ def translate_source(
         EngineStopped: The engine can't go on.
         StorageError: The disk is full, or a file can't be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     job = Job(
         source=source,
         out=folder / f"translated{source.suffix}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,7 +89,7 @@ def answers_to(predictions: Predictions, test: Test, languages: Sequence[str], o
         elif key in answered.kept:
             predictions.notes.append(f"{test.benchmark.name} ({test.language}) {key}: answered twice; the first counts")
         else:
-            answered.kept[key] = Kept(_answer(key, row), float(row.get("seconds") or 0.0))
+            answered.kept[key] = Kept(_answer(key, row), _seconds(row))
     where = f"{test.benchmark.name} ({test.language})"
     if not answered.kept:
         shown = ", ".join(repr(each) for each in strangers[:MOST_SHOWN]) or "no ids at all"
@@ -101,6 +102,15 @@ def answers_to(predictions: Predictions, test: Test, languages: Sequence[str], o
         predictions.notes.append(f"{where}: {len(strangers)} answers are to other questions, for example {shown}")
     answered.missing = [Missing(i, "no prediction") for i in sorted(asked - answered.kept.keys())]
     return answered
+
+
+def _seconds(row: dict[str, Any]) -> float:
+    """Return what an answer took; 0 where the row doesn't say it in a number."""
+    try:
+        seconds = float(row.get("seconds") or 0.0)
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+    return seconds if math.isfinite(seconds) else 0.0
 
 
 def _answer(key: str, row: dict[str, Any]) -> Answer:
