@@ -77,3 +77,20 @@ def test_who_disagrees_with_all_others_is_seen() -> None:
     alphas = against_others(units(rows), "nominal")
     assert alphas["3"] < -0.5
     assert min(alphas[name] for name in "012") > 0.5
+
+
+def test_ones_own_value_is_no_part_of_what_the_others_say() -> None:
+    scores: dict[str, dict[str, float | str]] = {
+        "x": {"a": 0.0, "b": 60.0, "c": 80.0}, "y": {"a": 90.0, "b": 20.0, "c": 40.0}, "alone": {"a": 10.0},
+    }  # fmt: skip
+    # The others' means are 70 and 30; a's 0 and 90 make them 47 and 50, were they counted.
+    pairs: dict[str, dict[str, float | str]] = {"x": {"a": 0.0, "o": 70.0}, "y": {"a": 90.0, "o": 30.0}}
+    assert against_others(scores, "interval")["a"] == pytest.approx(krippendorff_alpha(pairs, "interval"))
+    # The others are divided on x: a's own label would settle it in a's favour.
+    labels: dict[str, dict[str, float | str]] = {
+        "x": {"a": "right", "b": "right", "c": "wrong"},
+        "y": {"a": "right", "b": "wrong", "c": "wrong"},
+        "z": {"a": "wrong", "b": "wrong", "c": "wrong"},
+    }
+    decided = {"y": {"a": "right", "o": "wrong"}, "z": {"a": "wrong", "o": "wrong"}}
+    assert against_others(labels, "nominal")["a"] == pytest.approx(krippendorff_alpha(decided, "nominal"))

@@ -152,7 +152,12 @@ def test_a_saving_whose_answer_was_lost_can_be_followed(tmp_path: Path, serving:
     expert.save(item["key"], {"comment": "a"}, 0, finish=False, client_id="saving-a")
     # The page never heard of version 1; it says what it last sent.
     assert expert.save(item["key"], {"comment": "b"}, 0, finish=False).status_code == 409
+    for other in ("saving-b", "saving-", "saving-a2", ""):
+        assert expert.save(item["key"], {"comment": "c"}, 0, finish=False, after=other).status_code == 409
+    assert expert.current()["content"] == {"comment": "a"}  # type: ignore[index]
     assert expert.save(item["key"], {"comment": "b"}, 0, finish=False, after="saving-a").status_code == 200
+    # What was followed once isn't the last any more: who follows it again is behind.
+    assert expert.save(item["key"], {"comment": "d"}, 0, finish=False, after="saving-a").status_code == 409
     assert expert.current()["content"] == {"comment": "b"}  # type: ignore[index]
     expert.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import json
 import re
@@ -251,6 +252,11 @@ def test_oversized_bodies_are_refused(site: tuple[Server, dict[str, str]]) -> No
     large = {"client_id": "abcdefgh", "version": 0, "content": {"comment": "x" * MAX_BODY_BYTES}}
     assert paul.post(f"/work/{item['key']}", large).status_code == 413
 
+    for length in ("-1", "1e9", "9" * 5000):
+        headers = {"x-csrf": paul.csrf, "content-length": length}
+        with contextlib.suppress(httpx.TransportError):  # what isn't HTTP is hung up on
+            assert paul.client.post(f"/work/{item['key']}", content=b"{}", headers=headers).status_code in (400, 413)
+
     def endless() -> Iterator[bytes]:
         for _ in range(200):
             yield b"x" * 65536
@@ -271,6 +277,107 @@ def test_oversized_bodies_are_refused(site: tuple[Server, dict[str, str]]) -> No
         headers = {"x-csrf": paul.csrf, "content-type": "application/json"}
         assert paul.client.post(f"/work/{item['key']}", content=body, headers=headers).status_code in (400, 422)
     assert paul.current() is not None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"client_id": "abcdefgh", "version": 0, "seconds": NaN, "content": {}}',
+        '{"client_id": "abcdefgh", "version": 0, "seconds": 1e999, "content": {}}',
+        '{"client_id": "abcdefgh", "version": -Infinity, "content": {}}',
+        '{"client_id": "abcdefgh", "version": NaN, "content": {}}',
+        '{"client_id": "abcdefgh", "version": 0, "content": {"verdict": NaN}}',
+        '{"client_id": "abcdefgh", "version": 0, "content": {"comment": 1e999}}',
+        '{"client_id": "abcdefgh", "version": 0, "content": {"comment": "\\ud800"}}',
+        '{"client_id": "abcdefgh", "version": 0, "content": {"\\udfff": 1}}',
+        '{"client_id": "\\ud800abcdefgh", "version": 0, "content": {}}',
+        '{"client_id": "abcdefgh", "version": 0, "after": "\\ud800", "content": 1}',
+        '{"client_id": "abcdefgh", "version": 0, "\\ud800": NaN, "content": {}}',
+        pytest.param('{"client_id": "abcdefgh", "version": %s, "content": {}}' % ("9" * 5000), id="a large number"),
+        pytest.param("[" * 30_000, id="deep lists"),
+    ],
+)  # fmt: skip
+def test_what_json_cant_hold_is_refused(site: tuple[Server, dict[str, str]], body: str) -> None:
+    server, tokens = site
+    paul = HttpExpert(server.url, tokens["paul"])
+    item = paul.current()
+    assert item is not None
+    headers = {"x-csrf": paul.csrf, "content-type": "application/json"}
+    for path in (f"/work/{item['key']}", "/undo"):
+        answer = paul.client.post(path, content=body, headers=headers)
+        assert answer.status_code in (400, 422) and answer.json()["error"], answer.text
+    assert paul.current() == item
+
+
+def test_keys_that_arent_ours_reach_no_database(database: str, picture: Path) -> None:
+    item = NewItem("write", "w", {}, {"row": "1", "place": "x", "source": ""}, picture=picture)
+    with Database(database) as opened:
+        tokens = create_campaign(opened, Plan("keys", ("Ann",), "fr", "fr"), [[item]], {})
+        ann = HttpExpert(opened, tokens["Ann"])
+        for key in ("%00", "%ED%A0%80", "x" * 5000, "%F0%9F%90%88"):
+            assert ann.client.get(f"/work/{key}").status_code == 404
+            assert ann.client.get(f"/picture/{key}").status_code == 404
+            assert ann.save(key, {}).status_code == 404
+
+
+def test_pictures_are_one_campaigns_own(tmp_path: Path, picture: Path) -> None:
+    """Who knows the name of another campaign's picture doesn't get it; nor does that campaign's organiser."""
+    item = NewItem("write", "w", {}, {"row": "1", "place": "x", "source": ""}, picture=picture)
+    with Database(tmp_path / "review.sqlite") as database:
+        tokens = [create_campaign(database, Plan(name, ("Ann",), "fr", "fr"), [[item]], {}) for name in ("one", "two")]
+        experts = [HttpExpert(database, one["Ann"]) for one in tokens]
+        keys = [re.search(r"/picture/[0-9a-f]{32}", one.current()["page"])[0] for one in experts]  # type: ignore[index]
+        assert keys[0] != keys[1]
+        admin = HttpExpert(database, tokens[1]["admin"], agree=False)
+        assert [one.client.get(keys[0]).status_code for one in (*experts, admin)] == [200, 404, 404]
+        assert [one.client.get(keys[1]).status_code for one in (*experts, admin)] == [404, 200, 200]
+
+
+def test_slow_senders_are_hung_up_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that begins a request and goes on a letter at a time, one that says nothing, one whose body never ends."""
+    import threading
+    import time
+
+    import uvicorn
+
+    from passerelle.review.page import patience, web
+    from passerelle.review.page.security import BodyLimit
+
+    monkeypatch.setattr(patience.PatientProtocol, "head_seconds", 0.4)
+    monkeypatch.setattr(web, "BodyLimit", lambda app: BodyLimit(app, seconds=0.4))
+    with Database(tmp_path / "review.sqlite") as database:
+        app = web.make_app(database)
+        listening = socket.create_server(("127.0.0.1", 0))
+        config = uvicorn.Config(app, log_level="critical", lifespan="off", http=patience.PatientProtocol)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        head = b"POST /undo HTTP/1.1\r\nhost: x\r\ncontent-length: 40\r\n\r\n"
+        slow = {"silent": b"", "in its headers": b"GET / HTTP/1.1\r\nx: ", "in its body": head,
+                "in its second request": b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"}  # fmt: skip
+        try:
+            for name, first in slow.items():
+                with socket.create_connection(listening.getsockname(), timeout=10) as raw:
+                    raw.sendall(first)
+                    began, answer = time.monotonic(), b""
+                    try:
+                        while time.monotonic() - began < 8:
+                            raw.sendall(b"G" if first else b"")
+                            raw.settimeout(0.1)
+                            try:
+                                answer += (got := raw.recv(65536))
+                            except TimeoutError:
+                                continue
+                            if not got:
+                                break
+                    except OSError:  # it hung up while we sent
+                        pass
+                    assert time.monotonic() - began < 4, f"slow {name}"
+                    assert (b" 408 " in answer) == (name == "in its body"), name
+        finally:
+            server.should_exit = True
+            thread.join()
+            listening.close()
 
 
 def test_pictures_are_encoded_anew_and_bounded(site: tuple[Server, dict[str, str]], picture: Path) -> None:
@@ -336,6 +443,36 @@ def test_a_revoked_link_ends_at_once(tmp_path: Path, serving: Callable[[str], Se
     connection.close()
     assert not any(token.partition("-")[2] in dump for token in (*tokens.values(), again))
     assert all(action in dump for action in ("'create'", "'enter'", "'agree'", "'revoke'", "'new-link'"))
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "postgresql://me:s3cret@127.0.0.1:1/review",
+        "postgresql://me:s3cret@127.0.0.1:port/review",
+        "postgresql://me@127.0.0.1:1/review?password=s3cret",
+        "postgresql://me:a@s3cret@127.0.0.1:1/review",
+        "postgresql://me:a/s3cret@127.0.0.1:1/review",
+        "mysql://me:s3cret@127.0.0.1/review",
+        "postgresql://me:s3cret@[::1/review",
+    ],
+)
+def test_a_databases_password_is_never_printed(where: str, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"id": "1", "question": "?", "answers": {"a": "x"}}\n', encoding="utf-8")
+    for command in (["status"], ["serve"], ["create", "c", "--answers", str(tmp_path / "a.jsonl")]):
+        result = CliRunner().invoke(main, ["review", *command, "--db", where])
+        assert result.exit_code in (1, 2) and result.exception.__class__ is SystemExit
+        assert "s3cret" not in result.output
+
+
+def test_the_password_isnt_printed_where_all_goes_well(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from passerelle.commands import review
+
+    (tmp_path / "a.jsonl").write_text('{"id": "1", "question": "?", "answers": {"a": "x"}}\n', encoding="utf-8")
+    monkeypatch.setattr(review, "_open", lambda where, must_exist=True: Database(tmp_path / "r.sqlite"))
+    command = ["review", "create", "c", "--answers", str(tmp_path / "a.jsonl"), "--db", "postgresql://me:s3cret@h/r"]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0 and "postgresql://me:***@h/r" in result.output and "s3cret" not in result.output
 
 
 def test_one_expert_cant_flood_the_server() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ ACCEPTED_SCORE = 50.0
 """A pair with at least this score (0..100) counts as accepted."""
 _YES = dict.fromkeys(("1", "1.0", "1,0", "true", "yes", "vrai", "oui", "wahr", "verdadero", "vero", "verdadeiro"), True)
 _YES |= dict.fromkeys(("0", "0.0", "0,0", "false", "no", "faux", "non", "falsch", "falso"), False)
+_FORMULA = re.compile(r"\s*'*[=+\-@\t\r]")
+"""What a spreadsheet runs; with apostrophes before it, what a cell may be that was neutralised."""
 
 
 def read_labels(path: Path, source: str, target: str) -> Labelled:
@@ -63,6 +66,11 @@ def read_labels(path: Path, source: str, target: str) -> Labelled:
         for row in rows
     ]
     return _labelled(pairs, kind, values, np.zeros(len(pairs), dtype=bool))
+
+
+def neutral(value: Any) -> Any:
+    """Return a cell that no spreadsheet runs as a formula; `read_labels` takes the apostrophe away again."""
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
 
 
 def tux_paint(engines: Engines, target: str, side: str = "train", source: str = "en") -> Labelled:
@@ -144,6 +152,14 @@ def _object(number: int, row: Any, path: Path) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise InputError(f"{path.name}, line {number}: an object is needed, but it is {str(row)[:60]!r}")
     return row
+
+
+def _as_written(row: dict[str, Any]) -> dict[str, Any]:
+    """Undo `neutral` in a row."""
+    return {
+        name: value[1:] if isinstance(value, str) and value[:1] == "'" and _FORMULA.match(value[1:]) else value
+        for name, value in row.items()
+    }
 
 
 def _checked(row: Mapping[str, Any], kind: str, place: str) -> Any:

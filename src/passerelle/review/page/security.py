@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -10,8 +11,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY_BYTES = 64 * 1024
 """Larger requests are refused: the longest judgment has some 20 kB."""
+BODY_SECONDS = 30.0
+"""A body has to be there in this time; a page sends some kB."""
 _SWALLOWED = 16
 """So many times that much of a refused body is read and thrown away."""
+_MOST_DIGITS = 20
 _MOST_BUCKETS = 10_000
 
 HEADERS = {
@@ -51,34 +55,27 @@ class SecurityHeaders:
 
 
 class BodyLimit:
-    """Refuses requests with a body larger than `MAX_BODY_BYTES`, whatever they say of its length."""
+    """Refuses requests whose body is too large, whatever they say of its length, or takes too long to come."""
 
-    def __init__(self, app: ASGIApp, limit: int = MAX_BODY_BYTES) -> None:
-        self._app, self._limit = app, limit
+    def __init__(self, app: ASGIApp, limit: int = MAX_BODY_BYTES, seconds: float = BODY_SECONDS) -> None:
+        self._app, self._limit, self._seconds = app, limit, seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if not announced.isdigit() or int(announced) > self._limit:
-            await _swallow(receive, _SWALLOWED * self._limit)
-            await _refuse(send)
+        try:
+            async with asyncio.timeout(self._seconds):
+                body = await self._read(scope, receive)
+        except TimeoutError:
+            await _refuse(send, 408, "The request takes too long.")
             return
-        # The body is read here: it is small, and what is behind needn't know of streams that never end.
-        body = b""
-        while True:
-            message = await receive()
-            if message["type"] != "http.request":
-                return
-            body += message.get("body", b"")
-            if len(body) > self._limit:
-                await _swallow(receive, _SWALLOWED * self._limit)
-                await _refuse(send)
-                return
-            if not message.get("more_body", False):
-                break
+        if body is None:
+            return
+        if len(body) > self._limit:
+            await _refuse(send, 413, "The request is too large.")
+            return
         whole: Message = {"type": "http.request", "body": body, "more_body": False}
         given = iter([whole])
 
@@ -86,6 +83,29 @@ class BodyLimit:
             return next(given, None) or await receive()
 
         await self._app(scope, receive_again, send)
+
+    async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
+        """Read the body here: it is small, and what is behind needn't know of streams that never end.
+
+        Returns:
+            The body, or more bytes than the limit for one that is too large; ``None`` if the client went away.
+        """
+        too_large = b" " * (self._limit + 1)
+        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        if not announced.isdigit() or len(announced) > _MOST_DIGITS or int(announced) > self._limit:
+            await _swallow(receive, _SWALLOWED * self._limit)
+            return too_large
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                return None
+            body += message.get("body", b"")
+            if len(body) > self._limit:
+                await _swallow(receive, _SWALLOWED * self._limit)
+                return too_large
+            if not message.get("more_body", False):
+                return bytes(body)
 
 
 async def _swallow(receive: Receive, most: int) -> None:
@@ -97,14 +117,14 @@ async def _swallow(receive: Receive, most: int) -> None:
             return
 
 
-async def _refuse(send: Send) -> None:
-    text = b"The request is too large.\n"
+async def _refuse(send: Send, status: int, why: str) -> None:
+    text = f"{why}\n".encode()
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", str(len(text)).encode()),
         (b"connection", b"close"),
     ]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": text})
 
 

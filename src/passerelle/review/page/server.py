@@ -35,8 +35,11 @@ def serve(database: Database, host: str, port: int, *, https: bool = False) -> N
         listening.bind((host, port))
     except OSError as error:
         raise InputError(f"can't listen at {host}:{port}: {error.strerror}. Give another --port.") from None
+    from passerelle.review.page.patience import PatientProtocol
+
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     config = uvicorn.Config(
-        make_app(database, https=https), access_log=False, log_level="warning", server_header=False, lifespan="off"
-    )
+        make_app(database, https=https), access_log=False, log_level="warning", server_header=False, lifespan="off",
+        http=PatientProtocol,
+    )  # fmt: skip
     uvicorn.Server(config).run(sockets=[listening])

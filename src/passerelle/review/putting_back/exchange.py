@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from passerelle.errors import InputError
 from passerelle.formats.base import BadRow
 from passerelle.formats.values.rows import read_values
+from passerelle.quality.estimate.labels import neutral
 from passerelle.review.findings.judged import Judged, first_looks
 from passerelle.review.page.judgments import TASKS, is_finished, read_judgment
 from passerelle.review.store.campaign import log
@@ -71,11 +72,11 @@ def label_rows(judged: Sequence[Judged]) -> list[dict[str, Any]]:
 
 
 def labels_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Write labels as CSV."""
+    """Write labels as CSV; texts that a spreadsheet would run as a formula get an apostrophe before them."""
     written = io.StringIO()
     writer = csv.DictWriter(written, ("source", "target", "score", "cluster"), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: neutral(value) for name, value in row.items()} for row in rows)
     return written.getvalue()
 
 

@@ -37,27 +37,45 @@ def read_pearmut(path: Path, source: str, target: str) -> Paired:
         items = list(_items(campaign["data"], campaign["info"]["assignment"] == "task-based"))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"can't read {str(path)!r}: {error}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{str(path)!r} is no campaign of Pearmut: {error!r}") from error
     rows, seen = [], set[tuple[str, str]]()
     for number, item in enumerate(items, 1):
         name = str(item.get("item_id", number))
-        for model, text in item.get("tgt", {}).items():
-            if not isinstance(item.get("src"), str) or (name, model) in seen or "validation" in item:
+        _check_item(item, f"{str(path)!r}, item {number}")
+        for model, text in item["tgt"].items():
+            if (name, model) in seen or "validation" in item:
                 continue
             seen.add((name, model))
-            pair = Pair(item["src"], str(text), source, target, "text", cluster=name)
+            pair = Pair(item["src"], text, source, target, "text", cluster=name)
             rows.append(PairedRow(Row(number, name, (), ()), (model,), (pair,)))
     if not rows:
         raise InputError(f"{str(path)!r} has no item with 'src' and 'tgt'.")
     return Paired(PlainText(), path, tuple(rows))
 
 
+def _check_item(item: dict[str, Any], place: str) -> None:
+    """Make sure that an item has a source, and translations by model, that are texts."""
+    found = item["tgt"]
+    if not isinstance(item.get("src"), str) or not isinstance(found, dict):
+        raise InputError(f"{place}: 'src' must be a text, and 'tgt' texts by model.")
+    if not all(isinstance(text, str) for text in found.values()):
+        raise InputError(f"{place}: a translation in 'tgt' isn't a text.")
+    try:
+        "".join((item["src"], *found, *found.values())).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"{place}: a text holds half a character, which can't be kept: {error.reason}.") from None
+
+
 def _items(data: Sequence[Any], is_by_task: bool) -> Iterator[dict[str, Any]]:
     """Yield items: lists of documents, which are lists of items; by-task data are lists of these."""
     for documents in data if is_by_task else [data]:
         for document in documents:
-            yield from (item for item in document if "tgt" in item)
+            for item in document:
+                if not isinstance(item, dict):
+                    raise TypeError(f"an item is a {type(item).__name__}")
+                if "tgt" in item:
+                    yield item
 
 
 def translation_campaign(session: Session, campaign: Campaign) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,9 @@ class Database:
                     "or name another with --db."
                 )
             with storage(self._path):
+                _check_file(self._path)
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-        self.name = make_url(url).render_as_string(hide_password=True)
+        self.name = without_password(url)
         self._writing = threading.Lock() if self._path is not None else nullcontext()
         self._engine = _open(url)
         try:
@@ -122,13 +124,44 @@ class Database:
                 raise InputError(f"{self.name!r} was made by a newer Passerelle: update this one. ({error})") from error
 
 
+def without_password(where: str) -> str:
+    """Return a database's path or URL as it may be printed."""
+    try:
+        url = make_url(where) if "://" in where else None
+    except (ArgumentError, ValueError):
+        return "the database's URL"
+    if url is None:
+        return where
+    secret = {key: "***" for key in url.query if "pass" in key.lower()}
+    return url.update_query_dict(secret).render_as_string(hide_password=True)
+
+
+def _check_file(path: Path) -> None:
+    """Make sure that a file that is there is a review database: any other stays as it is, with nothing beside it."""
+    if not path.is_file() or path.stat().st_size == 0:
+        return
+    try:
+        # Not `mode=ro`: that would leave the files of SQLite's journal beside it.
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)) as connection:
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.OperationalError:
+        return  # whoever opens it next says what is wrong
+    except sqlite3.DatabaseError as error:
+        raise InputError(f"{str(path)!r} is no review database, or is damaged: {error}. It stays as it is.") from None
+    if tables and "alembic_version" not in tables:
+        raise InputError(f"{str(path)!r} is no review database, but another program's. It stays as it is.")
+
+
 def _parse(where: str) -> tuple[str, Path | None]:
     """Return SQLAlchemy's URL, and the file of an SQLite database."""
     if "://" not in where:
         return f"sqlite:///{where}", Path(where)
+    # What stands behind a second @ would be taken for the host, and named in errors.
+    if where.partition("://")[2].partition("?")[0].count("@") > 1:
+        raise ConfigError("the database's URL can't be read: write @ in its password as %40.")
     try:
         url = make_url(where)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise ConfigError("the database's URL can't be read: write postgresql://user@host/name.") from None
     backend = url.get_backend_name()
     if backend == "sqlite":

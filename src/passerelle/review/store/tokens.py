@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from passerelle.review.store.schema import Expert
 
 _FORM = re.compile(r"([A-Za-z0-9]{16})-([A-Za-z0-9_-]{43})")
+_KEY = re.compile(r"[0-9a-f]{32}")
 _NOBODY = "0" * 64
 
 
@@ -30,6 +31,11 @@ def make_token() -> tuple[str, str, str]:
 def new_key() -> str:
     """Return a name that nobody can guess, for what the page calls by name."""
     return secrets.token_hex(16)
+
+
+def is_key(key: str) -> bool:
+    """Say whether a name may be one of `new_key`: no other reaches the database."""
+    return _KEY.fullmatch(key) is not None
 
 
 def digest(token: str) -> str:
