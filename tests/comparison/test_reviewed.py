@@ -29,7 +29,7 @@ def applied(folder: Path, corrections: dict[str, str]) -> Path:
         opened.store(list(corrections.items()), "en", "fr", "review x", "human-translation")
     content = {
         "memory": str(memory), "languages": ["en", "fr"], "expert_hours": HOURS, "corrections": len(corrections),
-        "corrected_sources": sorted(corrections),
+        "corrected_texts": corrections,
     }  # fmt: skip
     path = folder / f"applied-{len(corrections)}.json"
     path.write_text(json.dumps(content), encoding="utf-8")

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from passerelle.review.store.campaign import Plan, create_campaign
+from passerelle.review.store.database import Database
+from passerelle.review.store.items import NewItem
 from review_server import ARMS, Server
 
 CHROMIUM = shutil.which("chromium")
@@ -229,6 +232,91 @@ def test_all_four_tasks(
     assert not any(arm in sent for arm in ARMS)
     assert {request.split("/")[2] for request in marie.requests} == {server.url.removeprefix("http://")}
     assert marie.errors == []
+    marie.context.close()
+
+
+TEXTS = [
+    ("<image>\nDescribe this picture in one sentence.", "<image>\nIl décrit ce tableau en u condamner."),
+    ("What is it?\nA. a cat\nB. a dog", "Quoi ?\nA. un chat\nB. un chienne"),
+    ("The dog in <box>[1, 2]</box> runs to {name}, at 3 pm.", "Le chien dans <box>[1, 2]</box> coure à {name}, à 3 h."),
+]
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+def test_fixed_parts_cant_be_typed_away(
+    browser: Any, serving: Callable[[str], Server], tmp_path: Path, width: int
+) -> None:
+    about = {"source": "<image>\nWhat happens?", "translation": "<image>\nQue se passe-t-il ?"}
+    items = [
+        NewItem("translation", str(number), {"source": source, "translation": machine, "about": about, "rows": 63},
+                {"row": str(number), "place": "x"}, value=-number)
+        for number, (source, machine) in enumerate(TEXTS)
+    ]  # fmt: skip
+    where = str(tmp_path / "review.sqlite")
+    with Database(where) as database:
+        plan = Plan("chips", ("Marie",), "fr", "fr", repeats=0.0, by_value=True)
+        token = create_campaign(database, plan, [items], {})["Marie"]
+    marie = Reader(browser, serving(where), token, viewport={"width": width, "height": 900})
+    page = marie.page
+    marie.agree()
+    field = page.locator("#correction")
+
+    # A mark before the text: whatever is pressed in the field, it stays, and so does the line break.
+    assert page.locator("#parts .fixed").all_inner_texts() == ["<image>"]
+    assert page.locator(".about .fixed").count() == 2 and page.get_by_text("63 lignes").count() == 1
+    assert page.locator(".words .word.fixed").inner_text() == "<image>"
+    page.get_by_role("button", name="Partir de la traduction").click()
+    assert field.input_value() == "Il décrit ce tableau en u condamner."
+    for keys in ("Home", "Backspace", "Control+a", "Delete", "Backspace", "Enter"):
+        page.keyboard.press(keys)
+    assert page.locator("#parts .fixed").all_inner_texts() == ["<image>"]
+    page.keyboard.type("Décrivez cette image en 1 phrase.")
+    marie.audit()
+    marie.shot(f"10-chips-{width}-mark")
+    page.locator("#score").fill("10")
+    page.get_by_role("button", name="Valider et continuer").click()
+    page.wait_for_selector("#problem:has-text('ajoute ceci')")
+    marie.saved()
+    field.fill("Décrivez cette image en une phrase.")
+    page.reload()
+    page.wait_for_selector("#correction")
+    assert field.input_value() == "Décrivez cette image en une phrase."
+    marie.finish()
+
+    # Letters of options: a field for each line; who begins in one goes on from the translation in the others.
+    fields = page.locator("#parts textarea")
+    assert fields.count() == 3 and page.locator("#parts .fixed").all_inner_texts() == ["A.", "B."]
+    fields.nth(2).fill("un chien")
+    assert [fields.nth(number).input_value() for number in range(3)] == ["Quoi ?", "un chat", "un chien"]
+    fields.nth(0).focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "correction-2"
+    marie.audit()
+    marie.shot(f"11-chips-{width}-letters")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.locator("#score").fill("60")
+    marie.finish()
+
+    # Parts within a sentence, with text on all sides; they can change places, and nothing else moves them.
+    assert page.locator("#parts button.fixed").count() == 2
+    page.get_by_role("button", name="Partir de la traduction").click()
+    page.locator("#parts button.fixed").first.click()
+    assert page.locator("#parts .fixed").all_inner_texts() == ["{name}", "<box>[1, 2]</box>"]
+    page.locator("#parts button.fixed").first.click()
+    fields.nth(1).fill("court vers")
+    fields.nth(2).fill(", à 3 h de l'après-midi.")
+    marie.audit()
+    marie.shot(f"12-chips-{width}-words")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.locator("#score").fill("80")
+    marie.finish()
+    assert marie.errors == []
+    said = [row["content"]["correction"] for row in judgments(tmp_path / "review.sqlite")]
+    assert said == [
+        "<image>\nDécrivez cette image en une phrase.",
+        "Quoi ?\nA. un chat\nB. un chien",
+        "Le chien dans <box>[1, 2]</box> court vers {name}, à 3 h de l'après-midi.",
+    ]
     marie.context.close()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -23,8 +25,10 @@ from passerelle.review.store.items import (
     Answered,
     NewItem,
     attention_checks,
+    distinct,
     judge_items,
     label_items,
+    left_out,
     prefilled,
     translation_items,
 )
@@ -103,6 +107,31 @@ def test_pairs_of_arms_are_balanced_and_equal_answers_left_out() -> None:
         judge_items(rows, ["a", "d"], 1)
 
 
+def test_items_are_distinct_and_come_with_question_and_rows() -> None:
+    texts = [("What is it?", "Quoi ?"), ("A cat", "Un chat"), ("Is it?", "Est-ce ?"), ("No", "Non")]
+    fields = ("question", "answer", "question", "answer")
+    rows = [
+        PairedRow(
+            Row(n, f"r{n}", (), ()), ("0", "1", "2", "3"),
+            tuple(Pair(*text, field=field) for text, field in zip(texts, fields, strict=True)),
+        )
+        for n in range(16)
+    ]  # fmt: skip
+    other = ("No", "Nº"), ("B", "B"), ("3", "3"), ("<image>", "<image>"), ("x y", " "), ("long", "l" * 20_001)
+    rows.append(PairedRow(Row(17, "last", (), ()), tuple("abcdef"), tuple(Pair(*text) for text in other)))
+    paired = Paired(PlainText(), Path("x"), tuple(rows))
+    made = translation_items(paired)
+    seen = [(item.shown["source"], item.shown["translation"]) for item in made]
+    assert seen == [*texts, ("No", "Nº")] and [item.name for item in made[:4]] == ["r0#0", "r0#1", "r0#2", "r0#3"]
+    assert [item.shown.get("about", {}).get("source") for item in made] == [None, "What is it?", None, "Is it?", None]
+    assert [item.shown.get("rows") for item in made] == [16, 16, 16, 17, 17]
+    assert left_out(paired) == {"said-again": 60, "nothing-to-translate": 3, "untranslated": 1, "too-long": 1}
+    again = [Answered(f"q{n}", "?", {"a": "Oui", "b": "Non"} if n % 2 else {"a": "Non", "b": "Oui"}) for n in range(9)]
+    for items, count in ((judge_items(again, ["a", "b"], 1)[0], 1), (label_items(again, ["a"], 1), 2)):
+        assert len(distinct(items)) == count
+    assert len(distinct(label_items([*again, Answered("p", "?", {"a": "Oui"}, Path("p.png"))], ["a"], 1))) == 3
+
+
 def test_checks_are_known_and_different() -> None:
     rows = answered(20)
     judged, _ = judge_items(rows, ["a", "b"], 1)
@@ -120,8 +149,10 @@ def test_checks_are_known_and_different() -> None:
 
 def test_what_is_doubtful_and_frequent_is_worth_most() -> None:
     assess = FakeAssess({"sure": 0.99, "doubtful": 0.5})
-    made = translation_items(pairs(("a", "sure"), ("b", "doubtful"), ("c", "doubtful"), ("c", "doubtful")), assess)
-    assert [round(item.value, 2) for item in made] == [0.04, 1.0, 2.0, 2.0]
+    made = translation_items(
+        pairs(("ant", "sure"), ("bee", "doubtful"), ("cow", "doubtful"), ("cow", "doubtful")), assess
+    )
+    assert [round(item.value, 2) for item in made] == [0.04, 1.0, 2.0]
 
 
 def test_prefilled_spans_are_the_words_that_checks_name() -> None:
@@ -229,8 +260,13 @@ def test_no_database_no_campaign(tmp_path: Path) -> None:
         result = CliRunner().invoke(main, ["review", command, "--db", str(tmp_path / "none.sqlite")])
         assert result.exit_code == 2 and "no review database at" in result.output
     (tmp_path / "text.sqlite").write_text("this is a text, long enough to be no database" * 40)
-    result = CliRunner().invoke(main, ["review", "status", "--db", str(tmp_path / "text.sqlite")])
-    assert result.exit_code == 2 and "is no review database" in result.output
+    with contextlib.closing(sqlite3.connect(tmp_path / "other.sqlite")) as other:
+        other.execute("CREATE TABLE theirs (x)")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    for name in ("text.sqlite", "other.sqlite"):
+        result = CliRunner().invoke(main, ["review", "status", "--db", str(tmp_path / name)])
+        assert result.exit_code == 2 and "is no review database" in result.output
+        assert (tmp_path / name).read_bytes() == before[tmp_path / name], "looking changed it"
     result = CliRunner().invoke(main, ["review", "status", "--db", "mysql://x/y"])
     assert result.exit_code == 2 and "no database of the kind 'mysql'" in result.output
     result = CliRunner().invoke(main, ["review", "status", "--db", "postgresql://x@127.0.0.1:1/y"])

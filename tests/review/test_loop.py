@@ -69,7 +69,7 @@ def test_corrections_raise_the_scores(
     assert len(changed) >= CORRECTED
     assert {after[name] for name in changed} <= set(human.values())
     assert done["corrections"] == CORRECTED
-    distinct = len(done["corrected_sources"])
+    distinct = len(done["corrected_texts"])
     assert done["memory_entries"]["human-translation"] == {"new": distinct, "replaced": 0, "kept": 0}
     touched = done["rows"]["touched"]
     assert done["rows"] == {"all": len(before), "touched": touched, "changed": len(changed), "refused": 0}

@@ -11,12 +11,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import lxml.html
 import pytest
 from click.testing import CliRunner
 
 from passerelle.cli import main
+from passerelle.errors import InputError
+from passerelle.quality.estimate.labels import read_labels
 from passerelle.review.findings.judged import Judged
 from passerelle.review.putting_back.corrections import corrections_of, memory_pairs
+from passerelle.review.putting_back.exchange import labels_csv
+from passerelle.review.putting_back.pearmut import read_pearmut
 from passerelle.translation.memory.memory import TranslationMemory
 from review_server import HttpExpert, Server, passerelle
 
@@ -93,7 +98,8 @@ def reviewed(tmp_path: Path, serving: Callable[[str], Server]) -> Callable[[dict
         )
         expert = HttpExpert(serving(where).url, made["links"]["Ann"].rpartition("/")[2])
         while (item := expert.current()) is not None:
-            source = item["page"].split('lang="en">')[1].split("</span>")[0]
+            (shown,) = lxml.html.fromstring(item["page"]).xpath('//*[@class="text"][@lang="en"]')
+            source = shown.text_content()
             content: dict[str, Any] = {"score": 50}
             if source in corrections:
                 content["correction"] = corrections[source]
@@ -134,7 +140,7 @@ def test_only_rows_that_a_correction_touches_change(reviewed: Callable[[dict[str
     with TranslationMemory(tmp_path / "tm.sqlite") as memory:
         known = memory.lookup(["It is fast."], "en", "fr", "whatever engine")
     assert known["It is fast."].translation == "Elle fonce." and known["It is fast."].origin == "human-translation"
-    assert done["corrected_sources"] == sorted([TWO, ROWS[3]["text"]])
+    assert set(done["corrected_texts"]) == {TWO, ROWS[3]["text"]}
 
 
 def test_an_expert_can_be_left_out(reviewed: Callable[[dict[str, str]], Path]) -> None:
@@ -181,6 +187,16 @@ def test_judgments_go_out_and_come_in_once(
     assert len(read) == 4 and {row["score"] for row in read} == {"50.0"} and read[0]["source"]
 
 
+def test_labels_hold_no_formulas_and_are_read_as_they_were(tmp_path: Path) -> None:
+    texts = ["=1+1", "+33 1", "-2", "@SUM(A1)", "\t=x", "'=x", "'a", "a cat", " =x"]
+    rows = [{"source": text, "target": text, "score": 50.0, "cluster": text} for text in texts]
+    written = labels_csv(rows)
+    cells = [row["target"] for row in csv.DictReader(io.StringIO(written))]
+    assert cells == ["'=1+1", "'+33 1", "'-2", "'@SUM(A1)", "'\t=x", "''=x", "'a", "a cat", "' =x"]
+    (tmp_path / "labels.csv").write_text(written, encoding="utf-8")
+    assert [pair.target for pair in read_labels(tmp_path / "labels.csv", "en", "fr").pairs] == texts
+
+
 def test_pearmuts_campaigns_go_out_and_come_in(reviewed: Callable[[dict[str, str]], Path], tmp_path: Path) -> None:
     database = reviewed({})
     out = tmp_path / "pearmut.json"
@@ -203,8 +219,6 @@ def test_pearmuts_campaigns_go_out_and_come_in(reviewed: Callable[[dict[str, str
         ],
     }  # fmt: skip
     (tmp_path / "theirs.json").write_text(json.dumps(theirs), encoding="utf-8")
-    from passerelle.review.putting_back.pearmut import read_pearmut
-
     pairs = read_pearmut(tmp_path / "theirs.json", "en", "fr").pairs
     assert [(pair.source, pair.target) for pair in pairs] == [
         ("A cat.", "Un chat."), ("A cat.", "Un chien."), ("A dog.", "Un chien."),
@@ -212,6 +226,30 @@ def test_pearmuts_campaigns_go_out_and_come_in(reviewed: Callable[[dict[str, str
     (tmp_path / "wrong.json").write_text("{}", encoding="utf-8")
     result = CliRunner().invoke(main, ["review", "create", "x", "--pearmut", str(tmp_path / "wrong.json")])
     assert result.exit_code == 2 and "is no campaign of Pearmut" in result.output
+
+
+ITEM = {"src": "A cat", "tgt": {"m": "Un chat"}, "item_id": "1"}
+ESA = {"assignment": "task-based", "protocol": "ESA"}
+DEEP = "[" * 3000
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(json.dumps({"info": ESA, "data": [[[{**ITEM, **change}]]]})
+          for change in ({"tgt": ["x"]}, {"tgt": "x"}, {"tgt": None}, {"tgt": {"m": 3}}, {"tgt": {"m": None}},
+                         {"src": 3}, {"src": None}, {"src": "\ud800"}, {"tgt": {"m": "\ud800"}})),
+        *(json.dumps({"info": ESA, "data": data}) for data in (3, "abc", None, [[[3]]], [[["tgt"]]], [[[["tgt"]]]])),
+        *(json.dumps(content) for content in ([], "x", 3, None, {"info": [], "data": []}, {"info": None, "data": []})),
+        *(pytest.param(deep, id=f"deep {number}") for number, deep in enumerate((
+            DEEP, f'{{"info": {{"assignment": "x"}}, "data": {DEEP}', '{"a": ' * 3000))), "\0",
+    ],
+)  # fmt: skip
+def test_files_that_are_no_campaign_of_pearmuts_are_told(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "campaign.json"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match="campaign.json"):
+        read_pearmut(path, "en", "fr")
 
 
 def test_native_texts_come_with_picture_licence_and_consent(

@@ -109,6 +109,7 @@ def create(name: str, where: str, url: str, as_json: bool, **options: Any) -> No
     """
     from passerelle.commands.review_sources import collect
     from passerelle.review.store.campaign import create_campaign
+    from passerelle.review.store.database import without_password
 
     plan, tasks, sources = collect(name, **options)
     with _open(where, must_exist=False) as database:
@@ -123,10 +124,14 @@ def create(name: str, where: str, url: str, as_json: bool, **options: Any) -> No
         click.echo(f"{task:12} {count - checks:,} items, {checks} attention checks")
     if sources.get("identical"):
         click.echo(f"{sources['identical']:,} questions left out: both arms answered the same")
+    for reason, count in sources.get("left_out", {}).items():
+        click.echo(f"{count:,} left out: {reason}")
+    if sources.get("pictures_unseen"):
+        click.echo(f"{sources['pictures_unseen']:,} pictures that the data name aren't shown: give --images FOLDER")
     width = max(map(len, links))
     for person, link in links.items():
         click.echo(f"{person:{width}}  {link}")
-    click.echo(f"serve it: passerelle review serve --db {where}", err=True)
+    click.echo(f"serve it: passerelle review serve --db {without_password(where)}", err=True)
 
 
 @review.command()
@@ -236,14 +241,17 @@ def import_(file: Path, where: str, campaign: str | None, as_json: bool) -> None
 @click.option("--without", callback=names, default="", help="Experts whose work is left out.")
 @click.option("--refit/--no-refit", default=True, show_default=True, help="Fit the estimate on the experts' scores.")
 @click.option("--run", "runs", type=FILE, multiple=True, help="Run folder: which of its arms are out of date.")
+@click.option("--dry-run", is_flag=True, help="List what goes into which rows, and write nothing.")
 @_JSON
-def apply(where: str, campaign: str | None, out: Path, at: Path | None, runs: tuple[Path, ...], as_json: bool,
-          **how: Any) -> None:  # fmt: skip
+def apply(where: str, campaign: str | None, out: Path, at: Path | None, runs: tuple[Path, ...], dry_run: bool,
+          as_json: bool, **how: Any) -> None:  # fmt: skip
     """Put the experts' work back: memory, data, native texts, calibration; say which arms are out of date.
 
-    Only rows that a correction touches are translated again. Applying twice does nothing new.
+    A correction goes into every row that holds the same text; all are listed before anything is written. Only rows
+    that it touches change. Applying twice does nothing new.
     """
-    from passerelle.review.putting_back.applying import RECORD, Application, apply_campaign
+    from passerelle.commands.review_printing import applied_lines, plan_lines
+    from passerelle.review.putting_back.applying import RECORD, Application, apply_campaign, plan_campaign
     from passerelle.review.store.campaign import find_campaign, log
     from passerelle.runs import cache_folder
 
@@ -251,7 +259,16 @@ def apply(where: str, campaign: str | None, out: Path, at: Path | None, runs: tu
     application = Application(out=out, memory=at or cache_folder() / "translations.sqlite", **how)
     with _open(where) as database:
         with database.read() as session:
-            done = apply_campaign(session, find_campaign(session, campaign), application)
+            found = find_campaign(session, campaign)
+            plan = plan_campaign(session, found, application)
+            for line in plan_lines(plan):
+                click.echo(line, err=not dry_run or as_json)
+            if dry_run:
+                if as_json:
+                    print_json({"reaches": [vars(one) for one in plan.reaches],
+                                "left_out": [vars(one) for one in plan.left_out]})  # fmt: skip
+                return
+            done = apply_campaign(session, found, application, plan)
         with database.write() as session:
             log(session, "apply", find_campaign(session, campaign).id, detail=f"{done['corrections']} corrections")
     if runs:
@@ -261,7 +278,5 @@ def apply(where: str, campaign: str | None, out: Path, at: Path | None, runs: tu
     if as_json:
         print_json(done)
         return
-    from passerelle.commands.review_printing import applied_lines
-
     for line in applied_lines(done, out / RECORD):
         click.echo(line)

@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from passerelle.review.findings.status import CampaignStatus
+from passerelle.review.putting_back.reach import Plan
+
+MOST_ROWS = 5
+"""So many rows of a correction are named; all are in the list that is written."""
 
 
 def _figure(value: float, form: str = ".2f") -> str:
@@ -40,6 +44,17 @@ def status_lines(found: CampaignStatus) -> Iterator[str]:
         yield f"{one.item}: experts prefer {one.experts}, the automatic score {one.automatic} by {one.difference:g}"
 
 
+def plan_lines(plan: Plan) -> Iterator[str]:
+    """List what goes into which rows, and what goes nowhere."""
+    for one in plan.reaches:
+        named = ", ".join(one.rows[:MOST_ROWS]) + (", …" if len(one.rows) > MOST_ROWS else "")
+        yield f"{len(one.rows):,} row{'s' if len(one.rows) > 1 else ''} ({named}): {one.source!r}"
+        yield f"  {one.machine!r}"
+        yield f"  becomes {one.text!r}"
+    for out in plan.left_out:
+        yield f"left out, {out.reason} ({out.detail}): {out.text!r} for {out.source!r} in row {out.row}"
+
+
 def applied_lines(done: dict[str, Any], record: Path) -> Iterator[str]:
     """Say what was put back."""
     written = f"{done['corrections']:,} corrections and {done['native']['texts']:,} native texts"
@@ -47,12 +62,14 @@ def applied_lines(done: dict[str, Any], record: Path) -> Iterator[str]:
     for origin, counts in done["memory_entries"].items():
         new, replaced, kept = (counts[key] for key in ("new", "replaced", "kept"))
         yield f"memory, {origin}: {new:,} new, {replaced:,} replaced, {kept:,} there already"
+    if done["left_out"]:
+        yield f"left out: {len(done['left_out']):,} texts that can't stand in the data; see 'left_out' in {record}"
     for one in done["disputed"]:
         yield f"disputed: {one['source']!r}: {one['agreeing']} of {one['experts']} experts wrote {one['text']!r}"
     if "rows" in done:
         rows = done["rows"]
-        again = f"{rows['touched']:,} translated again, {rows['changed']:,} changed"
-        yield f"rows: {rows['all']:,}, {again}: {done['data']}"
+        counts = f"{rows['touched']:,} touched, {rows['changed']:,} changed, {rows['refused']:,} refused"
+        yield f"rows: {rows['all']:,}, {counts}: {done['data']}"
     if "chrf" in done:
         chrf, change = done["chrf"], done["chrf"]["change"]
         yield (

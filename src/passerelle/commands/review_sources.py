@@ -10,15 +10,17 @@ from passerelle.commands.quality_options import say_gaps
 from passerelle.errors import ConfigError, unknown
 from passerelle.languages.codes import language
 from passerelle.quality.estimate.calibrated import open_assess
-from passerelle.quality.pairs import Paired, PairOptions, read_pairs
+from passerelle.quality.pairs import Paired, PairedRow, PairOptions, read_pairs
 from passerelle.review.page.judgments import TASKS
 from passerelle.review.store.campaign import Plan
 from passerelle.review.store.items import (
     Answered,
     NewItem,
     attention_checks,
+    distinct,
     judge_items,
     label_items,
+    left_out,
     prefilled,
     read_answers,
     translation_items,
@@ -62,8 +64,16 @@ def collect(
         made["label"] = label_items(answered, arms, plan.seed)
     if paired is not None and "translation" in wanted:
         made["translation"] = translation_items(paired, assess)
+        sources["left_out"] = {f"{reason}, translation": count for reason, count in left_out(paired).items()}
+        sources["pictures_unseen"] = len({name for row in paired.rows for name in _unseen(row)})
     if paired is not None and "write" in wanted:
         made["write"] = write_items(paired)
+    for task in ("judge", "label"):
+        if task in made:
+            kept = distinct(made[task])
+            if len(kept) < len(made[task]):
+                sources.setdefault("left_out", {})[f"said-again, {task}"] = len(made[task]) - len(kept)
+            made[task] = kept
     drawn = {task: stratified(made[task], items, plan.seed, by_value=plan.by_value) for task in wanted}
     if plan.prefill and assess is not None and paired is not None:
         drawn["translation"] = prefilled(drawn["translation"], paired, assess)
@@ -123,10 +133,18 @@ def _pairs(given: dict[str, Any]) -> Paired | None:
         return None
     if not given["translated"]:
         raise ConfigError("give the translation of the data too: --translated FILE.")
-    keys = ("source_language", "target_language", "format", "fields", "image_fields", "images")
-    paired = read_pairs(given["data"], given["translated"], PairOptions(**{key: given[key] for key in keys}))
+    keys = ("source_language", "target_language", "format", "fields", "image_fields")
+    images = given["images"] or (given["data"] if given["data"].is_dir() else None)
+    options = PairOptions(**{key: given[key] for key in keys}, images=images)
+    paired = read_pairs(given["data"], given["translated"], options)
     say_gaps(paired)
     return paired
+
+
+def _unseen(row: PairedRow) -> list[str]:
+    """List the pictures of a row that nobody will see, since it isn't known where they are."""
+    is_seen = any(pair.picture for pair in row.pairs)
+    return [] if is_seen else [name for name in row.row.images if not name.startswith("data:")]
 
 
 def _tasks(tasks: Sequence[str], answered: Sequence[Answered], paired: Paired | None) -> list[str]:

@@ -12,10 +12,8 @@ from passerelle.comparison.translating import Made
 from passerelle.costs.ledger import Phase, measured
 from passerelle.errors import ConfigError, InputError
 from passerelle.runs import content_hash, read_json
-from passerelle.translation.both_ways import ENGLISH
 from passerelle.translation.dataset.job import Job
 from passerelle.translation.dataset.rejects import rejected_rows
-from passerelle.translation.memory.memory import TranslationMemory
 
 BEFORE = "{arm} before the review"
 
@@ -29,14 +27,14 @@ class Review:
         target: BCP-47 code of their language.
         expert_hours: What they cost.
         corrections: How many there are.
-        sources: The texts that were corrected.
+        texts: Translation by source text, of all that was corrected.
     """
 
     memory: Path
     target: str
     expert_hours: float
     corrections: int
-    sources: frozenset[str]
+    texts: Mapping[str, str]
 
 
 def read_review(path: Path, target: str) -> Review:
@@ -50,7 +48,7 @@ def read_review(path: Path, target: str) -> Review:
     try:
         found = Review(
             Path(content["memory"]), content["languages"][1], float(content["expert_hours"]),
-            int(content["corrections"]), frozenset(content["corrected_sources"]),
+            int(content["corrections"]), dict(content["corrected_texts"]),
         )  # fmt: skip
     except (TypeError, KeyError, ValueError):
         raise InputError(f"no review at {str(path)!r}: give the applied.json of `passerelle review apply`.") from None
@@ -73,13 +71,10 @@ def corrected_file(machine: Made, english: Path, review: Review, experiment: Exp
     """
     from passerelle.review.putting_back.retranslate import retranslate
 
-    if not review.sources:
+    if not review.texts:
         return machine
-    with TranslationMemory(review.memory) as memory:
-        known_by = memory.lookup(sorted(review.sources), ENGLISH, experiment.target, None)
-    # Not the whole file's hash: whatever is translated with the memory is kept in it.
-    corrections = sorted((source, one.translation) for source, one in known_by.items())
-    key = content_hash([machine.path.name, corrections])[:8]
+    # Not the memory's hash: whatever is translated with it is kept in it.
+    key = content_hash([machine.path.name, sorted(review.texts.items())])[:8]
     out = machine.path.with_name(f"reviewed-{key}{machine.path.suffix}")
     if (known := Made.known(out)) is not None:
         return known
@@ -96,7 +91,7 @@ def corrected_file(machine: Made, english: Path, review: Review, experiment: Exp
     )
     phase = Phase("data, experts' corrections")
     with measured(phase):
-        found = retranslate(job, machine.path, set(review.sources), {}, rejected_rows(machine.path))
+        found = retranslate(job, machine.path, review.texts, left_out=rejected_rows(machine.path))
     phase.expert_minutes = review.expert_hours * 60
     if not found.changed:
         return machine

@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Any, TypeVar
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,6 +22,7 @@ from passerelle.review.page.judgments import MAX_CHARACTERS, MODELS, REASONS, SE
 from passerelle.review.page.security import BodyLimit, SecurityHeaders
 from passerelle.review.page.sessions import COOKIE_DAYS, Door, Refused, Visit
 from passerelle.review.page.work import (
+    Broken,
     Conflict,
     NotTheirs,
     Saving,
@@ -34,11 +36,13 @@ from passerelle.review.page.work import (
 )
 from passerelle.review.store.campaign import log
 from passerelle.review.store.database import Database
+from passerelle.review.store.parts import fixed_spans, frame, pieces
 from passerelle.review.store.schema import Campaign, Expert, StoredPicture, now
 from passerelle.review.store.texts import best_interface, texts
+from passerelle.review.store.tokens import is_key
 
-STATIC = {"page.css": "text/css", "page.js": "text/javascript", "marks.js": "text/javascript",
-          "htmx.min.js": "text/javascript", "icon.svg": "image/svg+xml"}  # fmt: skip
+_SCRIPTS = ("page.js", "marks.js", "parts.js", "htmx.min.js")
+STATIC = {"page.css": "text/css", "icon.svg": "image/svg+xml", **dict.fromkeys(_SCRIPTS, "text/javascript")}
 _FOREVER = "private, max-age=31536000, immutable"
 _Found = TypeVar("_Found")
 _ClientId = Field(pattern=r"^[A-Za-z0-9-]{8,64}$")
@@ -80,6 +84,7 @@ def make_app(database: Database, *, https: bool = False, per_second: float = 20.
     pages = _Pages(database, Door(database, https=https, per_second=per_second, burst=burst))
     app.add_exception_handler(Refused, pages.refused)
     app.add_exception_handler(HTTPException, pages.no_page)
+    app.add_exception_handler(RequestValidationError, pages.wrong_body)
     looks: dict[str, Callable[..., Response]] = {
         "/": pages.home, "/enter/{token}": pages.enter, "/work": pages.next_item, "/work/{key}": pages.item,
         "/work/{key}/{way}": pages.other_item, "/picture/{key}": pages.picture, "/status": pages.status,
@@ -93,6 +98,12 @@ def make_app(database: Database, *, https: bool = False, per_second: float = 20.
     for path, change in changes.items():
         app.add_api_route(path, change, methods=["POST"], response_model=None)
     return app
+
+
+def _unprocessable(said: str, *, missing: bool = False) -> Response:
+    """Refuse what was sent; lone surrogates, which no answer can hold, are written as escapes."""
+    sayable = said.encode("utf-8", "backslashreplace").decode()
+    return JSONResponse({"error": sayable, "missing": missing}, status_code=422)
 
 
 class _Pages:
@@ -109,7 +120,7 @@ class _Pages:
         )  # fmt: skip
         self._templates.globals.update(
             static=f"/static/{version}", reasons=REASONS, severities=SEVERITIES, longest=MAX_CHARACTERS,
-            tasks=tuple(MODELS),
+            tasks=tuple(MODELS), pieces=pieces, frame=frame, fixed_spans=fixed_spans,
         )  # fmt: skip
 
     # --- coming and going ---------------------------------------------------------------------------------------
@@ -174,10 +185,13 @@ class _Pages:
                 raise Refused(404, "not_found") from None
             except Conflict:
                 return JSONResponse({"error": words["conflict"]}, status_code=409)
+            except Broken as error:
+                said = words["broken"].get(error.violation.code, words["broken"]["other"])
+                return _unprocessable(said.format(part=error.violation.part), missing=True)
             except InputError as error:
                 said = str(error)
                 known = words["missing"].get(said.removeprefix("missing: "))
-                return JSONResponse({"error": known or said, "missing": known is not None}, status_code=422)
+                return _unprocessable(known or said, missing=known is not None)
         return JSONResponse({"version": version})
 
     def undo(self, body: UndoBody, request: Request) -> Response:
@@ -190,7 +204,7 @@ class _Pages:
             query = select(StoredPicture.jpeg).where(
                 StoredPicture.key == key, StoredPicture.campaign_id == visit.expert.campaign_id
             )
-            jpeg = visit.session.scalar(query)
+            jpeg = visit.session.scalar(query) if is_key(key) else None
         if jpeg is None:
             raise Refused(404, "not_found")
         return Response(jpeg, media_type="image/jpeg", headers={"cache-control": _FOREVER})
@@ -222,6 +236,12 @@ class _Pages:
     def no_page(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         return self.refused(request, Refused(error.status_code, "not_found"))
+
+    def wrong_body(self, request: Request, error: Exception) -> Response:
+        """Say what is wrong, without what was sent: numbers and letters that JSON can't hold came that way."""
+        assert isinstance(error, RequestValidationError)
+        said = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        return _unprocessable(said[0] if said else "the request can't be read")
 
     def _work(self, visit: Visit, request: Request, key: str | None) -> Response:
         expert = visit.need_expert()

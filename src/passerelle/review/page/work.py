@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from passerelle.errors import InputError
-from passerelle.review.page.judgments import is_finished, read_judgment
-from passerelle.review.store.schema import Assignment, Expert, Item, Save, StoredPicture, now
+from passerelle.review.page.judgments import Judgment, Translation, is_finished, read_judgment
+from passerelle.review.store.parts import broken
+from passerelle.review.store.schema import Assignment, Campaign, Expert, Item, Save, StoredPicture, now
+from passerelle.review.store.tokens import is_key
+from passerelle.translation.protection.verify import Violation
 
 TYPICAL_SECONDS = {"judge": 25.0, "translation": 60.0, "write": 75.0, "label": 12.0}
 """What an item of each task takes, until an expert's own times are known."""
@@ -22,6 +26,18 @@ _FEW = 5
 
 class Conflict(InputError):
     """The judgment was changed elsewhere since the page was loaded."""
+
+
+class Broken(InputError):
+    """A correction can't stand for a translation.
+
+    Attributes:
+        violation: What it breaks.
+    """
+
+    def __init__(self, violation: Violation) -> None:
+        super().__init__(f"correction: {violation.code}: {violation.detail}")
+        self.violation = violation
 
 
 class NotTheirs(InputError):
@@ -139,6 +155,7 @@ def save(session: Session, expert: Expert, key: str, saving: Saving) -> int:
         NotTheirs: There is no such assignment in the expert's queue.
         Conflict: It was changed elsewhere since the page was loaded.
         InputError: The content isn't valid, or is to be finished and lacks something.
+        Broken: It is to be finished, and its correction lost something that must stay, as an engine's may not.
     """
     assignment, item = _own(session, expert, key, lock=True)
     query = select(Save.version).where(Save.assignment_id == assignment.id, Save.client_id == saving.client_id)
@@ -152,12 +169,25 @@ def save(session: Session, expert: Expert, key: str, saving: Saving) -> int:
     judgment = read_judgment(item.task, saving.content, item.shown)
     if saving.finish and not is_finished(judgment):
         raise InputError(f"missing: {judgment.missing()}")
+    if saving.finish and not judgment.skipped:
+        _check_correction(session, expert, judgment, item.shown)
     content = judgment.model_dump(mode="json", exclude_defaults=True)
     _record(session, assignment, saving.client_id, "finish" if saving.finish else "save", content)
     assignment.seconds += min(max(saving.seconds, 0.0), MOST_SECONDS)
     assignment.is_done = saving.finish
     assignment.finished = now() if saving.finish else None
     return assignment.version
+
+
+def _check_correction(session: Session, expert: Expert, judgment: Judgment, shown: Mapping[str, Any]) -> None:
+    """Make sure that a correction can stand for the translation; one that says the same isn't one."""
+    written = judgment.correction.strip() if isinstance(judgment, Translation) else ""
+    if not written or written == shown["translation"].strip():
+        return
+    settings = session.get_one(Campaign, expert.campaign_id).settings
+    violation = broken(shown["source"], written, settings["source_language"])
+    if violation is not None:
+        raise Broken(violation)
 
 
 def take_back(session: Session, expert: Expert, client_id: str) -> str | None:
@@ -210,7 +240,8 @@ def _own(session: Session, expert: Expert, key: str, *, lock: bool = False) -> t
         .join(Item, Item.id == Assignment.item_id)
         .where(Assignment.key == key, Assignment.expert_id == expert.id)
     )
-    row = session.execute(query.with_for_update(of=Assignment) if lock else query).one_or_none()
+    known = is_key(key)
+    row = session.execute(query.with_for_update(of=Assignment) if lock else query).one_or_none() if known else None
     if row is None:
         raise NotTheirs("there is no such item in your queue")
     return row[0], row[1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,17 +19,19 @@ from passerelle.quality.estimate.fitting import fit_calibration, write_calibrati
 from passerelle.quality.estimate.labels import read_labels
 from passerelle.quality.pairs import PairOptions, read_pairs, read_references
 from passerelle.review.findings.judged import Judged, read_judged
-from passerelle.review.putting_back.corrections import Correction, Native, corrections_of, memory_pairs, natives_of
+from passerelle.review.putting_back.corrections import Native, memory_pairs
 from passerelle.review.putting_back.exchange import label_rows, labels_csv
+from passerelle.review.putting_back.reach import Plan, data_files, pair_options, plan_putting_back
 from passerelle.review.putting_back.retranslate import Retranslated, retranslate
 from passerelle.review.store.schema import Assignment, Campaign, Expert, StoredPicture
-from passerelle.runs import write_atomically, write_json
+from passerelle.runs import make_folder, write_atomically, write_json
 from passerelle.translation.dataset.job import Job
 from passerelle.translation.dataset.rejects import rejected_rows
 from passerelle.translation.memory.memory import Stored, TranslationMemory
 
 SIGNATURE = "review {campaign}"
 RECORD = "applied.json"
+LIST = "corrections.jsonl"
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,25 @@ class Application:
     refit: bool = True
 
 
-def apply_campaign(session: Session, campaign: Campaign, how: Application) -> dict[str, Any]:
+def plan_campaign(session: Session, campaign: Campaign, how: Application) -> Plan:
+    """Say what `apply_campaign` would put where, and change nothing.
+
+    Raises:
+        InputError: An unknown expert is left out, or the data aren't there any more.
+    """
+    return plan_putting_back(_counted(session, campaign, how.without)[0], campaign.settings)
+
+
+def apply_campaign(session: Session, campaign: Campaign, how: Application, plan: Plan | None = None) -> dict[str, Any]:
     """Put a campaign's work back.
 
     Applying again does the same again: what is in the memory already stays as it is.
+
+    Args:
+        session: Of the database.
+        campaign: The campaign.
+        how: How.
+        plan: What `plan_campaign` said; ``None``: ask it.
 
     Returns:
         What was done, as it is written to ``applied.json``.
@@ -70,38 +86,41 @@ def apply_campaign(session: Session, campaign: Campaign, how: Application) -> di
     judged, hours = _counted(session, campaign, how.without)
     settings = campaign.settings
     languages = settings["source_language"], settings["target_language"]
-    corrections, natives = corrections_of(judged), natives_of(judged)
-    how.out.mkdir(parents=True, exist_ok=True)
-    fixed = {(one.row, one.place): one.text for one in corrections}
-    alone = _alone(natives, settings["sources"], languages)
-    with TranslationMemory(how.memory) as memory:
-        pairs = [
-            pair for source, text in _agreed(corrections).items() for pair in memory_pairs(source, text, *languages)
-        ]
-        signature = SIGNATURE.format(campaign=campaign.name)
-        stored = memory.store(pairs, *languages, signature, "human-translation")
-        kept = memory.store([(one.source, one.texts["caption"]) for one in alone], *languages, signature, "native")
-    fixed |= {(one.row, one.place): one.texts["caption"] for one in alone}
+    plan = plan or plan_putting_back(judged, settings)
+    make_folder(how.out)
+    # The list comes first: whatever happens then, it says what was meant to be written.
+    write_atomically(how.out / LIST, plan.lines())
+    stored, kept = _remember(plan, how.memory, languages, SIGNATURE.format(campaign=campaign.name))
     done: dict[str, Any] = {
         "campaign": campaign.name,
         "languages": list(languages),
         "memory": str(how.memory.resolve()),
         "expert_hours": round(hours, 4),
         "judgments": len(judged),
-        "corrections": len(corrections),
-        "disputed": [vars(one) for one in corrections if one.agreeing * 2 <= one.experts and one.experts > 1],
+        "corrections": len(plan.corrections),
+        "left_out": [vars(one) for one in plan.left_out],
+        "disputed": [vars(one) for one in plan.corrections if one.agreeing * 2 <= one.experts and one.experts > 1],
+        "reached": {"rows": len({row for one in plan.reaches for row in one.rows}), "file": str(how.out / LIST)},
         "memory_entries": _entries(stored, kept),
-        "native": _write_natives(session, campaign, natives, how.out),
-        "corrected_sources": sorted({one.source for one in corrections} | {one.source for one in alone}),
+        "native": _write_natives(session, campaign, plan.natives, how.out),
+        "corrected_texts": plan.by_source,
     }
-    data = settings["sources"].get("data")
-    if data and (corrections or alone):
-        done |= _data_again(
-            settings, how, {source for source, _ in pairs} | {one.source for one in alone}, fixed, hours
-        )
+    if settings["sources"].get("data") and plan.by_source:
+        done |= _data_again(settings, how, plan, hours)
     done["calibration"] = _calibration(judged, how, languages)
     write_json(how.out / RECORD, done)
     return done
+
+
+def _remember(plan: Plan, memory: Path, languages: tuple[str, str], signature: str) -> tuple[Stored, Stored]:
+    """Put corrections and captions into the memory; say of each how many were new."""
+    alone = {one.source for one in plan.alone}
+    corrected = {source: text for source, text in plan.by_source.items() if source not in alone}
+    pairs = [pair for source, text in corrected.items() for pair in memory_pairs(source, text, *languages)]
+    with TranslationMemory(memory) as opened:
+        stored = opened.store(pairs, *languages, signature, "human-translation")
+        captions = [(one.source, one.texts["caption"]) for one in plan.alone]
+        return stored, opened.store(captions, *languages, signature, "native")
 
 
 def _counted(session: Session, campaign: Campaign, without: Sequence[str]) -> tuple[list[Judged], float]:
@@ -113,43 +132,6 @@ def _counted(session: Session, campaign: Campaign, without: Sequence[str]) -> tu
             raise InputError(f"no expert {name!r} worked in this campaign: {', '.join(sorted({e for e, _ in times}))}.")
     judged = [one for one in read_judged(session, campaign.id) if one.expert not in without]
     return judged, sum(seconds for expert, seconds in times if expert not in without) / 3600
-
-
-def _agreed(corrections: Sequence[Correction]) -> dict[str, str]:
-    """Return one text for each source: what stands in several rows may have been corrected in several ways."""
-    votes: dict[str, Counter[str]] = {}
-    for one in corrections:
-        votes.setdefault(one.source, Counter())[one.text] += one.agreeing
-    return {source: counts.most_common(1)[0][0] for source, counts in votes.items()}
-
-
-def _alone(natives: Sequence[Native], sources: Mapping[str, Any], languages: tuple[str, str]) -> list[Native]:
-    """Return captions that may stand for a translation: those of a source text that only one picture has.
-
-    A caption says what is in its own picture. In place of the translation of a text that other pictures have too,
-    it would be wrong there; those are in ``native.jsonl`` only.
-    """
-    if not sources.get("data"):
-        return []
-    latest = {(one.row, one.place): one for one in natives if "caption" in one.texts and one.source}
-    paired = read_pairs(*_files(sources), _options(sources, languages), rejected_rows(Path(sources["translated"])))
-    often = Counter(pair.source for pair in paired.pairs)
-    return [one for one in latest.values() if often[one.source] == 1]
-
-
-def _files(sources: Mapping[str, Any]) -> tuple[Path, Path]:
-    return Path(sources["data"]), Path(sources["translated"])
-
-
-def _options(sources: Mapping[str, Any], languages: tuple[str, str]) -> PairOptions:
-    return PairOptions(
-        source_language=languages[0],
-        target_language=languages[1],
-        format=sources.get("format", ""),
-        fields=tuple(sources.get("fields", ())),
-        image_fields=tuple(sources.get("image_fields", ())),
-        images=Path(sources["images"]) if sources.get("images") else None,
-    )
 
 
 def _entries(corrected: Stored, native: Stored) -> dict[str, dict[str, int]]:
@@ -183,16 +165,9 @@ def _write_natives(session: Session, campaign: Campaign, natives: Sequence[Nativ
     return {"texts": len(lines), "file": str(path)}
 
 
-def _data_again(
-    settings: Mapping[str, Any],
-    how: Application,
-    sentences: set[str],
-    fixed: Mapping[tuple[str, str], str],
-    hours: float,
-) -> dict[str, Any]:
-    sources = settings["sources"]
-    data, translated = _files(sources)
-    options = _options(sources, (settings["source_language"], settings["target_language"]))
+def _data_again(settings: Mapping[str, Any], how: Application, plan: Plan, hours: float) -> dict[str, Any]:
+    data, translated = data_files(settings["sources"])
+    options = pair_options(settings)
     job = Job(
         source=data,
         out=how.out / translated.name,
@@ -206,7 +181,7 @@ def _data_again(
         images=options.images,
     )
     left_out = rejected_rows(translated)
-    found = retranslate(job, translated, sentences, fixed, left_out)
+    found = retranslate(job, translated, plan.by_source, plan.texts, left_out)
     changed: dict[str, Any] = {
         "data": str(job.out),
         "rows": {"all": found.rows, "touched": found.touched, "changed": found.changed, "refused": found.refused},
@@ -223,7 +198,7 @@ def _chrf_change(
     """Say by how much corpus chrF against people's translations changed, with a paired interval over pictures."""
     paired = read_pairs(data, translated, options, left_out)
     known = read_references(references, paired)
-    places = [(row.row.id, place) for row in paired.rows for place in row.places]
+    places = [(row.row.number, place) for row in paired.rows for place in row.places]
     rows = [
         (pair.target, found.texts.get(place, pair.target), reference, pair.cluster)
         for pair, place, reference in zip(paired.pairs, places, known, strict=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from passerelle.review.findings.judged import Judged
+from passerelle.review.store.parts import fitted
 from passerelle.translation.protection.segments import Segment, cut
 
 
@@ -42,6 +43,7 @@ class Native:
         row: Id of the row whose picture it is.
         place: Where in it the caption stands.
         source: That caption in the source language.
+        field: What that text is in its data set.
         picture: Key of the picture.
         texts: ``caption``, and ``question`` with ``answer`` where there is one.
         expert: Who wrote it.
@@ -50,6 +52,7 @@ class Native:
     row: str
     place: str
     source: str
+    field: str
     picture: str | None
     texts: dict[str, str]
     expert: str
@@ -59,28 +62,27 @@ def corrections_of(judged: Sequence[Judged]) -> list[Correction]:
     """Return the corrections, one for each text: the one that most experts wrote, the latest of equals."""
     by_item: dict[str, list[Judged]] = defaultdict(list)
     for one in judged:
-        text = str(one.content.get("correction", "")).strip()
-        if one.task == "translation" and not one.is_attention and text and text != one.shown["translation"].strip():
+        if written_in(one):
             by_item[one.item].append(one)
     found = []
     for given in by_item.values():
-        latest = {one.expert: str(one.content["correction"]).strip() for one in sorted(given, key=_when)}
-        counts = Counter(latest.values())
-        order = [str(one.content["correction"]).strip() for one in sorted(given, key=_when)]
-        best = max(counts, key=lambda text: (counts[text], _last(order, text)))
+        order = sorted(given, key=_when)
+        counts = Counter({one.expert: written_in(one) for one in order}.values())
+        texts = [written_in(one) for one in order]
+        best = max(counts, key=lambda text: (counts[text], _last(texts, text)))
         first = given[0]
+        source, where = first.shown["source"], (first.hidden["row"], first.hidden["place"])
         found.append(
-            Correction(
-                first.hidden["row"],
-                first.hidden["place"],
-                first.shown["source"],
-                first.shown["translation"],
-                best,
-                len(latest),
-                counts[best],
-            )
+            Correction(*where, source, first.shown["translation"], fitted(source, best), counts.total(), counts[best])
         )
     return found
+
+
+def written_in(one: Judged) -> str:
+    """Return the correction in a judgment; empty where it has none, or says what stood there."""
+    text = str(one.content.get("correction", "")).strip()
+    is_one = one.task == "translation" and not one.is_attention and text != one.shown["translation"].strip()
+    return text if is_one else ""
 
 
 def _when(one: Judged) -> tuple[float, int]:
@@ -99,7 +101,8 @@ def natives_of(judged: Sequence[Judged]) -> list[Native]:
         texts = {name: text for name, text in written.items() if text}
         if one.task == "write" and texts and not one.content.get("skipped"):
             hidden: dict[str, Any] = one.hidden
-            found.append(Native(hidden["row"], hidden["place"], hidden["source"], one.picture, texts, one.expert))
+            where = hidden["row"], hidden["place"], hidden["source"], hidden.get("field", "caption")
+            found.append(Native(*where, one.picture, texts, one.expert))
     return found
 
 

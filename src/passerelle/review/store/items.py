@@ -15,7 +15,10 @@ from passerelle.errors import ConfigError, InputError, unknown
 from passerelle.formats.base import BadRow
 from passerelle.formats.values.rows import read_values
 from passerelle.quality.assessing import Assess
-from passerelle.quality.pairs import Paired
+from passerelle.quality.base import Pair
+from passerelle.quality.pairs import Paired, PairedRow
+from passerelle.review.store.parts import pieces
+from passerelle.translation.protection.protect import is_letter_reply
 
 _QUOTED = re.compile(r"(?<!\w)'([^']+)'(?!\w)")
 MOST_CHARACTERS = 20_000
@@ -135,6 +138,15 @@ def judge_items(answered: Sequence[Answered], arms: Sequence[str], seed: int) ->
     return items, same
 
 
+def distinct(items: Sequence[NewItem]) -> list[NewItem]:
+    """Leave out items about answers that show what one before them shows, whichever arms said it."""
+    looks: dict[tuple[str, tuple[str, ...], Path | None], NewItem] = {}
+    for item in items:
+        answers = item.shown["answers"] if "answers" in item.shown else [item.shown["answer"]]
+        looks.setdefault((item.shown["question"], tuple(sorted(answers)), item.picture), item)
+    return list(looks.values())
+
+
 def _closeness(scores: Sequence[float | None]) -> float:
     """Return what judging is worth: most where automatic scores can't tell the two apart, 0..1."""
     known = [score for score in scores if score is not None]
@@ -158,31 +170,69 @@ def label_items(answered: Sequence[Answered], arms: Sequence[str], seed: int) ->
 
 
 def translation_items(paired: Paired, assess: Assess | None = None) -> list[NewItem]:
-    """Make items of a source and its translation, of all texts that aren't too long.
+    """Make an item of each source with its translation, once however many rows hold both.
+
+    Texts that are too long are left out, and those in which there is nothing to translate. With each goes the
+    question of its first row that it answers, where it has one.
 
     Args:
         paired: The two files.
         assess: Estimates each pair, so that what is doubtful and stands in many rows is worth most.
     """
-    pairs = paired.pairs
-    estimates = [found.probability for found in assess.estimate(pairs)] if assess else []
-    often = Counter(pair.source for pair in pairs)
-    items, index = [], 0
-    for row in paired.rows:
-        for place, pair in zip(row.places, row.pairs, strict=True):
-            probability = estimates[index] if estimates else None
-            index += 1
-            if max(len(pair.source), len(pair.target)) > MOST_CHARACTERS or not pair.target.strip():
-                continue
-            value = 0.0 if probability is None else 4 * probability * (1 - probability) * often[pair.source]
-            hidden = {"row": row.row.id, "place": place, "field": pair.field, "probability": probability}
-            items.append(
-                NewItem(
-                    "translation", f"{row.row.id}#{place}", {"source": pair.source, "translation": pair.target},
-                    hidden, f"{pair.field}/{pair.category}", pair.cluster, pair.picture, value,
-                )
-            )  # fmt: skip
+    places = [(row, place) for row in paired.rows for place in range(len(row.pairs))]
+    held: dict[tuple[str, str], list[int]] = {}
+    for number, (row, place) in enumerate(places):
+        pair = row.pairs[place]
+        if not _why_not(pair):
+            held.setdefault((pair.source, pair.target), []).append(number)
+    often = Counter(pair.source for pair in paired.pairs)
+    firsts = [places[numbers[0]] for numbers in held.values()]
+    pairs = [row.pairs[place] for row, place in firsts]
+    estimates = [found.probability for found in assess.estimate(pairs)] if assess else [None] * len(pairs)
+    items = []
+    for (row, place), pair, probability in zip(firsts, pairs, estimates, strict=True):
+        value = 0.0 if probability is None else 4 * probability * (1 - probability) * often[pair.source]
+        where = row.places[place]
+        hidden = {"row": row.row.id, "place": where, "field": pair.field, "probability": probability}
+        items.append(
+            NewItem(
+                "translation", f"{row.row.id}#{where}", _shown(row, place, often[pair.source]), hidden,
+                f"{pair.field}/{pair.category}", pair.cluster, pair.picture, value,
+            )
+        )  # fmt: skip
     return items
+
+
+def left_out(paired: Paired) -> dict[str, int]:
+    """Count the texts of which `translation_items` makes no item, by reason.
+
+    They are ``too-long``, ``untranslated`` (nothing stands there), ``nothing-to-translate`` (numbers, fixed parts, an
+    option's letter), or ``said-again``: the same text with the same translation is an item already.
+    """
+    reasons = Counter(_why_not(pair) for pair in paired.pairs)
+    again = reasons.pop("", 0) - len({(pair.source, pair.target) for pair in paired.pairs if not _why_not(pair)})
+    return {reason: count for reason, count in {**reasons, "said-again": again}.items() if count}
+
+
+def _why_not(pair: Pair) -> str:
+    """Say why a pair is no item; empty if it is one."""
+    if max(len(pair.source), len(pair.target)) > MOST_CHARACTERS:
+        return "too-long"
+    if not pair.target.strip():
+        return "untranslated"
+    written = "".join(piece.text for piece in pieces(pair.source) if piece.kind == "text")
+    is_words = any(letter.isalpha() for letter in written) and not is_letter_reply(pair.source)
+    return "" if is_words else "nothing-to-translate"
+
+
+def _shown(row: PairedRow, place: int, rows: int) -> dict[str, Any]:
+    """Return what an expert sees of a translation: beside it, the question before it in its row, and how many rows."""
+    pair = row.pairs[place]
+    shown: dict[str, Any] = {"source": pair.source, "translation": pair.target}
+    asked = [other for other in row.pairs[:place] if other.field == "question"]
+    if asked and pair.field != "question":
+        shown["about"] = {"source": asked[-1].source, "translation": asked[-1].target}
+    return {**shown, "rows": rows} if rows > 1 else shown
 
 
 def prefilled(items: Sequence[NewItem], paired: Paired, assess: Assess) -> list[NewItem]:
@@ -204,10 +254,10 @@ def prefilled(items: Sequence[NewItem], paired: Paired, assess: Assess) -> list[
 
 
 def write_items(paired: Paired) -> list[NewItem]:
-    """Make an item of each picture, to write about."""
+    """Make an item of each picture, to write about: in the place of its caption, where it has one."""
     items: dict[Path, NewItem] = {}
     for row in paired.rows:
-        for place, pair in zip(row.places, row.pairs, strict=True):
+        for place, pair in sorted(zip(row.places, row.pairs, strict=True), key=lambda one: one[1].field != "caption"):
             if pair.picture is not None and pair.picture not in items:
                 hidden = {"row": row.row.id, "place": place, "field": pair.field, "source": pair.source}
                 items[pair.picture] = NewItem(

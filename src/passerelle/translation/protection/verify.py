@@ -31,10 +31,12 @@ class Violation:
     Attributes:
         code: The reason code; `docs/reference/protection.md` lists them.
         detail: What exactly, for people.
+        part: The protected part that it is about; empty if it is about none.
     """
 
     code: str
     detail: str
+    part: str = ""
 
 
 def verify(source: str, translation: str, glossary: Glossary | None = None, language: str = "en") -> list[Violation]:
@@ -74,11 +76,11 @@ def _parts(source: str, translation: str, before: Protected, after: Protected) -
         there = _count(text, translation)
         allowed = max(wanted[text], _count(text, source))
         if there < wanted[text]:
-            yield Violation("lost-placeholder", f"{text[:80]!r}: {there} of {wanted[text]}")
+            yield Violation("lost-placeholder", f"{text[:80]!r}: {there} of {wanted[text]}", text[:80])
         elif there > allowed and text not in free:
             code = "doubled-placeholder" if wanted[text] else "added-part"
             if code == "doubled-placeholder" or not _is_ordinal(text, source):
-                yield Violation(code, f"{text[:80]!r}: {there}, not {allowed}")
+                yield Violation(code, f"{text[:80]!r}: {there}, not {allowed}", text[:80])
 
 
 def _count(text: str, where: str) -> int:
@@ -101,7 +103,7 @@ def _is_ordinal(number: str, source: str) -> bool:
 
 def _leftovers(source: str, translation: str) -> Iterator[Violation]:
     for found in find_leftovers(source, translation):
-        yield Violation("leftover-placeholder", repr(found))
+        yield Violation("leftover-placeholder", repr(found), found)
 
 
 def _lines(before: Protected, after: Protected, language: str) -> Iterator[Violation]:

@@ -23,10 +23,29 @@ const Marks = (() => {
     return parts;
   }
 
+  // A fixed part, such as <image>, is one word; what lies between two is cut into words.
+  function cutAround(text, language, fixed) {
+    const letters = Array.from(text);
+    const parts = [];
+    let place = 0;
+    const between = (end) => {
+      for (const part of cut(letters.slice(place, end).join(""), language)) {
+        parts.push({ ...part, start: part.start + place, end: part.end + place });
+      }
+    };
+    for (const [start, end] of fixed) {
+      between(start);
+      parts.push({ piece: letters.slice(start, end).join(""), start, end, isBlank: false, isFixed: true });
+      place = end;
+    }
+    between(letters.length);
+    return parts;
+  }
+
   function begin(box, changed) {
     const text = box.dataset.text;
     const length = codePoints(text);
-    const parts = cut(text, box.lang);
+    const parts = cutAround(text, box.lang, JSON.parse(box.dataset.fixed));
     const words = [];
     let spans = [];
     let from = null;
@@ -42,7 +61,7 @@ const Marks = (() => {
       }
       const button = document.createElement("button");
       button.type = "button";
-      button.className = "word";
+      button.className = part.isFixed ? "word fixed" : "word";
       button.textContent = part.piece;
       button.tabIndex = words.length ? -1 : 0;
       button.setAttribute("aria-pressed", "false");

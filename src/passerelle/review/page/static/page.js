@@ -58,7 +58,7 @@ function collect() {
   } else if (task === "translation") {
     if (item.marks.spans.length) content.spans = item.marks.spans;
     if (form.score.dataset.unset !== "yes") content.score = Number(form.score.value);
-    if (value("correction")) content.correction = value("correction");
+    if (item.parts.text) content.correction = item.parts.text;
   } else if (task === "write") {
     for (const name of ["caption", "question", "answer"]) if (value(name)) content[name] = value(name);
   } else if (task === "label") {
@@ -81,7 +81,7 @@ function fill(content) {
     item.marks.spans = content.spans;
     form.score.dataset.unset = content.score === undefined ? "yes" : "no";
     form.score.value = content.score ?? 50;
-    form.elements.correction.value = content.correction || "";
+    item.parts.text = content.correction || "";
     showScore();
   } else if (task === "write") {
     for (const name of ["caption", "question", "answer"]) form.elements[name].value = content[name] || "";
@@ -102,8 +102,8 @@ function changed() {
   const last = item.history[item.history.length - 1];
   if (same(content, last)) return;
   // Typing on in one field is one change to undo.
-  const field = document.activeElement?.name;
-  const isTyping = ["correction", "caption", "question", "answer", "comment"].includes(field);
+  const field = document.activeElement?.id || document.activeElement?.name;
+  const isTyping = document.activeElement?.matches("textarea");
   if (isTyping && item.typingIn === field && item.history.length > 1) item.history[item.history.length - 1] = content;
   else item.history.push(content);
   item.typingIn = isTyping ? field : null;
@@ -273,13 +273,13 @@ function begin() {
   item = { article, form, key, task, version: Number(article.dataset.version), history: [], active: 0 };
   if (task === "translation") {
     item.marks = Marks.begin(byId("words"), changed);
+    item.parts = Parts.begin(byId("parts"), changed);
     form.score.addEventListener("input", () => { form.score.dataset.unset = "no"; showScore(); });
     form.score.addEventListener("keydown", (event) => {
       if (event.key === "Enter") event.preventDefault();
     });
     byId("copy").addEventListener("click", () => {
-      if (!form.elements.correction.value) form.elements.correction.value = byId("words").dataset.text;
-      form.elements.correction.focus();
+      item.parts.copy();
       changed();
     });
   }
