@@ -51,6 +51,8 @@ def read_labels(path: Path, source: str, target: str) -> Labelled:
     rows = _rows(path)
     if not rows:
         raise InputError(f"no rows in {str(path)!r}")
+    if path.suffix.lower() == ".csv":
+        rows = [_as_written(row) for row in rows]
     kind = next((kind for kind in KINDS if kind in rows[0]), None)
     if kind is None:
         raise InputError(f"{str(path)!r} has no labels: give a column {', '.join(map(repr, KINDS[:-1]))} or 'score'")
