@@ -17,7 +17,7 @@ from passerelle.cli import main
 from passerelle.review.store.campaign import Plan, create_campaign
 from passerelle.review.store.database import Database
 from passerelle.review.store.items import NewItem
-from passerelle.review.store.parts import Piece, broken, fitted, fixed_spans, frame, pieces
+from passerelle.review.store.parts import Piece, broken, fitted, fixed_spans, frame, has_parts_of, pieces
 from passerelle.review.store.schema import Assignment, Item
 from passerelle.translation.memory.memory import TranslationMemory
 from review_server import HttpExpert, passerelle
@@ -64,6 +64,12 @@ def test_a_correction_is_written_among_the_translations_parts_or_else_the_source
 def test_what_a_correction_may_not_lose(source: str, written: str, code: str, part: str) -> None:
     found = broken(source, written, "en")
     assert found is not None and (found.code, found.part) == (code, part)
+
+
+def test_a_number_may_take_another_unit() -> None:
+    assert broken("It leaves at 3 pm.", "Il part à 3 h.", "en") is None
+    for text in ("Il part à 4 h.", "Il part à 15 h.", "Il part.", "Il part à 3 h, https://example.org/3."):
+        assert broken("It leaves at 3 pm.", text, "en") is not None
 
 
 def test_blanks_at_the_ends_are_the_sources() -> None:
@@ -150,6 +156,12 @@ def test_a_correction_that_lost_a_part_goes_nowhere(many_rows: dict[str, Any], t
     finish(many_rows["where"], ASKED, {"Ann": "Décrivez cette image.", "Bob": GOOD})
     done = passerelle(*many_rows["apply"])
     assert done["corrections"] == 1 and done["rows"]["changed"] == 62 and len(done["left_out"]) == 1
+
+
+def test_a_caption_of_ones_own_may_say_other_things_but_keeps_the_parts() -> None:
+    assert has_parts_of("A cat, 3 of 4", "Un chat qui dort. Il est roux.")
+    assert has_parts_of("<image> A cat", "<image> Un chat") and not has_parts_of("<image> A cat", "Un chat")
+    assert not has_parts_of("A cat", "Un chat\nroux") and has_parts_of("A cat\n", "Un chat")
 
 
 def test_options_that_would_become_the_same_stay(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from passerelle.quality.pairs import Paired, PairOptions, read_pairs
 from passerelle.review.findings.judged import Judged
 from passerelle.review.putting_back.corrections import Correction, Native, corrections_of, natives_of, written_in
 from passerelle.review.putting_back.retranslate import PLACE
-from passerelle.review.store.parts import broken, fitted
+from passerelle.review.store.parts import broken, fitted, has_parts_of
 from passerelle.translation.dataset.rejects import rejected_rows
 
 _PICTURE_TEXTS = ("caption", "text")
@@ -109,9 +109,7 @@ def plan_putting_back(judged: Sequence[Judged], settings: Mapping[str, Any]) -> 
         return Plan(corrections, natives, left_out=left_out)
     data, translated = data_files(sources)
     paired = read_pairs(data, translated, pair_options(settings), rejected_rows(translated))
-    alone = [
-        one for one in _alone(natives, paired) if _stands(one.row, one.source, one.texts["caption"], language, left_out)
-    ]
+    alone = [one for one in _alone(natives, paired) if _keeps_parts(one, left_out)]
     plan = Plan(corrections, natives, alone, left_out)
     _spread(plan, paired)
     return plan
@@ -143,6 +141,15 @@ def _stands(row: str, source: str, text: str, language: str, left_out: list[Left
     return violation is None
 
 
+def _keeps_parts(one: Native, left_out: list[LeftOut]) -> bool:
+    """Say whether a caption has what the row needs; it is nobody's translation, and may say other things."""
+    caption = one.texts["caption"]
+    if has_parts_of(one.source, caption):
+        return True
+    left_out.append(LeftOut(one.row, one.source, caption, "lost-placeholder", "other fixed parts than the source's"))
+    return False
+
+
 def _alone(natives: Sequence[Native], paired: Paired) -> list[Native]:
     """Return captions that may stand for a translation: those of a source text that only one picture has.
 
@@ -162,11 +169,13 @@ def _spread(plan: Plan, paired: Paired) -> None:
     agreed = plan.by_source
     rows: dict[tuple[str, str, str, str], list[str]] = {}
     for number, name, place, pair in _places(paired):
-        text = own.get((name, place, pair.source), alike.get((pair.source, pair.target), agreed.get(pair.source)))
-        if text is None:
+        if pair.source not in agreed:
             continue
+        origin, text = "native", agreed[pair.source]
+        if pair.source not in native:
+            origin = "human-translation"
+            text = own.get((name, place, pair.source), alike.get((pair.source, pair.target), text))
         plan.texts[number, place] = text
-        origin = "native" if pair.source in native else "human-translation"
         rows.setdefault((pair.source, pair.target, text, origin), []).append(name)
     plan.reaches.extend(Reach(*key, tuple(names)) for key, names in rows.items())
 

@@ -11,6 +11,7 @@ from passerelle.translation.protection.sentences import BREAK
 from passerelle.translation.protection.verify import Violation, verify
 
 Kind = Literal["text", "fixed", "word", "break"]
+_NUMBER = re.compile(r"[0-9]+(?:[.,:/-][0-9]+)*")
 _BREAKS = re.compile(f"({BREAK.pattern})")
 
 
@@ -53,14 +54,20 @@ def frame(source: str, translation: str) -> list[Piece]:
 
     They are the translation's own. Where that lost a part or a line, they are the source's, with nothing written yet.
     """
-    own, wanted = pieces(translation), pieces(source)
-    if Counter(_kept(own)) == Counter(_kept(wanted)):
-        return own
-    return [piece if piece.kind != "text" else Piece(" " if piece.text.isspace() else "", "text") for piece in wanted]
+    if has_parts_of(source, translation):
+        return pieces(translation)
+    return [
+        piece if piece.kind != "text" else Piece(" " if piece.text.isspace() else "", "text")
+        for piece in pieces(source)
+    ]
 
 
-def _kept(found: list[Piece]) -> list[Piece]:
-    return [piece for piece in found if piece.kind != "text"]
+def has_parts_of(source: str, written: str) -> bool:
+    """Say whether a text has the fixed parts and line breaks of another; numbers and words may be any."""
+    kept, wanted = (
+        Counter(piece for piece in pieces(text) if piece.kind != "text") for text in (fitted(source, written), source)
+    )
+    return kept == wanted
 
 
 def fixed_spans(text: str) -> list[tuple[int, int]]:
@@ -91,9 +98,16 @@ def broken(source: str, written: str, language: str) -> Violation | None:
         language: BCP-47 code of the source.
 
     Returns:
-        The first of what `verify` finds, as for an engine's; a reply that is an option's letter stays as it is.
+        The first of what `verify` finds, as for an engine's; but a number of the source may take another unit ("3 pm",
+        "3 h"), and a reply that is an option's letter stays as it is.
     """
     text = fitted(source, written)
     if is_letter_reply(source) and text != source:
         return Violation("lost-placeholder", f"{source.strip()!r} is an option's letter", source.strip())
-    return next(iter(verify(source, text, None, language)), None)
+    return next((found for found in verify(source, text, None, language) if not _is_other_unit(found, source)), None)
+
+
+def _is_other_unit(found: Violation, source: str) -> bool:
+    numbers = _NUMBER.findall(found.part)
+    is_number = all(part.role == "number" for part in protect(found.part).parts)
+    return found.code == "added-part" and is_number and len(numbers) == 1 and numbers[0] in _NUMBER.findall(source)
