@@ -221,8 +221,8 @@ def test_a_model_that_takes_less_than_it_was_said_to(folder):
 
 
 def test_a_memory_answers_only_what_it_knows(tmp_path):
-    engine = make_engine(f"memory:{tmp_path / 'memory.sqlite'}", "en", "fr")
     with TranslationMemory(tmp_path / "memory.sqlite") as memory:
+        engine = make_engine(f"memory:{tmp_path / 'memory.sqlite'}", "en", "fr")
         memory.store([("dog", "chien")], "en", "fr", "fake 1", "machine")
         memory.store([("dog", "toutou"), ("cat", "chat")], "en", "fr", "fake 2", "repaired")
         before = engine.signature
