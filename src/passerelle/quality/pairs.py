@@ -122,8 +122,8 @@ def read_pairs(source: Path, translated: Path | None, options: PairOptions, left
     rows: list[PairedRow] = []
     without_text: list[Row] = []
     files = Files(source, translated)
-    aligned = _aligned(files, data_format, left_out)
-    for ours, theirs in aligned.pairs:
+    found = aligned(files, data_format, left_out)
+    for ours, theirs in found.pairs:
         _check_places(ours, theirs, source, translated)
         picture, cluster = _picture(ours, options, source)
         there = {text.place: text.text for text in theirs.fields}
@@ -138,7 +138,7 @@ def read_pairs(source: Path, translated: Path | None, options: PairOptions, left
             rows.append(PairedRow(theirs, tuple(text.place for text in ours.fields), tuple(pairs)))
         else:
             without_text.append(theirs)
-    unpaired, gaps = tuple(aligned.unpaired), said(aligned.unpaired, files)
+    unpaired, gaps = tuple(found.unpaired), said(found.unpaired, files)
     return _checked(Paired(data_format, translated, tuple(rows), tuple(without_text), unpaired, gaps), source)
 
 
@@ -184,8 +184,12 @@ def _good(rows: Iterator[Row | BadRow], path: Path) -> Iterator[Row]:
         yield row
 
 
-def _aligned(files: Files, data_format: Format, left_out: Collection[int]) -> Alignment:
-    """Bring the rows of both files together; what of the source can't be read has no translation."""
+def aligned(files: Files, data_format: Format, left_out: Collection[int]) -> Alignment:
+    """Bring the rows of both files together; what of the source can't be read has no translation.
+
+    Raises:
+        InputError: The files don't belong together, or a row of the translation is bad.
+    """
     rejected = {**dict.fromkeys(left_out, ""), **reject_reasons(files.translated)}
     ours, alone = [], []
     for row in data_format.rows(files.source):

@@ -9,7 +9,7 @@ from typing import Any
 
 from passerelle.errors import InputError
 from passerelle.evaluation.rows import BrokenRow, Row, read_rows
-from passerelle.formats.values.rows import read_values
+from passerelle.formats.values.rows import kind_of, read_values
 
 SUSPECT_BELOW = 0.5
 """Probability that a native reader would accept an item's worst text, below which the item is suspect."""
@@ -56,9 +56,10 @@ def _rows(path: Path) -> Iterator[Row | BrokenRow]:
 
 
 def _list_of_ids(path: Path) -> list[str | int] | None:
-    """Return the ids of a file of rows that are nothing else; ``None`` for any other file."""
+    """Return the ids of a JSON list that holds nothing else; ``None`` for any other file."""
     try:
-        ids = [value for _, value in read_values(path)] if path.is_file() else []
+        is_list = path.is_file() and kind_of(path) == "array"
+        ids = [value for _, value in read_values(path)] if is_list else []
     except InputError:  # `read_rows` says what is wrong
         return None
     return ids if ids and all(isinstance(each, str | int) for each in ids) else None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from passerelle.errors import InputError
-from passerelle.formats.base import BadRow, Format, Row
+from passerelle.formats.base import Format, Row
 from passerelle.formats.saving import save
+from passerelle.quality.aligning import Files
+from passerelle.quality.pairs import aligned
 from passerelle.review.putting_back.corrections import memory_pairs
 from passerelle.translation.dataset.engines import open_engines
 from passerelle.translation.dataset.job import Job
@@ -140,17 +142,11 @@ def _touched(
     codes = job.source_language, job.target_language
     pairs = [pair for source, text in corrected.items() for pair in memory_pairs(source, text, *codes)]
     sentences = {source for source, _ in pairs}
-    ours = (row for row in _good(data_format, job.source) if row.number not in left_out)
-    touched, order = [], []
-    for theirs in _good(data_format, translated):
-        one = next(ours, None)
-        if one is None:
-            raise InputError(f"{str(translated)!r} has more rows than {str(job.source)!r}.")
-        order.append((theirs.number, theirs.id))
-        found = _touch(one, theirs, corrected, fixed, sentences, job.source_language)
-        if found.own or found.places:
-            touched.append(found)
-    return touched, order
+    found = aligned(Files(job.source, translated), data_format, left_out)
+    alone = [(row.number, row.id) for row in found.unpaired if row.side == "translation"]
+    order = sorted([*alone, *((theirs.number, theirs.id) for _, theirs in found.pairs)])
+    rows = (_touch(ours, theirs, corrected, fixed, sentences, job.source_language) for ours, theirs in found.pairs)
+    return [row for row in rows if row.own or row.places], order
 
 
 def _touch(
@@ -170,13 +166,6 @@ def _touch(
     if any(text.kind == "option" and (text.place in own or text.place in places) for text in ours.fields):
         places = {text.place for text in ours.fields if text.place not in own}
     return _Touched(ours, theirs, own, frozenset(places))
-
-
-def _good(data_format: Format, path: Path) -> Iterator[Row]:
-    for row in data_format.rows(path):
-        if isinstance(row, BadRow):
-            raise InputError(f"{path}, row {row.number}: {row.reason}: {row.detail}.")
-        yield row
 
 
 def _sentences(text: str, language: str) -> set[str]:

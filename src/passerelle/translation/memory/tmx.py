@@ -126,10 +126,6 @@ def read_units(file: BinaryIO, path: Path) -> Iterator[Unit]:
     try:
         with _decoded(file) as text:
             yield from _units(iterparse(text, events=("start", "end")), path)
-    except (LookupError, UnicodeError) as error:
-        raise InputError(
-            f"{path}: can't be read in the encoding that it declares: {error}. Export it again, in UTF-8."
-        ) from error
     except ParseError as error:
         line, column = error.position
         raise InputError(
@@ -138,8 +134,10 @@ def read_units(file: BinaryIO, path: Path) -> Iterator[Unit]:
         ) from error
     except DefusedXmlException as error:
         raise InputError(f"{path}: refused, as it defines entities of its own or reads other files: {error}") from error
-    except (LookupError, ValueError) as error:  # an encoding that there isn't, or that the parser can't read
-        raise InputError(f"{path}: its encoding can't be read: {error}. Save it in UTF-8.") from error
+    except (LookupError, ValueError) as error:  # an encoding that there isn't, or that the file isn't in
+        raise InputError(
+            f"{path}: can't be read in the encoding that it declares: {error}. Export it again, in UTF-8."
+        ) from error
 
 
 @contextlib.contextmanager
