@@ -11,6 +11,7 @@ from passerelle.errors import ConfigError, InputError
 from passerelle.formats.base import Format
 from passerelle.formats.registry import open_format
 from passerelle.languages.codes import language
+from passerelle.languages.phrasebook import Phrasebook, read_phrasebook
 from passerelle.translation.protection.glossary import Glossary
 
 
@@ -32,6 +33,7 @@ class Job:
         image_fields: Places of image paths, for rows of any kind.
         images: The image folder; ``None``: images aren't looked at.
         glossary: File of terms that stay or have a fixed translation.
+        phrasebook: File of sentences that are known, before those that ship.
         limit: Take only so many rows; ``None``: all.
         strict: Stop at the first bad row.
     """
@@ -49,6 +51,7 @@ class Job:
     image_fields: tuple[str, ...] = ()
     images: Path | None = None
     glossary: Path | None = None
+    phrasebook: Path | None = None
     limit: int | None = None
     strict: bool = False
 
@@ -102,6 +105,15 @@ class Job:
     def open_glossary(self) -> Glossary | None:
         """Read the glossary, if there is one."""
         return None if self.glossary is None else Glossary.read(self.glossary)
+
+    def open_phrasebook(self) -> Phrasebook:
+        """Read the sentences that are known: the user's, then those that ship.
+
+        Raises:
+            InputError: The user's file can't be read.
+        """
+        source, target = language(self.source_language).bcp47, language(self.target_language).bcp47
+        return read_phrasebook(source, target, self.phrasebook)
 
     def image_folder(self, data_format: Format) -> Path | None:
         """Return where the images are: in the data set itself, where that is a folder."""

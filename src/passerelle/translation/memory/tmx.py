@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from xml.sax.saxutils import escape, quoteattr
 
-from passerelle.errors import InputError, MissingDependency
+from passerelle.errors import InputError, MissingDependency, to_install
 from passerelle.translation.memory.entries import Entry
 
 if TYPE_CHECKING:
@@ -118,7 +118,9 @@ def read_units(file: BinaryIO, path: Path) -> Iterator[Unit]:
         from defusedxml import DefusedXmlException
         from defusedxml.ElementTree import ParseError, iterparse
     except ImportError as missing:
-        raise MissingDependency("defusedxml isn't installed. Install it with: pip install defusedxml") from missing
+        raise MissingDependency(
+            f"defusedxml isn't installed. Install it with: {to_install('demo', 'defusedxml')}"
+        ) from missing
     try:
         yield from _units(iterparse(file, events=("start", "end")), path)
     except ParseError as error:
