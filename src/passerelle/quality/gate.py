@@ -12,7 +12,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from passerelle.config import Settings
+from passerelle.config import Settings, check_kind
 from passerelle.errors import ConfigError, InputError, unknown
 from passerelle.formats.saving import save
 from passerelle.quality.assessing import Assess, Assessment
@@ -58,6 +58,7 @@ def load_gate(path: Path | None, changes: dict[str, Any]) -> GateSettings:
             raise ConfigError(f"{path}: not valid YAML: {str(error).strip()}") from None
         if not isinstance(content, dict):
             raise ConfigError(f"{path}: thresholds are a mapping, not a {type(content).__name__}.")
+        check_kind(GateSettings, content, path)
     for key in content:
         if key not in GateSettings.model_fields:
             raise ConfigError(f"{path}: {unknown('key', key, GateSettings.model_fields)}")
