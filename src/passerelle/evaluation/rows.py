@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from passerelle.errors import InputError, MissingDependency
+from passerelle.errors import InputError, MissingDependency, to_install
 
 Row = dict[str, Any]
 _LISTS = ("questions", "annotations", "data", "rows")
@@ -160,7 +160,7 @@ def _parquet(path: Path) -> Iterator[Row | BrokenRow]:
         import pyarrow
         import pyarrow.parquet
     except ImportError as missing:
-        raise MissingDependency("Parquet needs pyarrow: type pip install 'passerelle[parquet]'") from missing
+        raise MissingDependency(f"Parquet needs pyarrow: type {to_install('parquet')}") from missing
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=64):
@@ -212,7 +212,7 @@ def read_dataset(name: str) -> Iterator[Row | BrokenRow]:
     try:
         import datasets
     except ImportError as missing:
-        raise MissingDependency("data sets need `datasets`: type pip install 'passerelle[datasets]'") from missing
+        raise MissingDependency(f"data sets need `datasets`: type {to_install('datasets')}") from missing
     whole, _, split = name.partition("@")
     place, _, config = whole.partition(":")
     try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from passerelle.errors import InputError
+from passerelle.errors import InputError, to_install
 from passerelle.records import Origin
 
 Role = Literal["system", "user", "assistant"]
@@ -145,7 +145,7 @@ def _parquet_rows(path: Path) -> Iterator[Any]:
     try:
         import pyarrow.parquet as pq
     except ImportError:
-        raise InputError("reading Parquet needs pyarrow: pip install 'passerelle[parquet]'.") from None
+        raise InputError(f"reading Parquet needs pyarrow: {to_install('parquet')}.") from None
     for batch in pq.ParquetFile(path).iter_batches(1000):
         yield from batch.to_pylist()
 

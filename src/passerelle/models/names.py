@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from passerelle.config import check_place
 from passerelle.errors import InputError, first_line
 
 EMBEDDED = "embedded"
@@ -16,8 +17,12 @@ def resolve(name: str | Path) -> str:
     """Return what transformers loads a model by: its folder, or its name on the Hub.
 
     The embedded base is put together first, unless it is there.
+
+    Raises:
+        InputError: There is no such folder, and no name on the Hub is written so.
     """
     if str(name) != EMBEDDED:
+        check_place(str(name))
         return str(name)
     from passerelle.example.embedded import assemble
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 import torch.utils.checkpoint
 
-from passerelle.errors import ConfigError, InputError, MissingDependency, first_line
+from passerelle.errors import ConfigError, InputError, MissingDependency, first_line, to_install
 from passerelle.models.families import PARTS, Family, Part, family_of
 from passerelle.models.names import local_folder, resolve
 from passerelle.models.precision import best_dtype
@@ -182,7 +182,7 @@ def _quantised(
     from transformers.utils import is_bitsandbytes_available
 
     if not is_bitsandbytes_available():
-        raise MissingDependency(f"weights of {bits} bits need bitsandbytes: type pip install 'passerelle[quantised]'")
+        raise MissingDependency(f"weights of {bits} bits need bitsandbytes: type {to_install('quantised')}")
     config = AutoConfig.from_pretrained(where, trust_remote_code=trust_remote_code)
     with torch.device("meta"):
         family = family_of(AutoModelForImageTextToText.from_config(config, trust_remote_code=trust_remote_code))
