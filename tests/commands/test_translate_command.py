@@ -134,9 +134,9 @@ def test_what_stands_in_most_rows_is_shown_at_the_end(data: Path) -> None:
     rows = [{"text": f"<image>\nDescribe the image.\nDog {letter}."} for letter in "abc"]
     (data / "en.jsonl").write_text("".join(json.dumps(row) + "\n" for row in [*rows, *ROWS[:2]]))
     for _ in range(2):  # the second time nothing is written
-        assert run(*GOOD).stdout.splitlines()[-2:] == [
-            "3 times   Describe the image.",
-            "          → Décrivez l'image.",
+        assert [line.split() for line in run(*GOOD).stdout.splitlines()[-2:]] == [
+            "3 times Describe the image.".split(),
+            "→ Décrivez l'image.".split(),
         ]
     said = json.loads(run(*GOOD, "--json").stdout)
     assert said["frequent"] == [{"text": "Describe the image.", "translation": "Décrivez l'image.", "times": 3}]

@@ -35,6 +35,10 @@ class FrequentLines:
         """Begin with what was counted before."""
         self.lines: dict[str, tuple[int, str]] = {text: (count, new) for text, (count, new) in (known or {}).items()}
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both show the same."""
+        return isinstance(other, FrequentLines) and self.most() == other.most()
+
     def add(self, text: str, translation: str) -> None:
         """Count the lines of a text; those that stay as they are, and long ones, aren't."""
         for line, new in zip(text.split("\n"), translation.split("\n"), strict=False):
