@@ -70,13 +70,13 @@ def _json(source: str, translation: str, glossary: Glossary | None, language: st
     shapes = [[piece for piece in side if isinstance(piece, str)] for side in sides]
     ours, theirs = ([piece.text for piece in side if isinstance(piece, Inner)] for side in sides)
     if shapes[0] != shapes[1] or len(ours) != len(theirs):
-        yield Violation("json", "keys or the shape of the JSON differ")
+        yield Violation("json-shape", "keys or the shape of the JSON differ")
         return
     for text, new in zip(ours, theirs, strict=True):
         if is_text(text):
             yield from verify(text, new, glossary, language)
         elif text != new:
-            yield Violation("json", f"{text[:80]!r} became {new[:80]!r}")
+            yield Violation("json-shape", f"{text[:80]!r} became {new[:80]!r}")
 
 
 def _parts(source: str, translation: str, before: Protected, after: Protected) -> Iterator[Violation]:
