@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,7 +20,7 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     ran: list[list[str]] = []
     monkeypatch.setattr(doctor, "version", lambda package: None)
     monkeypatch.setattr(doctor, "output", lambda *command: "")
-    monkeypatch.setattr(doctor, "stored_base", lambda: [])
+    monkeypatch.setattr(setting_up, "_has_base", lambda: False)
     monkeypatch.setattr(doctor, "_requirements", requirements)
     monkeypatch.setattr(setting_up.shutil, "which", lambda name: "" if name in doctor.BROWSERS else f"/bin/{name}")
     monkeypatch.setattr(setting_up.os, "geteuid", lambda: 0)
@@ -54,7 +53,7 @@ def test_each_target_knows_what_it_needs(bare: list[list[str]]) -> None:
 def test_nothing_is_installed_where_all_is_there(bare: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "version", lambda package: "99")
     monkeypatch.setattr(doctor, "output", lambda *command: "installed")
-    monkeypatch.setattr(doctor, "stored_base", lambda: [Path("x")])
+    monkeypatch.setattr(setting_up, "_has_base", lambda: True)
     monkeypatch.setattr(setting_up.shutil, "which", lambda name: name)
     said = CliRunner().invoke(main, ["setup", "test"])
     assert (said.exit_code, said.output) == (0, "all is there for test.\n") and bare == []

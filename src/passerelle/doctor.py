@@ -335,17 +335,12 @@ def _base(cache: Path) -> Iterator[Finding]:
             yield Finding(f"weights {package}", "missing", "not installed", SETUP)
         else:
             yield Finding(f"weights {package}", "ok", found)
-    if stored := stored_base(cache):
+    stored = sorted(cache.glob("base-*/model.safetensors")) if cache.is_dir() else []
+    if stored:
         size = sum(path.stat().st_size for path in stored) / 2**20
         yield Finding("assembled base", "ok", f"{size:.0f} MiB in {stored[0].parent}")
     else:
         yield Finding("assembled base", "missing", f"not in {cache}", "passerelle base assemble")
-
-
-def stored_base(cache: Path | None = None) -> list[Path]:
-    """Return the files of the embedded base that are in the cache folder."""
-    folder = cache or cache_folder()
-    return sorted(folder.glob("base-*/model.safetensors")) if folder.is_dir() else []
 
 
 def _sentences() -> Iterator[Finding]:

@@ -84,7 +84,7 @@ def find_missing(target: str, language: str = "fr") -> Missing:
         tuple(name for name in debian if not _is_installed(name)),
         tuple(doctor.missing_requirements(extras)),
         lacking,
-        assembles and (bool(lacking) or not doctor.stored_base()),
+        assembles and (bool(lacking) or not _has_base()),
     )
 
 
@@ -138,6 +138,12 @@ def _is_installed(package: str) -> bool:
     if package == "chromium" and any(map(shutil.which, doctor.BROWSERS)):
         return True
     return doctor.output("dpkg-query", "-W", "-f", "${db:Status-Status}", package) == "installed"
+
+
+def _has_base() -> bool:
+    from passerelle.example.embedded import base_folder, is_assembled
+
+    return is_assembled(base_folder())
 
 
 def _packages_in(name: str) -> list[str]:
