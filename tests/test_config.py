@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from pydantic import Field
 
-from passerelle.config import Seeds, Settings, load_settings, merge
-from passerelle.errors import ConfigError
+from passerelle.adaptation.settings import AdaptSettings
+from passerelle.comparison.settings import Experiment
+from passerelle.config import Seeds, Settings, check_place, load_settings, merge
+from passerelle.errors import ConfigError, InputError
 
 
 class Stage(Settings):
@@ -34,6 +36,35 @@ def written(folder: Path, text: str) -> Path:
 
 def load(folder: Path, text: str, **changes: Any) -> Recipe:
     return load_settings(Recipe, written(folder, text), changes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "command"),
+    [
+        (AdaptSettings, "arms: {}\nname: x", "passerelle compare "),
+        (Experiment, "model_name_or_path: x\noutput_dir: y", "passerelle adapt "),
+        (Experiment, "keep_above: 0.5", "passerelle gate --config "),
+        (AdaptSettings, "keep_share: 0.5", "passerelle gate --config "),
+    ],
+)
+def test_a_file_of_another_kind_names_its_command(
+    kind: type[Settings], text: str, command: str, tmp_path: Path
+) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(ConfigError, match=f"for another command: type {command}{path}"):
+        load_settings(kind, path)
+
+
+@pytest.mark.parametrize("name", ["runs/lora-s", "./base", "/no/such", "a/b/c", "embeded"])
+def test_a_mistyped_folder_is_told_at_once(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "runs" / "lora-x").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=f"no folder '{name}'"):
+        check_place(name)
+    with pytest.raises(InputError, match="Did you mean 'runs/lora-x'"):
+        check_place("runs/lora-s")
+    for good in ("org/model", "runs", "runs/lora-x", "."):
+        check_place(good)
 
 
 @pytest.mark.parametrize(

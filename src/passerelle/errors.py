@@ -75,6 +75,16 @@ class TrainingError(RunError):
     """Training can't go on: the loss isn't finite, or nothing is trainable."""
 
 
+def to_install(target: str, package: str = "") -> str:
+    """Say how to get a Python package, for an error message.
+
+    Args:
+        target: What `passerelle setup` takes: ``quality``, or an extra of Passerelle.
+        package: The package, where it belongs to no extra.
+    """
+    return f"passerelle setup {target}, or pip install {package or repr(f'passerelle[{target}]')}"
+
+
 def unknown(what: str, value: object, allowed: Iterable[str]) -> str:
     """Say that `value` is not one of `allowed`, naming the nearest valid name.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import TracebackType
@@ -13,14 +14,19 @@ from typing import Any
 
 from tqdm import tqdm
 
+LINE_SECONDS = 30.0
+"""Where no person watches, a line is written so often."""
+
 
 class Progress:
-    """A bar that is told (done, of how many)."""
+    """A bar that is told (done, of how many); now and then a line, where stderr goes into a file."""
 
-    def __init__(self, title: str, unit: str = "it") -> None:
+    def __init__(self, title: str, unit: str = "it", clock: Callable[[], float] = time.monotonic) -> None:
         self.title = title
         self.unit = unit
         self._bar: tqdm[Any] | None = None
+        self._clock = clock
+        self._last_line = clock()
 
     def __call__(self, done: int, total: int, loss: float | None = None) -> None:
         """Show that `done` of `total` are done."""
@@ -35,11 +41,19 @@ class Progress:
                 leave=False,
                 mininterval=0.5,
             )
+        if not sys.stderr.isatty():
+            self._write_line(done, total, loss)
         self._bar.update(done - self._bar.n)
         if loss is not None:
             self._bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
         if done >= total:
             self.close()
+
+    def _write_line(self, done: int, total: int, loss: float | None) -> None:
+        now = self._clock()
+        if done < total and now - self._last_line >= LINE_SECONDS:
+            self._last_line = now
+            say(f"{self.title}: {done:,} of {total:,}" + ("" if loss is None else f", loss {loss:.3f}"))
 
     def close(self) -> None:
         """Take the bar away."""

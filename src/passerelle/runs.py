@@ -240,6 +240,8 @@ def read_arms(run: Path) -> dict[str, ArmRecord]:
     """
     content = read_json(run / ARMS)
     if content is None:
+        if not run.is_dir():
+            raise InputError(f"no folder {str(run)!r}: give the folder of a run; `passerelle compare` makes one.")
         older = (run / "results.json").is_file()
         why = (
             "is a run of an older version: run `passerelle compare` again, with another --out"

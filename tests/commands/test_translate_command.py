@@ -122,8 +122,37 @@ def test_a_dry_run_writes_nothing_and_counts_what_is_known(data: Path, fake: Fak
         "from_memory": 1, "to_translate": 1, "characters_to_translate": 6, "estimated_spent": None,
     }  # fmt: skip
     printed = run(*changed(leave_out="--out"), "--dry-run").stdout
-    # What was translated to see how fast the engine is stays known.
-    assert "2 known, 0 to translate: 0 characters" in printed and "about 0 seconds" in printed
+    # What was translated to see how fast the engine is isn't kept.
+    assert "1 known, 1 to translate: 6 characters" in printed and "about 0 seconds" in printed
+
+
+def test_a_dry_run_begins_no_memory(data: Path) -> None:
+    assert run(*changed("--memory", "mine.sqlite", leave_out="--out"), "--dry-run").exit_code == 0
+    assert not list(data.glob("mine.sqlite*"))
+
+
+def test_what_stands_in_most_rows_is_shown_at_the_end(data: Path) -> None:
+    rows = [{"text": f"<image>\nDescribe the image.\nDog {letter}."} for letter in "abc"]
+    (data / "en.jsonl").write_text("".join(json.dumps(row) + "\n" for row in [*rows, *ROWS[:2]]))
+    for _ in range(2):  # the second time nothing is written
+        assert [line.split() for line in run(*GOOD).stdout.splitlines()[-2:]] == [
+            "3 times Describe the image.".split(),
+            "→ Décrivez l'image.".split(),
+        ]
+    said = json.loads(run(*GOOD, "--json").stdout)
+    assert said["frequent"] == [{"text": "Describe the image.", "translation": "Décrivez l'image.", "times": 3}]
+    assert said["ways"] == {"engine": 5}
+
+
+def test_a_phrasebook_of_ones_own(data: Path) -> None:
+    (data / "own.toml").write_text('[phrases]\n"A dog." = "Un toutou."\n')
+    said = json.loads(run(*GOOD, "--phrasebook", "own.toml", "--json").stdout)
+    assert json.loads((data / "fr.jsonl").read_text().splitlines()[0])["text"] == "Un toutou."
+    assert said["ways"] == {"phrasebook": 1, "engine": 1, "lexicon": 1}
+    assert "own.toml" in (data / "fr.jsonl.README.md").read_text()
+    assert run(*GOOD).exit_code == 0
+    assert json.loads((data / "fr.jsonl").read_text().splitlines()[0])["text"] == "[fr] A dog."
+    assert "none.toml" in run(*GOOD, "--phrasebook", "none.toml").stderr
 
 
 def test_a_dry_run_asks_nothing_of_an_engine_that_costs(data: Path) -> None:

@@ -8,6 +8,7 @@ import termios
 import pytest
 
 from passerelle.commands.translate_progress import ShownProgress, duration
+from passerelle.progress import Progress as Bar
 from passerelle.translation.dataset.counted import Needed
 from passerelle.translation.dataset.runner import Progress
 from passerelle.translation.dataset.tally import Tally
@@ -23,6 +24,16 @@ class Clock:
 
     def __call__(self) -> float:
         return self.seconds
+
+
+def test_any_work_writes_a_line_now_and_then_where_no_terminal_watches(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = Clock()
+    with Bar("training", "step", clock) as shown:
+        shown(1, 1000)
+        clock.seconds = 31
+        shown(20, 1000, 1.25)
+        shown(21, 1000, 1.25)
+    assert capsys.readouterr().err == "training\ntraining: 20 of 1,000, loss 1.250\n"
 
 
 def test_where_no_terminal_watches_a_line_comes_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:

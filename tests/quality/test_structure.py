@@ -21,6 +21,11 @@ from passerelle.quality.checks.structure import StructureCheck
         ("A cat.", "Un chat. Il dort.", 0.4, "dropped-or-added"),
         ("A cat.", " ", 0.0, "dropped-or-added"),
         ("", "", 1.0, None),
+        ("| a dog | red |\n|---|---|", "| un chien | rouge |\n|---|---|", 1.0, None),
+        ("| a dog | red |\n|---|---|", "| un chien rouge |\n|---|---|", 0.0, "structure"),
+        ("<td>dog</td><td>cat</td>", "<td>chien chat</td>", 0.0, "structure"),
+        ('{"gender": "male"}', '{"gender": "homme"}', 1.0, None),
+        ('{"gender": "male"}', '{"genre": "homme"}', 0.0, "structure"),
     ],
 )
 def test_pairs(source: str, target: str, score: float, error: str | None) -> None:

@@ -236,7 +236,9 @@ def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(review, "NEEDED", ("sqlalchemy", "no_such_package"))
     result = CliRunner().invoke(main, ["review", "status"])
     assert result.exit_code == 2
-    assert "reviewing needs no_such_package: pip install 'passerelle[review]'" in result.output
+    assert (
+        "reviewing needs no_such_package: passerelle setup review, or pip install 'passerelle[review]'" in result.output
+    )
 
 
 def test_the_page_speaks_every_language_in_full() -> None:

@@ -1,8 +1,10 @@
 import contextlib
+import errno
 import sqlite3
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -133,12 +135,23 @@ def test_a_full_disk_is_a_storage_error_and_loses_nothing(tmp_path):
     fill(path, 100)
     with TranslationMemory(path) as memory:
         memory._connection.execute("PRAGMA max_page_count = 20")
-        with pytest.raises(StorageError, match="free some space"):
+        with pytest.raises(StorageError, match="Free some space"):
             memory.store([(f"more {number}", "x" * 500) for number in range(1000)], *PLACE, "machine")
         assert len(memory) == 100
         memory.store([("dog", "chien")], *PLACE, "machine")
         assert len(memory) == 101
     assert aside(path) == []
+
+
+def test_what_sqlite_calls_an_io_error_on_a_full_disk_is_said_as_it_is(tmp_path, monkeypatch):
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+    path = tmp_path / "m.sqlite"
+    assert "disk I/O error; check" in str(memory_schema.storage_error(path, error))
+    monkeypatch.setattr(memory_schema.shutil, "disk_usage", lambda folder: SimpleNamespace(free=4096))
+    said = str(memory_schema.storage_error(path, error))
+    assert said.startswith(f"the disk is full: could not write the translation memory {str(path)!r}")
+    assert "full" in str(memory_schema.storage_error(path, OSError(errno.ENOSPC, "No space left on device")))
 
 
 def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path):

@@ -251,10 +251,53 @@ def test_apertium_keeps_what_data_sets_are_made_of(apertium, empty_cache):
     texts = {
         "<image>\nWhat is in the picture?": r"<image>\n\S.*\?",
         "A. A dog\nB. A cat\nAnswer with the option's letter from the given choices directly.":
-            r"A\. Un chien\nB\. Un chat\nRéponse .*\.",
+            r"A\. Un chien\nB\. Un chat\nRépondez .*\.",
         "The dog is at [0.1, 0.2, 0.3, 0.4].": r"Le chien est à \[0\.1, 0\.2, 0\.3, 0\.4\]\.",
         "There are 3 cats and 1 dog.": r".*3 chats et 1 chien\.",
         "- a dog\n- a cat\n": r"- un chien\n- un chat\n",
     }  # fmt: skip
     for (text, pattern), outcome in zip(texts.items(), SafeTranslator(apertium).translate(list(texts)), strict=True):
         assert re.fullmatch(pattern, outcome.text or ""), (text, outcome)
+
+
+STRUCTURED = [
+    ("| The dog | red |\n|:---|---:|\n| A | big |", "| [fr] The dog | [fr] red |\n|:---|---:|\n| A | [fr] big |"),
+    ("<tr><td>The dog</td><td>3</td></tr>", "<tr><td>[fr] The dog</td><td>3</td></tr>"),
+    ("<ul><li>a dog</li><li><b>a cat</b></li></ul>", "<ul><li>[fr] a dog</li><li><b>[fr] a cat</b></li></ul>"),
+    ("<think>A dog.</think><answer>B</answer>", "<think>[fr] A dog.</think><answer>B</answer>"),
+    ("◦ a dog\n✓ a cat", "◦ [fr] a dog\n✓ [fr] a cat"),
+    ('{"gender": "male", "n": 2, "by": "get_x"}', '{"gender": "[fr] male", "n": 2, "by": "get_x"}'),
+    ('[{"a \\"b\\"": ["x\\ny", "A \\u00e9t\\u00e9"]}]',
+     '[{"a \\"b\\"": ["[fr] x\\n[fr] y", "[fr] A \\u00e9t\\u00e9"]}]'),
+    ('It is:\n```json\n{"k": "the dog"}\n```\nGood. `x`',
+     'Es:\n```json\n{"k": "[fr] the dog"}\n```\n[fr] Good. [fr] `x`'),
+    ('```json\n{"k": "a dog"}\n```\nand\n```\nthe code\n```',
+     '```json\n{"k": "[fr] a dog"}\n```\n[fr] and\n```\nthe code\n```'),
+    ('{"k": "a dog"', '[fr] {"k": "a dog"'),
+    ("[0.1, 0.2]", "[0.1, 0.2]"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), STRUCTURED)
+def test_cells_items_and_values_are_translated_apart(empty_cache, text, expected):
+    engine = FakeTranslator(table={"It is:": "Es:", "`x`": "`x`"})
+    outcome = SafeTranslator(engine).translate([text])[0]
+    assert outcome.text == expected.replace("[fr] `x`", "`x`")
+    assert not any("|" in asked or "<t" in asked or "\n" in asked for asked in engine.received)
+
+
+@pytest.mark.parametrize(
+    ("source", "translation", "code"),
+    [
+        ("| a dog | red |\n|---|---|", "| un chien rouge |\n|---|---|", "lost-placeholder"),
+        ("| a | b |\n| c | d |", "| a | b | | c | d |", "line-breaks"),
+        ('{"gender": "male"}', '{"genre": "homme"}', "json-shape"),
+        ('{"gender": "male"}', '{"gender": "homme", "n": "x"}', "json-shape"),
+        ('{"by": "get_x", "a": "b c"}', '{"by": "prends_x", "a": "b c"}', "json-shape"),
+        ('{"gender": "male"}', "homme", "json-shape"),
+        ('{"at": "see <image>"}', '{"at": "voir"}', "lost-placeholder"),
+        ('{"gender": "male", "day": "weekend"}', '{"gender": "homme", "day": "week-end"}', ""),
+    ],
+)
+def test_rows_columns_and_keys_are_counted(source, translation, code):
+    assert [found.code for found in verify(source, translation)][:1] == ([code] if code else [])

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from passerelle.adaptation.processes import ALONE, Processes
 from passerelle.adaptation.settings import Optim
-from passerelle.errors import MissingDependency, UserError, first_line
+from passerelle.errors import MissingDependency, UserError, first_line, to_install
 from passerelle.models.sharding import is_piece, own_piece
 
 _MOMENTS: dict[Optim, tuple[str, str]] = {
@@ -159,7 +159,7 @@ def require_optimizer(optim: Optim, device: torch.device) -> None:
     try:
         _adamw([{"params": [tried], "lr": 1e-3, "weight_decay": 0.0}], optim).step()
     except ImportError:
-        raise MissingDependency(f"optim {optim} needs bitsandbytes: type pip install 'passerelle[quantised]'") from None
+        raise MissingDependency(f"optim {optim} needs bitsandbytes: type {to_install('quantised')}") from None
     except (RuntimeError, NotImplementedError, AttributeError) as error:
         raise UserError(
             f"optim {optim}: this bitsandbytes has none for {device.type} ({first_line(error)}): leave optim out."

@@ -41,9 +41,11 @@ def answer(
     """  # noqa: D301 - click reads the backspace
     from passerelle.evaluation.one_question import ask
 
-    if bool(run) != bool(arm):
+    if run:
         from passerelle.runs import read_arms
 
+        read_arms(run)  # says so, if it is none
+    if bool(run) != bool(arm):
         raise ConfigError(
             f"which arm of {str(run)!r}? Write --arm with one of {', '.join(read_arms(run))}."
             if run

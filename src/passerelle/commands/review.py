@@ -10,7 +10,7 @@ import click
 
 from passerelle.commands.printing import print_json
 from passerelle.commands.quality_options import CALIBRATION, FILE, names
-from passerelle.errors import MissingDependency
+from passerelle.errors import MissingDependency, to_install
 
 if TYPE_CHECKING:
     from passerelle.review.store.database import Database
@@ -57,7 +57,7 @@ def review() -> None:
 
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
-        raise MissingDependency(f"reviewing needs {', '.join(missing)}: pip install 'passerelle[review]'")
+        raise MissingDependency(f"reviewing needs {', '.join(missing)}: {to_install('review')}")
 
 
 def _sources(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -43,6 +43,7 @@ def _names(context: click.Context, parameter: click.Parameter, value: str) -> tu
 )
 @click.option("--fallback-engine", "fallback", default="", help="Asked for what the first engine can't do.")
 @click.option("--glossary", type=_FILE, help="CSV file of terms: term,translation.")
+@click.option("--phrasebook", type=_FILE, help="TOML file of sentences that are known, before those that ship.")
 @click.option("--memory", "at", type=_FILE, help="Translation memory  [the one in the cache].")
 @click.option("--limit", type=click.IntRange(min=1), help="Only so many rows.")
 @click.option("--strict", is_flag=True, help="Stop at the first bad row, instead of setting it apart.")
@@ -146,6 +147,8 @@ def _summary_lines(summary: Summary) -> list[tuple[str, str]]:
         lines.append(("spent", str(summary.spent)))
     written = "unchanged" if summary.unchanged else "written"
     lines += [(written, summary.out), ("rejects", summary.rejects), ("card", summary.card)]
+    for line in tally.frequent.most():
+        lines += [(f"{line.times:,} times", line.text), ("", f"→ {line.translation}")]
     return lines
 
 

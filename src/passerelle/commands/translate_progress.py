@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from passerelle.translation.dataset.runner import Progress
 
-LINE_SECONDS = 30.0
+from passerelle.progress import LINE_SECONDS
 
 
 class ShownProgress:

@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
-from passerelle.errors import ConfigError, MissingDependency
+from passerelle.errors import ConfigError, MissingDependency, to_install
 from passerelle.evaluation.asking.prompts import prompt_of
 from passerelle.evaluation.benchmarks.scoring import GENERATE
 from passerelle.evaluation.lmms_tasks import item_text
@@ -81,7 +81,7 @@ def _rows(test: Test) -> bytes:
         import pyarrow
         import pyarrow.parquet
     except ImportError as missing:
-        raise MissingDependency("tasks hold Parquet: type pip install 'passerelle[parquet]'") from missing
+        raise MissingDependency(f"tasks hold Parquet: type {to_install('parquet')}") from missing
     rows = []
     for item in test.items:
         right = LETTERS[item.correct] if test.benchmark.kind == "choice" and item.correct is not None else ""

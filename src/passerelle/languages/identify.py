@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from importlib import metadata, resources
 from typing import Any
 
-from passerelle.errors import MissingDependency
+from passerelle.errors import MissingDependency, to_install
 
 PIVOT = "en"
 """The base model's own language: what an adapted model falls back into."""
@@ -117,7 +117,9 @@ def _lingua(languages: tuple[str, ...]) -> tuple[Any, dict[Any, str]]:
     try:
         from lingua import Language, LanguageDetectorBuilder
     except ImportError as error:
-        raise MissingDependency("language fidelity needs lingua: type pip install lingua-language-detector") from error
+        raise MissingDependency(
+            f"language fidelity needs lingua: type {to_install('demo', 'lingua-language-detector')}"
+        ) from error
     # lingua splits Norwegian in two; both answer to the macro-language's code.
     by_code = {language.iso_code_639_1.name.lower(): language for language in Language.all()}
     by_code["no"] = by_code["nb"]
@@ -139,7 +141,7 @@ def _py3langid_model(languages: tuple[str, ...]) -> Any:
         from py3langid.langid import MODEL_FILE, LanguageIdentifier
     except ImportError as error:
         raise MissingDependency(
-            f"language fidelity for {languages[0]!r} needs py3langid: type pip install py3langid"
+            f"language fidelity for {languages[0]!r} needs py3langid: type {to_install('demo', 'py3langid')}"
         ) from error
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     known = set(identifier.nb_classes)

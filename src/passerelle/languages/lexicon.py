@@ -1,4 +1,7 @@
-"""Yes and no: bare replies are looked up, never asked of an engine, which may take "No." for a number's mark."""
+"""Yes and no are looked up, never asked of an engine, which may take "No." for a number's mark.
+
+So is a bare reply, a reply's sentence of its own ("No. It is small."), and what begins one ("No, it is small.").
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections.abc import Mapping
 from passerelle.languages.prompts import find_prompts
 
 _REPLY = re.compile(r"(\s*)([^\W\d_]+)([.!]?\s*)")
+_BEGINNING = re.compile(r"([^\W\d_]+)(,|\s[-–—])\s+(?=\S)")
 
 
 def read_lexicon(source: str, target: str) -> dict[str, str]:
@@ -36,11 +40,27 @@ def look_up(reply: str, lexicon: Mapping[str, str]) -> str | None:
     if match is None:
         return None
     before, word, after = match.groups()
+    translation = _word(word, lexicon)
+    return None if translation is None else f"{before}{translation}{after}"
+
+
+def look_up_beginning(sentence: str, lexicon: Mapping[str, str]) -> tuple[str, str] | None:
+    """Translate the yes or no that begins a sentence, before a comma or a dash.
+
+    Returns:
+        Its translation with what follows it up to the next word, and the rest of the sentence; ``None`` if none does.
+    """
+    match = _BEGINNING.match(sentence)
+    translation = None if match is None else _word(match[1], lexicon)
+    if match is None or translation is None:
+        return None
+    return translation + sentence[match.end(1) : match.end()], sentence[match.end() :]
+
+
+def _word(word: str, lexicon: Mapping[str, str]) -> str | None:
     translation = lexicon.get(word.lower())
     if translation is None:
         return None
     if len(word) > 1 and word.isupper():
-        translation = translation.upper()
-    elif word[0].isupper():
-        translation = translation[:1].upper() + translation[1:]
-    return f"{before}{translation}{after}"
+        return translation.upper()
+    return translation[:1].upper() + translation[1:] if word[0].isupper() else translation

@@ -6,6 +6,7 @@ from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
+from passerelle.config import check_place
 from passerelle.errors import InputError, first_line
 from passerelle.runs import content_hash, file_hash, read_json
 
@@ -21,8 +22,12 @@ def resolve(name: str | Path) -> str:
     """Return what transformers loads a model by: its folder, or its name on the Hub.
 
     The embedded base is put together first, unless it is there.
+
+    Raises:
+        InputError: There is no such folder, and no name on the Hub is written so.
     """
     if str(name) != EMBEDDED:
+        check_place(str(name))
         return str(name)
     from passerelle.example.embedded import assemble
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 import torch.utils.checkpoint
 
-from passerelle.errors import ConfigError, InputError, MissingDependency
+from passerelle.errors import ConfigError, InputError, MissingDependency, to_install
 from passerelle.models.families import PARTS, Family, Part, family_of
 from passerelle.models.loading import (
     errors_of_adapter,
@@ -177,7 +177,7 @@ def _quantised(
     from transformers.utils import is_bitsandbytes_available
 
     if not is_bitsandbytes_available():
-        raise MissingDependency(f"weights of {bits} bits need bitsandbytes: type pip install 'passerelle[quantised]'")
+        raise MissingDependency(f"weights of {bits} bits need bitsandbytes: type {to_install('quantised')}")
     config = AutoConfig.from_pretrained(where, trust_remote_code=trust_remote_code)
     with torch.device("meta"):
         family = family_of(AutoModelForImageTextToText.from_config(config, trust_remote_code=trust_remote_code))

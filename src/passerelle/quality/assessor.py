@@ -11,6 +11,7 @@ from typing import Any
 from tqdm import tqdm
 
 from passerelle.quality.base import Check, Finding, Pair
+from passerelle.quality.markup import without_markup
 from passerelle.quality.store import AssessmentStore
 from passerelle.runs import content_hash, file_hash
 
@@ -50,13 +51,14 @@ class Assessor:
             RunError: An engine or a model that a check needs failed.
             StorageError: The store can't be used.
         """
-        keys = [pair_key(pair) for pair in pairs]
-        unique = dict(zip(keys, pairs, strict=True))
+        whole, bare = _keyed(pairs), _keyed([without_markup(pair) for pair in pairs])
         found: dict[str, list[Finding]] = {}
-        total = len(unique) * len(self.checks)
+        shown = {check.name: whole if getattr(check, "sees_markup", False) else bare for check in self.checks}
+        total = sum(len(unique) for _, unique in shown.values())
         with tqdm(total=total, desc="checks", unit="pair", disable=quiet or None, leave=False) as bar:
             for check in self.checks:
                 bar.set_postfix_str(check.name)
+                keys, unique = shown[check.name]
                 known = self._ask(check, unique, bar)
                 found[check.name] = [known[key] for key in keys]
         return found
@@ -77,6 +79,12 @@ class Assessor:
             bar.update(len(batch))
         self.seconds[check.name] += time.perf_counter() - began
         return known
+
+
+def _keyed(pairs: Sequence[Pair]) -> tuple[list[str], dict[str, Pair]]:
+    """Return the key of each pair, and the different ones by key."""
+    keys = [pair_key(pair) for pair in pairs]
+    return keys, dict(zip(keys, pairs, strict=True))
 
 
 def pair_key(pair: Pair) -> str:

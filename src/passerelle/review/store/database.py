@@ -11,7 +11,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from passerelle.errors import ConfigError, InputError, MissingDependency, StorageError
+from passerelle.errors import ConfigError, InputError, MissingDependency, StorageError, to_install
 from passerelle.runs import storage
 
 try:
@@ -19,7 +19,7 @@ try:
     from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
     from sqlalchemy.orm import Session
 except ImportError as error:
-    raise MissingDependency("reviewing needs more packages: pip install 'passerelle[review]'") from error
+    raise MissingDependency(f"reviewing needs more packages: {to_install('review')}") from error
 
 DEFAULT = Path("review.sqlite")
 _LOCK_KEY = 7_269_110_042
@@ -176,7 +176,7 @@ def _open(url: str) -> Engine:
         if not url.startswith("sqlite"):
             return create_engine(url, pool_size=20, pool_pre_ping=True, connect_args={"connect_timeout": 10})
     except (ImportError, NoSuchModuleError) as error:
-        raise MissingDependency("PostgreSQL needs psycopg: pip install 'passerelle[postgres]'") from error
+        raise MissingDependency(f"PostgreSQL needs psycopg: {to_install('postgres')}") from error
     engine = create_engine(url, pool_size=20, connect_args={"timeout": _WAIT_SECONDS})
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)

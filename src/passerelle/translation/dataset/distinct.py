@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 from collections.abc import Iterable, Sequence
+
+from passerelle.errors import StorageError
 
 _AT_ONCE = 500
 _CACHE_KIB = 16 * 1024
@@ -37,7 +40,13 @@ class DistinctTexts:
                 del numbers[known]
         self._unwritten.update(numbers)
         if len(self._unwritten) > _MOST_UNWRITTEN:
-            self._write()
+            try:
+                self._write()
+            except sqlite3.Error as error:
+                raise StorageError(
+                    f"no room in the folder of temporary files, {tempfile.gettempdir()!r}: {error}. Free some space "
+                    "there, or set TMPDIR to another folder, and run the same command again."
+                ) from error
         self._recent = set(asked) if len(self._recent) > _MOST_RECENT else self._recent.union(asked)
         return list(numbers.values())
 

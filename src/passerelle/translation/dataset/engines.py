@@ -8,6 +8,7 @@ from typing import Any
 
 from passerelle.errors import ConfigError
 from passerelle.languages.codes import language
+from passerelle.languages.phrasebook import Phrasebook
 from passerelle.translation.base import Translator
 from passerelle.translation.dataset.job import Job
 from passerelle.translation.engines.registry import make_engine
@@ -31,6 +32,7 @@ class Engines:
         fallback: The engine for what the first can't do.
         safe: What translates the texts of rows.
         asking: All that asks an engine.
+        phrasebook: Sentences that are known.
     """
 
     engine: Translator
@@ -38,6 +40,7 @@ class Engines:
     fallback: Translator | None
     safe: SafeTranslator
     asking: tuple[MemorizedTranslator, ...]
+    phrasebook: Phrasebook
 
     @property
     def spent(self) -> Any | None:
@@ -64,21 +67,29 @@ def open_engines(job: Job, memory: Memory, glossary: Glossary | None) -> Engines
     fallback = _open(job.fallback, job, memory, {}) if job.fallback else None
     memorized = _memorized(engine, memory, glossary)
     second = None if fallback is None else _memorized(fallback, memory, glossary)
-    known = known_texts(engine, fallback, memory, glossary)
-    safe = SafeTranslator(memorized, glossary=glossary, fallback=second, texts=known)
+    phrasebook = job.open_phrasebook()
+    known = known_texts(engine, fallback, memory, glossary, phrasebook)
+    safe = SafeTranslator(memorized, glossary=glossary, fallback=second, texts=known, phrasebook=phrasebook)
     asking = tuple(each for each in (memorized, second) if isinstance(each, MemorizedTranslator))
-    return Engines(engine, memorized, fallback, safe, asking)
+    return Engines(engine, memorized, fallback, safe, asking, phrasebook)
 
 
 def known_texts(
-    engine: Translator, fallback: Translator | None, memory: Memory, glossary: Glossary | None, *, keeps: bool = True
+    engine: Translator,
+    fallback: Translator | None,
+    memory: Memory,
+    glossary: Glossary | None,
+    phrasebook: Phrasebook,
+    *,
+    keeps: bool = True,
 ) -> KnownTexts | None:
     """Return what finds whole texts in the memory; ``None`` for an engine whose answers change with each new entry."""
     if isinstance(engine, RememberedTranslator) or isinstance(fallback, RememberedTranslator):
         return None
     used = (engine.source, engine.target, engine.signature)
     other = "" if fallback is None else fallback.signature
-    return KnownTexts(memory, (*used, other, "" if glossary is None else glossary.digest), keeps=keeps)
+    terms = "" if glossary is None else glossary.digest
+    return KnownTexts(memory, (*used, other, terms, phrasebook.digest), keeps=keeps)
 
 
 def _open(spec: str, job: Job, memory: Memory, options: Mapping[str, Any]) -> Translator:

@@ -19,6 +19,7 @@ from passerelle.formats.base import Format
 from passerelle.languages.codes import language
 from passerelle.runs import content_hash, file_hash
 from passerelle.translation.dataset.counted import Needed
+from passerelle.translation.dataset.frequent import FrequentLines
 from passerelle.translation.dataset.job import Job
 from passerelle.translation.dataset.runner import Runner
 from passerelle.translation.dataset.summary import Summary
@@ -52,7 +53,8 @@ class FinishedJob:
         if record is None or any(_digest(Path(path)) != digest for path, digest in record["written"].items()):
             return None
         tally = record["tally"]
-        tally = Tally(**{**tally, "rejected": Counter(tally["rejected"]), "ways": Counter(tally["ways"])})
+        counters = {name: Counter(tally[name]) for name in ("rejected", "ways")}
+        tally = Tally(**{**tally, **counters, "frequent": FrequentLines(tally["frequent"])})
         return tally, Needed(unique=record["unique"], from_memory=record["unique"])
 
     def note(self, summary: Summary) -> None:
@@ -67,7 +69,10 @@ class FinishedJob:
         if _stamp(self._job.source) != self._stamp:
             return
         written = {path: _digest(Path(path)) for path in (summary.out, summary.rejects, summary.card)}
-        record = {"written": written, "tally": vars(summary.tally), "unique": summary.needed.unique}
+        # Those that are shown are enough.
+        frequent = {line.text: (line.times, line.translation) for line in summary.tally.frequent.most()}
+        tally = {**vars(summary.tally), "frequent": frequent}
+        record = {"written": written, "tally": tally, "unique": summary.needed.unique}
         with TranslationMemory(self._job.memory) as memory:
             memory.note_finished(self._key, json.dumps(record), self._corrections)
 
@@ -80,8 +85,8 @@ def can_be_known(job: Job, data_format: Format) -> bool:
 def _settings(job: Job, data_format: Format, runner: Runner) -> list[Any]:
     """Return all that the output hangs on beside source and memory, code included."""
     languages = [language(code).bcp47 for code in (job.source_language, job.target_language)]
-    engines = [runner.engine, runner.fallback, runner.glossary]
-    places = [str(path and path.absolute()) for path in (job.source, job.out, job.glossary)]
+    engines = [runner.engine, runner.fallback, runner.glossary, job.open_phrasebook().digest]
+    places = [str(path and path.absolute()) for path in (job.source, job.out, job.glossary, job.phrasebook)]
     read = [data_format.name, list(job.fields), list(job.image_fields), job.limit, job.strict, job.images_anywhere]
     return [languages, job.source_language, job.target_language, engines, places, read, rules(), _code()]
 

@@ -12,6 +12,7 @@ from passerelle.formats.base import Format
 from passerelle.formats.images import ImageFolder
 from passerelle.formats.registry import open_format
 from passerelle.languages.codes import language
+from passerelle.languages.phrasebook import Phrasebook, read_phrasebook
 from passerelle.translation.protection.glossary import Glossary
 
 
@@ -34,6 +35,7 @@ class Job:
         images: The image folder; ``None``: only images at absolute paths are looked at.
         images_anywhere: Whether images may lie outside of the image folder.
         glossary: File of terms that stay or have a fixed translation.
+        phrasebook: File of sentences that are known, before those that ship.
         limit: Take only so many rows; ``None``: all.
         strict: Stop at the first bad row.
     """
@@ -52,6 +54,7 @@ class Job:
     images: Path | None = None
     images_anywhere: bool = False
     glossary: Path | None = None
+    phrasebook: Path | None = None
     limit: int | None = None
     strict: bool = False
 
@@ -105,6 +108,15 @@ class Job:
     def open_glossary(self) -> Glossary | None:
         """Read the glossary, if there is one."""
         return None if self.glossary is None else Glossary.read(self.glossary)
+
+    def open_phrasebook(self) -> Phrasebook:
+        """Read the sentences that are known: the user's, then those that ship.
+
+        Raises:
+            InputError: The user's file can't be read.
+        """
+        source, target = language(self.source_language).bcp47, language(self.target_language).bcp47
+        return read_phrasebook(source, target, self.phrasebook)
 
     def image_folder(self, data_format: Format) -> ImageFolder:
         """Return where the images may be: in the data set itself, where that is a folder."""

@@ -26,7 +26,7 @@ from passerelle.translation.memory.whole_texts import Key, Whole
 if TYPE_CHECKING:
     import ray.data
 
-INSTALL = "pip install 'passerelle[ray]'"
+INSTALL = "passerelle setup ray, or pip install 'passerelle[ray]'"
 # The reader needs less than a worker; were both the same, Ray would make one step of them, in one process.
 _READER_CPUS, _WORKER_CPUS = 0.5, 1.0
 # Fewer than elsewhere, so that workers are done at about the same time.
@@ -43,6 +43,10 @@ class MemoryKeeper:
     def lookup(self, texts: Sequence[str], place: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Remembered]:
         """Find what is known of some texts."""
         return self._memory.lookup(texts, *place, **named)
+
+    def by_people(self, texts: Sequence[str], source: str, target: str) -> set[str]:
+        """Tell which texts a person has translated."""
+        return self._memory.by_people(texts, source, target)
 
     def store(self, translations: Sequence[tuple[str, str]], place: Sequence[Any], named: Mapping[str, Any]) -> Stored:
         """Store some translations."""
@@ -87,6 +91,11 @@ class RemoteMemory:
     def lookup(self, texts: Iterable[str], *place: Any, **named: Any) -> dict[str, Remembered]:
         """Find what is known of some texts, as `TranslationMemory.lookup` does."""
         found: dict[str, Remembered] = _get(self._keeper.lookup.remote(list(texts), place, named))
+        return found
+
+    def by_people(self, texts: Iterable[str], source: str, target: str) -> set[str]:
+        """Tell which texts a person has translated."""
+        found: set[str] = _get(self._keeper.by_people.remote(list(texts), source, target))
         return found
 
     def store(self, translations: Iterable[tuple[str, str]], *place: Any, **named: Any) -> Stored:
@@ -240,6 +249,7 @@ class RayRunner:
             source=self._job.source.resolve(),
             images=self._job.images and self._job.images.resolve(),
             glossary=self._job.glossary and self._job.glossary.resolve(),
+            phrasebook=self._job.phrasebook and self._job.phrasebook.resolve(),
         )
 
 

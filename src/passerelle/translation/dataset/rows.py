@@ -116,11 +116,12 @@ class RowTranslator:
 
 
 def _finish(row: Row, outcomes: Mapping[str, Outcome], tally: Tally) -> Written | Reject:
-    tally.add_texts([(text, outcomes[place]) for place, text, _ in row.fields])
+    texts = [(text, outcomes[place]) for place, text, _ in row.fields]
+    tally.add_texts(texts)
     rejected = next(((place, found) for place, found in outcomes.items() if found.text is None), None)
     if rejected is not None:
         tally.add_rejected(rejected[1].reason)
         return Reject.of_text(row, *rejected)
-    tally.add_written(outcomes.values())
+    tally.add_written(texts)
     # A text that stays the same isn't written anew, so that its bytes stay too.
     return Written(row, {place: new for place, old, _ in row.fields if (new := outcomes[place].text or "") != old})

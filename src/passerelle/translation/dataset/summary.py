@@ -55,6 +55,7 @@ class Summary:
             "rejected": dict(sorted(self.tally.rejected.items())),
             "ways": dict(sorted(self.tally.ways.items())),
             "repaired": self.tally.repaired,
+            "frequent": [line._asdict() for line in self.tally.frequent.most()],
             **vars(self.needed),
             "seconds": round(self.seconds, 3),
             "spent": None if self.spent is None else asdict(self.spent),

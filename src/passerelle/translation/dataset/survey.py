@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from passerelle.translation.base import Translator
@@ -79,6 +82,10 @@ class _Recorder:
                 self._keep(text)
         return [known[text].translation if text in known else text for text in texts]
 
+    def by_people(self, texts: Iterable[str]) -> set[str]:
+        """Tell which of some texts a person has translated."""
+        return self._memory.by_people(texts, self.source, self.target)
+
     def _keep(self, text: str) -> None:
         """Keep each of all texts with the same chance."""
         self._met += 1
@@ -91,7 +98,7 @@ class _Recorder:
 def survey(job: Job) -> Estimate:
     """Find out what a job would take.
 
-    An engine that costs nothing translates up to `TIMED_TEXTS` of its texts, which stay in the memory.
+    An engine that costs nothing translates up to `TIMED_TEXTS` of its texts; nothing is put into the memory.
 
     Raises:
         UserError: As `translate`.
@@ -99,7 +106,7 @@ def survey(job: Job) -> Estimate:
     job.check()
     data_format = job.open_format()
     glossary = job.open_glossary()
-    with CountedMemory(job.memory) as memory:
+    with _memory(job) as memory:
         engines = open_engines(job, memory, glossary)
         try:
             recorder, tally = _Recorder(engines.engine, memory, "" if glossary is None else glossary.digest), Tally()
@@ -115,13 +122,22 @@ def survey(job: Job) -> Estimate:
             engines.close()
 
 
+@contextmanager
+def _memory(job: Job) -> Iterator[CountedMemory]:
+    """Open the job's memory; an empty one that nobody keeps, where there is none yet."""
+    with TemporaryDirectory() as folder:
+        path = job.memory if job.memory.exists() else Path(folder) / job.memory.name
+        with CountedMemory(path) as memory:
+            yield memory
+
+
 def _safe(recorder: _Recorder, engines: Engines, memory: CountedMemory, glossary: Glossary | None) -> SafeTranslator:
-    forms = probed(engines.memorized)
+    forms = probed(engines.engine)
     if forms is None:
-        forms = all_forms() if engines.spent is not None else probe(engines.memorized)
+        forms = all_forms() if engines.spent is not None else probe(engines.engine)
     # What is made of the recorder's answers is no translation, so it isn't kept.
-    texts = known_texts(engines.engine, engines.fallback, memory, glossary, keeps=False)
-    return SafeTranslator(recorder, glossary=glossary, forms=forms, texts=texts)
+    texts = known_texts(engines.engine, engines.fallback, memory, glossary, engines.phrasebook, keeps=False)
+    return SafeTranslator(recorder, glossary=glossary, forms=forms, texts=texts, phrasebook=engines.phrasebook)
 
 
 def _most_spent(engines: Engines, needed: Needed) -> Any | None:
@@ -144,7 +160,7 @@ def _engine_seconds(engines: Engines, sample: Sequence[str], needed: Needed) -> 
 
 
 def _timed(engines: Engines, texts: Sequence[str]) -> float:
-    """Return how long the engine takes for some texts; what it makes of them stays in the memory."""
+    """Return how long the engine takes for some texts."""
     began = time.perf_counter()
-    engines.memorized.translate(texts)
+    engines.engine.translate(texts)
     return time.perf_counter() - began

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from passerelle.translation.dataset.frequent import FrequentLines
 from passerelle.translation.protection.safe import Outcome
 
 REPAIRING_WAYS = ("other-placeholder", "around")
@@ -23,6 +24,7 @@ class Tally:
         segments: Sentences of them that needed the engine or the memory, repeats counted.
         characters: Length of these texts.
         ways: Texts that were written by how they were translated.
+        frequent: Lines of the texts that were written.
     """
 
     rows: int = 0
@@ -32,6 +34,7 @@ class Tally:
     segments: int = 0
     characters: int = 0
     ways: Counter[str] = field(default_factory=Counter)
+    frequent: FrequentLines = field(default_factory=FrequentLines)
 
     @property
     def repaired(self) -> int:
@@ -45,12 +48,13 @@ class Tally:
             self.characters += len(text)
             self.segments += outcome.segments
 
-    def add_written(self, outcomes: Iterable[Outcome]) -> None:
-        """Count a row that is in the output."""
+    def add_written(self, outcomes: Iterable[tuple[str, Outcome]]) -> None:
+        """Count a row that is in the output, its texts each with its outcome."""
         self.rows += 1
         self.written += 1
-        for outcome in outcomes:
+        for text, outcome in outcomes:
             self.ways[outcome.way] += 1
+            self.frequent.add(text, outcome.text or "")
 
     def add_rejected(self, reason: str) -> None:
         """Count a row that isn't."""
@@ -66,3 +70,4 @@ class Tally:
         self.segments += other.segments
         self.characters += other.characters
         self.ways.update(other.ways)
+        self.frequent.update(other.frequent)

@@ -167,9 +167,11 @@ def missing_pair(source: str, target: str, what: str) -> MissingDependency:
         target: BCP-47 code.
         what: What is missing, as the beginning of a sentence.
     """
-    packages = apt_packages(source, target)
+    packages = " ".join(apt_packages(source, target))
     if packages:
-        return MissingDependency(f"{what}. Install it with: sudo apt-get install {' '.join(packages)}")
+        language = target if source == "en" else source
+        how = f"passerelle setup demo --to {language}, or sudo apt-get install {packages}"
+        return MissingDependency(f"{what}. Install it with: {how}")
     return MissingDependency(
         f"{what}, and no Debian package is known to translate {source} to {target}. `apertium -l` lists what "
         "is installed, https://wiki.apertium.org/wiki/List_of_language_pairs all pairs. Or use "

@@ -17,7 +17,7 @@ from passerelle.errors import ConfigError, EngineStopped, MissingDependency
 if TYPE_CHECKING:
     import httpx
 
-INSTALL = "pip install 'passerelle[openai]'"
+INSTALL = "passerelle setup openai, or pip install 'passerelle[openai]'"
 _BUSY = {429, 503, 529}
 _TRY_AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 _LONGEST_WAIT_SECONDS = 300.0

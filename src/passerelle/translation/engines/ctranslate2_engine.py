@@ -13,7 +13,7 @@ from passerelle.translation.engines.inner_texts import answer_by_length, model_d
 from passerelle.translation.engines.language_tokens import language_tokens
 from passerelle.translation.engines.pieces import open_pieces
 
-INSTALL = "pip install 'passerelle[ctranslate2]'"
+INSTALL = "passerelle setup ctranslate2, or pip install 'passerelle[ctranslate2]'"
 _CONVERT = "ct2-transformers-converter --model Helsinki-NLP/opus-mt-en-fr --copy_files source.spm target.spm"
 _VOCABULARIES = ("shared_vocabulary", "source_vocabulary")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from passerelle.languages.codes import language
 from passerelle.translation.memory.memory import Memory
@@ -39,6 +39,10 @@ class RememberedTranslator:
     def signature(self) -> str:
         """The memory and what it holds now: it changes with each write."""
         return f"memory {self._memory.state}"
+
+    def by_people(self, texts: Iterable[str]) -> set[str]:
+        """Tell which of some texts a person has translated."""
+        return self._memory.by_people(texts, self.source, self.target)
 
     def translate(self, texts: Sequence[str]) -> list[str]:
         """Look each text up; what isn't known is empty."""

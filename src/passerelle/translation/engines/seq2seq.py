@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from passerelle.config import check_place
 from passerelle.errors import ConfigError, InputError, MissingDependency, unknown
 from passerelle.languages.codes import language, same_language
 from passerelle.translation.engines.inner_texts import answer_by_length, model_digest, translate_inner
@@ -15,7 +16,7 @@ from passerelle.translation.engines.language_tokens import language_tokens
 if TYPE_CHECKING:
     import torch
 
-INSTALL = "pip install 'passerelle[seq2seq]'"
+INSTALL = "passerelle setup seq2seq, or pip install 'passerelle[seq2seq]'"
 NUMBER_TYPES = ("auto", "float32", "bfloat16", "float16")
 _LONGEST_TOKENS = 512
 _MARIAN = "marian"
@@ -147,6 +148,8 @@ def _load(model: str, device: str, dtype: torch.dtype) -> tuple[Any, Any]:
             f"no model folder {model!r}. Get one, for example with: "
             f"hf download Helsinki-NLP/opus-mt-en-fr --local-dir {model}"
         )
+    if "/" in model:
+        check_place(model)
     place = str(Path(model).expanduser()) if Path(model).expanduser().is_dir() else model
     try:
         config = AutoConfig.from_pretrained(place)

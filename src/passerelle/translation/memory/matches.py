@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from passerelle.errors import MissingDependency
+from passerelle.errors import MissingDependency, to_install
 from passerelle.translation.memory.entries import ORIGINS_BY_RANK, Entry
 from passerelle.translation.memory.memory import TranslationMemory
 
@@ -57,7 +57,9 @@ def _matches(text: str, page: list[Entry], least_score: float) -> Iterator[Match
     try:
         from rapidfuzz import fuzz, process
     except ImportError as missing:
-        raise MissingDependency("rapidfuzz isn't installed. Install it with: pip install rapidfuzz") from missing
+        raise MissingDependency(
+            f"rapidfuzz isn't installed. Install it with: {to_install('demo', 'rapidfuzz')}"
+        ) from missing
     sources = [entry.source for entry in page]
     for _, score, row in process.extract_iter(text, sources, scorer=fuzz.ratio, score_cutoff=least_score):
         yield Match(round(score, 1), page[row])

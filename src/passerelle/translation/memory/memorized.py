@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from passerelle.errors import EngineStopped
 from passerelle.translation.base import Translator
@@ -75,6 +75,10 @@ class MemorizedTranslator:
             translations.update(self._ask(batch))
             self._adapt(len(batch), time.perf_counter() - began)
         return [translations[text] if text else "" for text in texts]
+
+    def by_people(self, texts: Iterable[str]) -> set[str]:
+        """Tell which of some texts a person has translated; none of them is counted."""
+        return self._memory.by_people(texts, self.source, self.target)
 
     def _ask(self, batch: list[str]) -> dict[str, str]:
         self.before_asked()

@@ -80,6 +80,10 @@ class Memory(Protocol):
         """Find what is known of some texts, as `TranslationMemory.lookup` does."""
         ...
 
+    def by_people(self, texts: Iterable[str], source: str, target: str) -> set[str]:
+        """Tell which texts a person has translated, as `TranslationMemory.by_people` does."""
+        ...
+
     def store(
         self,
         translations: Iterable[tuple[str, str]],
@@ -174,6 +178,19 @@ class TranslationMemory:
             return known
 
         return self._guarded(find) if digests else {}
+
+    def by_people(self, texts: Iterable[str], source: str, target: str) -> set[str]:
+        """Tell which of some texts a person has translated.
+
+        Args:
+            texts: Source texts.
+            source: BCP-47 code.
+            target: BCP-47 code.
+
+        Raises:
+            StorageError: The file can't be read.
+        """
+        return set(TranslationMemory.lookup(self, texts, source, target, ""))  # of no engine: people's alone
 
     def store(
         self,

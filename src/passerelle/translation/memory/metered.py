@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from passerelle.runs import cache_folder, content_hash, read_json, write_json
@@ -45,6 +45,10 @@ class MeteredTranslator:
             made = self._memorized.translated
             return self._memorized.seconds / made if made else 0.0
         return seconds_per_sentence(self._engine, list(self._asked)[:SAMPLE])
+
+    def by_people(self, texts: Iterable[str]) -> set[str]:
+        """Tell which of some texts a person has translated."""
+        return self._memorized.by_people(texts)
 
     def translate(self, texts: Sequence[str]) -> list[str]:
         """Translate each text, in order, by memory or by the engine."""

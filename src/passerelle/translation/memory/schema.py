@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import logging
 import secrets
+import shutil
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +26,7 @@ _CACHE_KIB = 96 * 1024
 # Pages in the journal before they go to their places: a page that changes often goes there once.
 _CHECKPOINT_PAGES = 8192
 _DIGEST_BYTES = 16
+_FULL_BELOW_BYTES = 256 * 1024
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 # Whole texts that were put together of entries, and checked; see `whole_texts.py`. Their key is a digest of 128 bits.
@@ -246,12 +249,27 @@ def _code(error: sqlite3.Error) -> int:
 
 def storage_error(path: Path, error: sqlite3.Error | OSError) -> StorageError:
     """Say what is wrong with the file and what to do."""
+    if is_full(error, path):
+        return StorageError(
+            f"the disk is full: could not write the translation memory {str(path)!r}. Free some space and run the same "
+            "command again; what was stored before is kept."
+        )
     advice = "check that the folder exists and can be written"
-    if isinstance(error, sqlite3.Error) and _code(error) == sqlite3.SQLITE_FULL:
-        advice = "free some space on the disk; what was stored before is kept"
-    elif isinstance(error, sqlite3.Error) and _code(error) == sqlite3.SQLITE_BUSY:
+    if isinstance(error, sqlite3.Error) and _code(error) == sqlite3.SQLITE_BUSY:
         advice = "another process holds it; wait for that one, or name another file"
     return StorageError(f"translation memory {path}: {error}; {advice}")
+
+
+def is_full(error: sqlite3.Error | OSError, path: Path) -> bool:
+    """Whether an error means that the disk is full: SQLite's journals then fail as "disk I/O error"."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if _code(error) == sqlite3.SQLITE_FULL:
+        return True
+    nearest = next((folder for folder in path.absolute().parents if folder.is_dir()), Path("/"))
+    return _code(error) in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and (
+        shutil.disk_usage(nearest).free < _FULL_BELOW_BYTES
+    )
 
 
 def move_damaged_aside(path: Path) -> None:

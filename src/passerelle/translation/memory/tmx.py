@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 from xml.sax.saxutils import escape, quoteattr
 
-from passerelle.errors import InputError, MissingDependency
+from passerelle.errors import InputError, MissingDependency, to_install
 from passerelle.translation.memory.entries import Entry
 
 if TYPE_CHECKING:
@@ -122,7 +122,9 @@ def read_units(file: BinaryIO, path: Path) -> Iterator[Unit]:
         from defusedxml import DefusedXmlException
         from defusedxml.ElementTree import ParseError, iterparse
     except ImportError as missing:
-        raise MissingDependency("defusedxml isn't installed. Install it with: pip install defusedxml") from missing
+        raise MissingDependency(
+            f"defusedxml isn't installed. Install it with: {to_install('demo', 'defusedxml')}"
+        ) from missing
     try:
         with _decoded(file) as text:
             yield from _units(iterparse(text, events=("start", "end")), path)

@@ -8,18 +8,29 @@ from functools import partial
 from typing import Protocol, cast
 
 from passerelle.languages.lexicon import look_up, read_lexicon
+from passerelle.languages.phrasebook import Phrasebook
 from passerelle.translation.base import Translator
 from passerelle.translation.memory.known_texts import KnownTexts, RowText
 from passerelle.translation.memory.whole_texts import Whole, asked_digest
 from passerelle.translation.protection.glossary import Glossary
+from passerelle.translation.protection.json_texts import Inner, Piece, joined, split_json
+from passerelle.translation.protection.known import KnownSentences
 from passerelle.translation.protection.options import Options, find_collision
 from passerelle.translation.protection.placeholders import Form
 from passerelle.translation.protection.protect import is_letter_reply
-from passerelle.translation.protection.segments import Known, Segment, cut
+from passerelle.translation.protection.segments import Item, Known, Phrase, Plan, Segment, cut, flat
 from passerelle.translation.protection.verify import verify
 from passerelle.translation.protection.ways import Answer, Asker, Way
 
-_WAYS_BY_EFFORT: tuple[Way, ...] = ("unchanged", "lexicon", "glossary", "engine", "other-placeholder", "around")
+_WAYS_BY_EFFORT: tuple[Way, ...] = (
+    "unchanged",
+    "lexicon",
+    "phrasebook",
+    "glossary",
+    "engine",
+    "other-placeholder",
+    "around",
+)
 _COLLIDE = "options-collide"
 
 
@@ -81,24 +92,31 @@ class SafeTranslator:
         fallback: Translator | None = None,
         forms: tuple[Form, ...] | None = None,
         texts: KnownTexts | None = None,
+        phrasebook: Phrasebook | None = None,
     ) -> None:
         """Put the checks around an engine.
 
         Args:
             engine: The engine, best with a memory before it.
             glossary: Terms that stay or have a fixed translation.
-            lexicon: Words for bare yes and no, in lower case; the shipped ones if ``None``.
+            lexicon: Words for yes and no, in lower case; the shipped ones if ``None``.
             fallback: Another engine, asked where this one's answers can't be used.
             forms: Forms of placeholders to use; those that the engine keeps if ``None``.
             texts: Whole texts that were translated and checked before with these very settings.
+            phrasebook: Sentences that are known; those that ship if ``None``. A person's translation in the memory
+                wins over them.
         """
         self.source, self.target, self.signature = engine.source, engine.target, engine.signature
         self._glossary = glossary
         self._lexicon = read_lexicon(engine.source, engine.target) if lexicon is None else lexicon
+        self._sentences = KnownSentences(engine.source, engine.target, self._lexicon, phrasebook)
+        self._by_people = getattr(engine, "by_people", None)
         self._asker = Asker(engine, glossary, forms)
         self._texts = texts
         self._fallback = (
-            SafeTranslator(fallback, glossary=glossary, lexicon=self._lexicon) if fallback is not None else None
+            SafeTranslator(fallback, glossary=glossary, lexicon=self._lexicon, phrasebook=self._sentences.phrasebook)
+            if fallback is not None
+            else None
         )
 
     def translate(self, texts: Sequence[str]) -> list[Outcome]:
@@ -196,9 +214,32 @@ class SafeTranslator:
         return outcomes
 
     def _translate_unknown(self, jobs: Sequence[RowText]) -> dict[RowText, Outcome]:
+        """Translate different texts, those that are JSON value by value."""
+        shaped = {job: pieces for job in jobs if (pieces := split_json(job.text))}
+        if not shaped:
+            return self._translate_sentences(jobs)
+        inner = {job: [RowText(p.text, job.options) for p in shaped[job] if isinstance(p, Inner)] for job in shaped}
+        asked = [text for texts in inner.values() for text in texts]
+        known = dict(zip(asked, self._translate(asked), strict=True))
+        outcomes = self._translate_sentences([job for job in jobs if job not in shaped])
+        for job, pieces in shaped.items():
+            outcomes[job] = self._put_together(job, pieces, [known[text] for text in inner[job]])
+        return outcomes
+
+    def _put_together(self, job: RowText, pieces: list[Piece], used: Sequence[Outcome]) -> Outcome:
+        """Put a text with JSON together from the outcomes of the texts in it."""
+        failed = next((outcome for outcome in used if outcome.text is None), None)
+        segments, asked = sum(outcome.segments for outcome in used), b"".join(outcome.asked for outcome in used)
+        if failed is not None:
+            return replace(failed, segments=segments, asked=asked)
+        texts = iter(outcome.text or "" for outcome in used)
+        way = max((outcome.way for outcome in used), key=_WAYS_BY_EFFORT.index)
+        return self._verified(job.text, joined(pieces, lambda piece: next(texts)), way, segments, asked)
+
+    def _translate_sentences(self, jobs: Sequence[RowText]) -> dict[RowText, Outcome]:
         """Translate different texts sentence by sentence; what fails, with the fallback engine."""
-        plans = {job: cut(job.text, self.source, self._glossary, self._known(job.options)) for job in jobs}
-        answers = self._asker.answer(item for plan in plans.values() for item in plan if isinstance(item, Segment))
+        plans = self._planned(jobs)
+        answers = self._asker.answer(i for plan in plans.values() for i in plan.items if isinstance(i, Segment))
         outcomes = {job: self._joined(job.text, plan, answers) for job, plan in plans.items()}
         failed = [job for job, outcome in outcomes.items() if outcome.text is None]
         if failed and self._fallback is not None:
@@ -206,6 +247,16 @@ class SafeTranslator:
                 if outcome.text is not None:
                     outcomes[job] = replace(outcome, asked=outcomes[job].asked + outcome.asked)
         return outcomes
+
+    def _planned(self, jobs: Sequence[RowText]) -> dict[RowText, Plan]:
+        """Cut texts, and take people's own translations for the phrases that the memory has them for."""
+        cuts = {job: self._cut(job) for job in jobs}
+        phrases = {item.source for items in cuts.values() for item in items if isinstance(item, Phrase)}
+        own = self._by_people(phrases) if phrases and self._by_people is not None else frozenset()
+        return {job: flat(items, own) for job, items in cuts.items()}
+
+    def _cut(self, job: RowText) -> list[Item]:
+        return cut(job.text, self.source, self._glossary, self._known(job.options), self._sentences.find)
 
     def _without_engine(self, text: str) -> Outcome | None:
         """Settle what no engine is needed for: nothing to read, an option's letter, a bare yes or no."""
@@ -220,17 +271,19 @@ class SafeTranslator:
             return partial(look_up, lexicon=self._lexicon) if self._lexicon else None
         return lambda line: found if (found := options.find(line)) is not None else look_up(line, self._lexicon)
 
-    def _joined(self, text: str, plan: Sequence[str | Segment], answers: Mapping[Segment, Answer]) -> Outcome:
+    def _joined(self, text: str, plan: Plan, answers: Mapping[Segment, Answer]) -> Outcome:
         """Put a text together from its segments' answers and what stayed."""
-        used = [answers[item] for item in plan if isinstance(item, Segment)]
+        items = plan.items
+        used = [answers[item] for item in items if isinstance(item, Segment)]
         asked = b"".join(asked_digest(self.signature, one) for answer in used for one in answer.asked)
         for answer in used:
             if answer.text is None:
                 return Outcome(None, answer.reason, answer.detail, answer.way, len(used), asked)
-        joined = "".join(item if isinstance(item, str) else answers[item].text or "" for item in plan)
-        if len(plan) == 1 and used and isinstance(plan[0], Segment) and plan[0].source == text:
+        joined = "".join(item if isinstance(item, str) else answers[item].text or "" for item in items)
+        if len(items) == 1 and used and isinstance(items[0], Segment) and items[0].source == text:
             return Outcome(joined, way=used[0].way, segments=1, asked=asked)  # verified as a segment
-        way = max((answer.way for answer in used), key=_WAYS_BY_EFFORT.index, default=self._way_without(text, joined))
+        ways: list[Way] = [*(answer.way for answer in used), *plan.ways]
+        way = max(ways, key=_WAYS_BY_EFFORT.index, default=self._way_without(text, joined))
         return self._verified(text, joined, way, len(used), asked)
 
     def _way_without(self, text: str, joined: str) -> Way:

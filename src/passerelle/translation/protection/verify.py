@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from passerelle.translation.protection.glossary import Glossary
+from passerelle.translation.protection.json_texts import Inner, is_text, split_json
 from passerelle.translation.protection.placeholders import find_leftovers
 from passerelle.translation.protection.protect import MASK, Part, Protected, is_plain, protect
 from passerelle.translation.protection.sentences import BREAK, count_ends, split_sentences
@@ -53,6 +54,8 @@ def verify(source: str, translation: str, glossary: Glossary | None = None, lang
     """
     if source == translation and not glossary:
         return []
+    if split_json(source):
+        return list(_json(source, translation, glossary, language))
     if glossary is None and is_plain(source) and is_plain(translation):
         return list(_length(source, translation))
     before, after = protect(source, glossary), protect(translation)
@@ -61,6 +64,21 @@ def verify(source: str, translation: str, glossary: Glossary | None = None, lang
         *_leftovers(source, translation),
         *_lines(before, after, language),
     ]
+
+
+def _json(source: str, translation: str, glossary: Glossary | None, language: str) -> Iterator[Violation]:
+    """Keys and shape are the same, values that are no texts too, and each text is sound."""
+    sides = [split_json(text, every=True) for text in (source, translation)]
+    shapes = [[piece for piece in side if isinstance(piece, str)] for side in sides]
+    ours, theirs = ([piece.text for piece in side if isinstance(piece, Inner)] for side in sides)
+    if shapes[0] != shapes[1] or len(ours) != len(theirs):
+        yield Violation("json-shape", "keys or the shape of the JSON differ")
+        return
+    for text, new in zip(ours, theirs, strict=True):
+        if is_text(text):
+            yield from verify(text, new, glossary, language)
+        elif text != new:
+            yield Violation("json-shape", f"{text[:80]!r} became {new[:80]!r}")
 
 
 def _parts(source: str, translation: str, before: Protected, after: Protected) -> Iterator[Violation]:

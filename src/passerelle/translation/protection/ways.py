@@ -16,7 +16,7 @@ from passerelle.translation.protection.protect import MASK
 from passerelle.translation.protection.segments import Segment
 from passerelle.translation.protection.verify import verify
 
-Way = Literal["engine", "other-placeholder", "around", "lexicon", "unchanged", "glossary"]
+Way = Literal["engine", "other-placeholder", "around", "lexicon", "phrasebook", "unchanged", "glossary"]
 
 _SENTENCE_MARKS = ".!?…。！？"
 
@@ -126,6 +126,8 @@ class Asker:
             return Answer(None, way, "lost-placeholder", f"in {segment.source[:80]!r}", asked)
         if not translation.strip():
             return Answer(None, way, "not-translated", f"no translation came of {segment.source[:80]!r}", asked)
+        if segment.is_inside:
+            translation = _fitted(segment.source, translation)
         violations = verify(segment.source, translation, self._glossary, self._engine.source)
         if violations:
             return Answer(None, way, violations[0].code, violations[0].detail, asked)

@@ -1,0 +1,28 @@
+"""Pairs that are right by definition: their translation is the one that lexicon and phrasebook have."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from passerelle.languages.phrasebook import alike
+from passerelle.quality.base import Pair
+from passerelle.translation.protection.known import KnownSentences
+
+
+class KnownPairs:
+    """Tells pairs of which nothing was left to an engine; no-break spaces and apostrophes may differ."""
+
+    def has(self, pair: Pair) -> bool:
+        """Whether a pair's translation is the known one."""
+        known = _translation(pair.source, pair.source_language, pair.target_language)
+        return known is not None and alike(known) == alike(pair.target)
+
+
+@lru_cache(maxsize=4096)
+def _translation(text: str, source: str, target: str) -> str | None:
+    return _sentences(source, target).translate(text)
+
+
+@lru_cache(maxsize=8)
+def _sentences(source: str, target: str) -> KnownSentences:
+    return KnownSentences(source, target)
