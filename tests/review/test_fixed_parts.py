@@ -14,11 +14,13 @@ from PIL import Image
 from sqlalchemy import select
 
 from passerelle.cli import main
+from passerelle.review.putting_back.retranslate import retranslate
 from passerelle.review.store.campaign import Plan, create_campaign
 from passerelle.review.store.database import Database
 from passerelle.review.store.items import NewItem
 from passerelle.review.store.parts import Piece, broken, fitted, fixed_spans, frame, has_parts_of, pieces
 from passerelle.review.store.schema import Assignment, Item
+from passerelle.translation.dataset.job import Job
 from passerelle.translation.memory.memory import TranslationMemory
 from review_server import HttpExpert, passerelle
 
@@ -164,10 +166,22 @@ def test_a_caption_of_ones_own_may_say_other_things_but_keeps_the_parts() -> Non
     assert not has_parts_of("A cat", "Un chat\nroux") and has_parts_of("A cat\n", "Un chat")
 
 
-def test_options_that_would_become_the_same_stay(tmp_path: Path) -> None:
-    from passerelle.review.putting_back.retranslate import retranslate
-    from passerelle.translation.dataset.job import Job
+def test_a_correction_finds_its_row_where_another_has_no_translation(tmp_path: Path) -> None:
+    texts = {"en": {"a": "A cat", "b": "A dog", "c": "A cow"}, "fr": {"a": "Un chat", "c": "Un cow"}}
+    for name, rows in texts.items():
+        lines = "".join(json.dumps({"id": key, "t": text}) + "\n" for key, text in rows.items())
+        (tmp_path / f"{name}.jsonl").write_text(lines, encoding="utf-8")
+    job = Job(
+        tmp_path / "en.jsonl", tmp_path / "out.jsonl", "fr", tmp_path / "tm.sqlite", engine="memory", fields=("t",)
+    )
+    TranslationMemory(tmp_path / "tm.sqlite").close()
+    found = retranslate(job, tmp_path / "fr.jsonl", {"A cow": "Une vache", "A dog": "Un chien"})
+    written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert written == [{"id": "a", "t": "Un chat"}, {"id": "c", "t": "Une vache"}]
+    assert (found.rows, found.touched, found.changed) == (2, 1, 1)
 
+
+def test_options_that_would_become_the_same_stay(tmp_path: Path) -> None:
     picture = io.BytesIO()
     Image.new("RGB", (1, 1)).save(picture, "PNG")
     image = base64.b64encode(picture.getvalue()).decode()
