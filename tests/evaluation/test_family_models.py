@@ -203,5 +203,5 @@ def test_an_adapter_whose_base_is_gone(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text(
         '{"peft_type": "LORA", "base_model_name_or_path": "/nowhere", "task_type": "CAUSAL_LM"}', encoding="utf-8"
     )
-    with pytest.raises(InputError, match="can't load '/nowhere'"):
+    with pytest.raises(InputError, match="'/nowhere'"):
         load_adapted(tmp_path)

@@ -17,6 +17,7 @@ from benchmark_files import write_spots
 from families.tiny import build
 from passerelle.errors import InputError
 from passerelle.evaluation.asking.members import LocalModel
+from passerelle.models.conversing import Encoder
 from passerelle.models.pretrained import load_adapted, load_pretrained
 from passerelle.records import Question
 
@@ -140,6 +141,14 @@ def test_broken_configurations(copied: Callable[[str], Path], file: str, content
         assert "model" in str(error)
     else:
         assert harmless or file != "config.json"
+
+
+@pytest.mark.parametrize("token", [-1, 10**6, None, "<image>"])
+def test_a_token_of_pictures_that_is_not_there(copied: Callable[[str], Path], token: object) -> None:
+    folder = copied("model")
+    change_json(folder / "config.json", lambda config: config.update(image_token_index=token))
+    with pytest.raises(InputError, match="model"):
+        Encoder(load_pretrained(folder), 100)
 
 
 @pytest.mark.parametrize("template", ["{{ messages[", "{{ raise_exception('no') }}", "{{ 1 / 0 }}", ""])

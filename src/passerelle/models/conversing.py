@@ -83,8 +83,8 @@ class Encoder:
         self._special = {*pretrained.tokenizer.all_special_ids, *pretrained.tokenizer.added_tokens_decoder}
         marks = {str(pretrained.tokenizer.convert_ids_to_tokens(token)) for token in self._special}
         self._unsaid = re.compile("|".join([r"\s", *map(re.escape, sorted(marks, key=len, reverse=True))]))
-        self._picture_mark = pretrained.tokenizer.convert_ids_to_tokens(pretrained.image_token)
-        if not self._picture_mark:
+        self._picture_mark = pretrained.tokenizer.convert_ids_to_tokens(max(pretrained.image_token, 0))
+        if pretrained.image_token < 0 or not self._picture_mark:
             raise InputError(
                 f"{pretrained.path}: its tokenizer has no token {pretrained.image_token}, which its configuration has "
                 "for pictures."
