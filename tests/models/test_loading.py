@@ -151,6 +151,13 @@ def test_a_token_of_pictures_that_is_not_there(copied: Callable[[str], Path], to
         Encoder(load_pretrained(folder), 100)
 
 
+def test_a_tokenizer_without_an_end(copied: Callable[[str], Path]) -> None:
+    folder = copied("model")
+    change_json(folder / "tokenizer_config.json", lambda config: config.pop("eos_token"))
+    with pytest.raises(InputError, match="names no eos_token"):
+        Encoder(load_pretrained(folder), 100)
+
+
 @pytest.mark.parametrize("template", ["{{ messages[", "{{ raise_exception('no') }}", "{{ 1 / 0 }}", ""])
 @pytest.mark.parametrize("options", [(), ("Yes", "No")])
 def test_a_broken_chat_template(copied: Callable[[str], Path], template: str, options: tuple[str, ...]) -> None:

@@ -70,7 +70,7 @@ class Encoder:
         max_length: Longest conversation in tokens. A longer one is refused: cutting it would cut pictures.
 
     Raises:
-        InputError: The tokenizer lacks the token that stands for a piece of a picture.
+        InputError: The tokenizer lacks the token that stands for a piece of a picture, or one that ends an answer.
     """
 
     def __init__(self, pretrained: PretrainedModel, max_length: int) -> None:
@@ -89,6 +89,8 @@ class Encoder:
                 f"{pretrained.path}: its tokenizer has no token {pretrained.image_token}, which its configuration has "
                 "for pictures."
             )
+        if pretrained.tokenizer.eos_token_id is None:
+            raise InputError(f"{pretrained.path}: its tokenizer_config.json names no eos_token, which ends an answer.")
 
     def __call__(self, conversation: Conversation) -> list[Encoded]:
         """Encode a conversation: one row, or one a reply where the family knows single turns only.

@@ -10,7 +10,7 @@ from passerelle.errors import MissingDependency
 from passerelle.translation.base import Translator
 from passerelle.translation.engines.apertium import ApertiumTranslator
 from passerelle.translation.engines.apertium_modes import find_chains, installed_modes
-from passerelle.translation.memory.memory import Memory
+from passerelle.translation.memory.protocol import Memory
 
 _log = logging.getLogger(__name__)
 _MARK = re.compile(r"(?<!\w)[*@#](?=\w)")

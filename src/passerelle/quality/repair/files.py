@@ -13,7 +13,7 @@ from passerelle.formats.saving import save
 from passerelle.quality.pairs import Paired, PairedRow
 from passerelle.quality.repair.repair import Repaired, Repairer, sentences
 from passerelle.runs import write_atomically
-from passerelle.translation.memory.memory import Memory
+from passerelle.translation.memory.protocol import Memory
 from passerelle.translation.protection.options import find_collision
 
 

@@ -10,7 +10,7 @@ from passerelle.quality.base import Pair
 from passerelle.quality.repair.candidates import Candidate, Pool
 from passerelle.quality.repair.choose import Scorer, choose
 from passerelle.translation.engines.post_editing import Draft, PostEditor
-from passerelle.translation.memory.memory import Memory
+from passerelle.translation.memory.protocol import Memory
 from passerelle.translation.protection.glossary import Glossary
 from passerelle.translation.protection.safe import SafeTranslator
 from passerelle.translation.protection.sentences import split_sentences

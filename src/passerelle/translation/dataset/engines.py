@@ -15,7 +15,7 @@ from passerelle.translation.engines.registry import make_engine
 from passerelle.translation.engines.remembered import RememberedTranslator
 from passerelle.translation.memory.known_texts import KnownTexts
 from passerelle.translation.memory.memorized import MemorizedTranslator
-from passerelle.translation.memory.memory import Memory
+from passerelle.translation.memory.protocol import Memory
 from passerelle.translation.protection.glossary import Glossary
 from passerelle.translation.protection.safe import SafeTranslator
 

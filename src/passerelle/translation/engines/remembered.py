@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from passerelle.languages.codes import language
-from passerelle.translation.memory.memory import Memory
+from passerelle.translation.memory.protocol import Memory
 
 
 class RememberedTranslator:

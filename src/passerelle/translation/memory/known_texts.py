@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from passerelle.translation.memory.memory import Memory
+from passerelle.translation.memory.protocol import Memory
 from passerelle.translation.memory.whole_texts import Key, Whole, rules, settings_digest, text_key
 from passerelle.translation.protection.options import Options
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from passerelle.errors import EngineStopped
 from passerelle.translation.base import Translator
-from passerelle.translation.memory.memory import Memory
+from passerelle.translation.memory.protocol import Memory
 
 # An engine that sorts texts by length gains by larger batches: as many texts as it does in about this time.
 _BATCH_SECONDS = 10.0

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar, get_args
+from typing import Any, Self, TypeVar, get_args
 
 from passerelle.errors import InputError, unknown
 from passerelle.records import Origin
@@ -28,7 +28,6 @@ __all__ = [
     "ORIGINS_BY_RANK",
     "SCHEMA_VERSION",
     "Entry",
-    "Memory",
     "Part",
     "Remembered",
     "Stored",
@@ -64,50 +63,6 @@ SELECT source_language, target_language, signature, glossary, origin, count(*), 
 FROM translations JOIN places ON places.id = place
 GROUP BY place, origin ORDER BY source_language, target_language, signature, glossary, origin
 """
-
-
-class Memory(Protocol):
-    """What translators ask of a memory, wherever it is."""
-
-    @property
-    def state(self) -> str:
-        """What the memory holds now, in a word."""
-        ...
-
-    def lookup(
-        self, texts: Iterable[str], source: str, target: str, signature: str | None, glossary: str = ""
-    ) -> dict[str, Remembered]:
-        """Find what is known of some texts, as `TranslationMemory.lookup` does."""
-        ...
-
-    def by_people(self, texts: Iterable[str], source: str, target: str) -> set[str]:
-        """Tell which texts a person has translated, as `TranslationMemory.by_people` does."""
-        ...
-
-    def store(
-        self,
-        translations: Iterable[tuple[str, str]],
-        source: str,
-        target: str,
-        signature: str,
-        origin: Origin,
-        glossary: str = "",
-    ) -> Stored:
-        """Store some translations, as `TranslationMemory.store` does."""
-        ...
-
-    @property
-    def corrections(self) -> int:
-        """How often entries were corrected or replaced so far."""
-        ...
-
-    def recall(self, keys: Sequence[whole_texts.Key]) -> dict[whole_texts.Key, whole_texts.Whole]:
-        """Find some whole texts, as `TranslationMemory.recall` does."""
-        ...
-
-    def keep(self, texts: Mapping[whole_texts.Key, whole_texts.Whole], corrections: int, rules: str) -> None:
-        """Keep some whole texts, as `TranslationMemory.keep` does."""
-        ...
 
 
 def _regions_of(target: str) -> str:
