@@ -17,7 +17,7 @@ HUB_NAME = r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*"
 """Pattern of a name on the Hugging Face Hub: ORG/NAME."""
 
 _KEYS_OF = {
-    "compare": frozenset({"arms", "tests", "against", "translation"}),
+    "compare": frozenset({"name", "arms", "tests", "against", "translation"}),
     "adapt": frozenset({"model_name_or_path", "output_dir", "stages", "num_train_epochs"}),
     "gate --config": frozenset({"keep_above", "drop_below", "keep_share"}),
 }

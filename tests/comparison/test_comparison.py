@@ -169,7 +169,7 @@ def test_an_arm_answers_about_a_picture_of_ones_own(ran: Ran, arm: str) -> None:
         (["--run", "runs/own", "--arm", "lora-humann"], "unknown arm 'lora-humann'. Did you mean 'lora-human'?"),
         (["--run", "runs/own"], "which arm of 'runs/own'? Write --arm with one of zero-shot"),
         (["--arm", "lora"], "which run is 'lora' an arm of?"),
-        (["--run", "nowhere", "--arm", "lora"], "no model 'nowhere:lora'"),
+        (["--run", "nowhere", "--arm", "lora"], "no folder 'nowhere': give the folder of a run"),
         (["--model", "model", "--run", "runs/own", "--arm", "lora"], "not both"),
         (["--model", "model", "--seed", "1"], "--seed is of an arm"),
         (["--run", "runs/own", "--arm", "lora", "--seed", "7"], "'lora' has 1, 2 in 'runs/own'"),

@@ -216,7 +216,7 @@ def test_status_says_who_failed_checks_and_who_stands_apart(tmp_path: Path, serv
         (["--data", "none.json"], "give the translation of the data too"),
         (["--interface", "xx", "--answers", "none.jsonl"], "unknown language of the page 'xx'"),
         (["--answers", "none.jsonl"], "can't read 'none.jsonl'"),
-        (["--run", "nowhere"], "'nowhere' holds no run"),
+        (["--run", "nowhere"], "no folder 'nowhere': give the folder of a run"),
         (["--experts", "Ann,Ann", "--answers", "ANSWERS"], "each expert needs a name of their own"),
         (["--arms", "a,x", "--answers", "ANSWERS"], "unknown arm 'x'"),
     ],

@@ -121,4 +121,5 @@ class Job:
     def image_folder(self, data_format: Format) -> ImageFolder:
         """Return where the images may be: in the data set itself, where that is a folder."""
         folder = self.source if self.images is None and data_format.is_folder else self.images
-        return ImageFolder(folder, self.source.parent, self.images_anywhere)
+        # Absolute, since messages name them: a worker elsewhere has to say the same.
+        return ImageFolder(folder and folder.absolute(), self.source.absolute().parent, self.images_anywhere)

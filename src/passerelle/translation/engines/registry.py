@@ -69,9 +69,10 @@ def _memory(place: str, source: str, target: str, options: dict[str, Any]) -> Tr
 
     path = Path(place).expanduser() if place else cache_folder() / "translations.sqlite"
     checked = _checked("memory", RememberedTranslator, options)
-    if not path.is_file():
+    if place and not path.is_file():
         raise InputError(f"no translation memory at {str(path)!r}: name one that exists.")
-    return RememberedTranslator(TranslationMemory(path, reads_only=True), source, target, **checked)
+    # One's own begins empty: a comparison fills it before it asks.
+    return RememberedTranslator(TranslationMemory(path, reads_only=path.is_file()), source, target, **checked)
 
 
 def make_post_editor(spec: str, source: str, target: str, **options: Any) -> PostEditor:
