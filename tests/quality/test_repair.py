@@ -145,6 +145,23 @@ def test_people_come_first(book: WordTable, tmp_path: Path) -> None:
     assert (done.text, done.way) == ("Un putois.", "memory")
 
 
+def test_standing_instructions_come_from_the_phrasebook_unless_a_person_has_them(
+    book: WordTable, tmp_path: Path
+) -> None:
+    pairs = [Pair("Describe this image in detail.", "Il décrit cette image en détail."), Pair("No", "Nº")]
+    with TranslationMemory(tmp_path / "m.sqlite") as memory:
+        bad = FakeAssess({pair.target: 0.2 for pair in pairs})
+        ours = Repairer(Pool(engines(), book), LinearScorer(book), bad, memory, "engine 1")
+        done = ours.repair(pairs)
+        memory.store([("No", "Que non")], "en", "fr", "", "human-translation")
+        by_people = ours.repair(pairs)[1]
+    assert [(one.text, one.way) for one in done] == [
+        ("Décrivez cette image en détail.", "phrasebook"),
+        ("Non", "phrasebook"),
+    ]
+    assert (by_people.text, by_people.way) == ("Que non", "memory")
+
+
 def test_a_machine_in_the_memory_is_no_person(book: WordTable, tmp_path: Path) -> None:
     with TranslationMemory(tmp_path / "m.sqlite") as memory:
         memory.store([("A ferret.", "Un putois.")], "en", "fr", "e", "machine")

@@ -9,12 +9,17 @@ from passerelle.quality.base import Pair
 from passerelle.translation.protection.known import KnownSentences
 
 
+def known_translation(pair: Pair) -> str | None:
+    """Return the translation of a pair's source that lexicon and phrasebook have; ``None`` if they lack a sentence."""
+    return _translation(pair.source, pair.source_language, pair.target_language)
+
+
 class KnownPairs:
     """Tells pairs of which nothing was left to an engine; no-break spaces and apostrophes may differ."""
 
     def has(self, pair: Pair) -> bool:
         """Whether a pair's translation is the known one."""
-        known = _translation(pair.source, pair.source_language, pair.target_language)
+        known = known_translation(pair)
         return known is not None and alike(known) == alike(pair.target)
 
 

@@ -88,7 +88,7 @@ def _remember(done: Sequence[Repaired], memory: Memory, repairer: Repairer) -> N
     """Keep repairs, of long texts sentence by sentence too: that is how a later translation looks them up."""
     made: dict[tuple[str, str], dict[str, str]] = {}
     for found in done:
-        if found.is_changed and found.way not in ("memory", "repaired-before"):
+        if found.is_changed and found.way not in ("memory", "repaired-before", "phrasebook"):
             kept = made.setdefault((found.pair.source_language, found.pair.target_language), {})
             kept[found.pair.source] = found.text
             ours = sentences(found.pair.source, found.pair.source_language)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from passerelle.quality.assessing import Assess, Assessment
 from passerelle.quality.base import Pair
+from passerelle.quality.known import known_translation
 from passerelle.quality.repair.candidates import Candidate, Pool
 from passerelle.quality.repair.choose import Scorer, choose
 from passerelle.translation.engines.post_editing import Draft, PostEditor
@@ -30,8 +31,8 @@ class Repaired:
     Attributes:
         pair: As it was.
         text: Its translation now.
-        way: ``kept``; ``memory``; ``repaired-before``; how the chosen candidate came to be; ``sentences`` if it was
-            chosen sentence by sentence; ``post-edited``.
+        way: ``kept``; ``memory``; ``repaired-before``; ``phrasebook``; how the chosen candidate came to be;
+            ``sentences`` if it was chosen sentence by sentence; ``post-edited``.
         before: Its assessment before.
         after: Its assessment now.
     """
@@ -112,7 +113,9 @@ class Repairer:
             for pair, found in zip(pairs, before, strict=True)
             if pair not in known and (pair in broken or found.probability < self._good)
         ]
-        proposed = {**self._chosen(list(dict.fromkeys(weak)), broken), **known}
+        phrases = self._phrases(weak)
+        left = [pair for pair in dict.fromkeys(weak) if pair not in phrases]
+        proposed = {**self._chosen(left, broken), **phrases, **known}
         first = [Repaired(pair, pair.target, "kept", was, was) for pair, was in zip(pairs, before, strict=True)]
         done = self._settled(first, proposed, broken)
         return self._edited(done) if self._editor is not None else done
@@ -126,7 +129,7 @@ class Repairer:
         settled = []
         for found, pair, now in zip(done, new, after, strict=True):
             way = proposed.get(found.pair, ("", ""))[1]
-            must = way == "memory" or (found.pair in broken and way != "")
+            must = way in ("memory", "phrasebook") or (found.pair in broken and way != "")
             taken = pair.target != found.text and (must or now.probability >= found.after.probability)
             settled.append(replace(found, text=pair.target, way=way, after=now) if taken else found)
         return settled
@@ -146,6 +149,11 @@ class Repairer:
                 elif repaired is not None and repaired.origin == "repaired":
                     found[pair] = repaired.translation, "repaired-before"
         return found
+
+    def _phrases(self, pairs: Sequence[Pair]) -> dict[Pair, tuple[str, str]]:
+        """Return what lexicon and phrasebook have, whole texts alone: it is right by definition."""
+        texts = ((pair, known_translation(pair)) for pair in pairs)
+        return {pair: (text, "phrasebook") for pair, text in texts if text is not None and self._is_sound(pair, text)}
 
     @property
     def glossary_digest(self) -> str:
