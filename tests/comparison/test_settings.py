@@ -14,8 +14,10 @@ from comparison.conftest import compare
 from comparisons import write_experiment
 from passerelle.cli import main
 from passerelle.comparison.settings import load_experiment
+from passerelle.comparison.translating import translate_file
 from passerelle.errors import ConfigError, InputError
 from passerelle.runs import find_arm
+from passerelle.translation.both_ways import TranslationSettings
 
 LORA = {"lora": {"text": "machine"}}
 
@@ -204,3 +206,15 @@ def test_two_pipelines_with_two_engines_are_two_arms(own: Path) -> None:
     assert titles["pipeline-memory"] == "Translation pipeline, memory"
     found = find_arm(own / "runs" / "own", "pipeline-memory")
     assert found.translation["engine"] == "memory"
+
+
+def test_sentences_that_are_known_make_another_translation(own: Path) -> None:
+    shipped = translate_file(own / "en.json", own, "machine", "fr", TranslationSettings())
+    book = own / "own.toml"
+    book.write_text('[phrases]\n"What colour is it?" = "Quelle est sa couleur ?"\n', encoding="utf-8")
+    mine = translate_file(own / "en.json", own, "machine", "fr", TranslationSettings(phrasebook=book))
+    assert mine.path != shipped.path
+    said = [row["conversations"][0]["value"] for row in json.loads(mine.path.read_text(encoding="utf-8"))]
+    assert set(said) == {"<image>\nQuelle est sa couleur ?"}
+    book.write_text('[phrases]\n"What colour is it?" = "De quelle couleur est-ce ?"\n', encoding="utf-8")
+    assert translate_file(own / "en.json", own, "machine", "fr", TranslationSettings(phrasebook=book)).path != mine.path

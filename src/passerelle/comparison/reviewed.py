@@ -88,6 +88,7 @@ def corrected_file(machine: Made, english: Path, review: Review, experiment: Exp
         engine_options=engine.options,
         fallback=engine.fallback,
         glossary=engine.glossary,
+        phrasebook=engine.phrasebook,
     )
     phase = Phase("data, experts' corrections")
     with measured(phase):

@@ -9,6 +9,7 @@ from pathlib import Path
 from passerelle.costs.ledger import Phase
 from passerelle.errors import InputError, RunError
 from passerelle.formats.base import BadRow
+from passerelle.languages.phrasebook import read_phrasebook
 from passerelle.progress import Progress, say
 from passerelle.runs import content_hash, file_hash, read_json, write_json
 from passerelle.translation.both_ways import ENGLISH, TranslationSettings
@@ -79,6 +80,7 @@ def translate_file(
     determines = [VERSION, target, settings.engine, settings.options, settings.fallback, list(fields)]
     determines += [file_hash(source) if source.is_file() else str(source)]
     determines += [file_hash(settings.glossary) if settings.glossary else ""]
+    determines += [read_phrasebook(ENGLISH, target, settings.phrasebook).digest]
     out = folder / f"{name}-{content_hash(determines)[:8]}{source.suffix}"
     if (known := Made.known(out)) is not None:
         return known
@@ -91,6 +93,7 @@ def translate_file(
         engine_options=settings.options,
         fallback=settings.fallback,
         glossary=settings.glossary,
+        phrasebook=settings.phrasebook,
         fields=tuple(fields),
     )
     with Progress(f"translating {source.name} into {target}", "row") as progress:

@@ -165,6 +165,13 @@ def _shipped(source: str, target: str) -> Phrasebook:
     return Phrasebook(_contents(source, target))
 
 
+@cache
+def shipped_digest() -> str:
+    """Return a hash of all phrasebooks that ship."""
+    found = sorted(files("passerelle.data").joinpath("phrasebooks").iterdir(), key=lambda file: file.name)
+    return content_hash([file.read_text(encoding="utf-8") for file in found if file.name.endswith(".toml")])[:16]
+
+
 def _contents(source: str, target: str) -> list[dict[str, Any]]:
     file = files("passerelle.data").joinpath("phrasebooks", f"{source}-{target}.toml")
     return [tomllib.loads(file.read_text(encoding="utf-8"))] if file.is_file() else []

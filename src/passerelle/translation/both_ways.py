@@ -29,6 +29,7 @@ class TranslationSettings(Settings):
         into_english: The engine of the other direction, for a pipeline [the same].
         fallback: The engine for what the first can't do, in data sets.
         glossary: CSV file of terms, in data sets.
+        phrasebook: TOML file of sentences that are known, before those that ship, in data sets.
         memory: File of the translation memory [one in the cache, apart from that of `passerelle translate`: what people
             import there would pass for the engine's work].
     """
@@ -38,6 +39,7 @@ class TranslationSettings(Settings):
     into_english: str = ""
     fallback: str = ""
     glossary: Path | None = None
+    phrasebook: Path | None = None
     memory: Path | None = None
 
     @property

@@ -12,9 +12,11 @@ from passerelle.errors import ConfigError, InputError
 from passerelle.evaluation.asking.members import LocalModel, Member, Opener, System
 from passerelle.evaluation.asking.wrapping import PLAIN, WRAPPINGS
 from passerelle.evaluation.specification import Named
+from passerelle.languages.phrasebook import shipped_digest
 from passerelle.models.names import EMBEDDED, local_folder, model_digest
 from passerelle.runs import ARMS, content_hash, find_arm, read_arms
 from passerelle.translation.both_ways import TranslationSettings
+from passerelle.translation.memory.whole_texts import rules
 
 if TYPE_CHECKING:
     from passerelle.models.pretrained import PretrainedModel
@@ -88,8 +90,7 @@ def _inside(folder: Path) -> Path | None:
 
 
 def _opened(signature: str, model: str, method: str, settings: TranslationSettings) -> Opener:
-    engines = [] if method != "pipeline" else [settings.engine, settings.into_english, settings.options]
-    how = f"|{content_hash(engines)[:8]}" if engines else ""
+    how = f"|{_translated_by(settings)}" if method == "pipeline" else ""
 
     def opened() -> Member:
         if signature not in _loaded:  # what nothing is put around and what a pipeline is put around are the same
@@ -98,6 +99,12 @@ def _opened(signature: str, model: str, method: str, settings: TranslationSettin
         return LocalModel(_loaded[signature], WRAPPINGS[method](settings))
 
     return Opener(f"{signature}|{method}{how}", opened)
+
+
+def _translated_by(settings: TranslationSettings) -> str:
+    """Return a digest of all by which a pipeline's texts are translated: engines, rules, known sentences."""
+    engines = [settings.engine, settings.into_english, settings.options]
+    return content_hash([*engines, rules(), shipped_digest()])[:8]
 
 
 _loaded: dict[str, PretrainedModel] = {}
