@@ -143,6 +143,14 @@ def test_a_batch_that_memory_does_not_hold(settings: Make, monkeypatch: pytest.M
         ({"alarms": {"every": 1, "stop_if": ["loss > 3"]}}, "isn't like 'english_drop > 5'"),
         ({"mix": {"text_only": 0.95}}, "leaves less than image_floor 0.1"),
         ({"stages": [{"name": "a", "train": {"visoin": {"how": "full", "learning_rate": 0.1}}}]}, "stages.0.train"),
+        (
+            {"stages": [{"name": "a", "train": {"tower": {"how": "full", "learning_rate": 0.1, "rank": 8}}}]},
+            "rank goes with how: lora, not with full",
+        ),
+        (
+            {"stages": [{"name": "a", "train": {"language": {"how": "lora", "learning_rate": 0.1, "last_layers": 2}}}]},
+            "last_layers goes with how: full, not with lora",
+        ),
     ],
 )
 def test_settings_that_are_wrong(settings: Make, changes: dict[str, Any], said: str) -> None:

@@ -103,6 +103,15 @@ class PartSettings(Settings):
             raise ValueError(f"no regular expression: {error}.") from None
         return value
 
+    @model_validator(mode="after")
+    def _nothing_is_ignored(self) -> PartSettings:
+        of_other = ("last_layers",) if self.how == "lora" else ("rank", "alpha", "dropout", "dora", "rslora", "targets")
+        idle = [name for name in of_other if getattr(self, name) != type(self).model_fields[name].default]
+        if idle:
+            other = "full" if self.how == "lora" else "lora"
+            raise ValueError(f"{', '.join(idle)} goes with how: {other}, not with {self.how}: leave it out.")
+        return self
+
 
 class StageSettings(Settings):
     """One stage: what is trained, on which samples, for which share of the steps.
