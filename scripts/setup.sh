@@ -32,8 +32,7 @@ trap 'trap - INT TERM; say "interrupted. Run the same command to go on."; exit 1
 
 # --- Debian packages ---------------------------------------------------------------------------------------------
 
-installed() { # installed PACKAGE: is it there, from Debian or (a browser) from elsewhere?
-    if [ "$1" = chromium ] && command -v chromium chromium-browser google-chrome >/dev/null; then return 0; fi
+installed() { # installed PACKAGE
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
@@ -42,15 +41,8 @@ apt() { # apt SUBCOMMAND...: without questions, waiting for another apt to end; 
         apt-get -y -q -o DPkg::Lock::Timeout=300 "$@" >>"$log" 2>&1 9>&-
 }
 
-ensure_debian() { # ensure_debian PACKAGE...
+ensure_debian() { # ensure_debian PACKAGE..., where there is apt and nobody said to skip it
     local package log as_root=() missing=()
-    if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
-        if [ "${PASSERELLE_SKIP_DEBIAN:-}" = 1 ]; then return; fi
-        say "this system has no apt. Install by your own means what these Debian packages hold:"
-        say "  $*"
-        fail "then run again with PASSERELLE_SKIP_DEBIAN=1; 'passerelle doctor' says what is still missing." 2
-    fi
-    if [ "${PASSERELLE_SKIP_DEBIAN:-}" = 1 ]; then return; fi
     for package; do installed "$package" || missing+=("$package"); done
     if [ ${#missing[@]} = 0 ]; then return; fi
 

@@ -14,13 +14,10 @@ def known_translation(pair: Pair) -> str | None:
     return _translation(pair.source, pair.source_language, pair.target_language)
 
 
-class KnownPairs:
-    """Tells pairs of which nothing was left to an engine; no-break spaces and apostrophes may differ."""
-
-    def has(self, pair: Pair) -> bool:
-        """Whether a pair's translation is the known one."""
-        known = known_translation(pair)
-        return known is not None and alike(known) == alike(pair.target)
+def is_known(pair: Pair) -> bool:
+    """Whether a pair's translation is the known one; no-break spaces and apostrophes may differ."""
+    known = known_translation(pair)
+    return known is not None and alike(known) == alike(pair.target)
 
 
 @lru_cache(maxsize=4096)

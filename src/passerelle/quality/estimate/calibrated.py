@@ -15,7 +15,7 @@ from passerelle.quality.checks.embedding import EmbeddingCheck
 from passerelle.quality.checks.registry import CHECKS, MORE, build_checks
 from passerelle.quality.engines import Engines
 from passerelle.quality.estimate.estimate import Estimate
-from passerelle.quality.known import KnownPairs
+from passerelle.quality.known import is_known
 from passerelle.quality.store import AssessmentStore
 from passerelle.runs import cache_folder
 
@@ -26,9 +26,9 @@ FOREIGN = 0.1
 class CalibratedAssess:
     """An `Assess` by checks and a calibration."""
 
-    def __init__(self, assessor: Assessor, estimate: Estimate, known: KnownPairs | None = None) -> None:
-        """Take the checks, what weighs them, and what tells pairs that are right by definition."""
-        self._assessor, self._estimate, self._known = assessor, estimate, known or KnownPairs()
+    def __init__(self, assessor: Assessor, estimate: Estimate) -> None:
+        """Take the checks, and what weighs them."""
+        self._assessor, self._estimate = assessor, estimate
         self.missing: tuple[str, ...] = ()
 
     @property
@@ -57,7 +57,7 @@ class CalibratedAssess:
         Raises:
             RunError: An engine or a model that a check needs failed.
         """
-        right = [self._known.has(pair) for pair in pairs]
+        right = [is_known(pair) for pair in pairs]
         others = iter(self._checked([pair for pair, known in zip(pairs, right, strict=True) if not known]))
         return [Assessment(1.0) if known else next(others) for known in right]
 
