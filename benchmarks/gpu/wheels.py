@@ -9,18 +9,27 @@ import importlib.metadata
 import re
 import subprocess
 import sys
+import tempfile
 import tomllib
 import zipfile
 from pathlib import Path
 
 from packaging.version import Version
 
+from passerelle.languages.identify import rivals
+
 ROOT = Path(__file__).resolve().parents[2]
 MOST_BYTES = 60_000_000
 PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in (28, 27, 26, 24, 17, 12)]
-# Of bitsandbytes' libraries those for other machines: 40 MB.
-ELSEWHERE = re.compile(r"bitsandbytes/libbitsandbytes_(?!cpu|cuda13)\w+\.so")
 PLATFORMS += ["manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64"]
+UNNEEDED = {
+    # 40 MB of libraries for other GPUs and drivers.
+    "bitsandbytes": re.compile(r"bitsandbytes/libbitsandbytes_(?!cpu|cuda13)\w+\.so"),
+    # 80 MB of models of languages that no answer in French or English is taken for.
+    "lingua_language_detector": re.compile(
+        rf"lingua/language-models/(?!(?:{'|'.join(rivals('fr'))})/)\w+/\w+\.json\.br"
+    ),
+}
 
 
 def collect(folder: Path) -> None:
@@ -34,14 +43,28 @@ def collect(folder: Path) -> None:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--python-version", "3.12"]
     command += ["--implementation", "cp", "--abi", "cp312", "--abi", "abi3", "--abi", "none"]
     command += [word for platform in PLATFORMS for word in ("--platform", platform)]
-    command += ["-c", str(ROOT / "constraints.txt"), "-r", str(Path(__file__).with_name("wheels.txt"))]
-    subprocess.run([*command, "-d", str(folder)], check=True)
-    for wheel in folder.glob("bitsandbytes-*.whl"):
-        leave_out(wheel, ELSEWHERE)
+    wanted = Path(__file__).with_name("wheels.txt")
+    pinned = {name for name, versioned, _ in map(_parts_of, _lines_of(wanted)) if versioned}
+    with tempfile.TemporaryDirectory() as beside:
+        constraints = Path(beside) / "constraints.txt"
+        kept = [line for line in _lines_of(ROOT / "constraints.txt") if _parts_of(line)[0] not in pinned]
+        constraints.write_text("\n".join(kept) + "\n", encoding="utf-8")
+        subprocess.run([*command, "-c", str(constraints), "-r", str(wanted), "-d", str(folder)], check=True)
+    for name, unneeded in UNNEEDED.items():
+        for wheel in folder.glob(f"{name}-*.whl"):
+            leave_out(wheel, unneeded)
     size = sum(wheel.stat().st_size for wheel in folder.glob("*.whl"))
     print(f"{len(list(folder.glob('*.whl')))} wheels, {size / 1e6:.1f} MB, in {folder}")
     if size > MOST_BYTES:
         raise SystemExit(f"more than {MOST_BYTES / 1e6:.0f} MB: take something out of benchmarks/gpu/wheels.txt")
+
+
+def _lines_of(path: Path) -> list[str]:
+    return [line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+
+
+def _parts_of(line: str) -> tuple[str, str, str]:
+    return line.partition("==")
 
 
 def leave_out(wheel: Path, unwanted: re.Pattern[str]) -> None:
