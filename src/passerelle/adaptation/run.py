@@ -27,6 +27,7 @@ from passerelle.costs.ledger import Phase, measured
 from passerelle.errors import InputError, RunError, UserError
 from passerelle.machine import threads
 from passerelle.models.conversing import Encoded, Encoder
+from passerelle.models.fitting import require_own_processor
 from passerelle.models.parameter_files import load_parameters, save_tensors
 from passerelle.models.pretrained import PretrainedModel, load_pretrained, set_training
 from passerelle.models.sharding import gathered, held_numbers, shard
@@ -102,6 +103,8 @@ def _adapt(settings: AdaptSettings, processes: Launched) -> dict[str, Any]:
     if settings.fsdp and processes.count == 1:
         say("fsdp: there is one process only, nothing is divided; start several with torchrun --nproc_per_node N.")
     pretrained = _load(settings, processes)
+    if pool.shows_pictures:
+        require_own_processor(pretrained)
     if settings.attn_implementation not in (None, "sdpa"):
         say(f"attention by {settings.attn_implementation}: rows are padded; sdpa computes common beginnings once.")
     job = _Job(settings, processes, pretrained, pool, Trackers(settings, processes.first))
