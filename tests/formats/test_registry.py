@@ -13,7 +13,7 @@ from reading import read, rewritten
 
 from passerelle.errors import ConfigError, InputError
 from passerelle.formats import layout as layout_module
-from passerelle.formats.base import Format
+from passerelle.formats.base import Format, Row
 from passerelle.formats.layout import layouts
 from passerelle.formats.registry import CONTAINERS, PLAIN, detect, formats, open_format
 
@@ -92,6 +92,15 @@ def test_an_unknown_file_is_described(written: Written, content: str | bytes, se
         detect(written("x", content))
     assert "--fields messages.*.content,caption" in str(refusal.value)
     assert "--format llava|" in str(refusal.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
+def test_a_table_of_a_spreadsheet_is_known_and_described(written: Written, encoding: str) -> None:
+    path = written("x.csv", "id;légende\n1;un œuf\n".encode(encoding))
+    with pytest.raises(InputError, match="a table with the columns id, légende"):
+        detect(path)
+    (row,) = open_format(path, fields=["légende"]).rows(path)
+    assert isinstance(row, Row) and row.fields[0].text == "un œuf"
 
 
 def test_an_unknown_folder_and_no_file(tmp_path: Path) -> None:
