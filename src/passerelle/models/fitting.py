@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _TOKEN_IDS = ("_token_id", "_token_index")
 _WITH_IDS = ("config.json", "generation_config.json")
 _SIZES = ((64, 64), (640, 320))
-"""Pictures that are tried, width and height: one that is made larger, one that is cut into tiles where a family does."""
+"""Width and height of the pictures that are tried: one that is made larger, one that some families cut into tiles."""
 _TAKE = (
     "Take processor_config.json, preprocessor_config.json, the tokenizer's files and the chat template from the model "
     "that the weights come from."
