@@ -13,7 +13,8 @@ from click.testing import CliRunner
 from comparison.conftest import compare
 from comparisons import write_experiment
 from passerelle.cli import main
-from passerelle.comparison.settings import load_experiment
+from passerelle.comparison.screening import Screening
+from passerelle.comparison.settings import QualitySettings, load_experiment
 from passerelle.comparison.translating import translate_file
 from passerelle.errors import ConfigError, InputError
 from passerelle.runs import find_arm
@@ -216,5 +217,7 @@ def test_sentences_that_are_known_make_another_translation(own: Path) -> None:
     assert mine.path != shipped.path
     said = [row["conversations"][0]["value"] for row in json.loads(mine.path.read_text(encoding="utf-8"))]
     assert set(said) == {"<image>\nQuelle est sa couleur ?"}
+    screening = Screening(own / "en.json", mine.path, mine.path, "fr", QualitySettings(), own, book)
+    assert "right by definition: own.toml (" in screening.assess.calibrated_on
     book.write_text('[phrases]\n"What colour is it?" = "De quelle couleur est-ce ?"\n', encoding="utf-8")
     assert translate_file(own / "en.json", own, "machine", "fr", TranslationSettings(phrasebook=book)).path != mine.path

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from passerelle.commands.printing import print_json
-from passerelle.commands.quality_options import CALIBRATION, FILE, reading, say_gaps
+from passerelle.commands.quality_options import CALIBRATION, FILE, PHRASEBOOK, reading, say_gaps
 
 
 @click.command()
@@ -21,6 +21,7 @@ from passerelle.commands.quality_options import CALIBRATION, FILE, reading, say_
 @click.option("--config", type=FILE, help="YAML file of thresholds.")
 @click.option("--out", type=FILE, required=True, help="File of the kept rows; the others are written beside it.")
 @CALIBRATION
+@PHRASEBOOK
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def gate(
     source: Path,
@@ -31,6 +32,7 @@ def gate(
     config: Path | None,
     out: Path,
     calibration: Path | None,
+    phrasebook: Path | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -47,7 +49,9 @@ def gate(
     settings = load_gate(config, {key: value for key, value in given.items() if value is not None})
     paired = read_pairs(source, translated, PairOptions(**options))
     say_gaps(paired)
-    assess = open_assess(paired.pairs[0].source_language, paired.pairs[0].target_language, calibration)
+    assess = open_assess(
+        paired.pairs[0].source_language, paired.pairs[0].target_language, calibration, phrasebook=phrasebook
+    )
     counts = run(paired, assess, settings, out)
     if as_json:
         print_json(counts)

@@ -56,7 +56,8 @@ def collect(
     sources = _sources(given)
     assess = None
     if "translation" in wanted and paired is not None and (plan.by_value or plan.prefill):
-        assess = open_assess(plan.source_language, plan.target_language, given["calibration"])
+        codes = plan.source_language, plan.target_language
+        assess = open_assess(*codes, given["calibration"], phrasebook=given["phrasebook"])
     made: dict[str, list[NewItem]] = {}
     if answered and "judge" in wanted:
         made["judge"], sources["identical"] = judge_items(answered, arms, plan.seed)

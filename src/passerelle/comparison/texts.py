@@ -164,6 +164,7 @@ class Texts:
             self.experiment.target,
             self.experiment.quality,
             self.folder / "data",
+            self.experiment.translation.phrasebook,
         )
 
     def _made(self, arm: str) -> list[Made]:
