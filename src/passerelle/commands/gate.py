@@ -9,6 +9,7 @@ import click
 
 from passerelle.commands.printing import print_json
 from passerelle.commands.quality_options import CALIBRATION, FILE, PHRASEBOOK, reading, say_gaps
+from passerelle.errors import InputError
 
 
 @click.command()
@@ -38,7 +39,7 @@ def gate(
 ) -> None:
     """Sort the rows of TRANSLATED, the translation of SOURCE: keep, repair or drop, each with its reason.
 
-    Nothing is deleted: repair.jsonl and dropped.jsonl hold the others.
+    Nothing is deleted: repair.jsonl and dropped.jsonl hold the others. Where no row is kept, the exit code is 2.
     """
     from passerelle.quality.estimate.calibrated import open_assess
     from passerelle.quality.gate import gate as run
@@ -55,7 +56,12 @@ def gate(
     counts = run(paired, assess, settings, out)
     if as_json:
         print_json(counts)
-        return
-    for verdict in ("keep", "repair", "drop"):
-        click.echo(f"{verdict:7} {counts[verdict]:>9,} of {counts['rows']:,} rows")
-    click.echo(f"kept in {counts['kept']}, others in {counts['repairs']} and {counts['dropped']}", err=True)
+    else:
+        for verdict in ("keep", "repair", "drop"):
+            click.echo(f"{verdict:7} {counts[verdict]:>9,} of {counts['rows']:,} rows")
+        click.echo(f"kept in {counts['kept']}, others in {counts['repairs']} and {counts['dropped']}", err=True)
+    if not counts["keep"]:
+        raise InputError(
+            f"none of {counts['rows']:,} rows is kept; the best has {counts['best']:.2f}. Lower --keep-above, give "
+            f"--keep-share, or translate better: why not each is in {counts['repairs']!r} and {counts['dropped']!r}."
+        )

@@ -14,6 +14,7 @@ from pathlib import Path
 from passerelle.comparison.settings import QualitySettings
 from passerelle.comparison.translating import Made
 from passerelle.costs.ledger import Phase, measured
+from passerelle.errors import InputError
 from passerelle.formats.saving import save
 from passerelle.languages.phrasebook import Phrasebook, read_phrasebook
 from passerelle.quality.assessing import Assess
@@ -105,6 +106,8 @@ class Screening:
         phase = Phase(f"data, {how}")
         with measured(phase):
             rows, by = make(out)
+        if not rows:
+            raise InputError(f"the screen {how!r} keeps no row of {str(self.machine)!r}: raise quality.keep_share.")
         return Made(out, phase, rows, by=by).keep()
 
     @cached_property
