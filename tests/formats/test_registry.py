@@ -136,6 +136,40 @@ def test_any_rows_with_named_fields(written: Written, content: str, fields: list
     )
 
 
+SHAPES: list[tuple[Any, bool]] = [
+    ({"caption": None}, True),
+    ({"caption": 5}, True),
+    ({"m": [{"c": "b", "other": "words of another"}]}, True),
+    ({"m": []}, True),
+    ({"text": "an English text"}, False),
+    ({"id": "y"}, False),
+    ({"caption": {"en": "b"}}, False),
+    ({"caption": ["b"]}, False),
+    ({"m": "words"}, False),
+    ({"m": [{"text": "an English text"}]}, False),
+    ("words", False),
+    ([["words"]], False),
+    (3, False),
+    (None, False),
+]
+
+
+@pytest.mark.parametrize("name", ["x.json", "x.jsonl", "keyed"])
+def test_rows_of_another_shape_than_the_fields_are_rejected(written: Written, name: str) -> None:
+    shapes = [one for one in SHAPES if name != "keyed" or isinstance(one[0], dict)]  # other members aren't rows
+    values = [{"caption": "a"}, *(value for value, _ in shapes)]
+    lines = "\n".join(map(json.dumps, values))
+    keyed = dict(enumerate(values))
+    path = written(name, lines if name == "x.jsonl" else json.dumps(keyed if name == "keyed" else values))
+    before = "*." if name == "keyed" else ""
+    data_format = open_format(path, fields=[f"{before}caption", f"{before}m.*.c"])
+    rows, bad = read(data_format, path)
+    assert [row.number for row in rows] == [1, *(at for at, (_, fits) in enumerate(shapes, 2) if fits)]
+    assert [(row.number, row.reason) for row in bad] == [
+        (at, "unknown-shape") for at, (_, fits) in enumerate(shapes, 2) if not fits
+    ]
+
+
 def test_images_of_plain_rows(written: Written) -> None:
     path = written("x", '[{"caption": "a", "pictures": [{"file": "a.png"}]}]')
     (row,), _ = read(open_format(path, fields=["caption"], images=["pictures.*.file"]), path)
