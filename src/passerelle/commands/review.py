@@ -76,6 +76,7 @@ def _sources(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--fields", callback=names, default="", help="Places of the texts, for any rows."),
             click.option("--image-fields", callback=names, default="", help="Places of image paths, with --fields."),
             click.option("--images", type=FILE, help="Folder of the images of --data."),
+            click.option("--images-anywhere", is_flag=True, help="Take images that lie outside of that folder, too."),
         )
     ):
         command = option(command)
