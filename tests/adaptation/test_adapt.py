@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 
 from adaptations import adapt_and_kill, losses
 from passerelle.adaptation import run
-from passerelle.adaptation.run import adapt
+from passerelle.adaptation.run import adapt, adaptation_key
 from passerelle.adaptation.settings import AdaptSettings, AlarmSettings, MixSettings, PartSettings
 from passerelle.errors import ConfigError, InputError, TrainingError, UserError
 from passerelle.models.batches import RowBatch
@@ -113,6 +113,24 @@ def test_shares_are_kept(settings: Make) -> None:
     assert counts["language en"] == 10
     assert counts["text only"] == 20
     assert counts["origin native"] > 0
+
+
+def test_a_changed_base_makes_another_adaptation(settings: Make, tmp_path: Path) -> None:
+    given = settings()
+    base = Path(shutil.copytree(given.model_name_or_path, tmp_path / "base"))
+    given = given.model_copy(update={"model_name_or_path": str(base)})
+    keys = {adaptation_key(given)}
+    assert adaptation_key(given) in keys
+    (base / "README.md").write_text("says nothing", encoding="utf-8")
+    assert adaptation_key(given) in keys
+    for name in ("chat_template.jinja", "config.json", "processor_config.json"):
+        path = base / name
+        path.write_text(path.read_text(encoding="utf-8") + " ", encoding="utf-8")
+        keys.add(adaptation_key(given))
+    weights = base / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    keys.add(adaptation_key(given))
+    assert len(keys) == 5
 
 
 def test_another_adaptation_is_not_overwritten(settings: Make) -> None:

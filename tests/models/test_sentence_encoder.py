@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
+from passerelle.errors import InputError
 from passerelle.quality.evidence import sentences
 from passerelle.quality.evidence.sentences import SentenceEncoder
 
@@ -26,6 +28,23 @@ def encoder(tmp_path: Path) -> SentenceEncoder:
     )
     BertModel(config).save_pretrained(tmp_path)
     return SentenceEncoder(tmp_path)
+
+
+def test_weights_that_do_not_match_are_named(encoder: SentenceEncoder, tmp_path: Path) -> None:
+    file = tmp_path / "model.safetensors"
+    whole = load_file(file)
+    name = "encoder.layer.1.output.dense.weight"
+    for tensors, said in (
+        ({key: value for key, value in whole.items() if key != name}, "missing: encoder.layer.1.output"),
+        ({**whole, "other.weight": torch.ones(2)}, "unexpected: other.weight"),
+        ({**whole, name: torch.ones(3, 3)}, "of another shape: encoder.layer.1.output"),
+    ):
+        save_file(tensors, file, {"format": "pt"})
+        with pytest.raises(InputError, match=f"aren't those that its config.json describes: {said}"):
+            SentenceEncoder(tmp_path)
+    file.write_bytes(b"damaged")
+    with pytest.raises(InputError, match="as a model of sentences"):
+        SentenceEncoder(tmp_path)
 
 
 def test_embeddings_have_length_one_in_the_order_given(encoder: SentenceEncoder) -> None:

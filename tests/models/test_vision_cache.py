@@ -72,6 +72,23 @@ def test_a_changed_picture_is_another_one(tiny: Any, tmp_path: Path, paths: list
     assert cache.computed == 0, "the same picture under another name is known"
 
 
+def test_a_flipped_bit_is_noticed_and_what_lies_with_it_is_computed_anew(
+    tiny: Any, tmp_path: Path, paths: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = known(VisionFeatures(tiny, tmp_path / "features"), paths)
+    (shard,) = (tmp_path / "features").rglob("*.safetensors")
+    content = bytearray(shard.read_bytes())
+    content[-1] ^= 0x40
+    shard.write_bytes(content)
+    again = VisionFeatures(tiny, tmp_path / "features")
+    assert torch.equal(known(again, paths), before)
+    assert (again.damaged, again.computed) == (40, 40)
+    assert "features of 40 pictures were damaged: they are computed anew" in capsys.readouterr().err
+    third = VisionFeatures(tiny, tmp_path / "features")
+    assert torch.equal(known(third, paths), before)
+    assert (third.damaged, third.computed) == (0, 0)
+
+
 @pytest.mark.parametrize("damage", ["cut", "emptied", "overwritten"])
 def test_a_broken_shard_is_made_again(
     tiny: Any, tmp_path: Path, paths: list[Path], monkeypatch: pytest.MonkeyPatch, damage: str

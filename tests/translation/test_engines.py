@@ -7,6 +7,7 @@ import shutil
 import sys
 
 import pytest
+from safetensors.torch import load_file, save_file
 from tiny_engines import SENTENCES, ChatServer, convert, make_m2m100, make_madlad, make_marian, make_nllb
 
 from passerelle.errors import ConfigError, InputError, MissingDependency, RunError
@@ -43,6 +44,24 @@ ALL = [
     "seq2seq:marian-multi",
     "seq2seq:nllb",
 ]
+
+
+@pytest.mark.parametrize("how", ["renamed", "deeper", "damaged"])
+def test_a_model_whose_weights_do_not_match_is_refused(folder, tmp_path, how):
+    place = shutil.copytree(folder("seq2seq:marian"), tmp_path / "model")
+    weights, config = place / "model.safetensors", place / "config.json"
+    if how == "renamed":
+        save_file({f"x.{name}": value for name, value in load_file(weights).items()}, weights, {"format": "pt"})
+    elif how == "deeper":
+        content = json.loads(config.read_text())
+        config.write_text(json.dumps(content | {"decoder_layers": content["decoder_layers"] + 1}))
+    else:
+        weights.write_bytes(b"damaged")
+    said = (
+        "can't load" if how == "damaged" else "the weights in .* aren't those that its config.json describes: missing"
+    )
+    with pytest.raises(InputError, match=said):
+        make_engine(f"seq2seq:{place}", "en", "fr")
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,7 @@ from passerelle.errors import InputError, RunError, UserError
 from passerelle.machine import threads
 from passerelle.models.conversing import Encoded, Encoder
 from passerelle.models.fitting import require_own_processor
+from passerelle.models.names import content_digest
 from passerelle.models.parameter_files import load_parameters, save_tensors
 from passerelle.models.pretrained import PretrainedModel, load_pretrained, set_training
 from passerelle.models.sharding import gathered, held_numbers, shard
@@ -135,17 +136,18 @@ def _adapt(settings: AdaptSettings, processes: Launched) -> dict[str, Any]:
 
 
 def adaptation_key(settings: AdaptSettings) -> str:
-    """Return a hash of what determines an adaptation: its settings, where it's written left out, and its data.
+    """Return a hash of what determines an adaptation: settings, but where it's written, data and base, by content.
 
     Raises:
-        InputError: A file of its data is missing.
+        InputError: A file of its data is missing, or its base can't be had.
     """
     defaults = AdaptSettings.model_fields
     as_before = {name for name in _ADDED if getattr(settings, name) == defaults[name].default}
     shown = settings.model_dump(mode="json", exclude=_NOT_DETERMINING | as_before)
     # Where a file lies says nothing: what is in it does.
     shown["data"] = [{key: value for key, value in entry.items() if key != "path"} for entry in shown["data"]]
-    return content_hash([shown, [data_digest(entry.path) for entry in settings.data]])
+    base = content_digest(settings.model_name_or_path)
+    return content_hash([shown, [data_digest(entry.path) for entry in settings.data], base])
 
 
 def _claim(settings: AdaptSettings, processes: Launched) -> str:
@@ -155,8 +157,8 @@ def _claim(settings: AdaptSettings, processes: Launched) -> str:
     known = read_json(path)
     if known is not None and known.get("key") != key and any(settings.output_dir.glob("stages/*/*")):
         raise UserError(
-            f"{str(settings.output_dir)!r} holds an adaptation with other settings or data: change output_dir, or "
-            "delete the folder."
+            f"{str(settings.output_dir)!r} holds an adaptation with other settings or data, or of a base that was "
+            "changed since: change output_dir, or delete the folder."
         )
     if processes.first:
         write_json(path, {"key": key, "settings": settings.model_dump(mode="json", exclude=_NOT_DETERMINING)})

@@ -16,9 +16,17 @@ _SHOWN = 3
 """Tensors of a kind that a message names."""
 
 
+_ADVICE = "Give a folder that save_pretrained wrote (with safetensors), or a name on the Hugging Face Hub."
+
+
 @contextmanager
-def errors_of_model(where: str) -> Iterator[None]:
+def errors_of_model(where: str, kind: str = "a vision-language model", advice: str = _ADVICE) -> Iterator[None]:
     """Say what is wrong with a model that transformers can't load.
+
+    Args:
+        where: What it is loaded from.
+        kind: What it should be.
+        advice: What to do.
 
     Raises:
         InputError: Its files are missing, broken or of another kind.
@@ -32,10 +40,7 @@ def errors_of_model(where: str) -> Iterator[None]:
         raise MissingDependency(f"the processor of {where!r} needs a package: {first_line(error)}") from error
     except Exception as error:  # broken files make it raise anything
         _raise_again(error)
-        raise InputError(
-            f"can't load {where!r} as a vision-language model: {_said(error)} Give a folder that save_pretrained "
-            "wrote (with safetensors), or a name on the Hugging Face Hub."
-        ) from error
+        raise InputError(f"can't load {where!r} as {kind}: {_said(error)} {advice}") from error
 
 
 @contextmanager
@@ -85,6 +90,22 @@ def require_safe_index(where: str) -> None:
     index = Path(where) / INDEX
     if index.is_file() and not index.with_name(SINGLE_FILE).is_file():  # transformers' own order
         read_index(index)
+
+
+def load_whole(kind: Any, where: str, **options: Any) -> Any:
+    """Load a model by a class of transformers, all of its weights or none.
+
+    Args:
+        kind: The class, as `AutoModel`.
+        where: A folder, or a name on the Hub.
+        options: Of `from_pretrained`.
+
+    Raises:
+        InputError: Its weights aren't those that its configuration asks for.
+    """
+    model, loaded = kind.from_pretrained(where, ignore_mismatched_sizes=True, output_loading_info=True, **options)
+    require_all_weights(where, loaded)
+    return model
 
 
 def require_all_weights(where: str, loaded: Mapping[str, Any]) -> None:

@@ -70,6 +70,19 @@ def model_digest(folder: Path) -> str:
     return content_hash([_own_digests(folder), _own_digests(local_folder(base)) if base else []])
 
 
+def content_digest(name: str | Path) -> str:
+    """Return what a model's answers depend on: `model_digest`, or the version of the embedded base.
+
+    Raises:
+        InputError: There is no such model, or a file of it can't be read.
+    """
+    if str(name) != EMBEDDED:
+        return model_digest(local_folder(name))
+    from passerelle.example.embedded import base_folder
+
+    return base_folder().name
+
+
 def _own_digests(folder: Path) -> list[tuple[str, str]]:
     found = [path for pattern in ("*", "additional_chat_templates/*") for path in folder.glob(pattern)]
     read = [path for path in sorted(found) if path.is_file() and not _says_nothing(path.name)]

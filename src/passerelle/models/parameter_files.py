@@ -24,7 +24,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     from safetensors.torch import save
 
     held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_atomically(path, save(held, {_CHECKSUM: _digest(held)}))
+    write_atomically(path, save(held, {_CHECKSUM: tensors_digest(held)}))
 
 
 def load_tensors(path: Path) -> dict[str, Tensor] | None:
@@ -37,7 +37,7 @@ def load_tensors(path: Path) -> dict[str, Tensor] | None:
             written = (file.metadata() or {}).get(_CHECKSUM)
     except (OSError, SafetensorError, ValueError):
         return None
-    return found if written == _digest(found) else None
+    return found if written == tensors_digest(found) else None
 
 
 def load_parameters(path: Path, parameters: dict[str, Any]) -> bool:
@@ -55,7 +55,7 @@ def load_parameters(path: Path, parameters: dict[str, Any]) -> bool:
     return True
 
 
-def _digest(tensors: Mapping[str, Tensor]) -> str:
+def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
     """Return a hash of tensors on the CPU: their names, types, shapes and numbers."""
     import torch
 

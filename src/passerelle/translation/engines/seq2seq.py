@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from passerelle.config import check_place
-from passerelle.errors import ConfigError, InputError, MissingDependency, unknown
+from passerelle.errors import ConfigError, MissingDependency, unknown
 from passerelle.languages.codes import language, same_language
+from passerelle.models.loading import errors_of_model, load_whole
 from passerelle.translation.engines.inner_texts import answer_by_length, model_digest, translate_inner
 from passerelle.translation.engines.language_tokens import language_tokens
 
@@ -151,17 +152,12 @@ def _load(model: str, device: str, dtype: torch.dtype) -> tuple[Any, Any]:
     if "/" in model:
         check_place(model)
     place = str(Path(model).expanduser()) if Path(model).expanduser().is_dir() else model
-    try:
+    advice = "Name a folder that holds one." if place != model or Path(place).is_dir() else f"Try: hf download {model}"
+    with errors_of_model(model, "a sequence-to-sequence model", advice):
         config = AutoConfig.from_pretrained(place)
         _check_packages(config.model_type)
         tokenizer = AutoTokenizer.from_pretrained(place)
-        loaded = AutoModelForSeq2SeqLM.from_pretrained(place, dtype=dtype).to(device).eval()
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        advice = (
-            "Name a folder that holds one." if place != model or Path(place).is_dir() else f"Try: hf download {model}"
-        )
-        raise InputError(f"can't load {model!r} as a sequence-to-sequence model: {reason} {advice}") from error
+        loaded = load_whole(AutoModelForSeq2SeqLM, place, dtype=dtype).to(device).eval()
     # The model's own limit would win over ours, with a warning for each batch.
     loaded.generation_config.max_length = None
     return loaded, tokenizer
