@@ -63,6 +63,8 @@ def _weights(pretrained: PretrainedModel, part: Any, how: PartSettings, stage: s
 def _add_lora(pretrained: PretrainedModel, adapted: dict[Any, PartSettings], stage: str, seed: int) -> None:
     from peft import LoraConfig, get_peft_model
 
+    from passerelle.adaptation.kernels.lora import fuse_lora
+
     kinds = {(h.rank, h.alpha, h.dropout, h.dora, h.rslora) for h in adapted.values()}
     if len(kinds) > 1:
         raise ConfigError(f"stage {stage!r}: {' and '.join(adapted)} must have adapters of the same rank and kind.")
@@ -96,6 +98,7 @@ def _add_lora(pretrained: PretrainedModel, adapted: dict[Any, PartSettings], sta
         if not _adapters(pretrained, part):
             raise ConfigError(f"stage {stage!r}: no adapter landed in the part {part!r}: its targets are elsewhere.")
     _require_savable(pretrained, stage)
+    fuse_lora(pretrained.model)
 
 
 def _require_adaptable(pretrained: PretrainedModel, part: Any, pattern: str, stage: str) -> None:
