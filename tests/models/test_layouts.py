@@ -137,11 +137,13 @@ def test_rows_of_mixed_length_are_packed(
 ) -> None:
     pretrained = loaded("llava", tmp_path)
     rows = encoded(pretrained, mixed(*pictures))
-    monkeypatch.setattr(layouts, "_price", lambda model, lines, width: lines * width**2)  # attention is what costs
+    monkeypatch.setattr(
+        layouts, "_price", lambda model, lines, width, masked=True: lines * width**2
+    )  # attention is what costs
     lines, width = lay_out(pretrained, rows).inputs["input_ids"].shape
     assert 1 < lines < len(rows)
     assert width == padded(pretrained, rows).inputs["input_ids"].shape[1]
-    monkeypatch.setattr(layouts, "_price", lambda model, lines, width: lines * width)
+    monkeypatch.setattr(layouts, "_price", lambda model, lines, width, masked=True: lines * width)
     wide, _ = lay_out(pretrained, rows).inputs["input_ids"].shape
     assert wide == 1, "one tree of all is best where attention costs nothing"
 
