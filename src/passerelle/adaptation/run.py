@@ -14,6 +14,7 @@ from passerelle.adaptation.audit import audit_labels, describe_parts, print_labe
 from passerelle.adaptation.checkpoints import Checkpoints
 from passerelle.adaptation.data import Pool, data_digest, pictures_of, read_pool
 from passerelle.adaptation.feed import RowFeed, plan_steps
+from passerelle.adaptation.kernels.liger import apply_liger
 from passerelle.adaptation.loop import Rates, StageRecord, make_trainable, train
 from passerelle.adaptation.memory import prepare_memory
 from passerelle.adaptation.mix import ENGLISH, realised
@@ -36,7 +37,8 @@ from passerelle.runs import cache_folder, content_hash, held, read_json, write_j
 
 _PACKAGES = ("passerelle", "torch", "transformers", "peft", "accelerate")
 _NOT_DETERMINING = {
-    "output_dir", "report_to", "save_steps", "gradient_checkpointing", "check_memory", "threads", "auto_batch", "fsdp",
+    "output_dir", "report_to", "save_steps", "gradient_checkpointing", "use_liger_kernel", "check_memory", "threads",
+    "auto_batch", "fsdp",
     "dataloader_num_workers", "merge_weights", "push_to_hub", "hub_private_repo",
 }  # fmt: skip
 
@@ -166,7 +168,7 @@ def _is_divided(settings: AdaptSettings, processes: Launched) -> bool:
 
 def _load(settings: AdaptSettings, processes: Launched) -> PretrainedModel:
     """Load the base: on the CPU where its layers are to be divided, and only then go on the device."""
-    return load_pretrained(
+    pretrained = load_pretrained(
         settings.model_name_or_path,
         dtype=settings.dtype,
         device="cpu" if _is_divided(settings, processes) else processes.device,
@@ -174,6 +176,9 @@ def _load(settings: AdaptSettings, processes: Launched) -> PretrainedModel:
         bits=settings.bits,
         attention=settings.attn_implementation,
     )
+    if settings.use_liger_kernel:
+        apply_liger(pretrained, processes.device)
+    return pretrained
 
 
 def _steps(job: _Job) -> list[int]:

@@ -186,6 +186,7 @@ class AdaptSettings(Settings):
             [``sdpa`` where it has it].
         gradient_checkpointing: Keep only the inputs of the model's layers for the backward pass and compute the layers
             again there: less memory, about a third more work, the same losses [where a GPU's memory asks for it].
+        use_liger_kernel: Compute norms, rotary positions and gated layers by Liger's kernels (2410.10989) on a GPU.
         check_memory: End before the first step of a stage where memory can't hold it.
         threads: Threads of torch on this machine's processor [as many as cores are free; ``OMP_NUM_THREADS`` where it
             is set].
@@ -228,6 +229,7 @@ class AdaptSettings(Settings):
     merge_weights: bool = False
     dataloader_num_workers: int | None = Field(default=None, ge=0, le=64)
     gradient_checkpointing: bool | None = None
+    use_liger_kernel: bool = False
     check_memory: bool = True
     threads: int | None = Field(default=None, ge=1)
     auto_batch: bool = False
