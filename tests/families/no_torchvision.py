@@ -27,6 +27,11 @@ VIDEO_PROCESSORS = {
     "qwen2_vl": "Qwen2VLVideoProcessor",
     "qwen2_5_vl": "Qwen2VLVideoProcessor",
     "qwen3_vl": "Qwen3VLVideoProcessor",
+    "qwen3_vl_moe": "Qwen3VLVideoProcessor",
+    "qwen3_5": "Qwen3VLVideoProcessor",
+    "qwen3_5_moe": "Qwen3VLVideoProcessor",
+    "glm4v": "Glm4vVideoProcessor",
+    "glm46v": "Glm46VVideoProcessor",
     "smolvlm": "SmolVLMVideoProcessor",
 }
 

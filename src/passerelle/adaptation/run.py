@@ -22,12 +22,13 @@ from passerelle.adaptation.optimizer import ParameterGroup, require_optimizer
 from passerelle.adaptation.processes import Launched
 from passerelle.adaptation.saving import push, save_outputs
 from passerelle.adaptation.settings import AdaptSettings, StageSettings
-from passerelle.adaptation.stages import attach, detach
+from passerelle.adaptation.stages import adapted_modules, attach, detach
 from passerelle.adaptation.trackers import Trackers
 from passerelle.costs.ledger import Phase, measured
 from passerelle.errors import InputError, RunError, UserError
 from passerelle.machine import threads
 from passerelle.models.conversing import Encoded, Encoder
+from passerelle.models.families import Mixture
 from passerelle.models.parameter_files import load_parameters, save_tensors
 from passerelle.models.pretrained import PretrainedModel, load_pretrained, set_training
 from passerelle.models.sharding import gathered, held_numbers, shard
@@ -203,7 +204,7 @@ def _stage(job: _Job, stage: StageSettings, steps: int) -> dict[str, Any]:
     groups = attach(job.pretrained, stage, settings.seed)
     record = StageRecord(stage.name)
     make_trainable(job.pretrained.model, groups, record)
-    parts = describe_parts(job.pretrained, groups)
+    parts, adapted = describe_parts(job.pretrained, groups), adapted_modules(job.pretrained)
     parameters = _parameters_of(groups)
     weights, written = folder / "weights.safetensors", folder / "stage.json"
     saved: dict[str, Any] | None = read_json(written)
@@ -218,7 +219,8 @@ def _stage(job: _Job, stage: StageSettings, steps: int) -> dict[str, Any]:
         rows, vision = _rows(job, stage, steps)
         audit = audit_labels(job.pretrained, rows, settings.language)
         if processes.first and is_shown():
-            print_parts(parts, f"stage {stage.name!r}: {steps} steps, vision features: {vision.level}")
+            title = f"stage {stage.name!r}: {steps} steps, vision features: {vision.level}"
+            print_parts(parts, title, adapted, Mixture.of(job.pretrained.bare))
             print_labels(audit, settings.language)
         feed = _feed(job, rows, vision, steps)
         memory = prepare_memory(settings, stage, feed, groups)
@@ -231,6 +233,7 @@ def _stage(job: _Job, stage: StageSettings, steps: int) -> dict[str, Any]:
         "features": vision.level,
         "held_parameters": held_numbers(job.pretrained.model.parameters()),
         "parts": parts,
+        "adapted": adapted,
         "labels": asdict(audit),
         "mix": realised(rows),
         "record": asdict(record),

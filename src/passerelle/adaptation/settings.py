@@ -81,6 +81,7 @@ class PartSettings(Settings):
         dora: Decompose weights into magnitude and direction (DoRA, 2402.09353).
         rslora: Scale by alpha/√rank (rsLoRA, 2312.03732).
         targets: Full-name pattern of the adapted modules [all linear layers of the part's transformer layers].
+        experts: Put LoRA on the experts of a mixture, too; on none of them unless asked for.
     """
 
     how: Literal["lora", "full"]
@@ -93,6 +94,7 @@ class PartSettings(Settings):
     dora: bool = False
     rslora: bool = False
     targets: str = ""
+    experts: bool = False
 
     @field_validator("targets")
     @classmethod
@@ -105,11 +107,14 @@ class PartSettings(Settings):
 
     @model_validator(mode="after")
     def _nothing_is_ignored(self) -> PartSettings:
-        of_other = ("last_layers",) if self.how == "lora" else ("rank", "alpha", "dropout", "dora", "rslora", "targets")
+        of_lora = ("rank", "alpha", "dropout", "dora", "rslora", "targets", "experts")
+        of_other = ("last_layers",) if self.how == "lora" else of_lora
         idle = [name for name in of_other if getattr(self, name) != type(self).model_fields[name].default]
         if idle:
             other = "full" if self.how == "lora" else "lora"
             raise ValueError(f"{', '.join(idle)} goes with how: {other}, not with {self.how}: leave it out.")
+        if self.experts and (self.dropout or self.dora):
+            raise ValueError("experts have neither dropout nor dora: leave these out, or the experts.")
         return self
 
 

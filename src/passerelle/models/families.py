@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Any, Literal
@@ -13,6 +13,8 @@ from passerelle.errors import InputError
 
 Part = Literal["tower", "projector", "language", "head", "extra"]
 PARTS: tuple[Part, ...] = ("tower", "projector", "language", "head", "extra")
+_CHOOSING = ("gate", "router", "shared_expert_gate")
+"""What stands beside experts and chooses among them."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,10 @@ class Family:
         replay: Whether what the tower gives needs the projector alone to be what the language model takes.
         grouped: Whether a picture's features are others where several pictures stand in a row.
         encoding: Whether prompts go through a chat template, or are a prefix whose suffix is the reply.
-        shares_prefix: Whether what comes first can be computed apart from what comes behind it.
+        shares_prefix: Whether rows that begin alike can share what is computed of their beginning. Layers that keep one
+            state in place of all tokens (recurrent ones) can't: a state has one past, and follows no tree.
         causal: Whether no token sees what comes behind it, pieces of a picture included.
+        template: What the chat template is given beside the conversation.
         detected: Whether it was found by asking the model, not in the table.
     """
 
@@ -47,6 +51,7 @@ class Family:
     encoding: Literal["chat", "prefix-suffix"] = "chat"
     shares_prefix: bool = True
     causal: bool = True
+    template: Mapping[str, Any] = field(default_factory=dict)
     detected: bool = False
 
     def part_of(self, name: str) -> Part:
@@ -69,6 +74,36 @@ class Family:
         """Return the module of a part; of several projectors the first."""
         prefix = {"language": self.language, "head": self.head}.get(part) or getattr(self, part)[0]
         return model.get_submodule(prefix)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """The mixtures of experts in a model's layers; none in most models.
+
+    Attributes:
+        experts: Parameters, each of which holds a weight of every expert of a layer [experts, …, …].
+        choosing: Modules that choose among experts, or weigh what these give.
+    """
+
+    experts: tuple[str, ...]
+    choosing: tuple[str, ...]
+
+    @classmethod
+    def of(cls, model: Any) -> Mixture:
+        """Find the mixtures of a model of transformers, which calls their parts alike in all families."""
+        blocks = {name.removesuffix(".experts") for name, _ in model.named_modules() if name.endswith(".experts")}
+        experts = (
+            f"{block}.experts.{name}"
+            for block in sorted(blocks)
+            for name, value in model.get_submodule(f"{block}.experts").named_parameters(recurse=False)
+            if value.dim() == 3  # biases are adapted with nothing
+        )
+        choosing = (f"{block}.{name}" for block in sorted(blocks) for name in _CHOOSING)
+        return cls(tuple(experts), tuple(choosing))
+
+    def is_choosing(self, name: str) -> bool:
+        """Whether a module is one that chooses among experts, or lies in one."""
+        return any(_is_below(name, one) for one in self.choosing)
 
 
 def _is_below(name: str, prefix: str) -> bool:

@@ -150,10 +150,11 @@ def grow(rows: Sequence[Encoded], image_token: int, more: int) -> list[tuple[int
 
 
 def follows_trees(pretrained: PretrainedModel, longest: int) -> bool:
-    """Whether a model's attention is causal, takes any mask, and sees as far back as the longest row."""
+    """Whether a model's layers are causal, take any mask, and see as far back as the longest row."""
     text = pretrained.bare.config.get_text_config()
     window = getattr(text, "sliding_window", None)
-    known = pretrained.family.causal and not pretrained.family.detected
+    family = pretrained.family
+    known = family.causal and family.shares_prefix and not family.detected
     return known and text._attn_implementation == "sdpa" and (not window or longest < window)
 
 
