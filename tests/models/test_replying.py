@@ -136,7 +136,7 @@ def test_a_model_of_no_known_family_is_asked_one_by_one(
     tmp_path: Path, pictures: list[Path], batches: list[int]
 ) -> None:
     pretrained = loaded("llava", tmp_path)
-    unknown = replace(pretrained, family=replace(pretrained.family, detected=True))
+    unknown = replace(pretrained, family=pretrained.family.model_copy(update={"detected": True}))
     vision = VisionFeatures(unknown, None)
     talks = conversations(pictures)
     vision.prepare([talk.images for talk in talks])

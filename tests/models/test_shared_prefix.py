@@ -87,7 +87,7 @@ def test_layers_that_keep_one_state_answer_otherwise_where_rows_share_their_begi
     (found,) = option_logprobs(pretrained, vision, [rows], FlopMeter())
     assert found == pytest.approx(expected, abs=2e-4)
     # In a tree the state has the other options in it: a mask keeps nothing out of it.
-    sharing = replace(pretrained, family=replace(pretrained.family, shares_prefix=True))
+    sharing = replace(pretrained, family=pretrained.family.model_copy(update={"shares_prefix": True}))
     (shared,) = option_logprobs(sharing, vision, [rows], FlopMeter())
     assert shared[0] == pytest.approx(expected[0], abs=2e-4)
     assert min(abs(one - other) for one, other in zip(shared[1:], expected[1:], strict=True)) > 0.1

@@ -28,7 +28,7 @@ from passerelle.costs.ledger import Phase, measured
 from passerelle.errors import InputError, RunError, UserError
 from passerelle.machine import threads
 from passerelle.models.conversing import Encoded, Encoder
-from passerelle.models.families import Mixture
+from passerelle.models.families import OWN_FILE, Mixture, describe, known_families, own_digest
 from passerelle.models.parameter_files import load_parameters, save_tensors
 from passerelle.models.pretrained import PretrainedModel, load_pretrained, set_training
 from passerelle.models.sharding import gathered, held_numbers, shard
@@ -41,6 +41,7 @@ _NOT_DETERMINING = {
     "output_dir", "report_to", "save_steps", "gradient_checkpointing", "use_liger_kernel", "check_memory", "threads",
     "auto_batch", "fsdp",
     "dataloader_num_workers", "merge_weights", "push_to_hub", "hub_private_repo",
+    "families",
 }  # fmt: skip
 
 _ADDED = {"optim", "attn_implementation"}
@@ -88,7 +89,7 @@ def adapt(settings: AdaptSettings) -> dict[str, Any]:
     folder = settings.output_dir
     processes = Launched()
     with held(folder, otherwise="change output_dir", name=f".lock-{processes.index}"):
-        with threads(settings.threads):
+        with threads(settings.threads), known_families(settings.families):
             return _adapt(settings, processes)
 
 
@@ -105,6 +106,9 @@ def _adapt(settings: AdaptSettings, processes: Launched) -> dict[str, Any]:
     if settings.fsdp and processes.count == 1:
         say("fsdp: there is one process only, nothing is divided; start several with torchrun --nproc_per_node N.")
     pretrained = _load(settings, processes)
+    if pretrained.family.detected and processes.first:
+        say(f"models of this type aren't in the table of families; found out, and to be put right in {OWN_FILE}:")
+        say(describe(pretrained.family))
     if settings.attn_implementation not in (None, "sdpa"):
         say(f"attention by {settings.attn_implementation}: rows are padded; sdpa computes common beginnings once.")
     job = _Job(settings, processes, pretrained, pool, Trackers(settings, processes.first))
@@ -145,7 +149,8 @@ def adaptation_key(settings: AdaptSettings) -> str:
     shown = settings.model_dump(mode="json", exclude=_NOT_DETERMINING | as_before)
     # Where a file lies says nothing: what is in it does.
     shown["data"] = [{key: value for key, value in entry.items() if key != "path"} for entry in shown["data"]]
-    return content_hash([shown, [data_digest(entry.path) for entry in settings.data]])
+    own = [own_digest()] if own_digest() else []
+    return content_hash([shown, [data_digest(entry.path) for entry in settings.data], *own])
 
 
 def _claim(settings: AdaptSettings, processes: Launched) -> str:

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from passerelle.config import HUB_NAME, Settings, load_settings, merge
 from passerelle.errors import ConfigError, unknown
+from passerelle.models.families import families_beside
 from passerelle.models.merging.rules import MergeSettings
 from passerelle.models.pretrained import AttentionName
 from passerelle.records import Origin
@@ -202,6 +203,7 @@ class AdaptSettings(Settings):
         load_in_8bit: The same in eight bits.
         push_to_hub: ``ORG/NAME`` on the Hugging Face Hub to put what was adapted; nothing is sent unless asked for.
         hub_private_repo: Whether that place is made a private one.
+        families: TOML with families of models of one's own [``families.toml`` beside the settings' file].
     """
 
     model_name_or_path: str
@@ -243,6 +245,7 @@ class AdaptSettings(Settings):
     load_in_8bit: bool = False
     push_to_hub: str = Field(default="", pattern=rf"^$|^{HUB_NAME}$")
     hub_private_repo: bool = True
+    families: Path | None = None
 
     @property
     def bits(self) -> Literal[0, 4, 8]:
@@ -313,7 +316,8 @@ def load_adaptation(path: Path, changes: dict[str, Any] | None = None) -> AdaptS
     Raises:
         ConfigError: No such file, not YAML, an unknown key, a value out of range.
     """
-    return load_settings(AdaptSettings, path, changes, complete=complete_adaptation)
+    settings = load_settings(AdaptSettings, path, changes, complete=complete_adaptation)
+    return settings if settings.families else settings.model_copy(update={"families": families_beside(path)})
 
 
 def complete_adaptation(content: dict[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from passerelle.comparison.texts import Texts
 from passerelle.errors import RunError, UserError
 from passerelle.evaluation.asking.members import System
 from passerelle.evaluation.run import Options, evaluate
+from passerelle.models.families import known_families
 from passerelle.models.pretrained import check_pretrained
 from passerelle.progress import quiet, say
 from passerelle.report import write_page
@@ -48,7 +49,7 @@ def compare(experiment: Experiment, folder: Path) -> dict[str, Any]:
     """
     if (folder / "results.json").is_file() and not (folder / ARMS).is_file():
         raise UserError(f"{str(folder)!r} is a run of an older version: choose another --out, or remove it.")
-    with held(folder):
+    with held(folder), known_families(experiment.families):
         remove_leftovers(folder)
         return _compare(experiment, folder)
 

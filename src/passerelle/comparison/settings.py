@@ -11,6 +11,7 @@ from passerelle.adaptation.settings import METHODS, AdaptSettings, complete_adap
 from passerelle.config import Seeds, Settings, load_settings, merge, parse_settings
 from passerelle.errors import ConfigError, unknown
 from passerelle.languages.codes import language
+from passerelle.models.families import families_beside
 from passerelle.records import Origin
 from passerelle.translation.both_ways import ENGLISH, TranslationSettings
 
@@ -127,6 +128,7 @@ class Experiment(Settings):
         limit: Only so many questions of each test.
         examples: Pictures that the report shows.
         review: The ``applied.json`` of `passerelle review apply`: machine text gets its corrections.
+        families: TOML with families of models of one's own [``families.toml`` beside the experiment].
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
@@ -145,6 +147,7 @@ class Experiment(Settings):
     limit: int | None = Field(default=None, ge=1)
     examples: int = Field(default=48, ge=0)
     review: Path | None = None
+    families: Path | None = None
 
     @field_validator("arms", "data", mode="before")
     @classmethod
@@ -286,6 +289,8 @@ def load_experiment(path: Path, changes: dict[str, Any] | None = None, arms: lis
         ConfigError: No such file, not YAML, an unknown key or arm, a value out of range, a file of an older version.
     """
     experiment = _checked(load_settings(Experiment, path, changes, complete=_of_this_version))
+    if experiment.families is None:
+        experiment = experiment.model_copy(update={"families": families_beside(path)})
     if arms is not None:
         if not arms:
             raise ConfigError(f"name at least one arm of {', '.join(experiment.arms)}.")

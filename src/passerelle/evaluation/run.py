@@ -23,6 +23,7 @@ from passerelle.evaluation.reading import Test, read_test
 from passerelle.evaluation.results import ENGLISH, Everything, Said, put_together
 from passerelle.evaluation.specification import Named, Planned, parse_languages, parse_named, parse_sources
 from passerelle.evaluation.writing import write_results
+from passerelle.models.families import known_families
 from passerelle.progress import Progress, say
 from passerelle.runs import content_hash, held, remove_leftovers
 
@@ -45,6 +46,7 @@ class Options:
         planned: Benchmarks in more detail than `benchmarks` can say, in place of them.
         pairs: Systems that are compared beside those with a reference, first minus second.
         images_anywhere: Whether pictures may lie outside of the image folder.
+        families: TOML with families of models of one's own.
     """
 
     models: tuple[str, ...] = ()
@@ -60,6 +62,7 @@ class Options:
     planned: tuple[Planned, ...] = ()
     pairs: tuple[tuple[str, str], ...] = ()
     images_anywhere: bool = False
+    families: Path | None = None
 
     def plans(self, languages: Sequence[str]) -> Sequence[Planned]:
         """Return the benchmarks.
@@ -105,7 +108,7 @@ def evaluate(
         UserError: Something that the user can put right.
         StorageError: The disk is full.
     """
-    with held(options.out):
+    with held(options.out), known_families(options.families):
         remove_leftovers(options.out)
         try:
             return _evaluate(options, audit, judge, systems, failed)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any, Literal
 
-from passerelle.errors import InputError
+from pydantic import Field
+
+from passerelle.config import Settings, parse_settings
+from passerelle.errors import ConfigError, InputError
+from passerelle.runs import content_hash
 
 Part = Literal["tower", "projector", "language", "head", "extra"]
 PARTS: tuple[Part, ...] = ("tower", "projector", "language", "head", "extra")
@@ -17,13 +24,12 @@ _CHOOSING = ("gate", "router", "shared_expert_gate")
 """What stands beside experts and chooses among them."""
 
 
-@dataclass(frozen=True)
-class Family:
+class Family(Settings):
     """The parts of a family's models, as full prefixes of parameter names.
 
     Attributes:
         name: The configuration's `model_type`.
-        tower: Prefixes of the vision tower.
+        tower: Prefixes of the vision tower; none where a projector alone takes pictures.
         projector: Prefixes of the projector; they may lie inside the tower's.
         language: Prefix of the language model.
         head: Prefix of the head.
@@ -40,9 +46,9 @@ class Family:
     """
 
     name: str
-    tower: tuple[str, ...]
-    projector: tuple[str, ...]
-    language: str
+    tower: tuple[str, ...] = ()
+    projector: tuple[str, ...] = Field(min_length=1)
+    language: str = Field(min_length=1)
     head: str = "lm_head"
     extra: tuple[str, ...] = ()
     features: Literal["list", "stack"] = "list"
@@ -51,7 +57,7 @@ class Family:
     encoding: Literal["chat", "prefix-suffix"] = "chat"
     shares_prefix: bool = True
     causal: bool = True
-    template: Mapping[str, Any] = field(default_factory=dict)
+    template: dict[str, Any] = {}
     detected: bool = False
 
     def part_of(self, name: str) -> Part:
@@ -110,30 +116,114 @@ def _is_below(name: str, prefix: str) -> bool:
     return name == prefix or name.startswith(f"{prefix}.")
 
 
-@cache
+OWN_FILE = "families.toml"
+"""What a file of one's own is called beside an experiment."""
+_own: dict[str, Family] = {}
+"""The rows of one's own that are known now."""
+
+
 def families() -> dict[str, Family]:
-    """Return the families of the table by `model_type`."""
-    text = resources.files("passerelle.data").joinpath("families.toml").read_text(encoding="utf-8")
-    return {name: _family(name, entry) for name, entry in tomllib.loads(text).items()}
+    """Return the families that are known by `model_type`: those of the table, and those of one's own before them."""
+    return {**_shipped(), **_own}
 
 
-def _family(name: str, entry: Mapping[str, Any]) -> Family:
-    settings: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in entry.items()}
-    return Family(name=name, **settings)
+@cache
+def _shipped() -> dict[str, Family]:
+    text = resources.files("passerelle.data").joinpath(OWN_FILE).read_text(encoding="utf-8")
+    return _read(text, OWN_FILE)
+
+
+def _read(text: str, where: str) -> dict[str, Family]:
+    """Read a table of families.
+
+    Raises:
+        ConfigError: It isn't TOML, or a row lacks a key or has one that is unknown.
+    """
+    try:
+        rows = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where}: not valid TOML: {error}.") from None
+    found = {}
+    for name, row in rows.items():
+        if not isinstance(row, dict):
+            raise ConfigError(f"{where}: {name!r} is no family: write its parts below [{name}].")
+        found[name] = parse_settings(Family, {**row, "name": name}, f"{where}: [{name}]")
+    return found
+
+
+@contextmanager
+def known_families(file: Path | None) -> Iterator[None]:
+    """Know the families of a file of one's own while the block runs, in the whole process.
+
+    Args:
+        file: TOML as `data/families.toml` is; ``None``: nothing more than before.
+
+    Raises:
+        ConfigError: It can't be read, or isn't such a file.
+    """
+    global _own
+    before = _own
+    if file is not None:
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"can't read {str(file)!r} as a file of families: {error}") from None
+        _own = {**before, **_read(text, str(file))}
+    try:
+        yield
+    finally:
+        _own = before
+
+
+def families_beside(experiment: Path) -> Path | None:
+    """Return the file of families that stands beside an experiment's file, if there is one."""
+    beside = experiment.parent / OWN_FILE
+    return beside if beside.is_file() else None
+
+
+def own_digest() -> str:
+    """Return a hash of the families of one's own that are known now; nothing where there are none."""
+    return content_hash([row.model_dump(mode="json") for _, row in sorted(_own.items())])[:12] if _own else ""
 
 
 def family_of(model: Any) -> Family:
-    """Return a model's family: from the table, or found out from its `get_encoder` and `get_decoder`.
+    """Return a model's family: from a table, or found out from its `get_encoder` and `get_decoder`.
 
     Args:
         model: What `AutoModelForImageTextToText` loaded.
 
     Raises:
         InputError: It is of no family that is known, and doesn't say where its parts are.
+        ConfigError: One's own table names parts that it hasn't.
     """
     name = str(model.config.model_type)
-    known = families().get(name)
-    return known if known is not None else _detect(model, name)
+    family = families().get(name) or _detect(model, name)
+    if name in _own:
+        _require_parts(model, family)
+    return family.model_copy(update={"shares_prefix": False}) if _is_recurrent(model) else family
+
+
+def describe(family: Family) -> str:
+    """Return where a family's parts are, as a row of a file of families has it."""
+    rows = family.model_dump(include={"tower", "projector", "language", "head"}, mode="json")
+    return "\n".join([f"[{family.name}]", *(f"{key} = {json.dumps(value)}" for key, value in rows.items())])
+
+
+def _require_parts(model: Any, family: Family) -> None:
+    names = [name for name, _ in model.named_parameters(remove_duplicate=False)]
+    for prefix in (*family.tower, *family.projector, family.language, family.head):
+        if not any(_is_below(name, prefix) for name in names):
+            tops = sorted({".".join(name.split(".")[:2]) for name in names})
+            raise ConfigError(
+                f"families.toml: [{family.name}] names {prefix!r}, below which this model has no weights. It has some "
+                f"below {', '.join(tops)}."
+            )
+
+
+def _is_recurrent(model: Any) -> bool:
+    """Whether some layers keep one state, which has one past, in place of all tokens."""
+    kinds = getattr(model.config.get_text_config(), "layer_types", None) or ()
+    return not set(kinds) <= {"full_attention", "sliding_attention", "chunked_attention"}
 
 
 def _detect(model: Any, name: str) -> Family:
@@ -144,16 +234,17 @@ def _detect(model: Any, name: str) -> Family:
     missing = [
         what for what, path in (("a vision tower", tower), ("a language model", language), ("a head", head)) if not path
     ]
-    projector = _between(model, (tower, language, head)) if not missing else ()
+    projector = () if missing else _between(model, (tower, language, head)) or _inside(model, tower)
     if not missing and not projector:
         missing = ["a projector"]
     if missing:
         raise InputError(
             f"models of the type {name!r} aren't in Passerelle's table, and this one doesn't say where "
             f"{' and '.join(missing)} is. Known are: {', '.join(families())}. To add a family, write its prefixes into "
-            "data/families.toml; see docs/reference/methods.md."
+            f"a {OWN_FILE} beside your experiment, or give one by --families; see docs/reference/methods.md."
         )
-    return Family(name, (tower,), projector, language, head, shares_prefix=False, detected=True)
+    parts = {"tower": (tower,), "projector": projector, "language": language, "head": head}
+    return Family(name=name, **parts, shares_prefix=False, detected=True)
 
 
 def _between(model: Any, known: tuple[str, ...]) -> tuple[str, ...]:
@@ -163,3 +254,19 @@ def _between(model: Any, known: tuple[str, ...]) -> tuple[str, ...]:
     with_weights = [name for name, child in owner.named_children() if next(child.parameters(), None) is not None]
     beside = [f"{parent}.{name}" if parent else name for name in with_weights]
     return tuple(name for name in beside if name not in known)
+
+
+def _inside(model: Any, tower: str) -> tuple[str, ...]:
+    """Return what lies in the tower behind its layers and leads to the language model's width: the projector."""
+    import torch
+
+    width = model.config.get_text_config().hidden_size
+    children = list(model.get_submodule(tower).named_children())
+    lists = [place for place, (_, child) in enumerate(children) if isinstance(child, torch.nn.ModuleList)]
+    behind = children[lists[0] + 1 :] if lists else []
+    found = []
+    for name, child in behind:
+        linear = [module for module in child.modules() if isinstance(module, torch.nn.Linear)]
+        if any(module.out_features == width for module in linear):
+            found.append(f"{tower}.{name}")
+    return tuple(found)

@@ -13,6 +13,7 @@ from passerelle.evaluation.asking.members import LocalModel, Member, Opener, Sys
 from passerelle.evaluation.asking.wrapping import PLAIN, WRAPPINGS
 from passerelle.evaluation.specification import Named
 from passerelle.languages.phrasebook import shipped_digest
+from passerelle.models.families import own_digest
 from passerelle.models.names import EMBEDDED, local_folder, model_digest
 from passerelle.runs import ARMS, content_hash, find_arm, read_arms
 from passerelle.translation.both_ways import TranslationSettings
@@ -75,7 +76,9 @@ def _opener(model: str, method: str, settings: TranslationSettings) -> Opener:
     folder = Path(model)
     if not _is_model(folder):
         folder = _inside(folder) or _elsewhere(model)
-    return _opened(f"{folder.resolve().name}-{model_digest(folder)[:12]}", str(folder), method, settings)
+    own = own_digest()  # how a model is asked hangs on its family
+    signature = "-".join([folder.resolve().name, model_digest(folder)[:12], *([own] if own else [])])
+    return _opened(signature, str(folder), method, settings)
 
 
 def _is_model(folder: Path) -> bool:
