@@ -105,6 +105,7 @@ def test_experts_are_adapted_only_if_asked_for_and_what_chooses_among_them_never
 def test_what_adapters_are_on_is_said(settings: Make, capsys: pytest.CaptureFixture[str]) -> None:
     record = adapt(settings("qwen3_vl_moe", max_steps=1))
     assert record["stages"][0]["adapted"] == {f"self_attn.{name}_proj": 2 for name in "koqv"}
+    assert record["image_processor"] == "Qwen2VLImageProcessorPil"
     said = " ".join(capsys.readouterr().err.split())
     assert "adapters on: self_attn.k_proj (2), self_attn.o_proj (2), self_attn.q_proj (2)" in said
     assert "experts of the mixture: none is adapted; experts: true adapts them all" in said

@@ -27,11 +27,12 @@ MORE_INPUTS = {
     "mistral3": {"image_sizes"},
     "idefics3": {"pixel_attention_mask"},
     "smolvlm": {"pixel_attention_mask"},
+    "gemma4": {"image_position_ids", "mm_token_type_ids"},
     **dict.fromkeys(IN_A_GRID, {"image_grid_thw", "mm_token_type_ids"}),
 }
 # Whose features are one tensor for all tiles of all pictures [tiles, tokens, hidden]; the others' are one tensor
 # [tokens, hidden] for each picture.
-STACKED = {"fast_vlm", "paligemma", "gemma3", "internvl", "aya_vision"}
+STACKED = {"ovis2", "cohere2_vision", "fast_vlm", "paligemma", "gemma3", "internvl", "aya_vision"}
 # The rendered end of a turn.
 ENDS = {
     "llava": "sea. ",
@@ -52,6 +53,9 @@ ENDS = {
     "qwen3_5_moe": "sea.<|im_end|>\n",
     "glm4v": "sea.",
     "glm46v": "sea.",
+    "gemma4": "sea.<turn|>\n",
+    "ovis2": "sea.<|im_end|>\n",
+    "cohere2_vision": "sea.<|END_RESPONSE|><|END_OF_TURN_TOKEN|>",
 }
 ANSWER = "A red boat on the sea."
 

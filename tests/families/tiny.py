@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from families import grids, models, no_torchvision
+from families import grids, models, no_torchvision, recent
 
 no_torchvision.do_without()
 
@@ -38,6 +38,9 @@ BUILDERS: dict[str, Callable[[str], tuple[Any, Any]]] = {
     "qwen3_5_moe": grids.qwen_vl,
     "glm4v": grids.glm_v,
     "glm46v": grids.glm_v,
+    "gemma4": recent.gemma4,
+    "ovis2": recent.ovis2,
+    "cohere2_vision": recent.cohere2_vision,
 }
 FAMILIES: tuple[str, ...] = tuple(BUILDERS)
 SEES_AHEAD = ("paligemma", "gemma3")

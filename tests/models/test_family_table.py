@@ -27,6 +27,16 @@ def test_the_table_has_the_families_that_are_tested() -> None:
     assert tuple(families()) == FAMILIES
 
 
+def test_the_documents_list_every_family_with_its_parts() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "reference" / "methods.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    listed = {row[0].strip("`"): row[1:5] for row in rows if len(row) >= 5}
+    for name, family in families().items():
+        parts = [family.tower, family.projector, (family.language,)]
+        shown = [", ".join(f"`{prefix}`" for prefix in prefixes) for prefixes in parts]
+        assert listed.get(name) == [*shown, "yes" if family.replay else "no"], name
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 def test_parts_are_where_the_table_says(name: str, tmp_path: Path) -> None:
     model: Any = AutoModelForImageTextToText.from_pretrained(build(name, tmp_path / name))

@@ -119,6 +119,7 @@ def _adapt(settings: AdaptSettings, processes: Launched) -> dict[str, Any]:
         "versions": {name: metadata.version(name) for name in _PACKAGES},
         "device": f"{processes.count} × {processes.device.type}{', divided' if job.divided else ''}",
         "family": pretrained.family.name,
+        "image_processor": type(pretrained.processor.image_processor).__name__,
         "data": pool.files,
         "stages": [],
         "rejected": pool.rejected,
@@ -224,7 +225,8 @@ def _stage(job: _Job, stage: StageSettings, steps: int) -> dict[str, Any]:
         rows, vision = _rows(job, stage, steps)
         audit = audit_labels(job.pretrained, rows, settings.language)
         if processes.first and is_shown():
-            title = f"stage {stage.name!r}: {steps} steps, vision features: {vision.level}"
+            by = type(job.pretrained.processor.image_processor).__name__
+            title = f"stage {stage.name!r}: {steps} steps, vision features: {vision.level}, pictures by {by}"
             print_parts(parts, title, adapted, Mixture.of(job.pretrained.bare))
             print_labels(audit, settings.language)
         feed = _feed(job, rows, vision, steps)

@@ -42,6 +42,7 @@ class Family(Settings):
             state in place of all tokens (recurrent ones) can't: a state has one past, and follows no tree.
         causal: Whether no token sees what comes behind it, pieces of a picture included.
         template: What the chat template is given beside the conversation.
+        beside: What `get_image_features` gives beside features, the same for all pictures.
         detected: Whether it was found by asking the model, not in the table.
     """
 
@@ -58,6 +59,7 @@ class Family(Settings):
     shares_prefix: bool = True
     causal: bool = True
     template: dict[str, Any] = {}
+    beside: tuple[str, ...] = ()
     detected: bool = False
 
     def part_of(self, name: str) -> Part:
@@ -200,7 +202,9 @@ def family_of(model: Any) -> Family:
     family = families().get(name) or _detect(model, name)
     if name in _own:
         _require_parts(model, family)
-    return family.model_copy(update={"shares_prefix": False}) if _is_recurrent(model) else family
+    text = model.config.get_text_config()
+    seen = {"causal": False} if getattr(text, "use_bidirectional_attention", None) else {}
+    return family.model_copy(update=seen | ({"shares_prefix": False} if _is_recurrent(text) else {}))
 
 
 def describe(family: Family) -> str:
@@ -220,9 +224,9 @@ def _require_parts(model: Any, family: Family) -> None:
             )
 
 
-def _is_recurrent(model: Any) -> bool:
-    """Whether some layers keep one state, which has one past, in place of all tokens."""
-    kinds = getattr(model.config.get_text_config(), "layer_types", None) or ()
+def _is_recurrent(text: Any) -> bool:
+    """Whether some layers of a language model keep one state, which has one past, in place of all tokens."""
+    kinds = getattr(text, "layer_types", None) or ()
     return not set(kinds) <= {"full_attention", "sliding_attention", "chunked_attention"}
 
 
