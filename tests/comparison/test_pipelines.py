@@ -106,6 +106,27 @@ def test_what_was_translated_and_answered_is_asked_of_nobody_again(experiment: P
     assert round(speed["chat"]["characters"]) == cost["characters_translated"]
 
 
+def test_an_arm_whose_budget_is_spent_is_named_and_goes_on(experiment: Path, server: ChatServer) -> None:
+    def run(most_tokens: int) -> dict[str, Any]:
+        options = {"most_tokens": most_tokens, "texts_at_once": 1, "concurrency": 1}
+        arms = {"pipeline": None, "chat": {"method": "pipeline", "translation": {**chat, "options": options}}}
+        write_experiment(experiment, arms=arms, answers="generate", english=False, tests=tests)
+        return {arm["name"]: arm for arm in compare()[0]["arms"]}
+
+    chat = {"engine": f"openai:tiny@{server.url}"}
+    tests = ["pope=pope-{language}.jsonl", "mmbench=mmb-{language}.tsv"]
+    stopped = run(2500)
+    assert stopped["chat"]["status"] == "failed" and "raise most_tokens" in stopped["chat"]["error"]
+    assert stopped["pipeline"]["scores"], "the others are compared"
+    journals = [*(experiment / "runs" / "own" / "evaluation" / "answers").glob("chat-*/pope-*.jsonl")]
+    answered = [journal.read_bytes() for journal in journals]
+    done = run(1_000_000)["chat"]
+    assert done["status"] == "done" and done["cost"]["sentences_translated"] > 10
+    assert [journal.read_bytes() for journal in journals] == answered, "what was answered isn't asked again"
+    asked = [text for request in server.requests for text in request["texts"].values()]
+    assert len(asked) == len(set(asked)), "nothing is paid twice"
+
+
 def test_another_model_in_the_engines_folder_is_asked_anew(experiment: Path) -> None:
     command = ["evaluate", f"one={MIXED}", "--limit", "2", "--out", "o"]
     command += ["--benchmark", "pope=pope-{language}.jsonl", "--language", "fr"]

@@ -108,7 +108,7 @@ def _inside(folder: Path) -> Path | None:
 
 def _opened(signature: str, model: str, method: str, settings: TranslationSettings) -> Opener:
     translates = method == PIPELINE
-    how = f"|{_translated_how(settings)}" if translates else ""
+    how = f"|{_translated_how()}" if translates else ""
 
     def opened() -> Member:
         if signature not in _loaded:  # what nothing is put around and what a pipeline is put around are the same
@@ -120,10 +120,9 @@ def _opened(signature: str, model: str, method: str, settings: TranslationSettin
     return Opener(f"{signature}|{method}{how}", opened, by)
 
 
-def _translated_how(settings: TranslationSettings) -> str:
-    """Return a digest of how a pipeline's texts are translated: engines' names, rules, known sentences."""
-    engines = [[way.engine, way.options] for way in settings.both]
-    return content_hash([*engines, rules(), shipped_digest()])[:8]
+def _translated_how() -> str:
+    """Return a digest of how a pipeline's texts are translated, whatever the engine: rules, known sentences."""
+    return content_hash([rules(), shipped_digest()])[:8]
 
 
 def _translated_by(settings: TranslationSettings, language: str) -> str:
