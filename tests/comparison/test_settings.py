@@ -214,6 +214,8 @@ def test_sentences_that_are_known_make_another_translation(own: Path) -> None:
     book.write_text('[phrases]\n"What colour is it?" = "Quelle est sa couleur ?"\n', encoding="utf-8")
     mine = translate_file(own / "en.json", own, "machine", "fr", TranslationSettings(phrasebook=book))
     assert mine.path != shipped.path
+    assert [made.phase.sentences for made in (shipped, mine)] == [5, 4], "the memory's are charged too"
+    assert all(made.phase.characters > 4 * len("It is a red square") for made in (shipped, mine))
     said = [row["conversations"][0]["value"] for row in json.loads(mine.path.read_text(encoding="utf-8"))]
     assert set(said) == {"<image>\nQuelle est sa couleur ?"}
     book.write_text('[phrases]\n"What colour is it?" = "De quelle couleur est-ce ?"\n', encoding="utf-8")

@@ -62,8 +62,9 @@ def evaluate(
     """Ask MODELS benchmarks and score the answers, with intervals and comparisons.
 
     A model is `embedded`, the folder of a model or an adapter, its name on the Hugging Face Hub, or an arm of a
-    comparison (runs/demo:lora-human); prompted: before it asks it to answer in the language, pipeline: translates;
-    NAME= before all of it names it. Stopped anywhere, the same command goes on: no finished question is asked again.
+    comparison (runs/demo:lora-human); prompted: before it asks it to answer in the language, pipeline: translates
+    by Apertium, pipeline{ENGINE}: or 'pipeline{into: ENGINE, back: ENGINE}:' by other engines; NAME= before all of it
+    names it. Stopped anywhere, the same command goes on: no finished question is asked again.
     """
     from passerelle import machine
     from passerelle.evaluation.run import Audit, Judge, Options

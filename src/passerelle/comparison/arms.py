@@ -69,8 +69,8 @@ def title_of(experiment: Experiment, arm: str) -> str:
     method = experiment.method(arm)
     title = _TITLES[method][0]
     if method in UNTRAINED:
-        engine = experiment.arms[arm].get("translation")
-        return title if arm == method or not engine else f"{title}, {experiment.engine(arm).engine}"
+        own = experiment.arms[arm].get("translation")
+        return title if arm == method or not own else f"{title}, {experiment.engine(arm).label}"
     texts = experiment.texts(arm)
     named = [_VERSIONS[experiment.screen(arm)] if text == MACHINE else f"{text} text" for text in texts]
     return f"{title}, {' and '.join(named)}"
@@ -80,9 +80,9 @@ def description_of(experiment: Experiment, arm: str, language: str) -> str:
     """Return what an arm does, in a line."""
     screened = _SCREENED[experiment.screen(arm)].format(language=language) if experiment.texts(arm) else ""
     texts = [screened if text == MACHINE else f"{text} {language}" for text in experiment.texts(arm)]
-    engine = experiment.engine(arm).engine if experiment.method(arm) == "pipeline" else ""
+    engine = experiment.engine(arm).label if experiment.method(arm) == "pipeline" else ""
     shown = _TITLES[experiment.method(arm)][1]
-    return shown.format(language=language, engine=engine.partition(":")[0].capitalize(), text=" and ".join(texts))
+    return shown.format(language=language, engine=engine[:1].upper() + engine[1:], text=" and ".join(texts))
 
 
 def train_arm(experiment: Experiment, arm: str, texts: Texts, folder: Path) -> ArmRun:

@@ -112,10 +112,9 @@ def collect(found: Collected) -> dict[str, Any]:
 def _notes(found: Collected) -> Iterator[str]:
     """Warn of tests that a machine translated, above all by the engine of a pipeline."""
     experiment = found.experiment
-    engines = {
-        name: experiment.engine(name).engine for name in experiment.arms if experiment.method(name) == "pipeline"
-    }
-    same = [name for name, engine in engines.items() if engine == experiment.translation.engine]
+    pipelines = {name: experiment.engine(name) for name in experiment.arms if experiment.method(name) == "pipeline"}
+    used = {name: {way.engine for way in settings.both} for name, settings in pipelines.items()}
+    same = [name for name, engines in used.items() if experiment.translation.engine in engines]
     for test in found.tests:
         if test.machine is None:
             continue
@@ -238,10 +237,11 @@ def _cost(phases: Sequence[Sequence[Phase]], found: Collected, system: str, *lan
 def _answering(found: Collected, system: str, spoken: str, seeds: int) -> Iterator[Phase]:
     for row in found.evaluation["speed"]:
         if (row["system"], row["language"]) == (system, spoken):
-            sums = {key: row[key] / seeds for key in ("seconds", "flops", "tokens", "sentences")}
             phase = Phase(f"answers, {row['benchmark']} ({spoken})")
-            phase.seconds, phase.flops = sums["seconds"], sums["flops"]
-            phase.tokens, phase.sentences = round(sums["tokens"]), round(sums["sentences"])
+            for amount in ("seconds", "flops", "engine_eur"):
+                setattr(phase, amount, row[amount] / seeds)
+            for count in ("tokens", "sentences", "characters"):
+                setattr(phase, count, round(row[count] / seeds))
             yield phase
 
 

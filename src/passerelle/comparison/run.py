@@ -29,7 +29,7 @@ from passerelle.models.pretrained import check_pretrained
 from passerelle.progress import quiet, say
 from passerelle.report import write_page
 from passerelle.runs import ARMS, held, read_arms, read_json, remove_leftovers, write_arms, write_json
-from passerelle.translation.both_ways import ENGLISH, BothWays
+from passerelle.translation.both_ways import ENGLISH, BothWays, close_engines
 
 
 def compare(experiment: Experiment, folder: Path) -> dict[str, Any]:
@@ -92,9 +92,12 @@ def _check(experiment: Experiment, texts: Texts) -> None:
     """
     check_pretrained(experiment.model)
     texts.check()
-    for name in experiment.arms:
-        if experiment.method(name) == "pipeline":
-            BothWays.open(experiment.engine(name), experiment.target)
+    try:
+        for name in experiment.arms:
+            if experiment.method(name) == "pipeline":
+                BothWays.open(experiment.engine(name), experiment.target)
+    finally:
+        close_engines()  # training needs the memory
     if any(experiment.screen(name) in ("gate", "repair") for name in experiment.arms):
         check_estimate(experiment)
 

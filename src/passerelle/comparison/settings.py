@@ -114,7 +114,7 @@ class Experiment(Settings):
         name: Names the run folder.
         model: The base: a folder, a name on the Hub, or ``embedded``.
         language: The language to adapt to.
-        translation: The engine, wherever this comparison translates.
+        translation: The engines, wherever this comparison translates.
         data: Files to learn from by name; ``english`` is what machine text is translated from, and replayed.
         tests: The benchmarks.
         arms: Name of each arm and what it changes: ``method`` (its name, unless given), ``text`` (a name in `data`, or
@@ -217,8 +217,7 @@ class Experiment(Settings):
     def engine(self, arm: str) -> TranslationSettings:
         """Return the translation settings of a pipeline: those of all, with its own put in."""
         own = self.arms[arm].get("translation") or {}
-        given = self.translation.model_dump(exclude_unset=True)
-        return parse_settings(TranslationSettings, merge(given, own), f"arm {arm!r}: translation")
+        return self.translation.changed(own, f"arm {arm!r}: translation")
 
     @property
     def target(self) -> str:

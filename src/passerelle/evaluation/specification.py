@@ -123,15 +123,31 @@ class Named:
     what: str
 
 
+def split_translation(given: str) -> tuple[str, str]:
+    """Divide ``pipeline{ENGINES}:MODEL`` into ``pipeline:MODEL`` and the engines; these are empty where none are named.
+
+    Raises:
+        ConfigError: The braces don't end before a colon.
+    """
+    method, brace, rest = given.partition("{")
+    if not brace or not re.fullmatch(r"[a-z-]+", method):
+        return given, ""
+    engines, end, model = rest.rpartition("}:")
+    if not end:
+        raise ConfigError(f"{given!r}: the braces end nowhere before a model: write {method}{{ENGINE}}:embedded.")
+    return f"{method}:{model}", engines
+
+
 def parse_named(given: str, default: str = "") -> Named:
-    """Return ``NAME=SPECIFICATION``; without a name, the specification's last part.
+    """Return ``NAME=SPECIFICATION``; without a name, the specification's last part, engines left out.
 
     Raises:
         ConfigError: The name can't be used for files.
     """
     name, equals, what = given.partition("=")
     if not equals:
-        name, what = default or Path(given).stem or given, given
+        plain, _ = split_translation(given)
+        name, what = default or Path(plain).stem or plain, given
     if not re.fullmatch(r"[\w.@:+-]{1,80}", name) or name in (".", ".."):
         raise ConfigError(f"{name!r} can't be the name of a model: give it one of letters and digits, NAME={what}.")
     return Named(name, what)

@@ -70,6 +70,8 @@ class Cost:
     peak_bytes: float | None = None
     seconds_per_answer: float | None = None
     sentences_translated: float | None = None
+    characters_translated: float | None = None
+    engine_eur: float | None = None
     trainable_parameters: float | None = None
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from passerelle.costs.ledger import FlopMeter
+from passerelle.costs.ledger import Charge, FlopMeter
 from passerelle.errors import InputError
 from passerelle.evaluation.asking.wrapping import Plain, Wrapping
 from passerelle.records import Answer, Question
@@ -25,23 +25,16 @@ class Spent(NamedTuple):
     Attributes:
         flops: Floating-point operations of its language model.
         tokens: Tokens that it computed.
-        sentences: Sentences that were translated for it.
-        seconds: What their translation takes beyond the clock, for whoever has no memory of it.
+        translation: What translating for it cost.
     """
 
     flops: float = 0.0
     tokens: int = 0
-    sentences: int = 0
-    seconds: float = 0.0
+    translation: Charge = Charge()
 
     def since(self, before: Spent) -> Spent:
         """Return what was spent since an earlier moment."""
-        return Spent(
-            self.flops - before.flops,
-            self.tokens - before.tokens,
-            self.sentences - before.sentences,
-            self.seconds - before.seconds,
-        )
+        return Spent(self.flops - before.flops, self.tokens - before.tokens, self.translation - before.translation)
 
 
 class Member(Protocol):
@@ -74,12 +67,15 @@ class Opener:
     """A model that isn't loaded yet.
 
     Attributes:
-        signature: What determines its answers: weights, method, engine.
+        signature: What determines its answers: weights, method, how its texts are translated.
         open: Loads it.
+        translated_by: Gives the signature of the engines both ways, by whose work it answers in a language; empty
+            where it answers without any.
     """
 
     signature: str
     open: Callable[[], Member]
+    translated_by: Callable[[str], str] = lambda language: ""
 
 
 @dataclass(frozen=True)
@@ -122,7 +118,7 @@ class LocalModel:
     @property
     def spent(self) -> Spent:
         """What it has spent so far."""
-        return Spent(self._meter.flops, self._meter.tokens, *self.wrapping.charged)
+        return Spent(self._meter.flops, self._meter.tokens, self.wrapping.charged)
 
     def answer(
         self, questions: Sequence[Question], pictures: Mapping[str, Path], max_new_tokens: int
