@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from chat_server import ChatServer
 from comparison.conftest import compare
 from comparisons import write_experiment
 from passerelle.cli import main
 from passerelle.evaluation.writing import read_answers
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "translation"))
-from tiny_engines import ChatServer, convert, make_marian  # noqa: E402
+from tiny_engines import convert, make_marian  # noqa: E402
 
 BACK = {"engine": "ctranslate2:en-fr", "options": {"longest_tokens": 96}}
 MIXED = "pipeline{into: apertium, back: {engine: ctranslate2:en-fr, options: {longest_tokens: 96}}}:model"

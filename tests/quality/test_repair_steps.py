@@ -23,7 +23,7 @@ from passerelle.translation.protection.glossary import Glossary
 from passerelle.translation.protection.safe import SafeTranslator
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "translation"))
-from tiny_engines import ChatServer, Handler  # noqa: E402
+from chat_server import ChatServer, Handler  # noqa: E402
 
 
 class NoBook:

@@ -7,8 +7,9 @@ import shutil
 import sys
 
 import pytest
-from tiny_engines import SENTENCES, ChatServer, convert, make_m2m100, make_madlad, make_marian, make_nllb
+from tiny_engines import SENTENCES, convert, make_m2m100, make_madlad, make_marian, make_nllb
 
+from chat_server import ChatServer
 from passerelle.errors import ConfigError, InputError, MissingDependency, RunError
 from passerelle.translation.base import FakeTranslator, Translator
 from passerelle.translation.both_ways import BothWays, EngineSettings, TranslationSettings, close_engines

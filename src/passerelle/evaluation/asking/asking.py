@@ -81,7 +81,8 @@ def ask(
             each.answer.question: each for each in journal.add([keys[a.question] for a in answers], fresh)
         }
         answered.fresh += len(fresh)
-        answered.missing += [Missing(q.id, bad[q.picture]) for q in chunk if q.picture in bad]
+        said = {answer.question for answer in answers}
+        answered.missing += [Missing(q.id, bad[q.picture]) for q in chunk if q.picture in bad and q.id not in said]
         done += len(chunk)
         if watch:
             watch(done, len(questions))

@@ -25,7 +25,7 @@ class Spent(NamedTuple):
     Attributes:
         flops: Floating-point operations of its language model.
         tokens: Tokens that it computed.
-        translation: What translating for it cost.
+        translation: What translating for it cost, and what its server's owner takes.
     """
 
     flops: float = 0.0
@@ -130,7 +130,7 @@ class LocalModel:
 
         shown = {q.picture: pictures[q.picture] for q in questions if q.picture}
         self._encoder = self._encoder or Encoder(self.pretrained, MAX_LENGTH)  # remembers pictures
-        bad = _unreadable(shown)
+        bad = unreadable(shown)
         bad |= {key: why for key in shown.keys() - bad if (why := self._encoder.refusal(shown[key]))}
         asked = [q for q in questions if q.picture not in bad]
         if not asked:
@@ -143,7 +143,7 @@ class LocalModel:
 _checked: dict[Path, str] = {}
 
 
-def _unreadable(pictures: Mapping[str, Path]) -> dict[str, str]:
+def unreadable(pictures: Mapping[str, Path]) -> dict[str, str]:
     """Return what is wrong with pictures that can't be decoded; each file is tried once."""
     from passerelle.pictures.opening import open_picture
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from passerelle.config import HUB_NAME, parse_yaml
 from passerelle.errors import ConfigError, InputError, first_line
 from passerelle.evaluation.asking.members import LocalModel, Member, Opener, System
-from passerelle.evaluation.asking.wrapping import PIPELINE, PLAIN, WRAPPINGS
-from passerelle.evaluation.specification import Named, split_translation
+from passerelle.evaluation.asking.served import ServedModel, open_server
+from passerelle.evaluation.asking.wrapping import PIPELINE, PLAIN, WRAPPINGS, Wrapping
+from passerelle.evaluation.specification import Named, ServedName, read_served, split_translation
 from passerelle.languages.phrasebook import shipped_digest
 from passerelle.models.families import own_digest
 from passerelle.models.names import EMBEDDED, local_folder, model_digest
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 _EXAMPLES = (
     f"give {EMBEDDED}, the folder of a model or an adapter (with config.json or adapter_config.json), its name on the "
-    f"Hugging Face Hub as ORG/NAME, an arm of a comparison as runs/demo:lora, or one of these behind prompted:, "
-    "pipeline: or pipeline{ENGINE}:"
+    f"Hugging Face Hub as ORG/NAME, an arm of a comparison as runs/demo:lora, a model behind a server as "
+    "openai:MODEL@http://HOST:8000/v1, or one of these behind prompted:, pipeline: or pipeline{ENGINE}:"
 )
 
 
@@ -35,7 +36,8 @@ def open_system(named: Named, translation: TranslationSettings | None = None) ->
 
     Args:
         named: ``embedded``, a folder of a model or an adapter or its name on the Hub, ``RUN_FOLDER:ARM`` with
-            ``:SEED`` or without, or any of these behind ``prompted:``, ``pipeline:`` or ``pipeline{ENGINES}:``.
+            ``:SEED`` or without, ``openai:MODEL@URL`` with ``{OPTIONS}`` before the colon or without, or any of these
+            behind ``prompted:``, ``pipeline:`` or ``pipeline{ENGINES}:``.
         translation: The engines of a pipeline that names none [Apertium].
 
     Raises:
@@ -54,6 +56,8 @@ def open_system(named: Named, translation: TranslationSettings | None = None) ->
     settings = translation or TranslationSettings()
     if engines:
         settings = settings.changed(_parsed(engines, named.what), repr(named.what))
+    if (served := read_served(model)) is not None:
+        return System(named.name, (_served(served, method, settings),))
     run, _, arm = model.partition(":")
     if arm and not Path(model).exists() and Path(run).is_dir():
         return System(named.name, tuple(_arm_members(Path(run), arm, method, settings)))
@@ -109,18 +113,28 @@ def _inside(folder: Path) -> Path | None:
     return next((folder / kind for kind in ("merged", "adapter", "model") if _is_model(folder / kind)), None)
 
 
-def _opened(signature: str, model: str, method: str, settings: TranslationSettings) -> Opener:
-    translates = method == PIPELINE
-    how = f"|{_translated_how()}" if translates else ""
+def _served(name: ServedName, method: str, settings: TranslationSettings) -> Opener:
+    server = open_server(name)
+    return _wrapped(server.signature, method, settings, lambda wrapping: ServedModel(server, wrapping))
 
-    def opened() -> Member:
+
+def _opened(signature: str, model: str, method: str, settings: TranslationSettings) -> Opener:
+    def opened(wrapping: Wrapping) -> Member:
         if signature not in _loaded:  # what nothing is put around and what a pipeline is put around are the same
             _loaded.clear()
             _loaded[signature] = _load(Path(model))
-        return LocalModel(_loaded[signature], WRAPPINGS[method](settings))
+        return LocalModel(_loaded[signature], wrapping)
 
+    return _wrapped(signature, method, settings, opened)
+
+
+def _wrapped(
+    signature: str, method: str, settings: TranslationSettings, opened: Callable[[Wrapping], Member]
+) -> Opener:
+    translates = method == PIPELINE
+    how = f"|{_translated_how()}" if translates else ""
     by = partial(_translated_by, settings) if translates else lambda language: ""
-    return Opener(f"{signature}|{method}{how}", opened, by)
+    return Opener(f"{signature}|{method}{how}", lambda: opened(WRAPPINGS[method](settings)), by)
 
 
 def _translated_how() -> str:
