@@ -16,7 +16,7 @@ from passerelle.adaptation.encoding import Refused, encode_all
 from passerelle.errors import InputError
 from passerelle.formats.conversations import Conversation, Message
 from passerelle.models.conversing import IGNORED, Encoded, Encoder, Unencodable, _placed
-from passerelle.models.pretrained import load_pretrained
+from passerelle.models.pretrained import PretrainedModel, load_pretrained
 
 # PaliGemma's processor makes a numpy array of a tensor, in a way that numpy means to change.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -29,8 +29,13 @@ PLAIN = Message("user", ("Bonjour ?",))
 
 
 @pytest.fixture(scope="module", params=["llava", "gemma3", "paligemma", "qwen2_vl"])
-def encoder(request: pytest.FixtureRequest, models: Callable[[str], Path]) -> Encoder:
-    return Encoder(load_pretrained(models(request.param), dtype="float32"), 1000)
+def pretrained(request: pytest.FixtureRequest, models: Callable[[str], Path]) -> PretrainedModel:
+    return load_pretrained(models(request.param), dtype="float32")
+
+
+@pytest.fixture
+def encoder(pretrained: PretrainedModel) -> Encoder:
+    return Encoder(pretrained, 1000)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +69,9 @@ def test_a_row_holds_all_of_its_conversation(encoder: Encoder, data: Path) -> No
     assert "".join(said) == f"Rouge.{end if end != '</s>' else '  '}Un rond.{end}"
 
 
-@pytest.mark.parametrize("said", ["<image> rouge.", "rouge. \n\n", "ASSISTANT: rouge.", "Et la forme ?", "a"])
+@pytest.mark.parametrize(
+    "said", ["<image> rouge.", "rouge. \n\n", "ASSISTANT: rouge.", "Et la forme ?", "a", "s", "end"]
+)
 def test_all_of_a_reply_is_learnt_and_nothing_else(encoder: Encoder, data: Path, said: str) -> None:
     """Also where a reply says what the question or the template says."""
     reply = Message("assistant", (said,))
@@ -97,6 +104,30 @@ def test_a_prompt_is_what_stands_before_the_reply(encoder: Encoder, data: Path) 
         )
         assert found.keys() == row.tokens.keys() | row.described.keys() and images == asked.images
         assert all(torch.equal(found[name], row.described[name]) for name in row.described)
+
+
+def test_a_template_is_given_parts_and_begins_a_text_once(
+    encoder: Encoder, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (row,) = encoder(talk(data, ASKED, SAID))
+    begin = encoder.pretrained.tokenizer.bos_token_id
+    for tokens in (row.tokens["input_ids"].tolist(), encoder.prompt(talk(data, ASKED))[0]["input_ids"][0].tolist()):
+        assert begin is None or tokens.count(begin) <= 1
+    if encoder.pretrained.family.encoding == "prefix-suffix":
+        return
+    given: list[Any] = []
+
+    def render(turns: Any, **options: Any) -> str:
+        given.append((turns, options))
+        raise ValueError("seen")
+
+    monkeypatch.setattr(encoder.pretrained.processor, "apply_chat_template", render)
+    with pytest.raises(Unencodable, match="the model's template refuses it: .*seen"):
+        encoder(talk(data, ASKED, Message("user", ()), SAID))
+    said = [[{"type": "image"}, {"type": "text", "text": "Quelle couleur ?"}], [{"type": "text", "text": ""}]]
+    turns = [{"role": "user", "content": each} for each in said]
+    turns.append({"role": "assistant", "content": [{"type": "text", "text": "Rouge."}]})
+    assert given[0] == (turns, {"tokenize": False, "add_generation_prompt": False})
 
 
 def test_a_question_and_its_reply_without_a_template(models: Callable[[str], Path], data: Path) -> None:
@@ -175,6 +206,9 @@ def test_many_are_encoded_in_their_order(llava: Encoder, data: Path, monkeypatch
                 assert (row.id, row.images, row.described.keys()) == (wanted.id, wanted.images, wanted.described.keys())
                 assert torch.equal(row.labels, wanted.labels) and row.tokens.keys() == wanted.tokens.keys()
                 assert all(torch.equal(row.tokens[name], wanted.tokens[name]) for name in row.tokens)
+    work = encoding._Work(given, llava)
+    assert len(work) == len(given) and work[2] == outcomes[0][2] and encoding._can_fork()
+    assert work[0][0].labels.tolist() == llava(good)[0].labels.tolist()
     monkeypatch.setattr(encoding, "_by_workers", None)
     assert len(list(encode_all(given, llava, 0, lambda done, of: None))) == len(given), "none but this process"
     monkeypatch.setattr(encoding, "_can_fork", lambda: False)

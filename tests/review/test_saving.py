@@ -37,10 +37,10 @@ LABELS = 7
 RIGHT, WRONG = {"label": "right"}, {"label": "wrong"}
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Database, dict[str, str]]]:
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[tuple[Database, dict[str, str]]]:
     """Labels that both experts get, then a translation with a picture."""
-    folder = tmp_path_factory.mktemp("saving")
+    folder = tmp_path
     Image.new("RGB", (2048, 512), "red").save(folder / "red.png")
     labels = [NewItem("label", f"l{n}", {"question": "?", "answer": str(n)}, {"arm": "a"}) for n in range(LABELS)]
     shown = {"source": "<image>\nA cat", "translation": "<image>\nUn chat"}
@@ -94,6 +94,7 @@ def test_a_request_that_comes_again_changes_nothing(session: Session, ann: Exper
     assert (first.content, first.version, first.is_done, first.seconds) == ({}, 2, False, 7.0)
     assert save(session, ann, second.key, Saving("a", 0, RIGHT)) == 1, "another item's saving is another"
     assert second.content == RIGHT
+    assert [one.content for one in session.scalars(select(Save).order_by(Save.id))] == [RIGHT, {}, RIGHT]
 
 
 def test_only_what_is_complete_can_be_finished(session: Session, ann: Expert) -> None:
@@ -184,13 +185,13 @@ def test_how_long_the_rest_takes(session: Session, ann: Expert) -> None:
     total = LABELS + 1
     assert progress_of(session, ann) == Progress(0, total, 3)  # 7 x 12 s and 60 s are 144 s
     own = queue(session)
-    for number, seconds in enumerate((30.0, 30.0, 40.0, 90.0)):
+    for number, seconds in enumerate((90.0, 90.0, 100.0, 150.0)):
         own[number].is_done, own[number].seconds = True, seconds
     assert progress_of(session, ann) == Progress(4, total, 2)  # four are too few to know: 36 s and 60 s
     own[4].is_done, own[4].seconds = True, 0.0  # a time of nothing says nothing
     assert progress_of(session, ann) == Progress(5, total, 2)
     own[4].seconds = 200.0
-    assert progress_of(session, ann) == Progress(5, total, 3)  # 2 x 40 s, the median, and 60 s
+    assert progress_of(session, ann) == Progress(5, total, 5)  # 2 x 100 s, the median, and 60 s
     assert progress_of(session, ann).percent == 62
     for one in own:
         one.is_done = True
