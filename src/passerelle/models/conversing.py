@@ -137,6 +137,7 @@ class Encoder:
         else:
             text = self._render(conversation.messages, generation=True)
             made = self._run(text, conversation.images, **self._options(text))
+        made.pop("labels", None)  # some processors give them, asked or not
         tokens, described = self._divide(made)
         return {name: value[None] for name, value in tokens.items()} | described, conversation.images
 
