@@ -70,14 +70,9 @@ def _lines(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
     ways = ", ".join(f"{count:,} by {way}" for way, count in result["ways"].items())
     yield "texts", f"{result['pairs']:,}"
     yield "changed", f"{result['changed']:,}" + (f": {ways}" if ways else "")
-    yield (
-        "acceptable",
-        f"{result['mean_before']:.0%} on average before, {result['mean_after']:.0%} now, by the estimate",
-    )
-    yield (
-        "left doubtful",
-        f"{result['for_review']:,}, some {result['review_minutes']:g} minutes of a person: {result['review']}",
-    )
+    yield "acceptable", f"{result['mean_before']:.0%} before, {result['mean_after']:.0%} now, by the estimate"
+    left, minutes = result["for_review"], result["review_minutes"]
+    yield "doubtful", f"{left:,} in {result['review']}, about {minutes:g} minutes of a person" if left else "0"
     if "post_editing_stopped" in result:
         yield "post-editing", f"stopped: {result['post_editing_stopped']}"
     yield "written", str(result["out"])

@@ -110,7 +110,7 @@ def collect(found: Collected) -> dict[str, Any]:
 
 
 def _notes(found: Collected) -> Iterator[str]:
-    """Warn of tests that a machine translated, above all by the engine of a pipeline, and of costs that aren't known."""
+    """Warn of costs that aren't known, and of tests that a machine translated, above all by a pipeline's engine."""
     experiment = found.experiment
     elsewhere = [name for name in experiment.arms if experiment.own_model(name)]
     if elsewhere:

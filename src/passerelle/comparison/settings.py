@@ -193,9 +193,7 @@ class Experiment(Settings):
             return
         _refuse_own(f"arm {name!r}", given)
         if "model" in given:
-            raise ValueError(
-                f"arm {name!r}: a model that was adapted before is asked by {{method: {ELSEWHERE}, model: …}}."
-            )
+            raise ValueError(f"arm {name!r}: only an arm {{method: {ELSEWHERE}, model: …}} has a model of its own.")
         if "translation" in given:
             raise ValueError(f"arm {name!r}: only a pipeline has a translation of its own.")
         for text in self.texts(name):
