@@ -61,11 +61,11 @@ def repair(
     if as_json:
         print_json(result)
         return
-    for name, value in _lines(result):
+    for name, value in repaired_lines(result):
         click.echo(f"{name:13} {value}")
 
 
-def _lines(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def repaired_lines(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield what was done, a name and its words each."""
     ways = ", ".join(f"{count:,} by {way}" for way, count in result["ways"].items())
     yield "texts", f"{result['pairs']:,}"
