@@ -123,7 +123,7 @@ MINE = next(block.code for block in blocks_of(OWN_MODEL) if block.language == "y
 
 
 def load_shown(path: Path, named: dict[str, Any], arms: list[str] | None, page: Path, folder: Path) -> Experiment:
-    """Load the experiment of a command, with its options; mine.yaml is the one that the page shows, else the how-to's."""
+    """Load the experiment of a command, with its options; mine.yaml is the page's own, else the how-to's."""
     if path.name == "mine.yaml":
         path = folder / "mine.yaml"
         shown = (block.code for block in blocks_of(page) if block.comment == "file: mine.yaml")
