@@ -38,10 +38,12 @@ class Reader:
     Attributes:
         said: What each command printed, by its first words.
         judged: How many items of each task the experts finished.
+        shown: Lines of output that the page shows, up to their first figure or quotation.
     """
 
     said: dict[str, list[str]] = field(default_factory=dict)
     judged: dict[str, int] = field(default_factory=dict)
+    shown: list[str] = field(default_factory=list)
 
     def follow(self, page: Path) -> None:
         """Do what the blocks of the page say, in their order."""
@@ -52,6 +54,8 @@ class Reader:
             elif block.language == "bash" and what != "not run":
                 for words in commands(block):
                     self.type(words)
+            elif not block.language and self.said:
+                self.shown += [" ".join(re.split(r"[\d'…]", line)[0].split()) for line in block.code.splitlines()]
 
     def type(self, words: list[str]) -> None:
         """Run a command in this process; the server of the review in one of its own."""
@@ -113,7 +117,7 @@ def test_the_whole_journey(reader: Reader) -> None:
     steps = ["translate", "audit", "repair", "adapt", "evaluate", "compare"]
     assert list(said) == [*steps, "review create", "review status", "review apply"]
     assert "6 written, 0 rejected" in said["translate"][1]
-    assert json.loads(Path("audit/audit.json").read_text("utf-8"))["pairs"] == 12
+    assert "of 12 pairs" in said["audit"][0]
     assert re.search(r"^changed +\d+", said["repair"][0], re.MULTILINE)
     assert Path("runs/lora/adapter/adapter_config.json").is_file()
     assert Path("plain-peft/adapter_config.json").is_file()
@@ -121,6 +125,10 @@ def test_the_whole_journey(reader: Reader) -> None:
     assert {figure["system"] for figure in figures} == {"base", "lora", "plain-peft"}
     assert reader.judged.keys() == {"judge", "translation"}
     assert "Marie" in said["review status"][0] and "plain-peft" in said["review status"][0]
+
+    # What the page shows is what is printed, but for figures and translations.
+    printed = " ".join(" ".join(sum(said.values(), [])).split())
+    assert len(reader.shown) > 9 and [line for line in reader.shown if line not in printed] == []
 
     # The comparison asked the adapter that a script of the reader's made, and doesn't pretend to know its cost.
     results = json.loads(Path("runs/mine/results.json").read_text("utf-8"))
