@@ -55,7 +55,8 @@ class Reader:
                 for words in commands(block):
                     self.type(words)
             elif not block.language and self.said:
-                self.shown += [" ".join(re.split(r"[\d'…]", line)[0].split()) for line in block.code.splitlines()]
+                begun = (" ".join(re.split(r"[\d'…]", line)[0].split()) for line in block.code.splitlines())
+                self.shown += filter(None, begun)
 
     def type(self, words: list[str]) -> None:
         """Run a command in this process; the server of the review in one of its own."""
@@ -142,7 +143,7 @@ def test_the_whole_journey(reader: Reader) -> None:
     listed, applied = said["review apply"]
     assert all(text in listed for text in BETTER.values())
     assert "out of date in runs/mine: lora, two-stage" in applied
-    rows = json.loads(Path("applied/fr.json").read_text("utf-8"))
+    rows = json.loads(Path("applied/fr.repaired.json").read_text("utf-8"))
     assert set(BETTER.values()) < {row["conversations"][1]["value"] for row in rows}
     assert results["review"]["corrections"] == len(BETTER)
     assert {change["arm"] for change in results["review"]["changes"]} == {"lora", "two-stage"}

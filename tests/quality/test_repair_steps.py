@@ -182,7 +182,7 @@ def test_what_was_repaired_is_said_in_words() -> None:
         "texts": "1,200",
         "changed": "3: 2 by choice, 1 by memory",
         "acceptable": "69% before, 74% now, by the estimate",
-        "doubtful": "4 in review.jsonl, about 2.5 minutes of a person",
+        "doubtful": "4 in review.jsonl, about 2.5 min of a person's time",
         "written": "fr.json",
     }
     none = {**result, "changed": 0, "ways": {}, "for_review": 0, "post_editing_stopped": "the budget is spent"}

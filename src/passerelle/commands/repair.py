@@ -72,7 +72,7 @@ def repaired_lines(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "changed", f"{result['changed']:,}" + (f": {ways}" if ways else "")
     yield "acceptable", f"{result['mean_before']:.0%} before, {result['mean_after']:.0%} now, by the estimate"
     left, minutes = result["for_review"], result["review_minutes"]
-    yield "doubtful", f"{left:,} in {result['review']}, about {minutes:g} minutes of a person" if left else "0"
+    yield "doubtful", f"{left:,} in {result['review']}, about {minutes:g} min of a person's time" if left else "0"
     if "post_editing_stopped" in result:
         yield "post-editing", f"stopped: {result['post_editing_stopped']}"
     yield "written", str(result["out"])
