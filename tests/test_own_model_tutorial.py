@@ -136,6 +136,11 @@ def test_the_whole_journey(reader: Reader) -> None:
     arms = {arm["name"]: arm for arm in results["arms"]}
     assert arms.keys() == {"english", "zero-shot", "pipeline", "lora", "two-stage", "plain-peft"}
     assert all(arm["status"] == "done" and arm["scores"] for arm in arms.values())
+    chrf = {
+        name: [s["value"] for s in arms[name]["scores"] if (s["metric"], s["test"]) == ("captions chrf", "human")]
+        for name in ("zero-shot", "plain-peft")
+    }
+    assert len(chrf["plain-peft"]) == 1 and chrf["plain-peft"] != chrf["zero-shot"], "the adapter acts"
     assert arms["plain-peft"]["cost"]["total_seconds"] is None
     assert any(note.startswith("plain-peft: adapted elsewhere") for note in results["notes"])
 
