@@ -23,7 +23,9 @@ from passerelle.comparison.tests import PlannedTest, plan_tests
 from passerelle.comparison.texts import Texts
 from passerelle.errors import RunError, UserError
 from passerelle.evaluation.asking.members import System
+from passerelle.evaluation.asking.systems import open_system
 from passerelle.evaluation.run import Options, evaluate
+from passerelle.evaluation.specification import Named
 from passerelle.models.families import known_families
 from passerelle.models.pretrained import check_pretrained
 from passerelle.progress import quiet, say
@@ -92,6 +94,9 @@ def _check(experiment: Experiment, texts: Texts) -> None:
     """
     check_pretrained(experiment.model)
     texts.check()
+    for name in experiment.arms:
+        if model := experiment.own_model(name):
+            _check_model(name, model)
     try:
         for name in experiment.arms:
             if experiment.method(name) == "pipeline":
@@ -100,6 +105,18 @@ def _check(experiment: Experiment, texts: Texts) -> None:
         close_engines()  # training needs the memory
     if any(experiment.screen(name) in ("gate", "repair") for name in experiment.arms):
         check_estimate(experiment)
+
+
+def _check_model(arm: str, model: str) -> None:
+    """Make sure that the model of an arm that was adapted elsewhere is there.
+
+    Raises:
+        UserError: It isn't.
+    """
+    try:
+        open_system(Named(arm, model))
+    except UserError as error:
+        raise type(error)(f"arm {arm!r}: {error}") from None
 
 
 def check_estimate(experiment: Experiment) -> None:

