@@ -107,6 +107,30 @@ def test_an_arm_that_was_not_trained(tmp_path: Path, stamp: Path) -> None:
     assert f"{str(tmp_path)!r} holds no run: `passerelle compare` makes one" in one_line(result)
 
 
+@pytest.mark.parametrize(
+    ("files", "run_as", "said"),
+    [
+        ({}, "gone", "no folder '{run}': give the folder of a run"),
+        ({"file": ""}, "file", "no folder '{run}': give the folder of a run"),
+        ({"x/config.json": "{}"}, "x", "'{run}' holds no run: `passerelle compare` makes one"),
+        ({"x/run.json": "{}", "x/adapter/adapter_config.json": "{}"}, "x", "'{run}' holds no run"),
+        ({"x/arms.json": "["}, "x", "holds no run"),
+        ({"x/arms.json": "[]"}, "x", "arms.json' is broken"),
+        ({"x/arms.json": '{"arms": [{"name": 3}]}'}, "x", "arms.json' is broken"),
+    ],
+)
+@pytest.mark.parametrize("arm", [["--arm", "lora"], []])
+def test_answer_of_what_is_no_run(
+    tmp_path: Path, stamp: Path, files: dict[str, str], run_as: str, said: str, arm: list[str]
+) -> None:
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    result = run("answer", str(stamp), "Quoi ?", "--run", str(tmp_path / run_as), *arm)
+    assert result.exit_code == 2
+    assert said.format(run=tmp_path / run_as) in one_line(result)
+
+
 def test_no_traceback_in_a_real_process(tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
     path.write_text("not a picture")

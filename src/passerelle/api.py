@@ -157,7 +157,13 @@ def translate(
 
 
 def audit(
-    source: PathLike, translated: PathLike, *, to: str, calibration: PathLike | None = None, **options: Any
+    source: PathLike,
+    translated: PathLike,
+    *,
+    to: str,
+    calibration: PathLike | None = None,
+    phrasebook: PathLike | None = None,
+    **options: Any,
 ) -> Audit:
     """Estimate what a translation loses; see ``passerelle audit``.
 
@@ -166,11 +172,12 @@ def audit(
         translated: Its translation.
         to: The language of the translation.
         calibration: File of the estimate [the one that ships].
+        phrasebook: File of sentences that are right by definition, before those that ship.
         options: As `passerelle.quality.pairs.PairOptions` has them: ``fields``, ``images``, …
     """
     from passerelle.quality.audit import audit as run
 
-    paired, assess = _opened(source, translated, to, calibration, options)
+    paired, assess = _opened(source, translated, to, calibration, phrasebook, options)
     return run(paired.pairs, assess)
 
 
@@ -182,6 +189,7 @@ def gate(
     out: PathLike,
     thresholds: Mapping[str, float] | None = None,
     calibration: PathLike | None = None,
+    phrasebook: PathLike | None = None,
     **options: Any,
 ) -> Gated:
     """Sort translated rows into keep, repair and drop; see ``passerelle gate``.
@@ -193,12 +201,13 @@ def gate(
         out: File of the kept rows.
         thresholds: ``keep_above``, ``drop_below`` or ``keep_share``.
         calibration: File of the estimate [the one that ships].
+        phrasebook: File of sentences that are right by definition, before those that ship.
         options: As `passerelle.quality.pairs.PairOptions` has them.
     """
     from passerelle.quality.gate import gate as run
     from passerelle.quality.gate import load_gate
 
-    paired, assess = _opened(source, translated, to, calibration, options)
+    paired, assess = _opened(source, translated, to, calibration, phrasebook, options)
     found = run(paired, assess, load_gate(None, dict(thresholds or {})), Path(out))
     counts = {key: found[key] for key in ("rows", "keep", "repair", "drop", "calibrated_on")}
     return Gated(Path(found["kept"]), Path(found["repairs"]), Path(found["dropped"]), **counts)
@@ -213,6 +222,7 @@ def repair(
     good: float = 0.7,
     memory: PathLike | None = None,
     calibration: PathLike | None = None,
+    phrasebook: PathLike | None = None,
     **options: Any,
 ) -> RepairedFile:
     """Repair a translation; see ``passerelle repair``.
@@ -225,20 +235,26 @@ def repair(
         good: Texts of at least this probability stay as they are.
         memory: Translation memory [the one in the cache].
         calibration: File of the estimate [the one that ships].
+        phrasebook: File of sentences that are right by definition, before those that ship.
         options: As `passerelle.quality.pairs.PairOptions` has them.
     """
     from passerelle.quality.repair.opening import RepairOptions
     from passerelle.quality.repair.opening import repair as run
 
-    paired, assess = _opened(source, translated, to, calibration, options)
+    paired, assess = _opened(source, translated, to, calibration, phrasebook, options)
     at = Path(memory) if memory else cache_folder() / "translations.sqlite"
-    found = run(paired, assess, at, Path(out), RepairOptions(good))
+    found = run(paired, assess, at, Path(out), RepairOptions(good, phrasebook=Path(phrasebook) if phrasebook else None))
     counts = {key: found[key] for key in ("pairs", "changed", "ways", "for_review", "mean_before", "mean_after")}
     return RepairedFile(Path(found["out"]), Path(found["review"]), **counts)
 
 
 def _opened(
-    source: PathLike, translated: PathLike, to: str, calibration: PathLike | None, options: Mapping[str, Any]
+    source: PathLike,
+    translated: PathLike,
+    to: str,
+    calibration: PathLike | None,
+    phrasebook: PathLike | None,
+    options: Mapping[str, Any],
 ) -> tuple[Any, Any]:
     from passerelle.quality.estimate.calibrated import open_assess
     from passerelle.quality.pairs import PairOptions, read_pairs
@@ -246,8 +262,8 @@ def _opened(
     images = options.get("images")
     how = PairOptions(**{**options, "target_language": to, "images": Path(images) if images else None})
     paired = read_pairs(Path(source), Path(translated), how)
-    given = Path(calibration) if calibration else None
-    return paired, open_assess(how.source_language, how.target_language, given)
+    given, known = (Path(path) if path else None for path in (calibration, phrasebook))
+    return paired, open_assess(how.source_language, how.target_language, given, phrasebook=known)
 
 
 def adapt(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -93,6 +94,15 @@ def test_what_is_too_long_is_rejected_and_the_rest_goes_on(settings: Make, data:
 def test_nothing_left_to_train_on(settings: Make) -> None:
     with pytest.raises(InputError, match="no sample can be used.*too-long"):
         adapt(settings(max_length=16))
+
+
+def test_a_processor_of_another_model_is_told_before_training(settings: Make, tmp_path: Path) -> None:
+    given = settings()
+    folder = Path(shutil.copytree(given.model_name_or_path, tmp_path / "other"))
+    path = folder / "processor_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"patch_size": 14}), encoding="utf-8")
+    with pytest.raises(InputError, match="the processor in .* doesn't fit its own model"):
+        adapt(given.model_copy(update={"model_name_or_path": str(folder)}))
 
 
 def test_shares_are_kept(settings: Make) -> None:

@@ -13,8 +13,11 @@ from click.testing import CliRunner
 from comparison.conftest import compare
 from comparisons import write_experiment
 from families.tiny import build
+from passerelle.adaptation.data import read_pool
 from passerelle.cli import main
-from passerelle.comparison.settings import load_experiment
+from passerelle.comparison.screening import Screening
+from passerelle.comparison.settings import QualitySettings, load_experiment
+from passerelle.comparison.texts import Texts
 from passerelle.comparison.translating import translate_file
 from passerelle.errors import ConfigError, InputError
 from passerelle.runs import find_arm
@@ -224,6 +227,32 @@ def test_english_is_replayed_where_the_mix_says_so(own: Path) -> None:
     assert mixes["lora"] > 0 == mixes["plain"]
 
 
+def test_pictures_elsewhere_are_taken_where_the_file_says_so(
+    own: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    for picture in own.glob("*.png"):
+        picture.rename(elsewhere / picture.name)
+    rows = json.loads((own / "en.json").read_text(encoding="utf-8"))
+    moved = [row | {"image": str(elsewhere / row["image"])} for row in rows]
+    (own / "en.json").write_text(json.dumps(moved), encoding="utf-8")
+    bench = {"benchmark": "mmbench=mmb-{language}.tsv", "images_anywhere": True}
+    for entry, kept in (({"images_anywhere": True}, True), ({"images": str(elsewhere)}, True), ({}, False)):
+        data = {"english": {"path": str(own / "en.json"), **entry}}
+        file = write_experiment(own, data=data, tests=[bench], arms={"lora": {"text": "machine"}})
+        experiment = load_experiment(file)
+        assert experiment.tests[0].images_anywhere
+        texts = Texts(experiment, own / "runs")
+        if not kept:
+            with pytest.raises(InputError, match="data.english: .* lies outside of .*images-anywhere"):
+                texts.check()
+            continue
+        texts.check()
+        (given,) = texts.data("lora")
+        pool = read_pool(experiment.adaptation("lora", 1, own / "arm", [given]))
+        assert (len(pool.train), pool.rejected) == (len(rows), [])
+
+
 def test_two_pipelines_with_two_engines_are_two_arms(own: Path) -> None:
     arms = {"pipeline": None, "pipeline-memory": {"method": "pipeline", "translation": {"engine": "memory"}}}
     write_experiment(own, arms=arms, tests=["pope=pope-{language}.jsonl"])
@@ -244,5 +273,7 @@ def test_sentences_that_are_known_make_another_translation(own: Path) -> None:
     assert all(made.phase.characters > 4 * len("It is a red square") for made in (shipped, mine))
     said = [row["conversations"][0]["value"] for row in json.loads(mine.path.read_text(encoding="utf-8"))]
     assert set(said) == {"<image>\nQuelle est sa couleur ?"}
+    screening = Screening(own / "en.json", mine.path, mine.path, "fr", QualitySettings(), own, book)
+    assert "right by definition: own.toml (" in screening.assess.calibrated_on
     book.write_text('[phrases]\n"What colour is it?" = "De quelle couleur est-ce ?"\n', encoding="utf-8")
     assert translate_file(own / "en.json", own, "machine", "fr", TranslationSettings(phrasebook=book)).path != mine.path

@@ -16,7 +16,7 @@ from reading import read, rewritten
 
 from passerelle.errors import InputError
 from passerelle.formats import window
-from passerelle.formats.delimited import Delimited
+from passerelle.formats.delimited import Delimited, table_rows
 from passerelle.formats.layout import Layout
 from passerelle.formats.registry import detect
 from passerelle.formats.values.missing import is_missing
@@ -137,7 +137,7 @@ def test_an_empty_text_in_a_table_of_one_column(written: Written) -> None:
     [
         (b"x,1", "wrong-column-count"),
         (b"x,1,2,3", "wrong-column-count"),
-        (b"caf\xe9,1,2", "invalid-utf-8"),
+        (b"caf\xe9,1,\xc3\xa9", "invalid-utf-8"),
         (b"x" * 1_000_001 + b",1,2", "too-long"),
         (b'x,1,"2', "broken-quotes"),
     ],
@@ -156,7 +156,7 @@ def test_the_rows_after_a_bad_one_are_read(written: Written, line: bytes, reason
         ("", "has no header"),
         ("\na,b,c\n", "has no header"),
         ('"a,b,c\n', "has no header"),
-        (b"a,b\xe9,c\n", "isn't encoded in UTF-8"),
+        (b"a,b\x81,c\n", "encoded neither in UTF-8 nor in UTF-16 or CP1252. Save it as UTF-8"),
         ("a,b\n1,2\n", "unknown column 'c'. Allowed: a, b"),
         ("a,c,c\n", "two columns named 'c'"),
     ],
@@ -164,6 +164,28 @@ def test_the_rows_after_a_bad_one_are_read(written: Written, line: bytes, reason
 def test_a_header_that_will_not_do(written: Written, content: str | bytes, message: str) -> None:
     with pytest.raises(InputError, match=message):
         list(table().rows(written("a.csv", content)))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252", "utf-16", "utf-16-be"])
+@pytest.mark.parametrize("first", ["", "sep=;\r\n"])
+def test_a_table_in_any_encoding_is_read_and_written_for_spreadsheets(
+    written: Written, encoding: str, first: str
+) -> None:
+    text = first + 'a;b;c\r\n"un œuf, l’été";1;où\r\n'
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    path = written("a.csv", (mark + text).encode(encoding))
+    (row,), bad = read(table(), path)
+    assert (row.id, [field.text for field in row.fields], bad) == ("1", ["un œuf, l’été", "où"], [])
+    changed = rewritten(table(), path, lambda text: "żółw" if text == "où" else text)
+    assert changed == text.replace("où", "żółw").encode("utf-8-sig")
+    assert list(table_rows(path)) == [(1, {"a": "un œuf, l’été", "b": "1", "c": "où"})]
+
+
+def test_what_is_no_letter_rejects_its_row(written: Written) -> None:
+    path = written("a.csv", "\ufeffa,b,c\nx,1,\ud83d\ny,2,é\n".encode("utf-16-le", "surrogatepass"))
+    rows, (bad,) = read(table(), path)
+    assert [row.id for row in rows] == ["2"]
+    assert (bad.number, bad.reason) == (1, "invalid-letters")
 
 
 @pytest.mark.parametrize("delimiter", [",", "\t", ";", "|"])

@@ -13,7 +13,7 @@ from reading import read, rewritten
 
 from passerelle.errors import ConfigError, InputError
 from passerelle.formats import layout as layout_module
-from passerelle.formats.base import Format
+from passerelle.formats.base import Format, Row
 from passerelle.formats.layout import layouts
 from passerelle.formats.registry import CONTAINERS, PLAIN, detect, formats, open_format
 
@@ -94,6 +94,15 @@ def test_an_unknown_file_is_described(written: Written, content: str | bytes, se
     assert "--format llava|" in str(refusal.value)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
+def test_a_table_of_a_spreadsheet_is_known_and_described(written: Written, encoding: str) -> None:
+    path = written("x.csv", "id;légende\n1;un œuf\n".encode(encoding))
+    with pytest.raises(InputError, match="a table with the columns id, légende"):
+        detect(path)
+    (row,) = open_format(path, fields=["légende"]).rows(path)
+    assert isinstance(row, Row) and row.fields[0].text == "un œuf"
+
+
 def test_an_unknown_folder_and_no_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="it is a folder"):
         detect(tmp_path)
@@ -125,6 +134,40 @@ def test_any_rows_with_named_fields(written: Written, content: str, fields: list
         rewritten(data_format, path, str.upper)
         == content.replace('"a"', '"A"').replace("xa", "xA").replace("x,a", "x,A").replace("x\ta", "x\tA").encode()
     )
+
+
+SHAPES: list[tuple[Any, bool]] = [
+    ({"caption": None}, True),
+    ({"caption": 5}, True),
+    ({"m": [{"c": "b", "other": "words of another"}]}, True),
+    ({"m": []}, True),
+    ({"text": "an English text"}, False),
+    ({"id": "y"}, False),
+    ({"caption": {"en": "b"}}, False),
+    ({"caption": ["b"]}, False),
+    ({"m": "words"}, False),
+    ({"m": [{"text": "an English text"}]}, False),
+    ("words", False),
+    ([["words"]], False),
+    (3, False),
+    (None, False),
+]
+
+
+@pytest.mark.parametrize("name", ["x.json", "x.jsonl", "keyed"])
+def test_rows_of_another_shape_than_the_fields_are_rejected(written: Written, name: str) -> None:
+    shapes = [one for one in SHAPES if name != "keyed" or isinstance(one[0], dict)]  # other members aren't rows
+    values = [{"caption": "a"}, *(value for value, _ in shapes)]
+    lines = "\n".join(map(json.dumps, values))
+    keyed = dict(enumerate(values))
+    path = written(name, lines if name == "x.jsonl" else json.dumps(keyed if name == "keyed" else values))
+    before = "*." if name == "keyed" else ""
+    data_format = open_format(path, fields=[f"{before}caption", f"{before}m.*.c"])
+    rows, bad = read(data_format, path)
+    assert [row.number for row in rows] == [1, *(at for at, (_, fits) in enumerate(shapes, 2) if fits)]
+    assert [(row.number, row.reason) for row in bad] == [
+        (at, "unknown-shape") for at, (_, fits) in enumerate(shapes, 2) if not fits
+    ]
 
 
 def test_images_of_plain_rows(written: Written) -> None:

@@ -18,7 +18,7 @@ from families.tiny import build
 from passerelle.errors import InputError
 from passerelle.evaluation.asking.members import LocalModel
 from passerelle.models.conversing import Encoder
-from passerelle.models.pretrained import load_adapted, load_pretrained
+from passerelle.models.pretrained import check_pretrained, load_adapted, load_pretrained
 from passerelle.records import Question
 
 Tensors = dict[str, torch.Tensor]
@@ -32,6 +32,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made")
     build("llava", folder / "model")
     build("fast_vlm", folder / "tied")
+    build("qwen2_vl", folder / "qwen")
     base: Any = AutoModelForImageTextToText.from_pretrained(folder / "model")
     config = LoraConfig(r=2, target_modules=r".*language_model.*q_proj", init_lora_weights=False)
     get_peft_model(base, config).save_pretrained(folder / "adapter")
@@ -156,6 +157,53 @@ def test_a_tokenizer_without_an_end(copied: Callable[[str], Path]) -> None:
     change_json(folder / "tokenizer_config.json", lambda config: config.pop("eos_token"))
     with pytest.raises(InputError, match="names no eos_token"):
         Encoder(load_pretrained(folder), 100)
+
+
+@pytest.mark.parametrize("part", ["text_config", "vision_config"])
+@pytest.mark.parametrize("value", [None, {}])
+def test_a_part_whose_default_is_far_larger_is_told_before_it_is_made_up(
+    copied: Callable[[str], Path], part: str, value: object
+) -> None:
+    folder = copied("model")
+    change_json(folder / "config.json", lambda config: config.update({part: value}))
+    with pytest.raises(InputError, match="describes a model of [0-9,]+ numbers, but .*is missing or another model's"):
+        load_pretrained(folder)
+
+
+@pytest.mark.parametrize("name", ["bos_token_id", "eos_token_id", "pad_token_id"])
+@pytest.mark.parametrize("value", ["</s>", {}, 1.5, True, ["</s>"]])
+def test_token_ids_that_are_no_numbers(copied: Callable[[str], Path], name: str, value: object) -> None:
+    folder = copied("model")
+    for file, within in (("config.json", ""), ("config.json", "text_config"), ("generation_config.json", "")):
+        kept = (folder / file).read_text(encoding="utf-8")
+        change_json(folder / file, lambda content, w=within: (content[w] if w else content).update({name: value}))
+        for load in (load_pretrained, check_pretrained):
+            with pytest.raises(InputError, match=f"{name} in .*{file}' is .*, not the number of a token"):
+                load(folder)
+        (folder / file).write_text(kept, encoding="utf-8")
+
+
+PROCESSORS: list[tuple[str, Callable[[dict[str, Any]], object], str]] = [
+    ("model", lambda c: c["image_processor"].update(crop_size={"height": 56, "width": 56}), r"\(56\*56\)"),
+    ("model", lambda c: c.update(patch_size=14), "makes 4 tokens of a picture, the model's tower 16"),
+    ("model", lambda c: c.update(patch_size=None), "NoneType"),
+    ("model", lambda c: c.update(num_additional_image_tokens=5), "makes 20 tokens"),
+    ("qwen", lambda c: c["image_processor"].update(patch_size=16), "shape"),
+    ("qwen", lambda c: c["image_processor"].update(merge_size=1), "shape|tokens"),
+]
+
+
+@pytest.mark.parametrize(("name", "change", "said"), PROCESSORS)
+def test_a_processor_of_another_model(
+    copied: Callable[[str], Path], name: str, change: Callable[[dict[str, Any]], object], said: str
+) -> None:
+    folder = copied(name)
+    change_json(folder / "processor_config.json", change)
+    model = LocalModel(load_pretrained(folder, dtype="float32"))
+    asked = Question("q", "open", "a", "", "en", "native", "What is this?")
+    picture = write_spots(folder / "a.png", 1)
+    with pytest.raises(InputError, match=f"doesn't fit its own model: .*({said}).* Take processor_config.json"):
+        model.answer([asked], {"a": picture}, 3)
 
 
 @pytest.mark.parametrize("template", ["{{ messages[", "{{ raise_exception('no') }}", "{{ 1 / 0 }}", ""])

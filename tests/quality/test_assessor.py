@@ -7,7 +7,7 @@ import math
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from passerelle.cli import main
 from passerelle.errors import ConfigError, MissingDependency, StorageError
+from passerelle.languages.phrasebook import read_phrasebook
 from passerelle.quality.assessor import Assessor, pair_key
 from passerelle.quality.base import UNKNOWN, Finding, Pair
 from passerelle.quality.checks.registry import CHECKS, build_checks
@@ -76,6 +77,8 @@ def test_markup_is_shown_to_no_check_but_to_that_of_structure(source: str, targe
 class Estimating:
     """An estimate that finds everything bad."""
 
+    provenance: Mapping[str, object] = {"data": "x", "pairs": 1, "labels": "y", "out_of_fold": {"auc": {"value": 1}}}
+
     def missing(self, findings: object) -> list[str]:
         return []
 
@@ -96,6 +99,21 @@ def test_what_lexicon_and_phrasebook_have_is_right_by_definition() -> None:
     assert [found.probability for found in assess.estimate(pairs)] == [1, 1, 1, 1, 0.1, 0.1, 0.1]
     assert [pair.target for pair in check.asked] == ["Nº", "Il décrit l'image.", "Un chien."]
     assert [found.probability for found in assess.estimate(pairs[:2])] == [1, 1]
+
+
+def write_phrasebook(path: Path, **phrases: str) -> Path:
+    lines = (f"{json.dumps(source)} = {json.dumps(translation)}" for source, translation in phrases.items())
+    path.write_text("\n".join(["[phrases]", *lines]), encoding="utf-8")
+    return path
+
+
+def test_what_ones_own_phrasebook_has_is_right_too(tmp_path: Path) -> None:
+    own = write_phrasebook(tmp_path / "own.toml", **{DOG.source: "Ce toutou."})
+    pairs = [replace(DOG, target="Ce toutou."), DOG, Pair("No", "Non")]
+    for book, expected in ((read_phrasebook("en", "fr", own), [1, 0.1, 1]), (None, [0.1, 0.1, 1])):
+        assess = CalibratedAssess(Assessor([Counting()]), cast(Estimate, Estimating()), book)
+        assert [found.probability for found in assess.estimate(pairs)] == expected
+        assert ("right by definition: own.toml (" in assess.calibrated_on) is (book is not None)
 
 
 def test_a_missing_encoder_is_named_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,9 +243,10 @@ def test_audit_of_two_text_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     english.write_text("".join(f"{text}\n" for text in [*GOOD, *BAD]))
     french.write_text("".join(f"{text}\n" for text in [*GOOD.values(), *BAD.values()]))
     truth.write_text("".join(f"{text}\n" for text in [*GOOD.values(), *GOOD.values()]))
-    command = ["audit", str(english), str(french), "--to", "fr", "--references", str(truth)]
+    own = write_phrasebook(tmp_path / "own.toml", **{"A small house.": BAD["A small house."]})
+    files = [str(english), str(french), "--to", "fr", "--phrasebook", str(own), "--json"]
     out = tmp_path / "audit"
-    done = CliRunner().invoke(main, [*command, "--out", str(out), "--json"])
+    done = CliRunner().invoke(main, ["audit", *files, "--references", str(truth), "--out", str(out)])
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
     assert found == json.loads((out / "audit.json").read_text())
@@ -237,6 +256,9 @@ def test_audit_of_two_text_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert set(found["seconds"]) == set(CHECKS)
     page = (out / "audit.html").read_text()
     assert "Maison maison maison maison." in page
+    gated = json.loads(CliRunner().invoke(main, ["gate", *files, "--out", str(tmp_path / "kept.txt")]).stdout)
+    assert "Maison maison maison maison." in (tmp_path / "kept.txt").read_text()
+    assert all("right by definition: own.toml (" in known for known in (found["calibrated_on"], gated["calibrated_on"]))
 
 
 def test_a_calibration_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,7 +125,7 @@ def test_the_page_in_a_browser(tmp_path: Path) -> None:
 
 
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibrated, "open_assess", lambda source, target, calibration: FakeAssess())
+    monkeypatch.setattr(calibrated, "open_assess", lambda *given, **more: FakeAssess())
     (tmp_path / "a.txt").write_text("A frog.\nA cow.\n", encoding="utf-8")
     (tmp_path / "b.txt").write_text("Une *frog.\nUne vache.\n", encoding="utf-8")
     given = [

@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from passerelle.cli import main
 from passerelle.errors import ConfigError, InputError
 from passerelle.quality.assessing import FakeAssess
+from passerelle.quality.estimate import calibrated
 from passerelle.quality.gate import GateSettings, decide, gate, load_gate
 from passerelle.quality.pairs import Paired, PairOptions, read_pairs
 
@@ -88,3 +91,18 @@ def test_wrong_thresholds_are_refused(tmp_path: Path, text: str, said: str) -> N
 def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
     (tmp_path / "gate.yaml").write_text("keep_above: 0.6\ndrop_below: 0.2\n")
     assert load_gate(tmp_path / "gate.yaml", {"keep_above": 0.8}) == GateSettings(keep_above=0.8, drop_below=0.2)
+
+
+@pytest.mark.parametrize(
+    ("option", "code"), [(["--keep-above", "0.95"], 2), (["--keep-share", "0.01"], 2), (["--keep-above", "0.9"], 0)]
+)
+def test_keeping_no_row_is_told(
+    paired: Paired, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: list[str], code: int
+) -> None:
+    monkeypatch.setattr(calibrated, "open_assess", lambda *given, **more: ASSESS)
+    files = [str(tmp_path / "a.json"), str(paired.path), "--to", "fr", "--out", str(tmp_path / "kept.json"), "--json"]
+    done = CliRunner().invoke(main, ["gate", *files, *option])
+    assert done.exit_code == code, done.output
+    assert json.loads(done.stdout)["best"] == 0.9
+    assert ("none of 4 rows is kept; the best has 0.90. Lower --keep-above" in done.stderr) is (code == 2)
+    assert (tmp_path / "kept.json").is_file() and (tmp_path / "repair.jsonl").is_file()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from passerelle.errors import MissingDependency
+from passerelle.languages.phrasebook import read_phrasebook
 from passerelle.quality.assessing import Assessment, FakeAssess
 from passerelle.quality.base import Pair
 from passerelle.quality.evidence.freedict import WordTable
@@ -160,6 +161,16 @@ def test_standing_instructions_come_from_the_phrasebook_unless_a_person_has_them
         ("Non", "phrasebook"),
     ]
     assert (by_people.text, by_people.way) == ("Que non", "memory")
+
+
+def test_ones_own_phrasebook_repairs(book: WordTable, tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text('[phrases]\n"A ferret." = "Un furet apprivoisé."', encoding="utf-8")
+    own = read_phrasebook("en", "fr", tmp_path / "own.toml")
+    with TranslationMemory(tmp_path / "m.sqlite") as memory:
+        bad = FakeAssess({"Un ferret.": 0.2})
+        ours = Repairer(Pool(engines(), book), LinearScorer(book), bad, memory, "e", phrasebook=own)
+        (done,) = ours.repair([Pair("A ferret.", "Un ferret.")])
+    assert (done.text, done.way) == ("Un furet apprivoisé.", "phrasebook")
 
 
 def test_a_machine_in_the_memory_is_no_person(book: WordTable, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 from collections import Counter
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from benchmark_files import write_spots
 from passerelle.cli import main
 from passerelle.errors import ConfigError
 from passerelle.formats.base import Row
@@ -19,6 +21,7 @@ from passerelle.quality.base import Pair
 from passerelle.quality.pairs import Paired, PairedRow
 from passerelle.quality.plain_text import PlainText
 from passerelle.review.findings.status import campaign_status
+from passerelle.review.putting_back.reach import pair_options
 from passerelle.review.store.campaign import Plan, create_campaign, find_campaign
 from passerelle.review.store.database import Database
 from passerelle.review.store.items import (
@@ -33,6 +36,7 @@ from passerelle.review.store.items import (
     translation_items,
 )
 from passerelle.review.store.sampling import deal, stratified
+from passerelle.review.store.schema import StoredPicture
 from review_server import HttpExpert
 
 
@@ -228,6 +232,25 @@ def test_mistakes_are_one_line(tmp_path: Path, options: list[str], said: str) ->
     result = CliRunner().invoke(main, ["review", "create", "c", "--db", str(tmp_path / "c.sqlite"), *given])
     assert result.exit_code == 2
     assert said in result.output and "Traceback" not in result.output
+
+
+def test_pictures_elsewhere_are_shown_where_it_is_allowed(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "here").mkdir()
+    picture = write_spots(tmp_path / "far" / "a.png", 1)
+    for name, caption in (("en", "A dog near a red house."), ("fr", "Un chien près d'une maison rouge.")):
+        row = {"id": "1", "image": str(picture), "caption": caption}
+        (tmp_path / "here" / f"{name}.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    files = ["--data", str(tmp_path / "here" / "en.jsonl"), "--translated", str(tmp_path / "here" / "fr.jsonl")]
+    fields = ["--fields", "caption", "--image-fields", "image", "--images", str(tmp_path / "here")]
+    given = ["review", "create", "c", "--db", str(tmp_path / "c.sqlite"), *files, *fields]
+    refused = CliRunner().invoke(main, given)
+    assert refused.exit_code == 2 and "lies outside of" in refused.output
+    assert CliRunner().invoke(main, [*given, "--images-anywhere"]).exit_code == 0
+    with Database(str(tmp_path / "c.sqlite")) as database, database.read() as session:
+        campaign = find_campaign(session, "c")
+        assert pair_options(campaign.settings).images_anywhere
+        assert session.query(StoredPicture).count() == 1
 
 
 def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

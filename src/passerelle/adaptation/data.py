@@ -40,6 +40,11 @@ class Pool:
     _encoded: dict[Conversation, list[Encoded]] = field(default_factory=dict)
 
     @property
+    def shows_pictures(self) -> bool:
+        """Whether any sample has a picture."""
+        return any(w.conversation.images for w in self.train)
+
+    @property
     def targets(self) -> int:
         """Samples in the target language."""
         return sum(w.conversation.language != ENGLISH for w in self.train)

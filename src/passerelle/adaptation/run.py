@@ -29,6 +29,7 @@ from passerelle.errors import InputError, RunError, UserError
 from passerelle.machine import threads
 from passerelle.models.conversing import Encoded, Encoder
 from passerelle.models.families import OWN_FILE, Mixture, describe, known_families, own_digest
+from passerelle.models.fitting import require_own_processor
 from passerelle.models.parameter_files import load_parameters, save_tensors
 from passerelle.models.pretrained import PretrainedModel, load_pretrained, set_training
 from passerelle.models.sharding import gathered, held_numbers, shard
@@ -109,6 +110,8 @@ def _adapt(settings: AdaptSettings, processes: Launched) -> dict[str, Any]:
     if pretrained.family.detected and processes.first:
         say(f"models of this type aren't in the table of families; found out, and to be put right in {OWN_FILE}:")
         say(describe(pretrained.family))
+    if pool.shows_pictures:
+        require_own_processor(pretrained)
     if settings.attn_implementation not in (None, "sdpa"):
         say(f"attention by {settings.attn_implementation}: rows are padded; sdpa computes common beginnings once.")
     job = _Job(settings, processes, pretrained, pool, Trackers(settings, processes.first))

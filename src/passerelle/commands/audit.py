@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from passerelle.commands.printing import print_json
-from passerelle.commands.quality_options import CALIBRATION, FILE, reading, say_gaps
+from passerelle.commands.quality_options import CALIBRATION, FILE, PHRASEBOOK, reading, say_gaps
 
 
 @click.command()
@@ -22,6 +22,7 @@ from passerelle.commands.quality_options import CALIBRATION, FILE, reading, say_
 @click.option("--memory", "at", type=FILE, help="Translation memory  [the one in the cache].")
 @click.option("--out", type=FILE, default=Path("audit"), show_default=True, help="Folder of audit.json and audit.html.")
 @CALIBRATION
+@PHRASEBOOK
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def audit(
     source: Path,
@@ -33,6 +34,7 @@ def audit(
     at: Path | None,
     out: Path,
     calibration: Path | None,
+    phrasebook: Path | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -49,14 +51,14 @@ def audit(
     from passerelle.runs import cache_folder, make_folder, write_json
 
     how, left_out = PairOptions(**options), frozenset[int]()
-    assess = open_assess(how.source_language, how.target_language, calibration)
+    assess = open_assess(how.source_language, how.target_language, calibration, phrasebook=phrasebook)
     if translated is None and not how.columns:
         memory = at or cache_folder() / "translations.sqlite"
         make_folder(out)
         if sample is not None:
             whole, source = source, out / f"sample{source.suffix}"
             sample_source(whole, how, sample, source, seed)
-        translated, left_out = translate_source(source, how, engine, memory, out)
+        translated, left_out = translate_source(source, how, engine, memory, out, phrasebook)
     paired = read_pairs(source, translated, how, left_out)
     say_gaps(paired)
     if sample is not None:

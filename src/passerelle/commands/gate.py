@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from passerelle.commands.printing import print_json
-from passerelle.commands.quality_options import CALIBRATION, FILE, reading, say_gaps
+from passerelle.commands.quality_options import CALIBRATION, FILE, PHRASEBOOK, reading, say_gaps
+from passerelle.errors import InputError
 
 
 @click.command()
@@ -21,6 +22,7 @@ from passerelle.commands.quality_options import CALIBRATION, FILE, reading, say_
 @click.option("--config", type=FILE, help="YAML file of thresholds.")
 @click.option("--out", type=FILE, required=True, help="File of the kept rows; the others are written beside it.")
 @CALIBRATION
+@PHRASEBOOK
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def gate(
     source: Path,
@@ -31,12 +33,13 @@ def gate(
     config: Path | None,
     out: Path,
     calibration: Path | None,
+    phrasebook: Path | None,
     as_json: bool,
     **options: Any,
 ) -> None:
     """Sort the rows of TRANSLATED, the translation of SOURCE: keep, repair or drop, each with its reason.
 
-    Nothing is deleted: repair.jsonl and dropped.jsonl hold the others.
+    Nothing is deleted: repair.jsonl and dropped.jsonl hold the others. Where no row is kept, the exit code is 2.
     """
     from passerelle.quality.estimate.calibrated import open_assess
     from passerelle.quality.gate import gate as run
@@ -47,11 +50,18 @@ def gate(
     settings = load_gate(config, {key: value for key, value in given.items() if value is not None})
     paired = read_pairs(source, translated, PairOptions(**options))
     say_gaps(paired)
-    assess = open_assess(paired.pairs[0].source_language, paired.pairs[0].target_language, calibration)
+    assess = open_assess(
+        paired.pairs[0].source_language, paired.pairs[0].target_language, calibration, phrasebook=phrasebook
+    )
     counts = run(paired, assess, settings, out)
     if as_json:
         print_json(counts)
-        return
-    for verdict in ("keep", "repair", "drop"):
-        click.echo(f"{verdict:7} {counts[verdict]:>9,} of {counts['rows']:,} rows")
-    click.echo(f"kept in {counts['kept']}, others in {counts['repairs']} and {counts['dropped']}", err=True)
+    else:
+        for verdict in ("keep", "repair", "drop"):
+            click.echo(f"{verdict:7} {counts[verdict]:>9,} of {counts['rows']:,} rows")
+        click.echo(f"kept in {counts['kept']}, others in {counts['repairs']} and {counts['dropped']}", err=True)
+    if not counts["keep"]:
+        raise InputError(
+            f"none of {counts['rows']:,} rows is kept; the best has {counts['best']:.2f}. Lower --keep-above, give "
+            f"--keep-share, or translate better: why not each is in {counts['repairs']!r} and {counts['dropped']!r}."
+        )

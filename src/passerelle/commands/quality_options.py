@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 FILE = click.Path(path_type=Path)
 CALIBRATION = click.option("--calibration", type=FILE, help="Made by `passerelle quality fit`  [the one that ships].")
 
+PHRASEBOOK = click.option(
+    "--phrasebook", type=FILE, help="TOML file of sentences that are right by definition, before those that ship."
+)
+
 
 def names(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
     """Split a list of names at its commas."""

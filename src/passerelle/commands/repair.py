@@ -10,7 +10,7 @@ import click
 
 from passerelle.commands.engine_options import engine_options
 from passerelle.commands.printing import print_json
-from passerelle.commands.quality_options import CALIBRATION, FILE, reading, say_gaps
+from passerelle.commands.quality_options import CALIBRATION, FILE, PHRASEBOOK, reading, say_gaps
 
 
 @click.command()
@@ -28,6 +28,7 @@ from passerelle.commands.quality_options import CALIBRATION, FILE, reading, say_
 @click.option("--memory", "at", type=FILE, help="Translation memory  [the one in the cache].")
 @click.option("--out", type=FILE, required=True, help="File to write; review.jsonl is written beside it.")
 @CALIBRATION
+@PHRASEBOOK
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def repair(
     source: Path,
@@ -40,6 +41,7 @@ def repair(
     at: Path | None,
     out: Path,
     calibration: Path | None,
+    phrasebook: Path | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -55,8 +57,10 @@ def repair(
 
     paired = read_pairs(source, translated, PairOptions(**options))
     say_gaps(paired)
-    assess = open_assess(paired.pairs[0].source_language, paired.pairs[0].target_language, calibration)
-    how = RepairOptions(good, more, glossary, editor, editor_options)
+    assess = open_assess(
+        paired.pairs[0].source_language, paired.pairs[0].target_language, calibration, phrasebook=phrasebook
+    )
+    how = RepairOptions(good, more, glossary, phrasebook, editor, editor_options)
     result = run(paired, assess, at or cache_folder() / "translations.sqlite", out, how)
     if as_json:
         print_json(result)

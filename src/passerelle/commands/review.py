@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from passerelle.commands.printing import print_json
-from passerelle.commands.quality_options import CALIBRATION, FILE, names
+from passerelle.commands.quality_options import CALIBRATION, FILE, PHRASEBOOK, names
 from passerelle.errors import MissingDependency, to_install
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def _sources(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--fields", callback=names, default="", help="Places of the texts, for any rows."),
             click.option("--image-fields", callback=names, default="", help="Places of image paths, with --fields."),
             click.option("--images", type=FILE, help="Folder of the images of --data."),
+            click.option("--images-anywhere", is_flag=True, help="Take images that lie outside of that folder, too."),
         )
     ):
         command = option(command)
@@ -97,6 +98,7 @@ def _sources(command: Callable[..., Any]) -> Callable[..., Any]:
               help="value: first what is most doubtful and counts most.")  # fmt: skip
 @click.option("--prefill", is_flag=True, help="Mark what the checks found. Off by default: it sways experts.")
 @CALIBRATION
+@PHRASEBOOK
 @click.option("--licence", default="CC0-1.0", show_default=True, help="Of what experts write; they agree to it.")
 @click.option("--interface", default="", help="Language of the page: fr or en  [the experts' language, or en].")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of every draw.")

@@ -56,7 +56,8 @@ def collect(
     sources = _sources(given)
     assess = None
     if "translation" in wanted and paired is not None and (plan.by_value or plan.prefill):
-        assess = open_assess(plan.source_language, plan.target_language, given["calibration"])
+        codes = plan.source_language, plan.target_language
+        assess = open_assess(*codes, given["calibration"], phrasebook=given["phrasebook"])
     made: dict[str, list[NewItem]] = {}
     if answered and "judge" in wanted:
         made["judge"], sources["identical"] = judge_items(answered, arms, plan.seed)
@@ -89,7 +90,7 @@ def _sources(given: dict[str, Any]) -> dict[str, Any]:
     """Return what the items are made of, as it is kept with the campaign: `review apply` finds the data by it."""
     files = ("run_folder", "answers", "data", "translated", "images", "pearmut")
     found: dict[str, Any] = {key: str(given[key].resolve()) for key in files if given[key]}
-    for key in ("format", "fields", "image_fields"):
+    for key in ("format", "fields", "image_fields", "images_anywhere"):
         if given[key]:
             found[key] = list(given[key]) if isinstance(given[key], tuple) else given[key]
     return found
@@ -133,7 +134,7 @@ def _pairs(given: dict[str, Any]) -> Paired | None:
         return None
     if not given["translated"]:
         raise ConfigError("give the translation of the data too: --translated FILE.")
-    keys = ("source_language", "target_language", "format", "fields", "image_fields")
+    keys = ("source_language", "target_language", "format", "fields", "image_fields", "images_anywhere")
     images = given["images"] or (given["data"] if given["data"].is_dir() else None)
     options = PairOptions(**{key: given[key] for key in keys}, images=images)
     paired = read_pairs(given["data"], given["translated"], options)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from passerelle.comparison.settings import Experiment
+from passerelle.comparison.settings import ENGLISH_DATA, Experiment
 from passerelle.comparison.translating import Made
 from passerelle.costs.ledger import Phase, measured
 from passerelle.errors import ConfigError, InputError
@@ -78,7 +78,7 @@ def corrected_file(machine: Made, english: Path, review: Review, experiment: Exp
     out = machine.path.with_name(f"reviewed-{key}{machine.path.suffix}")
     if (known := Made.known(out)) is not None:
         return known
-    engine = experiment.translation
+    engine, data = experiment.translation, experiment.data[ENGLISH_DATA]
     job = Job(
         source=english,
         out=out,
@@ -89,6 +89,8 @@ def corrected_file(machine: Made, english: Path, review: Review, experiment: Exp
         fallback=engine.fallback,
         glossary=engine.glossary,
         phrasebook=engine.phrasebook,
+        images=data.images,
+        images_anywhere=data.images_anywhere,
     )
     phase = Phase("data, experts' corrections")
     with measured(phase):

@@ -133,7 +133,7 @@ def check_estimate(experiment: Experiment) -> None:
         need_scikit_learn()
         return
     given = Path(experiment.quality.calibration) if experiment.quality.calibration else None
-    open_assess(ENGLISH, experiment.target, given)
+    open_assess(ENGLISH, experiment.target, given, phrasebook=experiment.translation.phrasebook)
 
 
 def _ask(

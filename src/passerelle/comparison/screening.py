@@ -14,7 +14,9 @@ from pathlib import Path
 from passerelle.comparison.settings import QualitySettings
 from passerelle.comparison.translating import Made
 from passerelle.costs.ledger import Phase, measured
+from passerelle.errors import InputError
 from passerelle.formats.saving import save
+from passerelle.languages.phrasebook import Phrasebook, read_phrasebook
 from passerelle.quality.assessing import Assess
 from passerelle.quality.gate import GateSettings, gate
 from passerelle.quality.pairs import Paired, PairedRow, PairOptions, read_pairs
@@ -36,6 +38,7 @@ class Screening:
         target: BCP-47 code of its language.
         settings: Shares and thresholds.
         folder: Where files go.
+        phrasebook: File of sentences that are right by definition, by which the file was translated.
     """
 
     english: Path
@@ -44,6 +47,7 @@ class Screening:
     target: str
     settings: QualitySettings
     folder: Path
+    phrasebook: Path | None = None
 
     def gated(self) -> Made:
         """Return the rows that the gate keeps.
@@ -83,7 +87,8 @@ class Screening:
         def make(out: Path) -> tuple[int, str]:
             # A memory of its own: people's translations in the user's would be what the repair is held against.
             memory = self.folder / "repairs.sqlite"
-            options = RepairOptions(self.settings.good, shipped_trees=self.settings.calibration != OUT_OF_FOLD)
+            trees = self.settings.calibration != OUT_OF_FOLD
+            options = RepairOptions(self.settings.good, phrasebook=self.phrasebook, shipped_trees=trees)
             found = repair(self.paired, self.assess, memory, out, options)
             return len(self.paired.rows), f"repair, {found['changed']} of {found['pairs']} texts changed"
 
@@ -91,13 +96,18 @@ class Screening:
 
     def _made(self, how: str, make: Callable[[Path], tuple[int, str]]) -> Made:
         """Make a file, unless an earlier run did."""
-        key = content_hash([VERSION, how, self.target, self.machine.name, self.settings.model_dump()])[:8]
+        determines = [VERSION, how, self.target, self.machine.name, self.settings.model_dump()]
+        if self.phrasebook:
+            determines.append(read_phrasebook("en", self.target, self.phrasebook).digest)
+        key = content_hash(determines)[:8]
         out = self.folder / f"{how}-{key}" / self.machine.name
         if (known := Made.known(out)) is not None:
             return known
         phase = Phase(f"data, {how}")
         with measured(phase):
             rows, by = make(out)
+        if not rows:
+            raise InputError(f"the screen {how!r} keeps no row of {str(self.machine)!r}: raise quality.keep_share.")
         return Made(out, phase, rows, by=by).keep()
 
     @cached_property
@@ -122,7 +132,7 @@ class Screening:
         if self.settings.calibration == OUT_OF_FOLD:
             return self._fitted[0]
         given = Path(self.settings.calibration) if self.settings.calibration else None
-        return open_assess("en", self.target, given, self._store)
+        return open_assess("en", self.target, given, self._store, self.phrasebook)
 
     @property
     def _store(self) -> Path:
@@ -131,13 +141,13 @@ class Screening:
 
     @cached_property
     def _fitted(self) -> tuple[Assess, dict[str, str]]:
-        return _out_of_fold(self.target, self._store)
+        return _out_of_fold(self.target, self._store, read_phrasebook("en", self.target, self.phrasebook))
 
 
 OUT_OF_FOLD = "out-of-fold"
 
 
-def _out_of_fold(target: str, store: Path) -> tuple[Assess, dict[str, str]]:
+def _out_of_fold(target: str, store: Path, phrasebook: Phrasebook) -> tuple[Assess, dict[str, str]]:
     """Fit an estimate on the example's captions that judges none of those that it saw.
 
     Returns:
@@ -162,7 +172,7 @@ def _out_of_fold(target: str, store: Path) -> tuple[Assess, dict[str, str]]:
     clusters |= {english().ask_whether(source): cluster for source, cluster in clusters.items()}
     assessor = Assessor(build_checks("en", target, Engines()), AssessmentStore(store))
     provenance = {"data": "Tux Paint stamps, training side; extra: CLDR emoji names", "languages": ["en", target]}
-    return fit_out_of_fold(assessor, labelled, findings, provenance), clusters
+    return fit_out_of_fold(assessor, labelled, findings, provenance, phrasebook), clusters
 
 
 def _clustered(row: PairedRow, clusters: dict[str, str]) -> PairedRow:

@@ -22,6 +22,8 @@ ELSEWHERE = "elsewhere"
 """Method of an arm that is a model which was adapted before, by whatever made it: it is asked as it is."""
 MACHINE = "machine"
 """The text of an arm that learns from the English data as the engine translates them."""
+ENGLISH_DATA = "english"
+"""The data that machine text is translated from."""
 Answers = Literal["generate", "sum", "mean", "pmi", "pmi-mean"]
 _ARM_KEYS = ("method", "text", "screen", "translation")
 """Keys of an arm that are no settings of an adaptation."""
@@ -47,12 +49,14 @@ class DataEntry(Settings):
         path: JSON, JSONL or Parquet, as `passerelle adapt` reads it, or ``example:NAME``; ``{language}`` in it
             stands for the target's code.
         images: Folder of its pictures [the file's].
+        images_anywhere: Take pictures that lie outside of that folder, too.
         origin: How its text came to be [``native`` for English, ``human-translation`` otherwise].
         weight: How often its samples are drawn, relative to those of other files.
     """
 
     path: str = Field(min_length=1)
     images: Path | None = None
+    images_anywhere: bool = False
     origin: Origin | None = None
     weight: float = Field(default=1.0, gt=0)
 
@@ -68,6 +72,7 @@ class TestEntry(Settings):
             ``only``, where nobody wrote the test in the language.
         fields: Places of its texts, for a translation of rows in a format that isn't known.
         images: Folder of its pictures [that of the file].
+        images_anywhere: Take pictures that lie outside of that folder, too.
         answers: How options are chosen [as the comparison says].
         english: Whether English is asked too.
         prompt: By language what is asked where rows have no question, in place of the benchmark's own instruction.
@@ -81,6 +86,7 @@ class TestEntry(Settings):
     machine: bool | Literal["only"] = False
     fields: tuple[str, ...] = ()
     images: Path | None = None
+    images_anywhere: bool = False
     answers: Answers | None = None
     english: bool = True
     prompt: dict[str, str] = {}

@@ -94,6 +94,8 @@ def _translated(experiment: Experiment, entry: TestEntry, test: PlannedTest, fol
                 experiment.target,
                 experiment.translation,
                 entry.fields,
+                entry.images,
+                entry.images_anywhere,
             )
         except InputError as error:
             more = " Name the places of its texts: fields: [question, choices.*]." if not entry.fields else ""
@@ -132,6 +134,7 @@ def _plan(experiment: Experiment, entry: TestEntry, sources: Sequence[Source]) -
         max_new_tokens=entry.max_new_tokens,
         limit=entry.limit if experiment.limit is None else experiment.limit,
         pictures=entry.pictures,
+        images_anywhere=entry.images_anywhere,
     )
 
 

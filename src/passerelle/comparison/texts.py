@@ -10,7 +10,7 @@ from typing import Any
 
 from passerelle.comparison.reviewed import Review, corrected_file
 from passerelle.comparison.screening import Screening
-from passerelle.comparison.settings import MACHINE, DataEntry, Experiment
+from passerelle.comparison.settings import ENGLISH_DATA, MACHINE, DataEntry, Experiment
 from passerelle.comparison.translating import Made, translate_file
 from passerelle.costs.ledger import Phase
 from passerelle.costs.prices import prices
@@ -24,7 +24,6 @@ from passerelle.translation.both_ways import ENGLISH
 from passerelle.translation.dataset.rejects import rejected_rows
 
 PEOPLE: tuple[Origin, ...] = ("human-translation", "native")
-_ENGLISH_DATA = "english"
 _SCREENS = {"gate": Screening.gated, "random": Screening.drawn, "repair": Screening.repaired}
 
 
@@ -51,11 +50,11 @@ class Texts:
         """
         needed: dict[str, str] = {}
         for arm in self.experiment.trained:
-            names = [_ENGLISH_DATA if text == MACHINE else text for text in self.experiment.texts(arm)]
+            names = [ENGLISH_DATA if text == MACHINE else text for text in self.experiment.texts(arm)]
             if self.experiment.replays_english(arm):
-                if _ENGLISH_DATA not in self.experiment.data:
+                if ENGLISH_DATA not in self.experiment.data:
                     raise ConfigError(f"arm {arm!r} replays English (mix.english), but data.english is missing.")
-                names.append(_ENGLISH_DATA)
+                names.append(ENGLISH_DATA)
             needed |= dict.fromkeys(names, arm)
         for name, arm in needed.items():
             try:
@@ -72,13 +71,13 @@ class Texts:
         experiment, entries = self.experiment, []
         for text in experiment.texts(arm):
             if text == MACHINE:
-                images = self._file(_ENGLISH_DATA)[1]
+                images, anywhere = self._file(ENGLISH_DATA)[1], experiment.data[ENGLISH_DATA].images_anywhere
                 origin: Origin = "repaired" if experiment.screen(arm) == "repair" else "machine"
-                entries.append(_entry(self._made(arm)[-1].path, images, experiment.target, origin, 1.0))
+                entries.append(_entry(self._made(arm)[-1].path, images, experiment.target, origin, 1.0, anywhere))
             else:
                 entries.append(self._people(text))
         if experiment.replays_english(arm):
-            entries.append(self._people(_ENGLISH_DATA))
+            entries.append(self._people(ENGLISH_DATA))
         return entries
 
     def phases(self, arm: str) -> list[Phase]:
@@ -116,7 +115,7 @@ class Texts:
 
     def _chrf(self, machine: Path, human: Path) -> float:
         """Return the mean chrF of the different replies of more than a word, against people's of the same rows."""
-        english = self._file(_ENGLISH_DATA)[0]
+        english = self._file(ENGLISH_DATA)[0]
         options = PairOptions(target_language=self.experiment.target)
         rejected = self._left_out(english, machine)
         paired = read_pairs(english, machine, options, rejected)
@@ -136,13 +135,19 @@ class Texts:
         return frozenset(row.number for row in _rows(english) if row.id not in with_id) | rejected_rows(machine)
 
     def _is_reference(self, name: str) -> bool:
-        return name != _ENGLISH_DATA and self._origin(name) in PEOPLE
+        return name != ENGLISH_DATA and self._origin(name) in PEOPLE
 
     @cached_property
     def _machine(self) -> Made:
-        english, _ = self._file(_ENGLISH_DATA)
+        english, _ = self._file(ENGLISH_DATA)
         return translate_file(
-            english, self.folder / "data", "machine", self.experiment.target, self.experiment.translation
+            english,
+            self.folder / "data",
+            "machine",
+            self.experiment.target,
+            self.experiment.translation,
+            images=self.experiment.data[ENGLISH_DATA].images,
+            anywhere=self.experiment.data[ENGLISH_DATA].images_anywhere,
         )
 
     @cached_property
@@ -150,12 +155,12 @@ class Texts:
         """The translation with experts' corrections, if there are any."""
         if self.review is None:
             return self._machine
-        english, _ = self._file(_ENGLISH_DATA)
+        english, _ = self._file(ENGLISH_DATA)
         return corrected_file(self._machine, english, self.review, self.experiment)
 
     @cached_property
     def _screening(self) -> Screening:
-        english, _ = self._file(_ENGLISH_DATA)
+        english, _ = self._file(ENGLISH_DATA)
         made = self._corrected
         return Screening(
             english,
@@ -164,6 +169,7 @@ class Texts:
             self.experiment.target,
             self.experiment.quality,
             self.folder / "data",
+            self.experiment.translation.phrasebook,
         )
 
     def _made(self, arm: str) -> list[Made]:
@@ -188,17 +194,19 @@ class Texts:
         return self._files[name]
 
     def _origin(self, name: str) -> Origin:
-        usual: Origin = "native" if name == _ENGLISH_DATA else "human-translation"
+        usual: Origin = "native" if name == ENGLISH_DATA else "human-translation"
         return self.experiment.data[name].origin or usual
 
     def _people(self, name: str) -> dict[str, Any]:
         path, images = self._file(name)
-        spoken = ENGLISH if name == _ENGLISH_DATA else self.experiment.target
-        return _entry(path, images, spoken, self._origin(name), self.experiment.data[name].weight)
+        spoken = ENGLISH if name == ENGLISH_DATA else self.experiment.target
+        entry = self.experiment.data[name]
+        return _entry(path, images, spoken, self._origin(name), entry.weight, entry.images_anywhere)
 
     def _read(self, name: str) -> Sequence[Any]:
         path, images = self._file(name)
-        found, _ = read_conversations(path, images=images, language="", origin=self._origin(name))
+        anywhere = self.experiment.data[name].images_anywhere
+        found, _ = read_conversations(path, images=images, language="", origin=self._origin(name), anywhere=anywhere)
         return found
 
     def _minutes(self, name: str) -> float:
@@ -214,11 +222,12 @@ def located(entry: DataEntry, target: str) -> tuple[Path, Path]:
     return Path(name), entry.images or Path(name).parent
 
 
-def _entry(path: Path, images: Path, spoken: str, origin: Origin, weight: float) -> dict[str, Any]:
+def _entry(path: Path, images: Path, spoken: str, origin: Origin, weight: float, anywhere: bool) -> dict[str, Any]:
     """Return a file of conversations as an adaptation names it."""
     return {
         "path": str(path),
         "images": str(images),
+        "images_anywhere": anywhere,
         "language": spoken,
         "origin": origin,
         "weight": weight,

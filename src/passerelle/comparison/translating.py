@@ -62,7 +62,14 @@ def _record(path: Path) -> Path:
 
 
 def translate_file(
-    source: Path, folder: Path, name: str, target: str, settings: TranslationSettings, fields: Sequence[str] = ()
+    source: Path,
+    folder: Path,
+    name: str,
+    target: str,
+    settings: TranslationSettings,
+    fields: Sequence[str] = (),
+    images: Path | None = None,
+    anywhere: bool = False,
 ) -> Made:
     """Translate an English file, unless an earlier run did.
 
@@ -73,6 +80,8 @@ def translate_file(
         target: BCP-47 code of the language.
         settings: The engine.
         fields: Places of the texts, where the format isn't known.
+        images: Folder of its pictures [the file's].
+        anywhere: Whether pictures may lie outside of that folder.
 
     Raises:
         UserError: Something that the user can put right.
@@ -83,6 +92,7 @@ def translate_file(
     determines += [file_hash(source) if source.is_file() else str(source)]
     determines += [file_hash(settings.glossary) if settings.glossary else ""]
     determines += [read_phrasebook(ENGLISH, target, settings.phrasebook).digest]
+    determines += [str(images), anywhere] if images or anywhere else []
     out = folder / f"{name}-{content_hash(determines)[:8]}{source.suffix}"
     if (known := Made.known(out)) is not None:
         return known
@@ -97,6 +107,8 @@ def translate_file(
         glossary=settings.glossary,
         phrasebook=settings.phrasebook,
         fields=tuple(fields),
+        images=images,
+        images_anywhere=anywhere,
     )
     with Progress(f"translating {source.name} into {target}", "row") as progress:
         summary = translate(job, lambda done: _show(done, progress))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from passerelle.formats.values.spreadsheet import TABLES, delimiter_of, told
 from passerelle.formats.window import BOM
 
 _SEEN_BYTES = 1 << 16
@@ -24,6 +25,9 @@ def describe(path: Path) -> str:
     if path.is_dir():
         return "a folder"
     begin = _beginning(path)
+    if begin and path.suffix.lower() in TABLES:
+        with told(path).in_utf8(path, _SEEN_BYTES) as (file, _):
+            begin = file.read(_SEEN_BYTES).removeprefix(BOM)
     for mark, meaning in _MARKS:
         if begin.startswith(mark):
             return meaning
@@ -39,7 +43,7 @@ def describe(path: Path) -> str:
         if _is_object(first) and (others or len(begin) < _SEEN_BYTES and path.suffix == ".jsonl"):
             return f"JSON lines{_keys(first)}"
         return f"a JSON document, an object{_keys(text)}"
-    delimiter = max(",\t;|", key=first.count)
+    delimiter = delimiter_of(first)
     if delimiter in first:
         return f"a table with the columns {_few(first.split(delimiter))}"
     return f"a text that begins with {first[:60]!r}"

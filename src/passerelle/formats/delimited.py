@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -15,13 +14,14 @@ from passerelle.formats.layout import Layout
 from passerelle.formats.places import Node, escape
 from passerelle.formats.probing import looks_like
 from passerelle.formats.selection import Selection
-from passerelle.formats.values.spreadsheet import DELIMITERS, told
-from passerelle.formats.window import MAX_ROW_BYTES, Window, opened
+from passerelle.formats.values.spreadsheet import Spreadsheet, told
+from passerelle.formats.window import MAX_ROW_BYTES, Window
 
 _DETECTED_BYTES = 16 << 20
 _QUOTED = re.compile(r'"(?:[^"]++|"")*+"')
 _LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n)?")
 _ENDING = re.compile(r"\r\n|\r|\n|")
+_NO_LETTER = "\N{REPLACEMENT CHARACTER}".encode().decode("latin-1")
 
 
 class _Record(NamedTuple):
@@ -63,9 +63,9 @@ class Delimited:
         return self._rows(path)
 
     def _rows(self, path: Path, most_bytes: int | None = None) -> Generator[Row | BadRow, None, None]:
-        with opened(path, most_bytes) as file:
-            window = Window(file)
-            table = _Table(path, window, self.layout)
+        sheet = told(path)
+        with sheet.in_utf8(path, most_bytes) as (file, _):
+            table = _Table(path, Window(file), self.layout, sheet)
             number = 0
             for record in table.records():
                 if record.is_blank:
@@ -82,13 +82,17 @@ class Delimited:
     def write(self, source: Path, out: BinaryIO, rows: Iterable[tuple[Row, Mapping[str, str]]]) -> None:
         """Write the table again with other texts; a new text is quoted where it must be, or where the old one was.
 
+        A table that isn't UTF-8 is written in UTF-8 with a byte-order mark, by which spreadsheets know it: its own
+        letters may be too few for another language.
+
         Raises:
             InputError: The source changed since the rows were read.
         """
         selection = Selection(rows)
-        with opened(source) as file:
-            window = Window(file)
-            table = _Table(source, window, self.layout)
+        sheet = told(source)
+        with sheet.in_utf8(source) as (file, before):
+            table = _Table(source, Window(file), self.layout, sheet)
+            out.write(before)
             out.write(table.header.encode("latin-1"))
             number = 0
             for record in table.records():
@@ -112,8 +116,8 @@ def table_rows(path: Path) -> Iterator[tuple[int, Any]]:
         InputError: The table can't be read, or has no header.
     """
     sheet = told(path)
-    with closing(sheet.bytes_of(path)) as file:
-        table = _Table(path, Window(file), Layout("values", "delimited", {}, delimiter=sheet.delimiter))
+    with sheet.in_utf8(path) as (file, _):
+        table = _Table(path, Window(file), Layout("values", "delimited", {}), sheet)
         number = 0
         for record in table.records():
             if not record.is_blank:
@@ -133,17 +137,21 @@ class _Table:
         columns: The names of the columns.
     """
 
-    def __init__(self, path: Path, window: Window, layout: Layout) -> None:
+    def __init__(self, path: Path, window: Window, layout: Layout, sheet: Spreadsheet) -> None:
         self._path = path
         self._window = window
+        self._sheet = sheet
         bom = window.take_bom()
-        self._delimiter = layout.delimiter or _delimiter(window)
+        self._delimiter = layout.delimiter or sheet.delimiter
         self._plain = re.compile(rf"[^{re.escape(self._delimiter)}\r\n]*+")
         first = self._record()
         if first is None or first.is_blank or first.unclosed:
             raise InputError(f"{str(path)!r} has no header: its first line must name the columns.")
         if not _is_utf8(first.text):
-            raise InputError(f"{str(path)!r} isn't encoded in UTF-8. Convert it: iconv -f CP1252 -t UTF-8")
+            raise InputError(
+                f"{str(path)!r} is encoded neither in UTF-8 nor in UTF-16 or CP1252. Save it as UTF-8, or convert it: "
+                "iconv -f ENCODING -t UTF-8"
+            )
         self.header = bom + first.text + first.ending
         self.columns = [_value(first.text[start:end]) for start, end in first.cells]
         self._wanted = list(_wanted_columns(path, self.columns, layout))
@@ -159,6 +167,8 @@ class _Table:
             return "broken-quotes", "a quoted cell begins here and never ends"
         if len(record.cells) != len(self.columns):
             return "wrong-column-count", f"{len(record.cells)} cells; the header has {len(self.columns)}"
+        if not self._sheet.is_utf8 and _NO_LETTER in record.text:
+            return "invalid-letters", f"bytes of the row are no letters of {self._sheet.encoding.upper()}"
         return None if _is_utf8(record.text) else ("invalid-utf-8", "the row isn't encoded in UTF-8")
 
     def cells(self, record: _Record) -> dict[str, str]:
@@ -255,14 +265,6 @@ def _is_utf8(text: str) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _delimiter(window: Window) -> str:
-    """Guess what is between the cells: whatever the first line has most of, outside of quotes."""
-    line = _LINE.match(window.text, window.pos)
-    assert line is not None, "the pattern matches nothing at all too"
-    bare = _QUOTED.sub("", line[0])
-    return max(DELIMITERS, key=bare.count)
 
 
 def _wanted_columns(path: Path, columns: list[str], layout: Layout) -> Iterator[tuple[int, str, Node]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from passerelle.formats.base import Field, FieldKind
-from passerelle.formats.places import TEXT_ROLES, Node, escape
+from passerelle.formats.places import KEY, TEXT_ROLES, Node, escape
 
 # Data sets are translated out of English. What stands around a bare answer is white space and punctuation.
 _BARE_YES_NO = re.compile(r"\W*(?:yes|no)\W*", re.IGNORECASE)
@@ -31,6 +31,7 @@ class Found:
         embedded: Image data by place: base64 or bytes.
         values: Other wanted values by place: the id, and what templates name.
         present: The required places that are there.
+        known: Whether any key that begins a place of a user's own is there, be it null.
         strange: Places where a text is wanted and something else stands, or a text where none is known.
     """
 
@@ -39,6 +40,7 @@ class Found:
     embedded: dict[str, str | bytes] = field(default_factory=dict)
     values: dict[str, str] = field(default_factory=dict)
     present: set[str] = field(default_factory=set)
+    known: bool = False
     strange: list[str] = field(default_factory=list)
 
     def visit(self, node: Node, value: Any, place: str = "") -> None:
@@ -60,7 +62,7 @@ class Found:
             if node.star is None and node.has_texts and _holds_text(value):
                 self.strange.append(place)
         else:
-            is_plain = all(role.startswith("need:") for role in node.roles)
+            is_plain = all(role == KEY or role.startswith("need:") for role in node.roles)
             if type(value) is str and node.has_texts and is_plain and value.strip():
                 self.strange.append(place)
             return
@@ -77,6 +79,8 @@ class Found:
 
     def record(self, node: Node, value: Any, place: str) -> None:
         """Keep one value for whatever it is wanted for."""
+        if KEY in node.roles:
+            self.known = True
         if value is None:
             return
         for role in node.roles:
@@ -93,7 +97,7 @@ class Found:
                     self.images[place] = value
             elif role == "value":
                 self.values[place] = str(value)
-            else:
+            elif role != KEY:
                 self.present.add(role.removeprefix("need:"))
 
 

@@ -14,7 +14,7 @@ from passerelle.errors import ConfigError, unknown
 from passerelle.formats.base import MAX_TEXT_CHARACTERS, BadRow, Field, FieldKind, Row
 from passerelle.formats.found import Found
 from passerelle.formats.images import check_embedded
-from passerelle.formats.places import Node, tree
+from passerelle.formats.places import KEY, Node, first_key, tree
 from passerelle.formats.values.missing import filled_options, is_missing, may_be_missing
 
 _VARIABLE = re.compile(r"\{([^{}]+)\}")
@@ -58,6 +58,7 @@ class Layout:
         delimiter: Between the cells of a table; empty: whichever of comma, tab, semicolon and bar the header has most.
         answer: Place of the right option's letter, of tables with a column for each option.
         columns: Names of the columns of files that have no header.
+        own: Whether a user named the fields: each row has at least one of the keys that they begin with.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Layout:
     delimiter: str = ""
     answer: str = ""
     columns: tuple[str, ...] = ()
+    own: bool = False
 
     @cached_property
     def tree(self) -> Node:
@@ -89,6 +91,7 @@ class Layout:
                 *((place, "image") for place in self.images),
                 *((place, "embedded") for place in self.embedded),
                 *((place, f"need:{place}") for place in self.require),
+                *((first_key(place), KEY) for place in self.fields if self.own),
             ]
         )
 
@@ -136,7 +139,10 @@ class Layout:
         if len(found.present) < len(self.require):
             missing = [place for place in self.require if place not in found.present]
             return "missing-field", f"{self.name} rows have {', '.join(missing)}; this one doesn't"
-        if found.strange and self.require:
+        if self.own and not found.known:
+            keys = ", ".join(dict.fromkeys(map(first_key, self.fields)))
+            return "unknown-shape", f"the row has none of the keys that --fields names: {keys}"
+        if found.strange and (self.require or self.own):
             where = found.strange[0] or "the row itself"
             return "unknown-shape", f"{where} isn't built as {self.name} rows are: its texts can't be found"
         for field in found.fields:

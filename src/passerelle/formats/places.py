@@ -11,6 +11,8 @@ from passerelle.errors import ConfigError
 
 TEXT_ROLES = frozenset({"text", "option", "answer", "yes-no"})
 """The roles of texts that are translated: the kinds of a `Field`."""
+KEY = "key"
+"""The role of what a place of a user's own begins with."""
 
 _SPECIAL = re.compile(r"[\\.*]")
 _PART = re.compile(r"(?:[^\\.]|\\.)*")
@@ -42,6 +44,16 @@ def parse_place(place: str) -> tuple[str | None, ...]:
         if found.end() == len(place):
             return tuple(parts)
         start = found.end() + 1
+
+
+def first_key(place: str) -> str:
+    """Return the place of what a place begins with.
+
+    Raises:
+        ConfigError: It can't be read.
+    """
+    key = parse_place(place)[0]
+    return "*" if key is None else escape(key)
 
 
 @dataclass(slots=True)

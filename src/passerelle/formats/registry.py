@@ -101,7 +101,17 @@ def _plain(name: str, path: Path, fields: Iterable[str], images: Sequence[str]) 
         # The rows of an object may be anywhere in it: the places are counted from its top, rows are at the first star.
         rows, fields = _split_rows(list(fields))
     kinds: dict[str, FieldKind] = dict.fromkeys(fields, "text")
-    layout = Layout(name, container, kinds, rows=rows, keyed=None, id="id", images=tuple(images), delimiter=delimiter)
+    layout = Layout(
+        name,
+        container,
+        kinds,
+        rows=rows,
+        keyed=None,
+        id="id",
+        images=tuple(images),
+        delimiter=delimiter,
+        own=container != "delimited",  # its header is held against the fields
+    )
     for place in (*kinds, *images):
         parse_place(place)
     return CONTAINERS[container](layout)

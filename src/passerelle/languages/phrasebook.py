@@ -58,9 +58,10 @@ class Phrasebook:
     Attributes:
         digest: Hash of all phrases, for the key of what was translated with them.
         entries: Number of phrases, as the files hold them.
+        own: Name of the user's own file among them; empty without one.
     """
 
-    def __init__(self, contents: Sequence[Mapping[str, Any]] = ()) -> None:
+    def __init__(self, contents: Sequence[Mapping[str, Any]] = (), own: str = "") -> None:
         """Take the contents of files; a phrase of an earlier one wins.
 
         Raises:
@@ -68,6 +69,7 @@ class Phrasebook:
         """
         self.digest = content_hash([dict(content) for content in contents])[:16]
         self.entries = 0
+        self.own = own
         self._polite = tuple(word for content in contents for word in content.get("polite", ()))
         self._colon = next((str(content["colon"]) for content in contents if "colon" in content), ":")
         self._plain: dict[str, tuple[str, str]] = {}
@@ -153,7 +155,7 @@ def read_phrasebook(source: str, target: str, own: Path | None = None) -> Phrase
         return _shipped(source, target)
     try:
         content = tomllib.loads(own.read_text(encoding="utf-8-sig"))
-        return Phrasebook([content, *_contents(source, target)])
+        return Phrasebook([content, *_contents(source, target)], own.name)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"can't read the phrasebook {str(own)!r}: {error}. Give a TOML file in UTF-8.") from None
     except (InputError, AttributeError, TypeError) as error:

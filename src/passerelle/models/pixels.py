@@ -6,7 +6,7 @@ import copy
 import inspect
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +100,11 @@ def pixel_inputs(pretrained: PretrainedModel, processor: Any, images: Sequence[A
         images: RGB pictures.
     """
     text = pictures_alone(pretrained, processor, len(images))
-    made = processor(text=[text], images=[images], return_tensors="pt")
+    return taken_by_tower(pretrained, processor(text=[text], images=[images], return_tensors="pt"))
+
+
+def taken_by_tower(pretrained: PretrainedModel, made: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return what `get_image_features` takes of what a processor made."""
     taken = inspect.signature(pretrained.bare.get_image_features).parameters
     return {name: value for name, value in made.items() if name in taken and isinstance(value, Tensor)}
 

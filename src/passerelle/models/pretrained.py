@@ -13,6 +13,7 @@ import torch.utils.checkpoint
 
 from passerelle.errors import ConfigError, InputError, MissingDependency, to_install
 from passerelle.models.families import PARTS, Family, Part, family_of
+from passerelle.models.fitting import require_described_size, require_token_ids
 from passerelle.models.loading import (
     errors_of_adapter,
     errors_of_model,
@@ -102,7 +103,9 @@ def load_pretrained(
         _require_flash_attention(chosen, torch.device(device))
     with errors_of_model(where):
         quantised = _quantised(where, bits, chosen, device, trust_remote_code) if bits else {}
+        require_token_ids(Path(where))
         require_safe_index(where)
+        require_described_size(Path(where), trust_remote_code)
         model, loaded = AutoModelForImageTextToText.from_pretrained(
             where,
             dtype=chosen,
@@ -134,6 +137,7 @@ def check_pretrained(path: str | Path, *, trust_remote_code: bool = False) -> No
 
     where = str(local_folder(path))
     with errors_of_model(where):
+        require_token_ids(Path(where))
         AutoConfig.from_pretrained(where, trust_remote_code=trust_remote_code)
     _load_processor(where, trust_remote_code)
 

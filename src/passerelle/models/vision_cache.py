@@ -125,13 +125,9 @@ class VisionFeatures:
 
     def _run_tower(self, shown: Sequence[Shown]) -> Any:
         """Run the tower, picture by picture: the result doesn't depend on what else is in the batch."""
-        model = self.pretrained.bare
-        tower = self.pretrained.family.module(model, "tower")
         parts = []
         for one in shown:
-            inputs = {k: v.to(self.pretrained.device) for k, v in self._pixels.get(one).items()}
-            inputs["pixel_values"] = inputs["pixel_values"].to(next(tower.parameters()).dtype)
-            outputs = model.get_image_features(**inputs)
+            outputs = image_features(self.pretrained, self._pixels.get(one))
             if one.several:  # the first of two copies
                 outputs.pooler_output = outputs.pooler_output[:1]
             parts.append(outputs)
@@ -179,6 +175,15 @@ class VisionFeatures:
         write_atomically(shard, save(flat))
         file: Any = safe_open(shard, "pt")
         self._known |= dict.fromkeys(fresh, file)
+
+
+def image_features(pretrained: PretrainedModel, made: Mapping[str, Tensor]) -> Any:
+    """Return what `get_image_features` makes of what a processor made for it."""
+    model = pretrained.bare
+    tower = pretrained.family.module(model, "tower")
+    inputs = {name: value.to(pretrained.device) for name, value in made.items()}
+    inputs["pixel_values"] = inputs["pixel_values"].to(next(tower.parameters()).dtype)
+    return model.get_image_features(**inputs)
 
 
 def level_for(pretrained: PretrainedModel, trained: set[str]) -> Level:

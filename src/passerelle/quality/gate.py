@@ -137,7 +137,7 @@ def gate(paired: Paired, assess: Assess, settings: GateSettings, out: Path) -> d
         out: The file of the kept rows; ``repair.jsonl`` and ``dropped.jsonl`` are written in its folder.
 
     Returns:
-        Counts, thresholds and paths.
+        Counts, the best row's probability, thresholds and paths.
 
     Raises:
         InputError: `out` would replace the translated file, or that changed meanwhile.
@@ -157,6 +157,7 @@ def gate(paired: Paired, assess: Assess, settings: GateSettings, out: Path) -> d
     return {
         "rows": len(decisions), "without_text": len(paired.without_text),
         **{verdict: counts[verdict] for verdict in ("keep", "repair", "drop")},
+        "best": round(max((decision.probability for decision in decisions), default=0.0), 4),
         "settings": settings.model_dump(), "calibrated_on": assess.calibrated_on,
         "kept": str(out), "repairs": str(others["repair"]), "dropped": str(others["drop"]),
     }  # fmt: skip

@@ -218,7 +218,7 @@ def _picture(row: Row, options: PairOptions, source: Path) -> tuple[Path | None,
     named = [image for image in row.images if not image.startswith("data:")]
     if not named:
         return None, row.id
-    images = options.images
+    images = options.images or (source.parent if options.images_anywhere else None)
     if images is None:
         return None, named[0]
     problem = check_images(row, ImageFolder(images, anywhere=options.images_anywhere))

@@ -12,7 +12,7 @@ from passerelle.translation.dataset.run import translate
 
 
 def translate_source(
-    source: Path, options: PairOptions, engine: str, memory: Path, folder: Path
+    source: Path, options: PairOptions, engine: str, memory: Path, folder: Path, phrasebook: Path | None = None
 ) -> tuple[Path, frozenset[int]]:
     """Translate a data set into a folder.
 
@@ -32,6 +32,7 @@ def translate_source(
         source_language=options.source_language,
         memory=memory,
         engine=engine,
+        phrasebook=phrasebook,
         format=options.format,
         fields=options.fields,
         image_fields=options.image_fields,

@@ -126,10 +126,13 @@ class LocalModel:
         """Answer questions; see `Member.answer`."""
         from passerelle.evaluation.asking.family_answering import MAX_LENGTH, FamilyAnswerer
         from passerelle.models.conversing import Encoder
+        from passerelle.models.fitting import require_own_processor
         from passerelle.models.vision_cache import VisionFeatures
 
         shown = {q.picture: pictures[q.picture] for q in questions if q.picture}
         self._encoder = self._encoder or Encoder(self.pretrained, MAX_LENGTH)  # remembers pictures
+        if shown and self._vision is None:
+            require_own_processor(self.pretrained)
         bad = unreadable(shown)
         bad |= {key: why for key in shown.keys() - bad if (why := self._encoder.refusal(shown[key]))}
         asked = [q for q in questions if q.picture not in bad]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from passerelle.formats.window import MAX_ROW_BYTES, opened
+from passerelle.formats.window import BOM, MAX_ROW_BYTES, Beginning, Readable, opened
 
 TABLES = (".csv", ".tsv")
 DELIMITERS = ",\t;|"
@@ -38,18 +40,31 @@ class Spreadsheet:
         """What becomes of bytes that are no letters: surrogates, or where there are none, question marks."""
         return "replace" if self.encoding == "utf-16" else "surrogateescape"
 
-    def bytes_of(self, path: Path) -> IO[bytes]:
+    @property
+    def is_utf8(self) -> bool:
+        """Whether its bytes are UTF-8, or were meant to be."""
+        return self.encoding not in ("utf-16", "cp1252")
+
+    @contextmanager
+    def in_utf8(self, path: Path, most_bytes: int | None = None) -> Iterator[tuple[Readable, bytes]]:
         """Open the table at its header, in UTF-8 whatever it is written in.
 
+        Args:
+            path: The file.
+            most_bytes: How much of it to see; all of it by default.
+
+        Yields:
+            The open table, and what goes before its header where it is written anew, in UTF-8: a byte-order mark for
+            spreadsheets, if the table itself isn't UTF-8, and the lines that were skipped.
+
         Raises:
-            OSError: It can't be opened.
+            InputError: It can't be opened.
         """
-        file: Any = path.open("rb")
-        if self.encoding in ("utf-16", "cp1252"):
-            file = codecs.EncodedFile(file, "utf-8", self.encoding, "replace")
-        for _ in range(self.skipped):
-            file.readline()
-        return file  # type: ignore[no-any-return]
+        with opened(path) as file:
+            readable: Any = file if self.is_utf8 else codecs.EncodedFile(file, "utf-8", self.encoding, "replace")  # type: ignore[arg-type]
+            before = b"".join(readable.readline(MAX_ROW_BYTES) for _ in range(self.skipped))
+            shown = readable if most_bytes is None else Beginning(readable, most_bytes)
+            yield shown, before if self.is_utf8 else BOM + before
 
     def open(self, path: Path) -> IO[str]:
         """Open the table at its header.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from passerelle.errors import MissingDependency
 from passerelle.languages.codes import language
+from passerelle.languages.phrasebook import Phrasebook, read_phrasebook
 from passerelle.quality.assessing import Assess, Assessment
 from passerelle.quality.assessor import Assessor
 from passerelle.quality.base import ErrorClass, Finding, Pair
@@ -26,18 +27,20 @@ FOREIGN = 0.1
 class CalibratedAssess:
     """An `Assess` by checks and a calibration."""
 
-    def __init__(self, assessor: Assessor, estimate: Estimate) -> None:
-        """Take the checks, and what weighs them."""
-        self._assessor, self._estimate = assessor, estimate
+    def __init__(self, assessor: Assessor, estimate: Estimate, phrasebook: Phrasebook | None = None) -> None:
+        """Take the checks, what weighs them, and what is right by definition [what ships]."""
+        self._assessor, self._estimate, self._phrasebook = assessor, estimate, phrasebook
         self.missing: tuple[str, ...] = ()
 
     @property
     def calibrated_on(self) -> str:
-        """What the estimate was fitted on, and which of its checks said nothing."""
+        """What the estimate was fitted on, which of its checks said nothing, and whose own phrases are right."""
         known = self._estimate.provenance
         area = known["out_of_fold"]["auc"]["value"]
         silent = f"; without {', '.join(self.missing)}, which can't say anything here" if self.missing else ""
-        return f"{known['data']} ({known['pairs']:,} pairs; {known['labels']}; AUC out of fold {area:.3f}){silent}"
+        fitted = f"{known['data']} ({known['pairs']:,} pairs; {known['labels']}; AUC out of fold {area:.3f})"
+        own = self._phrasebook
+        return f"{fitted}{silent}" + (f"; right by definition: {own.own} ({own.digest})" if own and own.own else "")
 
     @property
     def slack(self) -> float:
@@ -57,7 +60,7 @@ class CalibratedAssess:
         Raises:
             RunError: An engine or a model that a check needs failed.
         """
-        right = [is_known(pair) for pair in pairs]
+        right = [is_known(pair, self._phrasebook) for pair in pairs]
         others = iter(self._checked([pair for pair, known in zip(pairs, right, strict=True) if not known]))
         return [Assessment(1.0) if known else next(others) for known in right]
 
@@ -90,7 +93,13 @@ def _blamed(findings: Mapping[str, Finding], contributions: Mapping[str, float])
     return findings[min(named, key=lambda name: (contributions.get(name, 0.0), findings[name].score))].error
 
 
-def open_assess(source: str, target: str, calibration: Path | None = None, store: Path | None = None) -> Assess:
+def open_assess(
+    source: str,
+    target: str,
+    calibration: Path | None = None,
+    store: Path | None = None,
+    phrasebook: Path | None = None,
+) -> Assess:
     """Open the checks and the estimate between two languages.
 
     Args:
@@ -98,13 +107,15 @@ def open_assess(source: str, target: str, calibration: Path | None = None, store
         target: The same of the target language.
         calibration: A file of ``passerelle quality fit``; the one that ships if ``None``.
         store: Where findings are kept; in the cache if ``None``.
+        phrasebook: File of sentences that are right by definition, before those that ship.
 
     Raises:
         ConfigError: Unknown language.
-        InputError: The calibration can't be read.
+        InputError: The calibration or the phrasebook can't be read.
         MissingDependency: No calibration ships for them and none is given.
     """
     codes = language(source).bcp47, language(target).bcp47
+    known = read_phrasebook(*codes, phrasebook)
     estimate = Estimate.shipped(*codes) if calibration is None else Estimate.load(calibration)
     if estimate is None:
         raise MissingDependency(
@@ -116,4 +127,5 @@ def open_assess(source: str, target: str, calibration: Path | None = None, store
     for check in checks:
         if isinstance(check, EmbeddingCheck):
             check.require()  # what is missing is named before any work
-    return CalibratedAssess(Assessor(checks, AssessmentStore(store or cache_folder() / "assessments.sqlite")), estimate)
+    kept = AssessmentStore(store or cache_folder() / "assessments.sqlite")
+    return CalibratedAssess(Assessor(checks, kept), estimate, known)

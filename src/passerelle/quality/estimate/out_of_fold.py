@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from passerelle.languages.phrasebook import Phrasebook
 from passerelle.quality.assessing import Assess, Assessment
 from passerelle.quality.assessor import Assessor
 from passerelle.quality.base import Pair
@@ -27,10 +28,16 @@ class OutOfFoldAssess:
     A pair of a cluster that isn't among the labelled ones is judged by the first.
     """
 
-    def __init__(self, assessor: Assessor, estimates: Sequence[Estimate], fold_of: Mapping[str, int]) -> None:
-        """Take the checks, an estimate for each fold, and the fold of each cluster."""
+    def __init__(
+        self,
+        assessor: Assessor,
+        estimates: Sequence[Estimate],
+        fold_of: Mapping[str, int],
+        phrasebook: Phrasebook | None = None,
+    ) -> None:
+        """Take the checks, an estimate for each fold, the fold of each cluster, and what is right by definition."""
         self._assessor = assessor
-        self._folds: list[Assess] = [CalibratedAssess(assessor, estimate) for estimate in estimates]
+        self._folds: list[Assess] = [CalibratedAssess(assessor, estimate, phrasebook) for estimate in estimates]
         self._fold_of = dict(fold_of)
 
     @property
@@ -64,7 +71,11 @@ class OutOfFoldAssess:
 
 
 def fit_out_of_fold(
-    assessor: Assessor, labelled: Labelled, findings: Findings, provenance: Mapping[str, Any]
+    assessor: Assessor,
+    labelled: Labelled,
+    findings: Findings,
+    provenance: Mapping[str, Any],
+    phrasebook: Phrasebook | None = None,
 ) -> OutOfFoldAssess:
     """Fit an estimate for each fold on the pairs of the others.
 
@@ -73,6 +84,7 @@ def fit_out_of_fold(
         labelled: The pairs and their labels.
         findings: Each check's findings about them.
         provenance: What to note about the data and the checks.
+        phrasebook: What is right by definition [what ships].
 
     Raises:
         InputError: Too few pairs, or too few of one kind.
@@ -88,7 +100,7 @@ def fit_out_of_fold(
         fold_of |= dict.fromkeys(clusters[unseen].tolist(), fold)
         part = {name: [each[place] for place in seen] for name, each in findings.items()}
         estimates.append(Estimate(fit(_part(labelled, seen), part, provenance)))
-    return OutOfFoldAssess(assessor, estimates, fold_of)
+    return OutOfFoldAssess(assessor, estimates, fold_of, phrasebook)
 
 
 def _part(labelled: Labelled, places: np.ndarray) -> Labelled:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from passerelle.languages.phrasebook import read_phrasebook
 from passerelle.quality.assessing import Assess
 from passerelle.quality.engines import pivot_engines
 from passerelle.quality.evidence.freedict import WordTable
@@ -31,6 +32,7 @@ class RepairOptions:
         good: Pairs of at least this probability stay as they are.
         engines: More engines for candidates.
         glossary: CSV file of terms that translations must keep.
+        phrasebook: TOML file of sentences that are known, before those that ship.
         editor: Specification of a model that corrects what stays doubtful; empty: none.
         editor_options: Its options.
         shipped_trees: Choose by the trees that ship, or by weights alone: the trees were fitted on the example's
@@ -40,6 +42,7 @@ class RepairOptions:
     good: float = 0.7
     engines: tuple[str, ...] = ()
     glossary: Path | None = None
+    phrasebook: Path | None = None
     editor: str = ""
     editor_options: Mapping[str, Any] = field(default_factory=dict)
     shipped_trees: bool = True
@@ -65,6 +68,7 @@ def repair(paired: Paired, assess: Assess, memory: Path, out: Path, options: Rep
     """
     terms = Glossary.read(options.glossary) if options.glossary else None
     codes = paired.pairs[0].source_language, paired.pairs[0].target_language
+    known = read_phrasebook(*codes, options.phrasebook)
     engines = {**pivot_engines(*codes), **{spec: make_engine(spec, *codes) for spec in options.engines}}
     book, usual = WordTable(*codes), ApertiumTranslator(*codes)
     scorer = open_scorer(*codes, book) if options.shipped_trees else LinearScorer(book)
@@ -76,8 +80,10 @@ def repair(paired: Paired, assess: Assess, memory: Path, out: Path, options: Rep
             opened,
             usual.signature,
             options.good,
-            safe=SafeTranslator(usual, glossary=terms) if terms else None,
+            safe=SafeTranslator(usual, glossary=terms, phrasebook=known) if terms else None,
             glossary=terms,
             editor=make_post_editor(options.editor, *codes, **options.editor_options) if options.editor else None,
+            phrasebook=known,
         )
-        return repair_file(paired, repairer, opened, out, options.good)
+        found = repair_file(paired, repairer, opened, out, options.good)
+    return {**found, **({"phrasebook": f"{known.own} ({known.digest})"} if known.own else {})}

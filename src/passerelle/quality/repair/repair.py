@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from passerelle.languages.phrasebook import Phrasebook
 from passerelle.quality.assessing import Assess, Assessment
 from passerelle.quality.base import Pair
 from passerelle.quality.known import known_translation
@@ -79,6 +80,7 @@ class Repairer:
         safe: SafeTranslator | None = None,
         glossary: Glossary | None = None,
         editor: PostEditor | None = None,
+        phrasebook: Phrasebook | None = None,
     ) -> None:
         """Take what repairs.
 
@@ -92,10 +94,11 @@ class Repairer:
             safe: Translates with the glossary; needed where there is one.
             glossary: Terms that a translation must keep, or translate in one way.
             editor: Corrects what stays below `good`.
+            phrasebook: Sentences that are known [those that ship].
         """
         self._pool, self._scorer, self._assess, self._memory = pool, scorer, assess, memory
         self._good, self.signature = good, signature
-        self._safe, self._glossary, self._editor = safe, glossary, editor
+        self._safe, self._glossary, self._editor, self._phrasebook = safe, glossary, editor, phrasebook
         self.stopped = ""
 
     def repair(self, pairs: Sequence[Pair]) -> list[Repaired]:
@@ -152,7 +155,7 @@ class Repairer:
 
     def _phrases(self, pairs: Sequence[Pair]) -> dict[Pair, tuple[str, str]]:
         """Return what lexicon and phrasebook have, whole texts alone: it is right by definition."""
-        texts = ((pair, known_translation(pair)) for pair in pairs)
+        texts = ((pair, known_translation(pair, self._phrasebook)) for pair in pairs)
         return {pair: (text, "phrasebook") for pair, text in texts if text is not None and self._is_sound(pair, text)}
 
     @property

@@ -179,6 +179,7 @@ def _data_again(settings: Mapping[str, Any], how: Application, plan: Plan, hours
         fields=options.fields,
         image_fields=options.image_fields,
         images=options.images,
+        images_anywhere=options.images_anywhere,
     )
     left_out = rejected_rows(translated)
     found = retranslate(job, translated, plan.by_source, plan.texts, left_out)

@@ -130,6 +130,7 @@ def pair_options(settings: Mapping[str, Any]) -> PairOptions:
         fields=tuple(sources.get("fields", ())),
         image_fields=tuple(sources.get("image_fields", ())),
         images=Path(sources["images"]) if sources.get("images") else None,
+        images_anywhere=bool(sources.get("images_anywhere")),
     )
 
 
