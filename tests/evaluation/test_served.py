@@ -12,8 +12,8 @@ from PIL import Image
 
 from chat_server import AboutPictures, ChatServer
 from passerelle.errors import BudgetSpent, ConfigError, EngineStopped
-from passerelle.evaluation.asking.served import ServedModel, open_server
-from passerelle.evaluation.asking.systems import open_system
+from passerelle.evaluation.asking.served import ServedModel
+from passerelle.evaluation.asking.systems import close_servers, open_system
 from passerelle.evaluation.one_question import ask
 from passerelle.evaluation.run import Options, evaluate
 from passerelle.evaluation.specification import Named, parse_named, read_served
@@ -29,6 +29,7 @@ FAST = "first_wait_seconds: 0.01, retries: 2"
 def server() -> Iterator[ChatServer]:
     made = ChatServer(AboutPictures)
     yield made
+    close_servers()
     made.close()
 
 
@@ -42,9 +43,10 @@ def shown(tmp_path: Path) -> dict[str, Path]:
 
 
 def member(server: ChatServer, options: str = FAST) -> ServedModel:
-    name = read_served(f"openai{{{options}}}:tiny@{server.url}")
-    assert name is not None
-    return ServedModel(open_server(name))
+    (opener,) = open_system(Named("m", f"openai{{{options}}}:tiny@{server.url}")).members
+    found = opener.open()
+    assert isinstance(found, ServedModel)
+    return found
 
 
 def questions(count: int = 4, pictures: str = "ab") -> list[Question]:
@@ -92,6 +94,15 @@ def test_nothing_is_paid_twice(server: ChatServer, shown: dict[str, Path]) -> No
     other.answer(questions(1), shown, 17)
     member(server, prices).answer(questions(1), shown, 18)
     assert len(server.requests) == 8, "another temperature or length is another question"
+
+
+def test_another_picture_of_the_same_name_is_another_question(
+    server: ChatServer, shown: dict[str, Path], tmp_path: Path
+) -> None:
+    said = [
+        member(server).answer(questions(1, "x"), {"x": shown[name]}, 17)[0][0].text.partition(":")[0] for name in "ab"
+    ]
+    assert said == ["40x30", "900x300"]
 
 
 def test_a_budget_stops_and_what_came_is_kept(server: ChatServer, shown: dict[str, Path]) -> None:

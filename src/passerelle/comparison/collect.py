@@ -17,6 +17,7 @@ from passerelle.comparison.texts import PEOPLE, Texts
 from passerelle.costs.ledger import Phase
 from passerelle.costs.prices import prices
 from passerelle.costs.summary import cost_of
+from passerelle.evaluation.specification import SERVED
 from passerelle.evaluation.writing import read_answers
 from passerelle.languages.codes import language
 from passerelle.provenance import hardware, versions
@@ -115,6 +116,9 @@ def _notes(found: Collected) -> Iterator[str]:
     elsewhere = [name for name in experiment.arms if experiment.own_model(name)]
     if elsewhere:
         yield f"{' and '.join(elsewhere)}: adapted elsewhere, from what data and at what cost isn't known here."
+    models = {name: experiment.own_model(name) or experiment.model for name in experiment.arms}
+    if served := [name for name, model in models.items() if f"{SERVED}:" in model or f"{SERVED}{{" in model]:
+        yield f"{' and '.join(served)}: answered by a server, whose operations and energy aren't known here."
     pipelines = {name: experiment.engine(name) for name in experiment.arms if experiment.method(name) == "pipeline"}
     used = {name: {way.engine for way in settings.both} for name, settings in pipelines.items()}
     same = [name for name, engines in used.items() if experiment.translation.engine in engines]

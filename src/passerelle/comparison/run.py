@@ -25,7 +25,7 @@ from passerelle.errors import RunError, UserError
 from passerelle.evaluation.asking.members import System
 from passerelle.evaluation.asking.systems import open_system
 from passerelle.evaluation.run import Options, evaluate
-from passerelle.evaluation.specification import Named
+from passerelle.evaluation.specification import Named, read_served
 from passerelle.models.families import known_families
 from passerelle.models.pretrained import check_pretrained
 from passerelle.progress import quiet, say
@@ -92,7 +92,10 @@ def _check(experiment: Experiment, texts: Texts) -> None:
     Raises:
         UserError: Something that the user can put right.
     """
-    check_pretrained(experiment.model)
+    if read_served(experiment.model):
+        open_system(Named(ZERO_SHOT, experiment.model))
+    else:
+        check_pretrained(experiment.model)
     texts.check()
     for name in experiment.arms:
         if model := experiment.own_model(name):

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from passerelle.adaptation.settings import METHODS, AdaptSettings, complete_adaptation
 from passerelle.config import Seeds, Settings, load_settings, merge, parse_settings
 from passerelle.errors import ConfigError, unknown
+from passerelle.evaluation.specification import read_served
 from passerelle.languages.codes import language
 from passerelle.models.families import families_beside
 from passerelle.records import Origin
@@ -197,6 +198,11 @@ class Experiment(Settings):
         if method == ELSEWHERE:
             _check_elsewhere(name, given)
             return
+        if read_served(self.model):
+            raise ValueError(
+                f"arm {name!r}: {method} trains, and a served model can't be trained here. Adapt its folder with "
+                f"passerelle adapt, and take what the server calls it then: {{method: {ELSEWHERE}, model: openai:…}}."
+            )
         _refuse_own(f"arm {name!r}", given)
         if "model" in given:
             raise ValueError(f"arm {name!r}: only an arm {{method: {ELSEWHERE}, model: …}} has a model of its own.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from passerelle.errors import InputError
-from passerelle.evaluation.asking.systems import open_system
+from passerelle.evaluation.asking.systems import close_servers, open_system
 from passerelle.evaluation.specification import Named
 from passerelle.languages.codes import language as known_language
 from passerelle.models.families import known_families
@@ -47,7 +47,10 @@ def ask(
     asked = Question("0", "open", "0", "", code, "native", question)
     with known_families(families):
         opener = open_system(Named("model", model)).members[0]
-        answers, bad = opener.open().answer([asked], {"0": picture}, max_new_tokens)
+        try:
+            answers, bad = opener.open().answer([asked], {"0": picture}, max_new_tokens)
+        finally:
+            close_servers()
     if bad:
         raise InputError(next(iter(bad.values())))
     return answers[0].text.strip().partition("\n")[0].strip()

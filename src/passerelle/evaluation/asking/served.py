@@ -22,7 +22,7 @@ from passerelle.evaluation.asking.wrapping import Plain, Wrapping
 from passerelle.evaluation.specification import SERVED, ServedName
 from passerelle.pictures.data_uri import LONGEST_SIDE, data_uri
 from passerelle.records import Answer, Question
-from passerelle.runs import cache_folder, content_hash
+from passerelle.runs import cache_folder, content_hash, file_hash
 from passerelle.translation.engines.chat_budget import Budget, Prices
 from passerelle.translation.engines.chat_endpoint import OPENAI
 from passerelle.translation.engines.chat_pace import FIRST, Pace
@@ -103,6 +103,10 @@ class Server:
         """Whether it took a request in this process."""
         return self._budget.spent.requests > 0
 
+    def close(self) -> None:
+        """Close the connections. It can't be asked any more."""
+        self._endpoint.close()
+
     def ask(self, prompt: str, picture: Path | None, max_new_tokens: int, stop: threading.Event) -> tuple[Reply, Kept]:
         """Ask one question.
 
@@ -141,6 +145,11 @@ class Server:
                 self._budget.release(asked, max_new_tokens)
         took = Kept(Answer(""), time.perf_counter() - began, tokens=sum(used), engine_eur=self._prices.cost(*used))
         return reply, took
+
+
+@lru_cache(100_000)
+def _digest(path: Path) -> str:
+    return file_hash(path)
 
 
 def _used(reply: Reply, asked: int) -> tuple[int, int]:
@@ -195,7 +204,9 @@ class ServedAnswerer:
         return [future.result() for future in futures]
 
     def _one(self, question: Question, stop: threading.Event) -> Answer:
-        key = key_of(question, self.server.signature, self.max_new_tokens)
+        shown = self.pictures[question.picture] if question.picture else None
+        # Another file may have the same name elsewhere.
+        key = key_of(question, f"{self.server.signature} {_digest(shown) if shown else ''}", self.max_new_tokens)
         with self._lock:
             known = self.journal.get(key)
             if known is not None:
@@ -203,7 +214,6 @@ class ServedAnswerer:
                 return replace(known.answer, question=question.id)
             self._under_way += 1
             others = self._under_way
-        shown = self.pictures[question.picture] if question.picture else None
         try:
             reply, took = self.server.ask(question.prompt, shown, self.max_new_tokens, stop)
         except RequestRefused as error:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from passerelle.config import HUB_NAME, parse_yaml
 from passerelle.errors import ConfigError, InputError, first_line
 from passerelle.evaluation.asking.members import LocalModel, Member, Opener, System
-from passerelle.evaluation.asking.served import ServedModel, open_server
+from passerelle.evaluation.asking.served import ServedModel, Server, open_server
 from passerelle.evaluation.asking.wrapping import PIPELINE, PLAIN, WRAPPINGS, Wrapping
 from passerelle.evaluation.specification import Named, ServedName, read_served, split_translation
 from passerelle.languages.phrasebook import shipped_digest
@@ -115,6 +115,7 @@ def _inside(folder: Path) -> Path | None:
 
 def _served(name: ServedName, method: str, settings: TranslationSettings) -> Opener:
     server = open_server(name)
+    _servers.append(server)
     return _wrapped(server.signature, method, settings, lambda wrapping: ServedModel(server, wrapping))
 
 
@@ -149,6 +150,8 @@ def _translated_by(settings: TranslationSettings, language: str) -> str:
 
 _loaded: dict[str, PretrainedModel] = {}
 """The model that was opened last, by its signature: never two at once."""
+_servers: list[Server] = []
+"""Servers with open connections."""
 
 
 def _load(folder: Path) -> PretrainedModel:
@@ -162,8 +165,15 @@ def _load(folder: Path) -> PretrainedModel:
 
 
 def forget_loaded() -> None:
-    """Give the memory of the model that was opened last back."""
+    """Give the memory of the model that was opened last back, and close the connections to servers."""
     _loaded.clear()
+    close_servers()
+
+
+def close_servers() -> None:
+    """Close the connections to served models; these can't be asked any more."""
+    while _servers:
+        _servers.pop().close()
 
 
 def _elsewhere(model: str) -> Path:
