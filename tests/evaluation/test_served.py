@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,14 @@ def test_nothing_is_paid_twice(server: ChatServer, shown: dict[str, Path]) -> No
     other.answer(questions(1), shown, 17)
     member(server, prices).answer(questions(1), shown, 18)
     assert len(server.requests) == 8, "another temperature or length is another question"
+
+
+def test_a_question_that_stands_twice_is_asked_once(server: ChatServer, shown: dict[str, Path]) -> None:
+    twice = [replace(question, id=f"{question.id}-{time}") for time in "12" for question in questions(2)]
+    answers, _ = member(server).answer(twice, shown, 17)
+    assert [answer.question for answer in answers] == ["q0-1", "q1-1", "q0-2", "q1-2"]
+    assert answers[0].text == answers[2].text
+    assert len(server.requests) == 2
 
 
 def test_another_picture_of_the_same_name_is_another_question(

@@ -134,12 +134,7 @@ class Server:
             began = time.perf_counter()
             try:
                 reply = self._endpoint.complete(request, stop, busy)
-                used = (
-                    asked if reply.input_tokens is None else reply.input_tokens,
-                    len(reply.text.encode()) // _LETTERS_PER_TOKEN
-                    if reply.output_tokens is None
-                    else reply.output_tokens,
-                )
+                used = _used(reply, asked)
                 self._budget.spend(*used)
             finally:
                 self._budget.release(asked, max_new_tokens)
@@ -192,26 +187,33 @@ class ServedAnswerer:
                 f"{self.server.signature}: the options of {scored.source!r} are to be compared by likelihood, which a "
                 "served model isn't asked for: take --method generate for it."
             )
+        keys = [self._key(question) for question in questions]
+        different: dict[str, Question] = {}
+        for key, question in zip(keys, questions, strict=True):
+            different.setdefault(key, question)
         stop = threading.Event()
-        pool = ThreadPoolExecutor(min(self.server.threads, max(1, len(questions))), thread_name_prefix="served")
+        pool = ThreadPoolExecutor(min(self.server.threads, max(1, len(different))), thread_name_prefix="served")
         try:
-            futures = [pool.submit(self._one, question, stop) for question in questions]
-            wait(futures, return_when=FIRST_EXCEPTION)
+            futures = {key: pool.submit(self._one, key, question, stop) for key, question in different.items()}
+            wait(futures.values(), return_when=FIRST_EXCEPTION)
         finally:
             stop.set()
             pool.shutdown(cancel_futures=True)
-        _raise_first(futures)
-        return [future.result() for future in futures]
+        _raise_first([*futures.values()])
+        return [replace(futures[key].result(), question=q.id) for key, q in zip(keys, questions, strict=True)]
 
-    def _one(self, question: Question, stop: threading.Event) -> Answer:
+    def _key(self, question: Question) -> str:
+        """Return what a reply is kept by: another file may have the same name elsewhere, so its content counts."""
+        picture = _digest(self.pictures[question.picture]) if question.picture else ""
+        return key_of(question, f"{self.server.signature} {picture}", self.max_new_tokens)
+
+    def _one(self, key: str, question: Question, stop: threading.Event) -> Answer:
         shown = self.pictures[question.picture] if question.picture else None
-        # Another file may have the same name elsewhere.
-        key = key_of(question, f"{self.server.signature} {_digest(shown) if shown else ''}", self.max_new_tokens)
         with self._lock:
             known = self.journal.get(key)
             if known is not None:
                 self.charge(known, True)
-                return replace(known.answer, question=question.id)
+                return known.answer
             self._under_way += 1
             others = self._under_way
         try:
