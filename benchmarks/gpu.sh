@@ -3,7 +3,7 @@
 #
 #   benchmarks/gpu.sh --wheels   where there is a network: collect what the machine may lack, in build/gpu-wheels
 #   benchmarks/gpu.sh            on the machine: all parts; the table is build/gpu/table.md, all figures results.json
-#   benchmarks/gpu.sh asking     one part, or several
+#   benchmarks/gpu.sh asking     one part, or several; GPU_SECONDS=200 before it: in so many seconds
 #   benchmarks/gpu.sh --smoke    all parts on a CPU with tiny models, to see that they run
 #
 # It can be cut off at any time: what was measured is written by then. A part that fails or takes too long is named in

@@ -27,6 +27,7 @@ from typing import Any
 import torch
 
 from passerelle.adaptation.feed import RowFeed, plan_steps
+from passerelle.adaptation.kernels.liger import apply_liger
 from passerelle.adaptation.loop import Rates, StageRecord, make_trainable, train
 from passerelle.adaptation.optimizer import ParameterGroup
 from passerelle.adaptation.settings import PartSettings, StageSettings
@@ -54,11 +55,13 @@ class Clock:
     Attributes:
         seconds: By part.
         stamps: When each step ended.
+        allocated: How often memory was asked of the GPU until then.
     """
 
     def __init__(self, pretrained: PretrainedModel, parts: bool = True) -> None:
         self.seconds: dict[str, float] = {}
         self.stamps: list[float] = []
+        self.allocated: list[int] = []
         self._began: dict[str, float] = {}
         if parts:
             self._time_parts(pretrained)
@@ -85,6 +88,7 @@ class Clock:
     def step(self, *_: object) -> None:
         """Note the end of a step; what came before the timed ones is forgotten."""
         self.stamps.append(now())
+        self.allocated.append(torch.cuda.memory_stats().get("num_device_alloc", 0) if DEVICE == "cuda" else 0)
         if len(self.stamps) == WARM_UP:
             self.seconds.clear()
 
@@ -123,8 +127,12 @@ def prepare(
     return known, rows, [batch for (batch,) in steps]
 
 
-def ours(asked: argparse.Namespace, pretrained: PretrainedModel, parts: bool = True) -> dict[str, Any]:
-    """Train with Passerelle's loop."""
+def ours(
+    asked: argparse.Namespace, pretrained: PretrainedModel, parts: bool = True, liger: bool = False
+) -> dict[str, Any]:
+    """Train with Passerelle's loop, with Liger's kernels where they are asked for."""
+    if liger:
+        apply_liger(pretrained, pretrained.device)
     _, rows, steps = prepare(asked, pretrained)
     parameters = {name: value for name, value in pretrained.model.named_parameters() if value.requires_grad}
     groups = [ParameterGroup("language", parameters, RATE)]
@@ -140,10 +148,31 @@ def ours(asked: argparse.Namespace, pretrained: PretrainedModel, parts: bool = T
         feed = RowFeed(pretrained, vision, rows, [[batch] for batch in steps])
         rates = Rates(warmup=0.0, final=1.0, clip=1.0, shape="constant")
         train(feed, groups, record, rates, watch=clock.step)
-    result = outcome(asked, clock, [loss for _, loss in record.loss])
+        result = outcome(asked, clock, [loss for _, loss in record.loss])
+        if torch.cuda.is_available() and not parts:
+            again = RowFeed(pretrained, vision, rows, [[batch] for batch in steps[-2:]])
+            result["profile"] = profiled(lambda: train(again, groups, StageRecord("training"), rates))
     tokens = sum(map(len, rows)) / len(rows)
     flops = record.flops / record.samples
     return result | {"features_seconds": features, "flops_a_sample": flops, "tokens_a_sample": tokens}
+
+
+def profiled(work: Callable[[], Any]) -> dict[str, Any]:
+    """Return for how long a GPU was busy, with how many kernels, and which took longest."""
+    from torch.profiler import ProfilerActivity, profile
+
+    began = now()
+    with profile(activities=[ProfilerActivity.CUDA]) as profiler:
+        work()
+        now()
+    kernels = [event for event in profiler.key_averages() if event.self_device_time_total]
+    kernels.sort(key=lambda event: -event.self_device_time_total)
+    return {
+        "seconds": now() - began,
+        "busy": sum(event.self_device_time_total for event in kernels) / 1e6,
+        "kernels": sum(event.count for event in kernels),
+        "longest": [[event.key[:120], event.count, event.self_device_time_total / 1e6] for event in kernels[:25]],
+    }
 
 
 def theirs(
@@ -223,6 +252,7 @@ def outcome(asked: argparse.Namespace, clock: Clock, losses: list[float]) -> dic
         "samples_a_second": steps * asked.batch / seconds,
         "step_seconds": seconds / steps,
         "each_step": each,
+        "allocated": clock.allocated,
         "parts": {name: value / steps for name, value in sorted(clock.seconds.items())},
         "peak_gigabytes": peak / 1e9,
         "losses": losses,

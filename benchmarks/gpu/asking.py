@@ -83,7 +83,7 @@ def main() -> None:
     words = model.bare.config.get_text_config().vocab_size
     model.bare.generation_config.eos_token_id = list(range(0, words, ENDS_EVERY))
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
-        pictures, size = (2, (120, 90)) if given.smoke else (8, (640, 480))
+        pictures, size = (2, (120, 90)) if given.smoke else (4, (640, 480))
         questions, paths = draw(Path(folder), pictures, size)
         evaluate_vs_peer.plain_replies(model, questions[:1], paths)  # what is done once on a GPU isn't timed
         attempt(f"options, {SHAPE}", partial(options, model, questions, paths))

@@ -22,7 +22,7 @@ FILES = ("tests/adaptation/test_adapting_on_gpu.py", "tests/models/test_models_o
 # Little beside the others: one method of one family, trees and replies.
 SMOKE = "(learns_in_bf16 and llava and lora) or losses_are and llava or four_bits or computed_once and llava or "
 SMOKE += "killed or nccl or trees and llava or at_once and qwen2_5_vl or examined"
-PROCESSES = 4
+PROCESSES = 8
 
 
 class Watch:

@@ -154,6 +154,9 @@ class Trees:
         vision: Any = self.feed.vision
         return self.feed.objective(layout_logprobs(self.feed.pretrained, vision, self.layout), owners)
 
+    def while_computed(self) -> None:
+        """Do nothing: the next trees are made when they are asked for."""
+
     def halves(self) -> Sequence[Trees]:
         """Return nothing: an objective may compare what is in one batch."""
         return ()

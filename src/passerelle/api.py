@@ -308,7 +308,7 @@ def evaluate(
     """Ask models benchmarks and score the answers; see ``passerelle evaluate``.
 
     Args:
-        models: As the command names them: ``embedded``, folders, ``runs/demo:lora``, ``pipeline:…``.
+        models: As the command names them: ``embedded``, folders, ``runs/demo:lora``, ``pipeline{ENGINE}:…``.
         benchmarks: ``NAME=PATH``, with ``{language}`` in a path.
         languages: Codes.
         out: Folder of answers and results.

@@ -36,6 +36,7 @@ SETUP = "passerelle setup demo"
 EXTRAS = {
     "ctranslate2": "translate --engine ctranslate2 can't be used",
     "datasets": "evaluate can't read data sets by name",
+    "liger": "adapt is slower on a GPU",
     "openai": "translate --engine openai can't be used",
     "parquet": "Parquet files can't be read",
     "postgres": "review can't use a PostgreSQL database",

@@ -78,6 +78,20 @@ def test_the_losses_are_those_of_a_cpu(settings: Make, tmp_path: Path, family: s
     assert half == pytest.approx(expected, abs=BF16)
 
 
+@pytest.mark.parametrize("family", CHOSEN)
+def test_ligers_kernels_learn_the_same(settings: Make, tmp_path: Path, family: str) -> None:
+    pytest.importorskip("liger_kernel")
+    if DEVICE == "cpu":
+        pytest.skip("Liger's kernels are a GPU's")
+    plain, fused = (
+        adapt(settings(family, output_dir=str(tmp_path / str(used)), dtype="bfloat16", use_liger_kernel=used))
+        for used in (False, True)
+    )
+    assert losses(fused) == pytest.approx(losses(plain), abs=BF16 / 2)
+    names = [set(load_file(Path(run["outputs"]["adapter"]) / "adapter_model.safetensors")) for run in (plain, fused)]
+    assert names[0] == names[1]
+
+
 def test_adapters_learn_on_four_bits(settings: Make) -> None:
     pytest.importorskip("bitsandbytes")
     record = adapt(settings(max_steps=24, dtype="bfloat16", load_in_4bit=True))

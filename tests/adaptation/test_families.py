@@ -12,12 +12,12 @@ import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from families.tiny import FAMILIES
-from passerelle.adaptation.run import adapt
+from passerelle.adaptation.run import adapt, adaptation_key
 from passerelle.adaptation.settings import METHODS, AdaptSettings
 from passerelle.formats.conversations import read_conversations
 from passerelle.models.batches import target_logprobs
 from passerelle.models.conversing import Encoded, Encoder
-from passerelle.models.families import family_of
+from passerelle.models.families import describe, families, family_of, known_families
 from passerelle.models.pretrained import PretrainedModel
 from passerelle.models.vision_cache import VisionFeatures
 
@@ -98,3 +98,27 @@ def test_features_computed_before_give_what_pixels_give(
         assert again.computed == 0
     torch.testing.assert_close(found[()], found["tower",], rtol=0, atol=1e-4)
     torch.testing.assert_close(found["projector",], found["tower",], rtol=0, atol=1e-4)
+
+
+def test_what_was_found_out_is_said_and_a_table_beside_the_settings_is_read(
+    settings: Callable[..., AdaptSettings],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ours = dict(families())
+    known = ours.pop("qwen3_vl")
+    monkeypatch.setattr("passerelle.models.families._shipped", lambda: ours)
+    record = adapt(settings("qwen3_vl", method="full", max_steps=1))
+    said = capsys.readouterr().err
+    assert "aren't in the table of families; found out, and to be put right in families.toml" in said
+    assert said.index("[qwen3_vl]") < said.index("stage 'training'")
+    assert 'projector = ["model.visual.merger", "model.visual.deepstack_merger_list"]' in said
+    assert {row["part"] for row in record["stages"][0]["parts"] if row["trainable"]} == {"language", "projector"}
+    (tmp_path / "families.toml").write_text(describe(known), encoding="utf-8")
+    chosen = settings("qwen3_vl", method="full", max_steps=1, output_dir=str(tmp_path / "again"))
+    assert chosen.families == tmp_path / "families.toml"
+    with known_families(chosen.families):
+        assert adaptation_key(chosen) != record["key"]
+    adapt(chosen)
+    assert "found out" not in capsys.readouterr().err

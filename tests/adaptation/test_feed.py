@@ -12,13 +12,16 @@ import torch
 
 from passerelle.adaptation import encoding
 from passerelle.adaptation.data import read_pool
-from passerelle.adaptation.feed import plan_steps
+from passerelle.adaptation.feed import RowFeed, plan_steps
 from passerelle.adaptation.run import adapt
 from passerelle.adaptation.settings import AdaptSettings
 from passerelle.errors import InputError
+from passerelle.formats.conversations import read_conversations
+from passerelle.models import batches
 from passerelle.models.conversing import Encoder
 from passerelle.models.pixels import PixelReader, Shown
 from passerelle.models.pretrained import load_pretrained
+from passerelle.models.vision_cache import VisionFeatures
 
 LENGTHS = [7, 3, 9, 3, 8, 2, 9, 1, 5, 5, 6, 4] * 8
 
@@ -40,6 +43,25 @@ def test_groups_are_kept_together() -> None:
     means = [sum(LENGTHS[row] for batch in step for row in batch) for step in steps]
     assert means != sorted(means), "steps are shuffled"
     assert plan_steps(LENGTHS, 4, 2, 100, 1, groups) == steps != plan_steps(LENGTHS, 4, 2, 100, 2, groups)
+
+
+def test_the_next_batch_is_laid_out_while_one_is_computed(
+    models: Callable[[str], Path], data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretrained = load_pretrained(models("llava"), dtype="float32")
+    talks, _ = read_conversations(data / "fr.json", images=None, language="fr", origin="machine")
+    rows = [row for talk in talks[:6] for row in Encoder(pretrained, 1000)(talk)]
+    laid: list[int] = []
+    lay_out = batches.lay_out
+    monkeypatch.setattr(batches, "lay_out", lambda model, chosen: laid.append(len(chosen)) or lay_out(model, chosen))
+    feed = RowFeed(pretrained, VisionFeatures(pretrained, None), rows, [[[0, 1], [2]], [[3, 4, 5]]])
+    seen = []
+    for step in range(2):
+        for part in feed.parts(step):
+            _ = part.layout
+            part.while_computed()
+            seen.append((part.samples, list(laid)))
+    assert seen == [(2, [2, 1]), (1, [2, 1, 3]), (3, [2, 1, 3])], "each once, one ahead, and none behind the last"
 
 
 @pytest.mark.parametrize("together", [True, False])

@@ -227,6 +227,9 @@ class Drawing:
     def parts(self, step: int) -> list[Drawing]:
         return [self]
 
+    def while_computed(self) -> None:
+        pass
+
     def halves(self) -> list[Drawing]:
         return []
 

@@ -48,12 +48,12 @@ def test_a_review_that_isnt_there(tmp_path: Path) -> None:
 
 
 def test_what_an_hour_brought() -> None:
-    row = {"arm": "lora", "metric": "pope", "difference": 3.0, "low": 1.0, "high": 5.0,
+    row = {"arm": "lora", "metric": "pope", "test": "human", "difference": 3.0, "low": 1.0, "high": 5.0,
            "per_expert_hour": {"difference": 6.0, "low": 2.0, "high": 10.0}}  # fmt: skip
     change = {"expert_hours": 0.5, "corrections": 1200, "changes": [row], "without_before": ["two-stage"]}
     assert change_lines(change) == [
         "Review: 1,200 corrections in 0.50 expert hours.",
-        "  lora, pope: +3.0 [+1.0, +5.0]; per expert hour +6.0 [+2.0, +10.0]",
+        "  lora, pope (human test): +3.0 [+1.0, +5.0]; per expert hour +6.0 [+2.0, +10.0]",
         "  two-stage: not run before the review, so no change can be said",
     ]
     assert "no arm" in change_lines({**change, "changes": [], "without_before": []})[1]

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from comparison.conftest import compare
 from comparisons import write_experiment
+from families.tiny import build
 from passerelle.adaptation.data import read_pool
 from passerelle.cli import main
 from passerelle.comparison.screening import Screening
@@ -40,6 +41,10 @@ LORA = {"lora": {"text": "machine"}}
         ({"arms": {"zero-shot": {"text": "human"}}}, "trains nothing, so 'text' says nothing"),
         ({"arms": {"lora": {"translation": {}}}}, "only a pipeline has a translation of its own"),
         ({"arms": {"pipeline": {"translation": {"engin": "x"}}}}, "unknown key 'engin'"),
+        ({"arms": {"theirs": {"method": "elsewhere"}}}, r"arm 'theirs': name the model or adapter, as \{method: else"),
+        ({"arms": {"theirs": {"method": "elsewhere", "model": "x", "text": "human"}}}, "unknown key 'text'"),
+        ({"arms": {"t": {"method": "elsewhere", "model": "x", "training_seconds": -1}}}, "a number from 0 on, not -1"),
+        ({"arms": {"lora": {"model": "x"}}}, r"arm 'lora': only an arm \{method: elsewhere, model: …\}"),
         ({"arms": ["zero-shot"], "against": "pipeline"}, "unknown arm 'pipeline'"),
         ({"arms": {"a/b": {"method": "lora"}}}, "letters, digits"),
         ({"data": {"machine": "x.json"}}, "the comparison makes it itself"),
@@ -103,6 +108,7 @@ def test_a_run_folder_of_an_older_version_says_what_to_do(own: Path) -> None:
         ({"translation": {"engine": "ctranslate2:nowhere"}, "arms": ["pipeline"]}, "", "nowhere"),
         ({"tests": ["pope=pope-{language}.jsonl"] * 2}, "", "two tests are called 'pope'"),
         ({"model": "nowhere"}, "", "nowhere"),
+        ({"arms": {"t": {"method": "elsewhere", "model": "not/there/x"}}}, "", "arm 't': no model 'not/there/x'"),
     ],
 )
 def test_what_can_be_known_before_training_is(own: Path, changes: dict[str, Any], missing: str, message: str) -> None:
@@ -141,6 +147,26 @@ def test_an_arm_that_fails_is_named_and_the_others_are_compared(own: Path, monke
     assert found["stray"]["scores"] == [] != found["lora"]["scores"]
     with pytest.raises(InputError, match="'stray' failed in"):
         find_arm(own / "runs" / "own", "stray")
+
+
+def test_a_model_that_was_adapted_elsewhere_is_an_arm(own: Path) -> None:
+    build("llava", own / "theirs", seed=1)
+    theirs = {"method": "elsewhere", "model": "theirs"}
+    arms = {"zero-shot": None, "theirs": theirs, "timed": {**theirs, "training_seconds": 300}}
+    write_experiment(own, arms=arms, tests=["pope=pope-{language}.jsonl"])
+    results, _ = compare()
+    found = {arm["name"]: arm for arm in results["arms"]}
+    said = {name: {(score["test"], score["value"]) for score in found[name]["scores"]} for name in arms}
+    assert said["theirs"] == said["timed"] != said["zero-shot"]
+    assert {test for test, _ in said["theirs"]} == {"human", "english"}, "what it kept of its English is asked"
+    assert found["theirs"]["trained_on"] == "elsewhere" and found["theirs"]["title"] == "Adapted elsewhere, theirs"
+    unknown, timed = (found[name]["cost"] for name in ("theirs", "timed"))
+    assert {key for key in unknown if key.startswith(("total", "paid")) and unknown[key] is None} == {
+        "total_seconds", "total_flops", "total_euros", "paid_seconds", "paid_euros",
+    }  # fmt: skip
+    assert timed["total_seconds"] > 300 and timed["total_flops"] is None
+    assert any("theirs and timed: adapted elsewhere" in note for note in results["notes"])
+    assert find_arm(own / "runs" / "own", "theirs").models == {"": "theirs"}
 
 
 def test_an_arm_whose_adapter_breaks_is_named_too(own: Path) -> None:
@@ -243,6 +269,8 @@ def test_sentences_that_are_known_make_another_translation(own: Path) -> None:
     book.write_text('[phrases]\n"What colour is it?" = "Quelle est sa couleur ?"\n', encoding="utf-8")
     mine = translate_file(own / "en.json", own, "machine", "fr", TranslationSettings(phrasebook=book))
     assert mine.path != shipped.path
+    assert [made.phase.sentences for made in (shipped, mine)] == [5, 4], "the memory's are charged too"
+    assert all(made.phase.characters > 4 * len("It is a red square") for made in (shipped, mine))
     said = [row["conversations"][0]["value"] for row in json.loads(mine.path.read_text(encoding="utf-8"))]
     assert set(said) == {"<image>\nQuelle est sa couleur ?"}
     screening = Screening(own / "en.json", mine.path, mine.path, "fr", QualitySettings(), own, book)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from passerelle.errors import StorageError
 from passerelle.evaluation.asking.journal import Journal, Kept, key_of
 from passerelle.records import Answer, Question
 
@@ -20,6 +23,10 @@ def test_all_that_determines_an_answer_is_in_its_key() -> None:
     assert len(set(keys)) == len(keys)
     same = replace(ASKED, id="2", source="gqa", correct=1, reference="Oui")
     assert key_of(same, "model", 10) == keys[0], "what it is called and what is right doesn't change an answer"
+
+
+def test_a_key_is_as_long_as_those_that_are_on_disks() -> None:
+    assert len(key_of(ASKED, "model", 10)) == 24
 
 
 def kept(number: int) -> Kept:
@@ -68,6 +75,27 @@ def test_a_damaged_line_costs_its_own_answer_only(tmp_path: Path, broken: bytes)
 
 def test_an_answer_is_what_another_run_reads(tmp_path: Path) -> None:
     odd = replace(kept(1), seconds=1 / 3, flops=1 / 7)
-    (stored,) = Journal(tmp_path / "a.jsonl").add(["k"], [odd])
-    assert Journal(tmp_path / "a.jsonl").get("k") == stored
+    path = tmp_path / "new" / "deep" / "a.jsonl"
+    journal = Journal(path)
+    (stored,) = journal.add(["k"], [odd])
+    assert (stored.seconds, stored.flops, stored.answer) == (0.333333, 0.143, odd.answer)
+    assert Journal(path).get("k") == journal.get("k") == stored
+    bare = {"key": "old", "question": "1", "text": "Oui", "logprobs": [], "priors": [], "tokens": [], "seconds": 2}
+    with path.open("a", encoding="utf-8") as file:  # as they were written before costs were kept
+        file.write(json.dumps(bare) + "\n" + json.dumps({**bare, "key": "part", "cost": {"flops": 3}}) + "\n")
+    again = Journal(path)
+    assert again.get("old") == Kept(Answer("1", "Oui"), 2.0) and again.get("part") == Kept(Answer("1", "Oui"), 2.0, 3.0)
     assert Journal(tmp_path / "none.jsonl").get("k") is None
+
+
+def test_a_whole_journal_is_only_read_and_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    path = tmp_path / "a.jsonl"
+    filled(path, 1)
+    monkeypatch.setattr("os.truncate", full)
+    assert known(path) == [1]
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(StorageError, match=r"the disk is full.*a\.jsonl"):
+        filled(path, 2)

@@ -10,14 +10,17 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import NormalIndPower
 from statsmodels.stats.proportion import proportion_confint
 
+from passerelle.errors import InputError
 from passerelle.evaluation.benchmarks.base import Measure
-from passerelle.evaluation.statistics.figures import compare_measures, corrected, figure_of
+from passerelle.evaluation.statistics.figures import Sides, compare_measures, corrected, figure_of, split_gap
 from passerelle.evaluation.statistics.power import detectable, detectable_between, detectable_by
 from passerelle.evaluation.statistics.significance import (
+    auc_of,
     cluster_bootstrap,
     holm_adjust,
     mcnemar,
     mean_of,
+    paired_difference,
     restricted,
     standard_error,
 )
@@ -106,4 +109,102 @@ def test_clustered_questions_widen_the_interval():
 
 def test_a_figure_of_some_items_takes_their_draws_only():
     some = restricted(mean_of([1.0, 3.0]), [0, 2])
-    assert some(np.array([[1.0, 5.0, 1.0], [3.0, 0.0, 1.0]])).tolist() == [2.0, 1.5]
+    draws = np.array([[1.0, 5.0, 1.0], [3.0, 0.0, 1.0], [0.0, 3.0, 0.0]])
+    assert some(draws).tolist() == pytest.approx([2.0, 1.5, math.nan], nan_ok=True)
+
+
+@pytest.mark.parametrize("level", [0.05, 0.01])
+def test_the_smallest_difference_grows_with_what_is_asked_of_it(level):
+    assert detectable(2.0, level=level) == pytest.approx(2 * (norm.ppf(1 - level / 2) + norm.ppf(0.8)))
+
+
+def test_a_figure_says_all_of_itself():
+    seeds = [
+        Measure("f1", mean_of(values), ("u", "v", "w"), ("p", "p", "q"), "macro", "localised", "colour", None, None,
+                unmatched, "points", "none", (0.0, 1.0), True)
+        for values, unmatched in (([0.0, 1.0, 1.0], 2), ([1.0, 1.0, 1.0], 3))
+    ]  # fmt: skip
+    found = figure_of(seeds, system="s", benchmark="b", language="fr", missing=4)
+    assert (found.system, found.benchmark, found.language, found.metric) == ("s", "b", "fr", "f1")
+    assert (found.subtask, found.parser, found.unit, found.direction) == ("colour", "localised", "points", "none")
+    assert (found.units, found.clusters, found.unmatched, found.missing, found.headline) == (3, 2, 5, 4, True)
+    assert (found.value, found.low, found.high) == pytest.approx((5 / 6, 0.75, 1.0))
+    assert found.by_seed == pytest.approx((2 / 3, 1.0))
+    assert found.detectable == pytest.approx(detectable_by(mean_of([0.5, 1.0, 1.0]), ["p", "p", "q"]))
+    rest = "n:3|clusters:2|missing:4|seeds:2|ci:cluster-bootstrap-2000|seed:1|v:1"
+    assert found.signature == f"b/colour|f1|macro|lang:fr|{rest}"
+    plain = figure_of([measure([1, 0])], system="s", benchmark="b", language="fr", missing=0)
+    assert plain.signature.startswith("b|accuracy|m|lang:fr|n:2|")
+    alone = figure_of([measure([1, 0], ["p", "p"])], system="s", benchmark="b", language="fr", missing=0)
+    assert (alone.low, alone.high) == (0, 100) and math.isnan(alone.detectable)
+    with pytest.raises(InputError, match="seeds of 'accuracy'"):
+        figure_of([measure([1, 0]), measure([1])], system="s", benchmark="b", language="fr", missing=0)
+
+
+def test_a_comparison_says_all_of_itself():
+    one, other = measure([1, 1, 0], ["p", "p", "q"]), measure([0, 1, 0], ["p", "p", "q"])
+    said = {"names": ("a", "b"), "benchmark": "x", "language": "fr-en"}
+    found = compare_measures([one], [other], **said)
+    assert (found.first, found.second, found.benchmark, found.language, found.metric) == (
+        "a", "b", "x", "fr-en", "accuracy"
+    )  # fmt: skip
+    assert (found.units, found.clusters, found.only_first, found.only_second) == (3, 2, 1, 0)
+    assert (found.difference, found.low, found.high) == pytest.approx((100 / 3, 0.0, 50.0))
+    assert found.signature == "paired-cluster-bootstrap-10000|seed:1|v:1" and found.holm_p is None
+    assert found.detectable == pytest.approx(detectable_between(one.statistic, other.statistic, one.clusters))
+    seeds = compare_measures([one, one], [other], **said)
+    assert (seeds.only_first, seeds.only_second, seeds.mcnemar_p) == (None, None, None)
+    unsure = Measure("f1", mean_of([1.0, 0.0, 1.0]), one.units, ("p",) * 3, "m", "published", bounds=(-1.0, 1.0))
+    for first, second in (([unsure], [one]), ([one], [unsure])):
+        assert compare_measures(first, second, **said).mcnemar_p is None
+    within = compare_measures([unsure], [unsure], **said)
+    assert (within.metric, within.low, within.high) == ("f1 (published)", -2, 2)
+    undefined = Measure("auc", auc_of([True] * 3, [1, 2, 3]), one.units, one.clusters, "m")
+    assert compare_measures([undefined], [undefined], **said) is None
+    with pytest.raises(InputError, match="a and b weren't asked the same in x"):
+        compare_measures([one], [measure([1, 1])], **said)
+
+
+def test_a_gap_is_the_sum_of_its_parts():
+    clusters = list("pqrs")
+    english, english_published = measure([1, 1, 1, 1], clusters), measure([1, 1, 1, 0], clusters)
+    own, published = measure([1, 1, 0, 0], clusters), measure([0, 1, 0, 0], clusters)
+    sides = Sides([english_published], [english], [published], [own])
+    # The unit "3" is suspect: without it English has 3 of 3, the other language 2 of 3.
+    clean = Sides(*([some([1, 1, 1])] for some in (measure, measure)), [measure([0, 1, 0])], [measure([1, 1, 0])])
+    found = split_gap(sides, clean, {"3"}, system="s", benchmark="b", language="fr")
+    values = {name: value for name, (value, _, _) in found.parts.items()}
+    assert values == pytest.approx({"total": 50.0, "parser": 0.0, "items": 50 - 100 / 3, "model": 100 / 3})
+    assert values["total"] == pytest.approx(values["parser"] + values["items"] + values["model"])
+    assert all(low <= value <= high for value, low, high in found.parts.values())
+    assert (found.raw, found.localised, found.without_suspects) == pytest.approx((25.0, 50.0, 200 / 3))
+    assert (found.system, found.benchmark, found.language, found.metric) == ("s", "b", "fr", "accuracy")
+    assert (found.suspects, found.units) == (1, 4) and found.as_dict()["raw"] == 25.0
+    whole = split_gap(sides, None, {"3"}, system="s", benchmark="b", language="fr")
+    assert whole.suspects == 0 and whole.without_suspects == whole.localised
+    assert {name: value for name, (value, _, _) in whole.parts.items()} == pytest.approx(
+        {"total": 50.0, "parser": 0.0, "items": 0.0, "model": 50.0}
+    )
+    other = Sides([english_published], [english_published], [published], [own])
+    parts = split_gap(other, None, set(), system="s", benchmark="b", language="fr").parts
+    assert (parts["parser"][0], parts["model"][0]) == pytest.approx((25.0, 25.0))
+
+
+def test_resamples_without_a_figure_are_left_out():
+    """Of the 27 resamples of three pictures 9 miss one class: what remains is the area of two values, 0 or 1."""
+    area, clusters = auc_of([True, False, False], [2.0, 1.0, 3.0]), list("abc")
+    found = cluster_bootstrap(area, clusters)
+    assert (found.value, found.low, found.high) == (0.5, 0.0, 1.0)
+    # Of those that count, both classes drawn, the two negatives come in the shares (1, 2), (2, 1) or one alone.
+    error = standard_error(area, clusters, resamples=20_000)
+    drawn = [draw for draw in np.ndindex(3, 3, 3) if 0 in draw and set(draw) != {0}]
+    areas = [sum(each == 1 for each in draw) / sum(each > 0 for each in draw) for draw in drawn]
+    assert error == pytest.approx(np.std(areas), rel=0.02)
+    paired = paired_difference(area, lambda draws: 0 * draws[:, 0], clusters, resamples=20_000)
+    assert paired.p == pytest.approx(2 * np.mean(np.array(areas) <= 0), rel=0.05)
+    nothing = auc_of([True, True], [1.0, 2.0])
+    never = cluster_bootstrap(nothing, ["a", "b"])
+    assert all(map(math.isnan, (never.value, never.low, never.high, standard_error(nothing, ["a", "b"]))))
+    assert standard_error(mean_of([0.0, 2.0]), ["a", "b"]) == pytest.approx(math.sqrt(0.5), rel=0.05)
+    with pytest.raises(InputError, match="no items"):
+        standard_error(nothing, [])

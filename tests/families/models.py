@@ -16,7 +16,6 @@ from transformers.models.llava.image_processing_pil_llava import LlavaImageProce
 from transformers.models.llava_next.image_processing_pil_llava_next import LlavaNextImageProcessorPil
 from transformers.models.llava_onevision.image_processing_pil_llava_onevision import LlavaOnevisionImageProcessorPil
 from transformers.models.pixtral.image_processing_pil_pixtral import PixtralImageProcessorPil
-from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
 
@@ -349,61 +348,6 @@ def idefics(name: str) -> tuple[Any, Any]:
     return finish(
         config, tokens, transformers.Idefics3Processor(Idefics3ImageProcessorPil(**sizes), tokenizer, **shared)
     )
-
-
-def qwen_vl(name: str) -> tuple[Any, Any]:
-    """Qwen2-VL, Qwen2.5-VL (a tower that sees windows) and Qwen3-VL (features of inner layers as well)."""
-    named = {
-        "image_token": "<|image_pad|>",
-        "video_token": "<|video_pad|>",
-        "vision_start_token": "<|vision_start|>",
-        "vision_end_token": "<|vision_end|>",
-    }
-    ends = ("<|im_end|>", "<|endoftext|>")
-    tokens = Tokens("<|im_end|>", "<|endoftext|>", named=named, others=("<|im_start|>",), ends=ends)
-    tokenizer = make_tokenizer(tokens)
-    patch = 16 if name == "qwen3_vl" else 14
-    vision: dict[str, Any] = {"num_heads": 4, "patch_size": patch, "initializer_range": 0.1, "depth": 2}
-    if name == "qwen2_vl":
-        vision |= {"embed_dim": WIDTH, "hidden_size": WIDTH, "mlp_ratio": 2}
-    else:
-        vision |= {"hidden_size": WIDTH, "intermediate_size": 48, "out_hidden_size": WIDTH}
-    if name == "qwen2_5_vl":
-        vision |= {"window_size": 56, "fullatt_block_indexes": [1]}
-    rope: dict[str, Any] = {"rope_type": "default", "rope_theta": 1000000.0, "mrope_section": [1, 1, 2]}
-    changes: dict[str, Any] = {"rope_parameters": rope}
-    if name == "qwen3_vl":
-        vision |= {"depth": 3, "deepstack_visual_indexes": [0, 1], "num_position_embeddings": 16}
-        changes |= {"head_dim": 8}
-        rope |= {"mrope_interleaved": True}
-    config_class = {
-        "qwen2_vl": transformers.Qwen2VLConfig,
-        "qwen2_5_vl": transformers.Qwen2_5_VLConfig,
-        "qwen3_vl": transformers.Qwen3VLConfig,
-    }[name]
-    config = config_class(
-        vision_config=vision,
-        text_config=text(tokenizer, f"{name}_text", **changes),
-        image_token_id=tokenizer.image_token_id,
-        video_token_id=tokenizer.video_token_id,
-        vision_start_token_id=tokenizer.vision_start_token_id,
-        vision_end_token_id=tokenizer.vision_end_token_id,
-        tie_word_embeddings=True,
-    )
-    processor_class = {
-        "qwen2_vl": transformers.Qwen2VLProcessor,
-        "qwen2_5_vl": transformers.Qwen2_5_VLProcessor,
-        "qwen3_vl": transformers.Qwen3VLProcessor,
-    }[name]
-    # At most nine tokens for a picture.
-    pixels = {"shortest_edge": (2 * patch) ** 2, "longest_edge": (6 * patch) ** 2}
-    processor = processor_class(
-        Qwen2VLImageProcessorPil(size=pixels, patch_size=patch),
-        tokenizer,
-        no_torchvision.make_video_processor(name),
-        chat_template=template(name),
-    )
-    return finish(config, tokens, processor)
 
 
 def finish(config: Any, tokens: Tokens, processor: Any) -> tuple[Any, Any]:

@@ -16,7 +16,7 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from families.models import TEMPLATES
-from families.tiny import FAMILIES, build
+from families.tiny import FAMILIES, IN_A_GRID, SEES_AHEAD, build
 
 # What a processor gives besides input_ids, attention_mask and pixel_values, when there is a picture.
 MORE_INPUTS = {
@@ -27,15 +27,12 @@ MORE_INPUTS = {
     "mistral3": {"image_sizes"},
     "idefics3": {"pixel_attention_mask"},
     "smolvlm": {"pixel_attention_mask"},
-    "qwen2_vl": {"image_grid_thw", "mm_token_type_ids"},
-    "qwen2_5_vl": {"image_grid_thw", "mm_token_type_ids"},
-    "qwen3_vl": {"image_grid_thw", "mm_token_type_ids"},
+    "gemma4": {"image_position_ids", "mm_token_type_ids"},
+    **dict.fromkeys(IN_A_GRID, {"image_grid_thw", "mm_token_type_ids"}),
 }
 # Whose features are one tensor for all tiles of all pictures [tiles, tokens, hidden]; the others' are one tensor
 # [tokens, hidden] for each picture.
-STACKED = {"fast_vlm", "paligemma", "gemma3", "internvl", "aya_vision"}
-# Where a picture's tokens see those after them; in PaliGemma the whole prompt does.
-PICTURES_SEE_AHEAD = {"paligemma", "gemma3"}
+STACKED = {"ovis2", "cohere2_vision", "fast_vlm", "paligemma", "gemma3", "internvl", "aya_vision"}
 # The rendered end of a turn.
 ENDS = {
     "llava": "sea. ",
@@ -51,6 +48,14 @@ ENDS = {
     "qwen2_vl": "sea.<|im_end|>\n",
     "qwen2_5_vl": "sea.<|im_end|>\n",
     "qwen3_vl": "sea.<|im_end|>\n",
+    "qwen3_vl_moe": "sea.<|im_end|>\n",
+    "qwen3_5": "sea.<|im_end|>\n",
+    "qwen3_5_moe": "sea.<|im_end|>\n",
+    "glm4v": "sea.",
+    "glm46v": "sea.",
+    "gemma4": "sea.<turn|>\n",
+    "ovis2": "sea.<|im_end|>\n",
+    "cohere2_vision": "sea.<|END_RESPONSE|><|END_OF_TURN_TOKEN|>",
 }
 ANSWER = "A red boat on the sea."
 
@@ -311,7 +316,7 @@ def test_which_tokens_see_ahead(family: Loaded) -> None:
     after = family.logits(without(inputs, "pixel_values"), mm_encoder_outputs={"image": changed})[0]
     assert not torch.allclose(after[places[-1]], before[places[-1]], atol=1e-3)
     moved = float((after[places[0]] - before[places[0]]).abs().max())
-    assert (moved > 1e-4) == (family.name in PICTURES_SEE_AHEAD)
+    assert (moved > 1e-4) == (family.name in SEES_AHEAD)
     # The token after the picture, and one of the answer, seen from the picture's last token.
     for place, sees in ((places[-1] + 4, family.name == "paligemma"), (-3, False)):
         ids = inputs["input_ids"].clone()

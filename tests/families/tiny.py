@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from families import models, no_torchvision
+from families import grids, models, no_torchvision, recent
 
 no_torchvision.do_without()
 
@@ -30,11 +30,27 @@ BUILDERS: dict[str, Callable[[str], tuple[Any, Any]]] = {
     "aya_vision": models.aya_vision,
     "idefics3": models.idefics,
     "smolvlm": models.idefics,
-    "qwen2_vl": models.qwen_vl,
-    "qwen2_5_vl": models.qwen_vl,
-    "qwen3_vl": models.qwen_vl,
+    "qwen2_vl": grids.qwen_vl,
+    "qwen2_5_vl": grids.qwen_vl,
+    "qwen3_vl": grids.qwen_vl,
+    "qwen3_vl_moe": grids.qwen_vl,
+    "qwen3_5": grids.qwen_vl,
+    "qwen3_5_moe": grids.qwen_vl,
+    "glm4v": grids.glm_v,
+    "glm46v": grids.glm_v,
+    "gemma4": recent.gemma4,
+    "ovis2": recent.ovis2,
+    "cohere2_vision": recent.cohere2_vision,
 }
 FAMILIES: tuple[str, ...] = tuple(BUILDERS)
+SEES_AHEAD = ("paligemma", "gemma3")
+"""Whose pictures' tokens see those behind them."""
+RECURRENT = ("qwen3_5", "qwen3_5_moe")
+"""Whose layers keep one state in place of all tokens."""
+NO_TREES = SEES_AHEAD + RECURRENT
+"""Whose rows can't be merged into trees."""
+IN_A_GRID = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe", "qwen3_5", "qwen3_5_moe", "glm4v", "glm46v")
+"""Who place a picture's tokens in a grid."""
 
 
 def build(model_type: str, folder: Path, seed: int = 0) -> Path:

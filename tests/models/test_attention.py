@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from benchmark_files import write_spots
-from families.tiny import FAMILIES, build
+from families.tiny import FAMILIES, NO_TREES, build
 from passerelle.errors import InputError, MissingDependency
 from passerelle.formats.conversations import Conversation, Message
 from passerelle.models.batches import target_logprobs
@@ -40,7 +40,7 @@ def test_eager_gives_what_sdpa_gives(family: str, tmp_path: Path) -> None:
     for attention in (None, "sdpa", "eager"):
         pretrained = load_pretrained(folder, dtype="float32", attention=attention)
         assert pretrained.bare.config.get_text_config()._attn_implementation == (attention or "sdpa")
-        assert follows_trees(pretrained, 1) is (attention != "eager" and family not in ("paligemma", "gemma3"))
+        assert follows_trees(pretrained, 1) is (attention != "eager" and family not in NO_TREES)
         found[attention] = likelihoods(pretrained, picture)
     assert torch.equal(found[None], found["sdpa"])
     torch.testing.assert_close(found["eager"], found["sdpa"], rtol=0, atol=2e-4)

@@ -10,12 +10,31 @@ import torch
 from transformers import AutoModelForImageTextToText
 
 from families.tiny import FAMILIES, build
-from passerelle.errors import InputError
-from passerelle.models.families import PARTS, Family, families, family_of
+from passerelle.errors import ConfigError, InputError
+from passerelle.models.families import (
+    PARTS,
+    Family,
+    describe,
+    families,
+    families_beside,
+    family_of,
+    known_families,
+    own_digest,
+)
 
 
 def test_the_table_has_the_families_that_are_tested() -> None:
     assert tuple(families()) == FAMILIES
+
+
+def test_the_documents_list_every_family_with_its_parts() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "reference" / "methods.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    listed = {row[0].strip("`"): row[1:5] for row in rows if len(row) >= 5}
+    for name, family in families().items():
+        parts = [family.tower, family.projector, (family.language,)]
+        shown = [", ".join(f"`{prefix}`" for prefix in prefixes) for prefixes in parts]
+        assert listed.get(name) == [*shown, "yes" if family.replay else "no"], name
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -32,7 +51,7 @@ def test_parts_are_where_the_table_says(name: str, tmp_path: Path) -> None:
     assert family.module(model, "head") is model.get_output_embeddings()
 
 
-@pytest.mark.parametrize("name", ["llava", "idefics3", "gemma3"])
+@pytest.mark.parametrize("name", ["llava", "idefics3", "gemma3", "qwen2_5_vl", "qwen3_vl", "qwen3_5", "glm4v"])
 def test_an_unknown_family_is_found_out(name: str, tmp_path: Path) -> None:
     model: Any = AutoModelForImageTextToText.from_pretrained(build(name, tmp_path / name))
     model.config.model_type = "new"
@@ -55,7 +74,7 @@ def test_a_model_that_does_not_say(tmp_path: Path) -> None:
 
         get_decoder = get_output_embeddings = lambda self: None
 
-    with pytest.raises(InputError, match="'silent' aren't in Passerelle's table.*data/families.toml"):
+    with pytest.raises(InputError, match="'silent' aren't in Passerelle's table.*families.toml beside your experiment"):
         family_of(Silent())
 
 
@@ -64,4 +83,62 @@ def test_the_longest_prefix_says_where_a_parameter_belongs() -> None:
     assert family.part_of("model.visual.merger.ln_q.weight") == "projector"
     assert family.part_of("model.visual.blocks.0.attn.qkv.weight") == "tower"
     assert family.part_of("model.visual_other.weight") == "extra"
-    assert Family("x", ("a",), ("b",), "c").part_of("lm_head.weight") == "head"
+    assert Family(name="x", tower=("a",), projector=("b",), language="c").part_of("lm_head.weight") == "head"
+
+
+ROW = 'tower = ["model.vision_tower"]\nprojector = ["model.multi_modal_projector"]\nlanguage = "model.language_model"\n'
+
+
+def test_a_table_of_ones_own_is_read_before_ours(tmp_path: Path) -> None:
+    own = tmp_path / "families.toml"
+    own.write_text(f"[new]\n{ROW}[llava]\n{ROW}head = 'lm_head'\ncausal = false\n", encoding="utf-8")
+    model: Any = AutoModelForImageTextToText.from_pretrained(build("llava", tmp_path / "llava"))
+    assert families_beside(tmp_path / "adapt.yaml") == own and families_beside(tmp_path / "llava" / "x") is None
+    assert own_digest() == ""
+    with known_families(own):
+        assert not family_of(model).causal
+        digest = own_digest()
+        with known_families(None):
+            assert own_digest() == digest
+        model.config.model_type = "new"
+        found = family_of(model)
+        assert (found.name, found.causal, found.detected) == ("new", True, False)
+        # Whoever writes this down gets what was found out.
+        own.write_text(describe(found), encoding="utf-8")
+        with known_families(own):
+            assert family_of(model) == found
+    assert families()["llava"].causal and "new" not in families()
+    assert family_of(model).detected
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[new", "not valid TOML"),
+        ("new = 3", "'new' is no family"),
+        (f"[new]\n{ROW}towers = []", "\\[new\\]: unknown key 'towers'.*tower"),
+        ("[new]\nlanguage = 'x'", "projector is missing"),
+        (f"[new]\n{ROW.replace('vision_tower', 'visual')}", "'model.visual', below which this model has no weights"),
+    ],
+)
+def test_a_table_of_ones_own_that_is_wrong(tmp_path: Path, text: str, said: str) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(text, encoding="utf-8")
+    model: Any = AutoModelForImageTextToText.from_pretrained(build("llava", tmp_path / "llava"))
+    model.config.model_type = "new"
+    with pytest.raises(ConfigError, match=said), known_families(own):
+        family_of(model)
+    with pytest.raises(ConfigError, match="can't read"), known_families(tmp_path / "gone.toml"):
+        pass
+
+
+def test_recurrent_layers_share_nothing_whatever_a_table_says(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(
+        '[qwen3_5]\ntower = ["model.visual"]\nprojector = ["model.visual.merger"]\nlanguage = "model.language_model"\n',
+        encoding="utf-8",
+    )
+    model: Any = AutoModelForImageTextToText.from_pretrained(build("qwen3_5", tmp_path / "model"))
+    with known_families(own):
+        assert families()["qwen3_5"].shares_prefix
+        assert not family_of(model).shares_prefix

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmark_files import write_spots
-from families.tiny import FAMILIES, build
+from families.tiny import FAMILIES, NO_TREES, build
 from passerelle.formats.conversations import Conversation, Message
 from passerelle.models import layouts
 from passerelle.models.batches import layout_logprobs, target_logprobs
@@ -20,7 +20,6 @@ from passerelle.models.vision_cache import VisionFeatures
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
-NOT_CAUSAL = ("paligemma", "gemma3")
 TEXT: tuple[Path, ...] = ()
 
 
@@ -73,13 +72,13 @@ def test_layouts_give_what_rows_give_one_by_one(family: str, tmp_path: Path, pic
     pretrained = loaded(family, tmp_path)
     rows = encoded(pretrained, conversations(*pictures))
     widen_window(pretrained)
-    assert follows_trees(pretrained, 200) is (family not in NOT_CAUSAL)
+    assert follows_trees(pretrained, 200) is (family not in NO_TREES)
     vision = VisionFeatures(pretrained, None)
     vision.prepare([row.images for row in rows])
     with torch.inference_mode():
         expected = torch.cat([whole(pretrained, vision, row) for row in rows])
         found = {"padded": layout_logprobs(pretrained, vision, padded(pretrained, rows))}
-        if family not in NOT_CAUSAL:
+        if family not in NO_TREES:
             trees = [[[*range(len(rows))]], [[3, 0], [*range(4, len(rows))], [2, 1]]]
             layouts = [merged(pretrained, rows, groups) for groups in trees]
             assert layouts[0].tokens < 0.75 * padded(pretrained, rows).tokens
@@ -110,8 +109,8 @@ def test_packed_rows_give_what_rows_give_one_by_one(family: str, tmp_path: Path,
     vision = vision_of(pretrained)
     pretrained.model.requires_grad_(True)
     plain = padded(pretrained, rows)
-    if family in NOT_CAUSAL:
-        assert len(lay_out(pretrained, rows).inputs["input_ids"]) == len(rows), "pictures' tokens see those behind them"
+    if family in NO_TREES:
+        assert len(lay_out(pretrained, rows).inputs["input_ids"]) == len(rows), "they can't share"
         return
     layout = merged(pretrained, rows, [[0, 1], [6, 4, 2], [3, 5]])
     with torch.no_grad():
@@ -137,11 +136,13 @@ def test_rows_of_mixed_length_are_packed(
 ) -> None:
     pretrained = loaded("llava", tmp_path)
     rows = encoded(pretrained, mixed(*pictures))
-    monkeypatch.setattr(layouts, "_price", lambda model, lines, width: lines * width**2)  # attention is what costs
+    monkeypatch.setattr(
+        layouts, "_price", lambda model, lines, width, masked=True: lines * width**2
+    )  # attention is what costs
     lines, width = lay_out(pretrained, rows).inputs["input_ids"].shape
     assert 1 < lines < len(rows)
     assert width == padded(pretrained, rows).inputs["input_ids"].shape[1]
-    monkeypatch.setattr(layouts, "_price", lambda model, lines, width: lines * width)
+    monkeypatch.setattr(layouts, "_price", lambda model, lines, width, masked=True: lines * width)
     wide, _ = lay_out(pretrained, rows).inputs["input_ids"].shape
     assert wide == 1, "one tree of all is best where attention costs nothing"
 
@@ -246,7 +247,7 @@ def test_what_predicts_nothing_is_left_out(tmp_path: Path, pictures: tuple[Path,
     assert layout.tokens == ends < len(row)
 
 
-@pytest.mark.parametrize("family", [*NOT_CAUSAL, "llava"])
+@pytest.mark.parametrize("family", [*NO_TREES, "llava"])
 def test_trees_are_for_causal_attention_without_a_window(family: str, tmp_path: Path) -> None:
     pretrained = loaded(family, tmp_path)
     assert follows_trees(pretrained, 50) is (family == "llava")

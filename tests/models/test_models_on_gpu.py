@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_layouts import NOT_CAUSAL, conversations, encoded
+from test_layouts import conversations, encoded
 from test_replying import conversations as questions
 
 from benchmark_files import write_spots
-from families.tiny import FAMILIES, build
+from families.tiny import FAMILIES, NO_TREES, build
 from passerelle.evaluation.asking.members import LocalModel
 from passerelle.evaluation.asking.systems import forget_loaded, open_system
 from passerelle.evaluation.specification import Named
@@ -63,7 +63,7 @@ def test_likelihoods_are_those_of_a_cpu_and_trees_give_what_rows_give(
     torch.testing.assert_close(likelihoods(exact, pictures, trees=False), expected, rtol=0, atol=2e-3)
     apart = (likelihoods(half, pictures, trees=False) - expected).abs()
     assert apart.mean() < 0.1 and apart.max() < 1.0
-    if family not in NOT_CAUSAL:
+    if family not in NO_TREES:
         torch.testing.assert_close(likelihoods(exact, pictures, trees=True), expected, rtol=0, atol=2e-3)
         apart = (likelihoods(half, pictures, trees=True) - expected).abs()
         assert apart.mean() < 0.1 and apart.max() < 1.0

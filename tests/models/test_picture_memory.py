@@ -51,7 +51,7 @@ def talks(one: Path, other: Path) -> list[Conversation]:
 
 def forgetful(pretrained: PretrainedModel) -> PretrainedModel:
     """Return the model as one of which nothing is known, and so nothing remembered."""
-    return replace(pretrained, family=replace(pretrained.family, detected=True))
+    return replace(pretrained, family=pretrained.family.model_copy(update={"detected": True}))
 
 
 def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:

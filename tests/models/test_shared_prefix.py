@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from benchmark_files import write_spots
-from families.tiny import FAMILIES, build
+from families.tiny import FAMILIES, NO_TREES, RECURRENT, build
 from passerelle.costs.ledger import FlopMeter
 from passerelle.formats.conversations import Conversation, Message
 from passerelle.models import shared_prefix
@@ -73,6 +74,25 @@ def test_they_get_what_whole_rows_give(
         assert again[::-1] == pytest.approx(expected, abs=2e-4)
 
 
+@pytest.mark.parametrize("family", RECURRENT)
+def test_layers_that_keep_one_state_answer_otherwise_where_rows_share_their_beginning(
+    family: str, tmp_path: Path, picture: Path
+) -> None:
+    pretrained = load_pretrained(build(family, tmp_path / family), dtype="float32")
+    vision = VisionFeatures(pretrained, None)
+    vision.prepare([(picture,)])
+    rows = rows_of(pretrained, picture, ("a cat, a dog and a bird", "two", "a red balloon"))
+    expected = [plain(pretrained, vision, row) for row in rows]
+    assert not pretrained.family.shares_prefix
+    (found,) = option_logprobs(pretrained, vision, [rows], FlopMeter())
+    assert found == pytest.approx(expected, abs=2e-4)
+    # In a tree the state has the other options in it: a mask keeps nothing out of it.
+    sharing = replace(pretrained, family=pretrained.family.model_copy(update={"shares_prefix": True}))
+    (shared,) = option_logprobs(sharing, vision, [rows], FlopMeter())
+    assert shared[0] == pytest.approx(expected[0], abs=2e-4)
+    assert min(abs(one - other) for one, other in zip(shared[1:], expected[1:], strict=True)) > 0.1
+
+
 def test_the_beginning_ends_where_rows_differ_or_a_reply_begins(tmp_path: Path) -> None:
     pretrained = load_pretrained(build("llava", tmp_path / "llava"), dtype="float32")
     alike = rows_of(pretrained, None, ("a cat", "a cat"))
@@ -97,7 +117,7 @@ def test_many_questions_get_what_whole_rows_give(
     questions = [rows_of(pretrained, path, ("Yes", "No", "a red balloon"), text) for path, text in asked]
     expected = [[plain(pretrained, vision, row) for row in rows] for rows in questions]
     meter = FlopMeter()
-    trees = family not in ("paligemma", "gemma3", "aya_vision")  # the tiny Aya Vision sees eight tokens back
+    trees = family not in (*NO_TREES, "aya_vision")  # the tiny Aya Vision sees eight tokens back
     for nodes in (shared_prefix.BATCH_NODES, 40):
         monkeypatch.setattr(shared_prefix, "BATCH_NODES", nodes)
         monkeypatch.setattr(shared_prefix, "TREE_NODES", nodes // 4)

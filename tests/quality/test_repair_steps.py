@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from passerelle.commands.repair import repaired_lines
 from passerelle.quality.assessing import FakeAssess
 from passerelle.quality.base import Pair
 from passerelle.quality.evidence.freedict import Dictionary, Grammar
@@ -23,7 +24,7 @@ from passerelle.translation.protection.glossary import Glossary
 from passerelle.translation.protection.safe import SafeTranslator
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "translation"))
-from tiny_engines import ChatServer, Handler  # noqa: E402
+from chat_server import ChatServer, Handler  # noqa: E402
 
 
 class NoBook:
@@ -170,3 +171,20 @@ def test_drafts_are_written_as_objects(server: ChatServer) -> None:
     from passerelle.translation.engines.post_editing import Draft
 
     assert written(Draft("a", "b", "c")) == '{"source": "a", "translation": "b", "problem": "c"}'
+
+
+def test_what_was_repaired_is_said_in_words() -> None:
+    result = {
+        "pairs": 1200, "changed": 3, "ways": {"choice": 2, "memory": 1}, "for_review": 4, "review_minutes": 2.5,
+        "mean_before": 0.694, "mean_after": 0.745, "out": "fr.json", "review": "review.jsonl",
+    }  # fmt: skip
+    assert dict(repaired_lines(result)) == {
+        "texts": "1,200",
+        "changed": "3: 2 by choice, 1 by memory",
+        "acceptable": "69% before, 74% now, by the estimate",
+        "doubtful": "4 in review.jsonl, about 2.5 min of a person's time",
+        "written": "fr.json",
+    }
+    none = {**result, "changed": 0, "ways": {}, "for_review": 0, "post_editing_stopped": "the budget is spent"}
+    said = dict(repaired_lines(none))
+    assert (said["changed"], said["doubtful"], said["post-editing"]) == ("0", "0", "stopped: the budget is spent")

@@ -132,6 +132,8 @@ def finish(where: str, source: str, corrections: dict[str, str]) -> None:
 def test_one_correction_reaches_all_rows_that_hold_the_text(many_rows: dict[str, Any], tmp_path: Path) -> None:
     assert many_rows["made"]["items"]["translation"] == 65, "the question once for each translation, each caption once"
     assert many_rows["made"]["left_out"] == {"said-again, translation": 61}
+    empty = CliRunner().invoke(main, [*many_rows["apply"], "--dry-run"])
+    assert empty.stdout == "no text goes into any row: nothing was corrected\n"
     finish(many_rows["where"], ASKED, {"Ann": GOOD})
     listed = CliRunner().invoke(main, [*many_rows["apply"], "--dry-run"])
     assert listed.exit_code == 0

@@ -65,5 +65,7 @@ def test_several_judgments_of_one_picture_dont_narrow_the_interval() -> None:
 
 def test_correlation_needs_three_different_values() -> None:
     assert spearman([1, 2, 3], [10, 30, 20]) == pytest.approx(0.5)
+    assert spearman([1, 2, 3], [1, 2, 2]) == spearman([1, 2, 2], [1, 2, 3]) == pytest.approx(math.sqrt(0.75))
+    assert math.isnan(spearman([1, 2, 3], [1, 1, 1]))
     assert math.isnan(spearman([1, 2], [1, 2]))
     assert math.isnan(spearman([1, 1, 1], [1, 2, 3]))

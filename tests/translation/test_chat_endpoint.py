@@ -8,8 +8,8 @@ from email.utils import format_datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_engines import ChatServer
 
+from chat_server import ChatServer
 from passerelle.errors import BudgetSpent, ConfigError, EngineStopped
 from passerelle.translation.base import Translator
 from passerelle.translation.engines.chat_endpoint import ChatTranslator

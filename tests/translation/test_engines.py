@@ -8,10 +8,12 @@ import sys
 
 import pytest
 from safetensors.torch import load_file, save_file
-from tiny_engines import SENTENCES, ChatServer, convert, make_m2m100, make_madlad, make_marian, make_nllb
+from tiny_engines import SENTENCES, convert, make_m2m100, make_madlad, make_marian, make_nllb
 
+from chat_server import ChatServer
 from passerelle.errors import ConfigError, InputError, MissingDependency, RunError
-from passerelle.translation.base import Translator
+from passerelle.translation.base import FakeTranslator, Translator
+from passerelle.translation.both_ways import BothWays, EngineSettings, TranslationSettings, close_engines
 from passerelle.translation.engines.apertium import available_pairs
 from passerelle.translation.engines.registry import ENGINES, EXAMPLES, make_engine
 from passerelle.translation.memory.memorized import MemorizedTranslator
@@ -149,6 +151,23 @@ def test_a_text_that_is_not_unicode_spoils_no_other(engines, name):
     engine = engines(name)
     good, _, after = engine.translate(["a dog", "bad \ud800", "x"])
     assert [good, after] == engine.translate(["a dog", "x"])
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_engine_serves_a_pipeline_with_another_one_the_other_way(engines, name, monkeypatch, empty_cache):
+    monkeypatch.setitem(ENGINES, "given", lambda place, source, target, options: engines(name, source, target))
+    monkeypatch.setitem(ENGINES, "fake", lambda place, source, target, options: FakeTranslator(source, target))
+    settings = TranslationSettings(engine="given", into=EngineSettings(engine="fake"))
+    first, second = (BothWays.open(settings, "fr") for _ in range(2))
+    assert first.signature == f"fr>en fake 1; en>fr {engines(name).signature}"
+    said = first.back.translate(TEXTS)
+    assert all(translation.strip() or not text.strip() for text, translation in zip(TEXTS, said, strict=True))
+    assert len(set(said)) > 5 and said[1] == said[7]
+    assert second.back.translate(TEXTS) == said
+    counts = [(charge.sentences, charge.characters, charge.untranslated) for charge in (first.charged, second.charged)]
+    assert counts[0] == counts[1] and counts[0][0] >= 5 and counts[0][1] > len(TEXTS[0] + TEXTS[3])
+    assert first.into.translate(["un chat"]) == ["[en] un chat"]
+    close_engines()
 
 
 @pytest.mark.parametrize("name", [name for name in ALL if name not in ("apertium", "memory", "openai")])

@@ -1,12 +1,8 @@
-"""Tiny models with random weights and real tokenizers, and a real endpoint, for the engines' tests."""
+"""Tiny models with random weights and real tokenizers, for the engines' tests."""
 
 from __future__ import annotations
 
 import json
-import threading
-import time
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -148,77 +144,3 @@ def convert(model: Path, folder: Path, *files: str) -> Path:
 
     TransformersConverter(str(model), copy_files=list(files)).convert(str(folder))
     return folder
-
-
-class ChatServer:
-    """A chat-completions endpoint on this machine that does as it is told.
-
-    Attributes:
-        url: Where it listens, with its version.
-        requests: What was asked, with the time and the headers.
-        faults: What to do with the next requests instead of answering them properly, in order.
-    """
-
-    def __init__(self) -> None:
-        self.requests: list[dict[str, Any]] = []
-        self.faults: list[Callable[[Handler], None]] = []
-        self.delay_seconds = 0.0
-        self.most_at_once = self._at_once = 0
-        self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._server.owner = self  # type: ignore[attr-defined]
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    def enter(self, request: dict[str, Any]) -> Callable[[Handler], None] | None:
-        with self._lock:
-            self.requests.append(request)
-            self._at_once += 1
-            self.most_at_once = max(self.most_at_once, self._at_once)
-            return self.faults.pop(0) if self.faults else None
-
-    def leave(self) -> None:
-        with self._lock:
-            self._at_once -= 1
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Answers one request."""
-
-    def do_POST(self) -> None:
-        owner: ChatServer = self.server.owner  # type: ignore[attr-defined]
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.texts: dict[str, str] = json.loads(body["messages"][1]["content"])
-        request = {"path": self.path, "body": body, "texts": self.texts, "time": time.monotonic()}
-        fault = owner.enter({**request, "headers": dict(self.headers)})
-        time.sleep(owner.delay_seconds)
-        owner.leave()  # before the answer: whoever has it may ask again at once
-        if fault is None:
-            self.say({number: f"[fr] {text}" for number, text in self.texts.items()})
-        else:
-            fault(self)
-
-    def say(self, content: Any, finish: str = "stop", usage: bool = True) -> None:
-        """Answer as a model; what isn't a text is sent as JSON."""
-        text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
-        choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
-        counts = {"usage": {"prompt_tokens": 100, "completion_tokens": 10 * len(self.texts)}} if usage else {}
-        self.reply(200, json.dumps({"choices": [choice], **counts}))
-
-    def reply(self, status: int, body: str, **headers: str) -> None:
-        data = body.encode()
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(data)), **headers}.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: Any) -> None:
-        pass

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from passerelle.adaptation.optimizer import ParameterGroup
 from passerelle.evaluation.metrics.fidelity import judge
 from passerelle.models.conversing import IGNORED, Encoded
+from passerelle.models.families import Mixture
 from passerelle.models.pretrained import PretrainedModel, part_table
 
 SHOWN = 4
@@ -65,8 +66,15 @@ def describe_parts(pretrained: PretrainedModel, groups: Sequence[ParameterGroup]
     return [{**asdict(row), "learning_rate": rates.get(row.part)} for row in part_table(pretrained)]
 
 
-def print_parts(rows: Sequence[dict[str, Any]], title: str) -> None:
-    """Print the table of parts on stderr."""
+def print_parts(rows: Sequence[dict[str, Any]], title: str, adapted: Mapping[str, int], mixture: Mixture) -> None:
+    """Print the table of parts, and what adapters are on, on stderr.
+
+    Args:
+        rows: The table.
+        title: Stands above it.
+        adapted: What adapters are on, within a layer, and in how many layers.
+        mixture: The model's experts.
+    """
     from rich.console import Console
     from rich.table import Table
 
@@ -77,7 +85,13 @@ def print_parts(rows: Sequence[dict[str, Any]], title: str) -> None:
         rate = "–" if row["learning_rate"] is None else f"{row['learning_rate']:g}"
         counts = (f"{row[key]:,}" for key in ("parameters", "trainable", "adapter"))
         table.add_row(row["part"], *counts, rate, row["dtype"])
-    Console(stderr=True).print(table)
+    console = Console(stderr=True)
+    console.print(table)
+    if adapted:
+        listed = ", ".join(f"{name} ({times})" for name, times in adapted.items())
+        console.print(f"adapters on: {listed}", highlight=False)
+        if mixture.experts and not any("experts" in name.split(".") for name in adapted):
+            console.print("experts of the mixture: none is adapted; experts: true adapts them all", highlight=False)
 
 
 def print_labels(audit: LabelAudit, language: str) -> None:

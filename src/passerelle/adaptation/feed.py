@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from passerelle.adaptation.processes import ALONE, Processes
 from passerelle.models.batches import RowBatch
@@ -33,24 +33,28 @@ class RowFeed:
     rows: Sequence[Encoded]
     steps: Sequence[Sequence[Sequence[int]]]
     processes: Processes = ALONE
+    _begun: dict[int, list[RowBatch]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.steps)
 
     def parts(self, step: int) -> Iterator[RowBatch]:
-        """Return the batches of a step that this process computes; pictures of the next one are read meanwhile."""
-        targets = sum(self.rows[index].targets for batch in self.steps[step] for index in batch)
-        own = self._own(step)
-        following = [*own[1:], *(self._own(step + 1)[:1] or [[]])]
-        for rows, later in zip(own, following, strict=True):
-            self.vision.ahead(row.images for row in later)
-            yield RowBatch(self.pretrained, self.vision, rows, targets)
+        """Return the batches of a step that this process computes; what the next one needs is got ready meanwhile."""
+        own = self._begun.pop(step, None) or self._batches(step)
+        later = self._begun[step + 1] = self._batches(step + 1)
+        for batch, following in zip(own, [*own[1:], later[0] if later else None], strict=False):
+            batch.following = following
+            self.vision.ahead(row.images for row in (following.rows if following else ()))
+            yield batch
 
-    def _own(self, step: int) -> list[list[Encoded]]:
-        """Return the rows of each batch of a step that are this process's; none behind the last step."""
-        batches = self.steps[step : step + 1]
-        shared = batches[0][self.processes.index :: self.processes.count] if batches else []
-        return [[self.rows[index] for index in batch] for batch in shared]
+    def _batches(self, step: int) -> list[RowBatch]:
+        """Return the batches of a step that are this process's; none behind the last step."""
+        if step >= len(self):
+            return []
+        targets = sum(self.rows[index].targets for batch in self.steps[step] for index in batch)
+        shared = self.steps[step][self.processes.index :: self.processes.count]
+        chosen = ([self.rows[index] for index in batch] for batch in shared)
+        return [RowBatch(self.pretrained, self.vision, rows, targets) for rows in chosen]
 
 
 def plan_steps(

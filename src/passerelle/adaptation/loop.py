@@ -44,6 +44,10 @@ class Part(Protocol):
         """Return its share of the step's loss: the shares of all parts, on all processes, add up to it."""
         ...
 
+    def while_computed(self) -> None:
+        """Do what can be done before a GPU has computed it, after its backward was begun."""
+        ...
+
     def halves(self) -> Sequence[Part]:
         """Return two parts with half of its samples each, for want of memory; nothing where it can't be divided."""
         ...
@@ -220,6 +224,7 @@ def _descend(part: Part) -> float:
     if not loss.requires_grad:
         raise TrainingError("nothing of what is trained has a part in the loss: does the model use those layers?")
     loss.backward()  # type: ignore[no-untyped-call]
+    part.while_computed()
     return float(loss.detach())
 
 

@@ -154,7 +154,7 @@ def free_bytes(device: torch.device) -> int | None:
 
 def _layers_of(pretrained: PretrainedModel, layout: Layout) -> tuple[int, int]:
     lines, width = layout.inputs["input_ids"].shape
-    footprint = language_footprint(pretrained, layout.inputs["attention_mask"])
+    footprint = language_footprint(pretrained, layout.inputs.get("attention_mask"))
     return footprint.kept(lines, width), footprint.kept(lines, width, checkpointing=True)
 
 

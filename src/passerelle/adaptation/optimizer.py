@@ -71,14 +71,26 @@ class MasterAdamW:
 
     def step(self, share: float, clip: float) -> None:
         """Update the parameters at `share` of their learning rates; gradients are cleared."""
-        for parameter, master in zip(self.parameters, self.masters, strict=True):
-            master.grad = None if parameter.grad is None else own_piece(parameter.grad).float()
-            parameter.grad = None
+        self._take_gradients()
         self._clip(clip)
         for group, settings in zip(self.groups, self.optimizer.param_groups, strict=True):
             settings["lr"] = group.learning_rate * share
         self.optimizer.step()
         self._publish()
+
+    def _take_gradients(self) -> None:
+        given, copies = [], []
+        for parameter, master in zip(self.parameters, self.masters, strict=True):
+            grad = None if parameter.grad is None else own_piece(parameter.grad)
+            parameter.grad = None
+            if grad is None or grad.dtype == master.dtype:
+                master.grad = grad
+                continue
+            master.grad = torch.empty_like(master)
+            given.append(grad)
+            copies.append(master.grad)
+        if given:
+            torch._foreach_copy_(copies, given)
 
     def _clip(self, clip: float) -> None:
         if not self.in_pieces:
@@ -93,10 +105,11 @@ class MasterAdamW:
         torch.nn.utils.clip_grads_with_norm_(self.masters, clip, torch.tensor((pieces + whole**2) ** 0.5))
 
     def _publish(self) -> None:
-        with torch.no_grad():
-            for parameter, master in zip(self.parameters, self.masters, strict=True):
-                if parameter.dtype != master.dtype:
-                    own_piece(parameter).copy_(master)
+        pairs = zip(self.parameters, self.masters, strict=True)
+        rounded = [(own_piece(parameter), master) for parameter, master in pairs if parameter.dtype != master.dtype]
+        if rounded:
+            with torch.no_grad():
+                torch._foreach_copy_([own for own, _ in rounded], [master for _, master in rounded])
 
     def state(self) -> dict[str, Tensor]:
         """Return masters and moments as flat tensors."""

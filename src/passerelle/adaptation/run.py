@@ -14,6 +14,7 @@ from passerelle.adaptation.audit import audit_labels, describe_parts, print_labe
 from passerelle.adaptation.checkpoints import Checkpoints
 from passerelle.adaptation.data import Pool, data_digest, pictures_of, read_pool
 from passerelle.adaptation.feed import RowFeed, plan_steps
+from passerelle.adaptation.kernels.liger import apply_liger
 from passerelle.adaptation.loop import Rates, StageRecord, make_trainable, train
 from passerelle.adaptation.memory import prepare_memory
 from passerelle.adaptation.mix import ENGLISH, realised
@@ -21,12 +22,13 @@ from passerelle.adaptation.optimizer import ParameterGroup, require_optimizer
 from passerelle.adaptation.processes import Launched
 from passerelle.adaptation.saving import push, save_outputs
 from passerelle.adaptation.settings import AdaptSettings, StageSettings
-from passerelle.adaptation.stages import attach, detach
+from passerelle.adaptation.stages import adapted_modules, attach, detach
 from passerelle.adaptation.trackers import Trackers
 from passerelle.costs.ledger import Phase, measured
 from passerelle.errors import InputError, RunError, UserError
 from passerelle.machine import threads
 from passerelle.models.conversing import Encoded, Encoder
+from passerelle.models.families import OWN_FILE, Mixture, describe, known_families, own_digest
 from passerelle.models.fitting import require_own_processor
 from passerelle.models.names import content_digest
 from passerelle.models.parameter_files import load_parameters, save_tensors
@@ -38,8 +40,10 @@ from passerelle.runs import cache_folder, content_hash, held, read_json, write_j
 
 _PACKAGES = ("passerelle", "torch", "transformers", "peft", "accelerate")
 _NOT_DETERMINING = {
-    "output_dir", "report_to", "save_steps", "gradient_checkpointing", "check_memory", "threads", "auto_batch", "fsdp",
+    "output_dir", "report_to", "save_steps", "gradient_checkpointing", "use_liger_kernel", "check_memory", "threads",
+    "auto_batch", "fsdp",
     "dataloader_num_workers", "merge_weights", "push_to_hub", "hub_private_repo",
+    "families",
 }  # fmt: skip
 
 _ADDED = {"optim", "attn_implementation"}
@@ -87,7 +91,7 @@ def adapt(settings: AdaptSettings) -> dict[str, Any]:
     folder = settings.output_dir
     processes = Launched()
     with held(folder, otherwise="change output_dir", name=f".lock-{processes.index}"):
-        with threads(settings.threads):
+        with threads(settings.threads), known_families(settings.families):
             return _adapt(settings, processes)
 
 
@@ -104,6 +108,9 @@ def _adapt(settings: AdaptSettings, processes: Launched) -> dict[str, Any]:
     if settings.fsdp and processes.count == 1:
         say("fsdp: there is one process only, nothing is divided; start several with torchrun --nproc_per_node N.")
     pretrained = _load(settings, processes)
+    if pretrained.family.detected and processes.first:
+        say(f"models of this type aren't in the table of families; found out, and to be put right in {OWN_FILE}:")
+        say(describe(pretrained.family))
     if pool.shows_pictures:
         require_own_processor(pretrained)
     if settings.attn_implementation not in (None, "sdpa"):
@@ -116,6 +123,7 @@ def _adapt(settings: AdaptSettings, processes: Launched) -> dict[str, Any]:
         "versions": {name: metadata.version(name) for name in _PACKAGES},
         "device": f"{processes.count} × {processes.device.type}{', divided' if job.divided else ''}",
         "family": pretrained.family.name,
+        "image_processor": type(pretrained.processor.image_processor).__name__,
         "data": pool.files,
         "stages": [],
         "rejected": pool.rejected,
@@ -147,7 +155,8 @@ def adaptation_key(settings: AdaptSettings) -> str:
     # Where a file lies says nothing: what is in it does.
     shown["data"] = [{key: value for key, value in entry.items() if key != "path"} for entry in shown["data"]]
     base = content_digest(settings.model_name_or_path)
-    return content_hash([shown, [data_digest(entry.path) for entry in settings.data], base])
+    own = [own_digest()] if own_digest() else []
+    return content_hash([shown, [data_digest(entry.path) for entry in settings.data], base, *own])
 
 
 def _claim(settings: AdaptSettings, processes: Launched) -> str:
@@ -171,7 +180,7 @@ def _is_divided(settings: AdaptSettings, processes: Launched) -> bool:
 
 def _load(settings: AdaptSettings, processes: Launched) -> PretrainedModel:
     """Load the base: on the CPU where its layers are to be divided, and only then go on the device."""
-    return load_pretrained(
+    pretrained = load_pretrained(
         settings.model_name_or_path,
         dtype=settings.dtype,
         device="cpu" if _is_divided(settings, processes) else processes.device,
@@ -179,6 +188,9 @@ def _load(settings: AdaptSettings, processes: Launched) -> PretrainedModel:
         bits=settings.bits,
         attention=settings.attn_implementation,
     )
+    if settings.use_liger_kernel:
+        apply_liger(pretrained, processes.device)
+    return pretrained
 
 
 def _steps(job: _Job) -> list[int]:
@@ -203,7 +215,7 @@ def _stage(job: _Job, stage: StageSettings, steps: int) -> dict[str, Any]:
     groups = attach(job.pretrained, stage, settings.seed)
     record = StageRecord(stage.name)
     make_trainable(job.pretrained.model, groups, record)
-    parts = describe_parts(job.pretrained, groups)
+    parts, adapted = describe_parts(job.pretrained, groups), adapted_modules(job.pretrained)
     parameters = _parameters_of(groups)
     weights, written = folder / "weights.safetensors", folder / "stage.json"
     saved: dict[str, Any] | None = read_json(written)
@@ -218,7 +230,9 @@ def _stage(job: _Job, stage: StageSettings, steps: int) -> dict[str, Any]:
         rows, vision = _rows(job, stage, steps)
         audit = audit_labels(job.pretrained, rows, settings.language)
         if processes.first and is_shown():
-            print_parts(parts, f"stage {stage.name!r}: {steps} steps, vision features: {vision.level}")
+            by = type(job.pretrained.processor.image_processor).__name__
+            title = f"stage {stage.name!r}: {steps} steps, vision features: {vision.level}, pictures by {by}"
+            print_parts(parts, title, adapted, Mixture.of(job.pretrained.bare))
             print_labels(audit, settings.language)
         feed = _feed(job, rows, vision, steps)
         memory = prepare_memory(settings, stage, feed, groups)
@@ -231,6 +245,7 @@ def _stage(job: _Job, stage: StageSettings, steps: int) -> dict[str, Any]:
         "features": vision.level,
         "held_parameters": held_numbers(job.pretrained.model.parameters()),
         "parts": parts,
+        "adapted": adapted,
         "labels": asdict(audit),
         "mix": realised(rows),
         "record": asdict(record),

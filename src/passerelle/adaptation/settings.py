@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from passerelle.config import HUB_NAME, Settings, load_settings, merge
 from passerelle.errors import ConfigError, unknown
+from passerelle.models.families import families_beside
 from passerelle.models.merging.rules import MergeSettings
 from passerelle.models.pretrained import AttentionName
 from passerelle.records import Origin
@@ -81,6 +82,7 @@ class PartSettings(Settings):
         dora: Decompose weights into magnitude and direction (DoRA, 2402.09353).
         rslora: Scale by alpha/√rank (rsLoRA, 2312.03732).
         targets: Full-name pattern of the adapted modules [all linear layers of the part's transformer layers].
+        experts: Put LoRA on the experts of a mixture, too; on none of them unless asked for.
     """
 
     how: Literal["lora", "full"]
@@ -93,6 +95,7 @@ class PartSettings(Settings):
     dora: bool = False
     rslora: bool = False
     targets: str = ""
+    experts: bool = False
 
     @field_validator("targets")
     @classmethod
@@ -105,11 +108,14 @@ class PartSettings(Settings):
 
     @model_validator(mode="after")
     def _nothing_is_ignored(self) -> PartSettings:
-        of_other = ("last_layers",) if self.how == "lora" else ("rank", "alpha", "dropout", "dora", "rslora", "targets")
+        of_lora = ("rank", "alpha", "dropout", "dora", "rslora", "targets", "experts")
+        of_other = ("last_layers",) if self.how == "lora" else of_lora
         idle = [name for name in of_other if getattr(self, name) != type(self).model_fields[name].default]
         if idle:
             other = "full" if self.how == "lora" else "lora"
             raise ValueError(f"{', '.join(idle)} goes with how: {other}, not with {self.how}: leave it out.")
+        if self.experts and (self.dropout or self.dora):
+            raise ValueError("experts have neither dropout nor dora: leave these out, or the experts.")
         return self
 
 
@@ -186,6 +192,7 @@ class AdaptSettings(Settings):
             [``sdpa`` where it has it].
         gradient_checkpointing: Keep only the inputs of the model's layers for the backward pass and compute the layers
             again there: less memory, about a third more work, the same losses [where a GPU's memory asks for it].
+        use_liger_kernel: Compute norms, rotary positions and gated layers by Liger's kernels (2410.10989) on a GPU.
         check_memory: End before the first step of a stage where memory can't hold it.
         threads: Threads of torch on this machine's processor [as many as cores are free; ``OMP_NUM_THREADS`` where it
             is set].
@@ -196,6 +203,7 @@ class AdaptSettings(Settings):
         load_in_8bit: The same in eight bits.
         push_to_hub: ``ORG/NAME`` on the Hugging Face Hub to put what was adapted; nothing is sent unless asked for.
         hub_private_repo: Whether that place is made a private one.
+        families: TOML with families of models of one's own [``families.toml`` beside the settings' file].
     """
 
     model_name_or_path: str
@@ -228,6 +236,7 @@ class AdaptSettings(Settings):
     merge_weights: bool = False
     dataloader_num_workers: int | None = Field(default=None, ge=0, le=64)
     gradient_checkpointing: bool | None = None
+    use_liger_kernel: bool = False
     check_memory: bool = True
     threads: int | None = Field(default=None, ge=1)
     auto_batch: bool = False
@@ -236,6 +245,7 @@ class AdaptSettings(Settings):
     load_in_8bit: bool = False
     push_to_hub: str = Field(default="", pattern=rf"^$|^{HUB_NAME}$")
     hub_private_repo: bool = True
+    families: Path | None = None
 
     @property
     def bits(self) -> Literal[0, 4, 8]:
@@ -306,7 +316,8 @@ def load_adaptation(path: Path, changes: dict[str, Any] | None = None) -> AdaptS
     Raises:
         ConfigError: No such file, not YAML, an unknown key, a value out of range.
     """
-    return load_settings(AdaptSettings, path, changes, complete=complete_adaptation)
+    settings = load_settings(AdaptSettings, path, changes, complete=complete_adaptation)
+    return settings if settings.families else settings.model_copy(update={"families": families_beside(path)})
 
 
 def complete_adaptation(content: dict[str, Any]) -> dict[str, Any]:

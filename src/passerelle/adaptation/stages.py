@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ import torch
 from passerelle.adaptation.optimizer import ParameterGroup
 from passerelle.adaptation.settings import PartSettings, StageSettings
 from passerelle.errors import ConfigError, TrainingError, first_line
+from passerelle.models.families import Mixture
 from passerelle.models.pretrained import PretrainedModel, is_adapter, plain_name
 
 _MAGNITUDE = ".lora_magnitude_vector.weight"
@@ -63,9 +65,12 @@ def _weights(pretrained: PretrainedModel, part: Any, how: PartSettings, stage: s
 def _add_lora(pretrained: PretrainedModel, adapted: dict[Any, PartSettings], stage: str, seed: int) -> None:
     from peft import LoraConfig, get_peft_model
 
+    from passerelle.adaptation.kernels.lora import fuse_lora
+
     kinds = {(h.rank, h.alpha, h.dropout, h.dora, h.rslora) for h in adapted.values()}
     if len(kinds) > 1:
         raise ConfigError(f"stage {stage!r}: {' and '.join(adapted)} must have adapters of the same rank and kind.")
+    experts = [name for part, how in adapted.items() if how.experts for name in _experts(pretrained, part, stage)]
     patterns = {part: how.targets or linear_pattern(pretrained, part) for part, how in adapted.items()}
     for part, pattern in patterns.items():
         _require_adaptable(pretrained, part, pattern, stage)
@@ -77,6 +82,7 @@ def _add_lora(pretrained: PretrainedModel, adapted: dict[Any, PartSettings], sta
         use_dora=how.dora,
         use_rslora=how.rslora,
         target_modules="|".join(f"(?:{pattern})" for pattern in patterns.values()),
+        target_parameters=experts or None,
         task_type="CAUSAL_LM",
     )
     torch.manual_seed(seed)
@@ -96,6 +102,7 @@ def _add_lora(pretrained: PretrainedModel, adapted: dict[Any, PartSettings], sta
         if not _adapters(pretrained, part):
             raise ConfigError(f"stage {stage!r}: no adapter landed in the part {part!r}: its targets are elsewhere.")
     _require_savable(pretrained, stage)
+    fuse_lora(pretrained.model)
 
 
 def _require_adaptable(pretrained: PretrainedModel, part: Any, pattern: str, stage: str) -> None:
@@ -139,13 +146,36 @@ def adapter_names(pretrained: PretrainedModel) -> set[str]:
     return {name.removesuffix(".weight") if name.endswith(_MAGNITUDE) else name for name in plain}
 
 
+def _experts(pretrained: PretrainedModel, part: Any, stage: str) -> list[str]:
+    """Return the parameters of a part that hold the weights of all experts of a layer.
+
+    Raises:
+        ConfigError: It has no experts.
+    """
+    mixture = Mixture.of(pretrained.bare)
+    found = [name for name in mixture.experts if pretrained.family.part_of(name) == part]
+    if not found:
+        raise ConfigError(f"stage {stage!r}: the part {part!r} has no experts: leave 'experts' out.")
+    return found
+
+
+def adapted_modules(pretrained: PretrainedModel) -> dict[str, int]:
+    """Return what adapters are on, by its name within a layer, and in how many layers each is."""
+    names = (plain_name(name) for name, _ in pretrained.model.named_parameters() if is_adapter(name))
+    found = {name.partition(".lora_")[0] for name in names}
+    return dict(sorted(Counter(_LAYER.split(name, maxsplit=1)[-1] for name in found).items()))
+
+
 def linear_pattern(pretrained: PretrainedModel, part: Any) -> str:
-    """Return a full-name pattern of the linear layers in a part's transformer layers; all of a projector's."""
-    family = pretrained.family
+    """Return a full-name pattern of the linear layers in a part's transformer layers; all of a projector's.
+
+    What chooses among experts is left out.
+    """
+    family, mixture = pretrained.family, Mixture.of(pretrained.bare)
     names = [
         name
         for name, module in pretrained.model.named_modules()
-        if isinstance(module, torch.nn.Linear) and family.part_of(name) == part
+        if isinstance(module, torch.nn.Linear) and family.part_of(name) == part and not mixture.is_choosing(name)
     ]
     inside = [name for name in names if _LAYER.search(name)] if part in ("language", "tower") else names
     if not inside:

@@ -16,9 +16,12 @@ SMOKE: dict[str, Any] = {"max_steps": 4, "per_device_train_batch_size": 2, "grad
 @click.argument("config", type=click.Path(path_type=Path))
 @click.argument("changes", nargs=-1, type=click.UNPROCESSED)
 @click.option("--auto-batch", is_flag=True, help="Halve a batch that memory doesn't hold, and go on.")
+@click.option("--families", type=click.Path(path_type=Path), help="TOML with families of your own  [beside CONFIG].")
 @click.option("--smoke", is_flag=True, help="A few steps on a few samples, to see that all fits together.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record as JSON on stdout.")
-def adapt(config: Path, changes: tuple[str, ...], auto_batch: bool, smoke: bool, as_json: bool) -> None:
+def adapt(
+    config: Path, changes: tuple[str, ...], auto_batch: bool, families: Path | None, smoke: bool, as_json: bool
+) -> None:
     """Adapt the model of a CONFIG file to a language.
 
     Settings of the file are changed by --key value, nested ones with dots:
@@ -37,6 +40,8 @@ def adapt(config: Path, changes: tuple[str, ...], auto_batch: bool, smoke: bool,
     given = _changes(changes)
     if auto_batch:
         given["auto_batch"] = True
+    if families:
+        given["families"] = families
     settings = load_adaptation(config, merge(SMOKE, given) if smoke else given)
     if smoke:
         folder = settings.output_dir

@@ -20,6 +20,7 @@ from passerelle.errors import ConfigError
 @click.option("--arm", default="", help="Arm of the run.")
 @click.option("--seed", type=int, help="Which of the arm's seeds  [the first].")
 @click.option("--language", default="", help="Language of the question  [that of the run, or fr].")
+@click.option("--families", type=click.Path(path_type=Path), help="TOML with families of your own.")
 @click.option("--max-new-tokens", type=click.IntRange(1, 512), default=40, show_default=True, help="Longest answer.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 def answer(
@@ -30,6 +31,7 @@ def answer(
     arm: str,
     seed: int | None,
     language: str,
+    families: Path | None,
     max_new_tokens: int,
     as_json: bool,
 ) -> None:
@@ -56,7 +58,7 @@ def answer(
     if seed is not None and not run:
         raise ConfigError("--seed is of an arm: give --run and --arm too.")
     who = model or (f"{run}:{arm}" + ("" if seed is None else f":{seed}") if run else "embedded")
-    said = ask(picture, question, who, language, max_new_tokens)
+    said = ask(picture, question, who, language, max_new_tokens, families)
     if as_json:
         print_json({"model": who, "answer": said})
     else:

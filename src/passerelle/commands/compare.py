@@ -28,6 +28,9 @@ def _words(what: Callable[[str], Any]) -> Callable[[click.Context, click.Paramet
 @click.option("--target", help="Language to adapt to, in place of the file's: fr, es, ca, …")
 @click.option("--model", help="Model to adapt, in place of the file's.")
 @click.option("--review", type=click.Path(path_type=Path), help="applied.json of `passerelle review apply`.")
+@click.option(
+    "--families", type=click.Path(path_type=Path), help="TOML with families of your own  [beside EXPERIMENT]."
+)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Run folder [runs/NAME].")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of torch  [as many as cores are free].")
 @click.option("--smoke", is_flag=True, help="Everything on a handful of pictures, in a minute or so.")
@@ -39,6 +42,7 @@ def compare(
     target: str | None,
     model: str | None,
     review: Path | None,
+    families: Path | None,
     out: Path | None,
     threads: int | None,
     smoke: bool,
@@ -54,7 +58,7 @@ def compare(
     from passerelle.comparison.settings import SMOKE, load_experiment
     from passerelle.config import merge
 
-    given = {"seeds": seeds, "language": target, "model": model, "review": review}
+    given = {"seeds": seeds, "language": target, "model": model, "review": review, "families": families}
     changes = {key: value for key, value in given.items() if value is not None}
     settings = load_experiment(experiment, merge(SMOKE, changes) if smoke else changes, arms)
     if smoke:

@@ -37,6 +37,7 @@ from passerelle.commands.quality_options import CALIBRATION, FILE
 @CALIBRATION
 @click.option("--judge", help="Judge of chat answers: MODEL@https://HOST/v1; key in OPENAI_API_KEY.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first so many questions of each benchmark.")
+@click.option("--families", type=FILE, help="TOML with families of your own.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of torch  [as many as cores are free].")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def evaluate(
@@ -54,14 +55,16 @@ def evaluate(
     calibration: Path | None,
     judge: str | None,
     limit: int | None,
+    families: Path | None,
     threads: int | None,
     as_json: bool,
 ) -> None:
     """Ask MODELS benchmarks and score the answers, with intervals and comparisons.
 
     A model is `embedded`, the folder of a model or an adapter, its name on the Hugging Face Hub, or an arm of a
-    comparison (runs/demo:lora-human); prompted: before it asks it to answer in the language, pipeline: translates;
-    NAME= before all of it names it. Stopped anywhere, the same command goes on: no finished question is asked again.
+    comparison (runs/demo:lora-human); prompted: before it asks it to answer in the language, pipeline: translates
+    by Apertium, pipeline{ENGINE}: or 'pipeline{into: ENGINE, back: ENGINE}:' by other engines; NAME= before all of it
+    names it. Stopped anywhere, the same command goes on: no finished question is asked again.
     """
     from passerelle import machine
     from passerelle.evaluation.run import Audit, Judge, Options
@@ -84,7 +87,7 @@ def evaluate(
         quiet()
     options = Options(
         models, benchmarks, languages, method, predictions, images, out, suspects, against, limit,
-        images_anywhere=images_anywhere,
+        images_anywhere=images_anywhere, families=families,
     )  # fmt: skip
     with machine.threads(threads) if models else nullcontext():
         results = run(options, find, asked)

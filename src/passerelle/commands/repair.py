@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,5 +65,18 @@ def repair(
     if as_json:
         print_json(result)
         return
-    for name, value in result.items():
-        click.echo(f"{name:15} {value}")
+    for name, value in repaired_lines(result):
+        click.echo(f"{name:13} {value}")
+
+
+def repaired_lines(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what was done, a name and its words each."""
+    ways = ", ".join(f"{count:,} by {way}" for way, count in result["ways"].items())
+    yield "texts", f"{result['pairs']:,}"
+    yield "changed", f"{result['changed']:,}" + (f": {ways}" if ways else "")
+    yield "acceptable", f"{result['mean_before']:.0%} before, {result['mean_after']:.0%} now, by the estimate"
+    left, minutes = result["for_review"], result["review_minutes"]
+    yield "doubtful", f"{left:,} in {result['review']}, about {minutes:g} min of a person's time" if left else "0"
+    if "post_editing_stopped" in result:
+        yield "post-editing", f"stopped: {result['post_editing_stopped']}"
+    yield "written", str(result["out"])

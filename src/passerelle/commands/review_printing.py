@@ -46,6 +46,8 @@ def status_lines(found: CampaignStatus) -> Iterator[str]:
 
 def plan_lines(plan: Plan) -> Iterator[str]:
     """List what goes into which rows, and what goes nowhere."""
+    if not plan.reaches and not plan.left_out:
+        yield "no text goes into any row: nothing was corrected"
     for one in plan.reaches:
         named = ", ".join(one.rows[:MOST_ROWS]) + (", …" if len(one.rows) > MOST_ROWS else "")
         yield f"{len(one.rows):,} row{'s' if len(one.rows) > 1 else ''} ({named}): {one.source!r}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from passerelle.adaptation.run import adapt, adaptation_key
-from passerelle.comparison.settings import MACHINE, UNTRAINED, ZERO_SHOT, Experiment
+from passerelle.comparison.settings import ELSEWHERE, MACHINE, UNTRAINED, ZERO_SHOT, Experiment
 from passerelle.comparison.texts import Texts
 from passerelle.errors import PasserelleError, StorageError, first_line
 from passerelle.evaluation.asking.members import Opener, System
@@ -28,6 +28,7 @@ _TITLES = {
     "two-stage": ("Two-stage", "Language model on {text} without pictures, then projector with them"),
     "full": ("Full finetuning", "All weights of the language model, trained on {text}"),
     "text-regularized": ("LoRA, text-regularized", "LoRA on {text}, text without pictures in the mix"),
+    ELSEWHERE: ("Adapted elsewhere", "{model}, as it was adapted before"),
     "merged": ("LoRA, merged", "LoRA on {text}, then its language model merged with the base's"),
 }
 _SCREENED = {
@@ -68,9 +69,11 @@ def title_of(experiment: Experiment, arm: str) -> str:
     """Return an arm's name for a reader."""
     method = experiment.method(arm)
     title = _TITLES[method][0]
+    if method == ELSEWHERE:
+        return title if arm == method else f"{title}, {arm}"
     if method in UNTRAINED:
-        engine = experiment.arms[arm].get("translation")
-        return title if arm == method or not engine else f"{title}, {experiment.engine(arm).engine}"
+        own = experiment.arms[arm].get("translation")
+        return title if arm == method or not own else f"{title}, {experiment.engine(arm).label}"
     texts = experiment.texts(arm)
     named = [_VERSIONS[experiment.screen(arm)] if text == MACHINE else f"{text} text" for text in texts]
     return f"{title}, {' and '.join(named)}"
@@ -80,9 +83,14 @@ def description_of(experiment: Experiment, arm: str, language: str) -> str:
     """Return what an arm does, in a line."""
     screened = _SCREENED[experiment.screen(arm)].format(language=language) if experiment.texts(arm) else ""
     texts = [screened if text == MACHINE else f"{text} {language}" for text in experiment.texts(arm)]
-    engine = experiment.engine(arm).engine if experiment.method(arm) == "pipeline" else ""
+    engine = experiment.engine(arm).label if experiment.method(arm) == "pipeline" else ""
     shown = _TITLES[experiment.method(arm)][1]
-    return shown.format(language=language, engine=engine.partition(":")[0].capitalize(), text=" and ".join(texts))
+    return shown.format(
+        language=language,
+        engine=engine[:1].upper() + engine[1:],
+        text=" and ".join(texts),
+        model=experiment.own_model(arm),
+    )
 
 
 def train_arm(experiment: Experiment, arm: str, texts: Texts, folder: Path) -> ArmRun:
@@ -137,7 +145,8 @@ def record_of(experiment: Experiment, run: ArmRun) -> ArmRecord:
     """Return what other commands need to open an arm by its name."""
     method = experiment.method(run.name)
     if method not in UNTRAINED:
-        return ArmRecord(run.name, PLAIN, experiment.target, run.models, error=run.error)
+        own = {"": experiment.own_model(run.name)} if method == ELSEWHERE else run.models
+        return ArmRecord(run.name, PLAIN, experiment.target, own, error=run.error)
     wrapped = PLAIN if method == ZERO_SHOT else method
     engine = experiment.engine(run.name).model_dump(mode="json") if method == "pipeline" else {}
     return ArmRecord(run.name, wrapped, experiment.target, {"": experiment.model}, engine, run.error)
@@ -158,6 +167,8 @@ def systems_of(experiment: Experiment, runs: Iterable[ArmRun]) -> list[System]:
             engine = experiment.engine(run.name) if method == "pipeline" else None
             languages = () if method == ZERO_SHOT else (experiment.target,)
             found.append(replace(open_system(Named(run.name, what), engine), languages=languages))
+        elif method == ELSEWHERE:
+            found.append(open_system(Named(run.name, experiment.own_model(run.name))))
         else:
             found.append(trained_system(run.name, run.models))
     return found

@@ -11,12 +11,13 @@ from typing import Any
 from passerelle.comparison.arms import ArmRun, description_of, title_of
 from passerelle.comparison.examples import examples_of
 from passerelle.comparison.gains import gains, spent
-from passerelle.comparison.settings import MACHINE, UNTRAINED, ZERO_SHOT, Experiment
+from passerelle.comparison.settings import ELSEWHERE, MACHINE, UNTRAINED, ZERO_SHOT, Experiment
 from passerelle.comparison.tests import PlannedTest
 from passerelle.comparison.texts import PEOPLE, Texts
 from passerelle.costs.ledger import Phase
 from passerelle.costs.prices import prices
 from passerelle.costs.summary import cost_of
+from passerelle.evaluation.specification import SERVED
 from passerelle.evaluation.writing import read_answers
 from passerelle.languages.codes import language
 from passerelle.provenance import hardware, versions
@@ -110,12 +111,17 @@ def collect(found: Collected) -> dict[str, Any]:
 
 
 def _notes(found: Collected) -> Iterator[str]:
-    """Warn of tests that a machine translated, above all by the engine of a pipeline."""
+    """Warn of costs that aren't known, and of tests that a machine translated, above all by a pipeline's engine."""
     experiment = found.experiment
-    engines = {
-        name: experiment.engine(name).engine for name in experiment.arms if experiment.method(name) == "pipeline"
-    }
-    same = [name for name, engine in engines.items() if engine == experiment.translation.engine]
+    elsewhere = [name for name in experiment.arms if experiment.own_model(name)]
+    if elsewhere:
+        yield f"{' and '.join(elsewhere)}: adapted elsewhere, from what data and at what cost isn't known here."
+    models = {name: experiment.own_model(name) or experiment.model for name in experiment.arms}
+    if served := [name for name, model in models.items() if f"{SERVED}:" in model or f"{SERVED}{{" in model]:
+        yield f"{' and '.join(served)}: answered by a server, whose operations and energy aren't known here."
+    pipelines = {name: experiment.engine(name) for name in experiment.arms if experiment.method(name) == "pipeline"}
+    used = {name: {way.engine for way in settings.both} for name, settings in pipelines.items()}
+    same = [name for name, engines in used.items() if experiment.translation.engine in engines]
     for test in found.tests:
         if test.machine is None:
             continue
@@ -211,9 +217,17 @@ def _arm(found: Collected, run: ArmRun) -> dict[str, Any]:
             if len(by_seed) > 1
             for seed, value in zip(run.records, by_seed, strict=False)
         ],
-        "cost": {**cost, "trainable_parameters": trainable},
+        "cost": {**cost, "trainable_parameters": trainable, **dict.fromkeys(_unknown_totals(experiment, run.name))},
         "training": {"stages": [_stage(stage) for stage in records[0]["stages"]]} if records else None,
     }
+
+
+def _unknown_totals(experiment: Experiment, arm: str) -> tuple[str, ...]:
+    """Return the totals of an arm that nobody here can know: of one that was adapted elsewhere."""
+    if not experiment.own_model(arm):
+        return ()
+    timed = "training_seconds" in experiment.arms[arm]
+    return ("total_flops",) if timed else ("total_flops", "total_seconds", "total_euros", "paid_seconds", "paid_euros")
 
 
 def _phases(found: Collected, run: ArmRun) -> list[list[Phase]]:
@@ -222,7 +236,8 @@ def _phases(found: Collected, run: ArmRun) -> list[list[Phase]]:
     seeds = len(run.records) or 1
     answering = [p for code in (experiment.target, ENGLISH) for p in _answering(found, run.name, code, seeds)]
     if run.name not in experiment.trained:
-        return [answering]
+        seconds = experiment.arms[run.name].get("training_seconds")
+        return [[Phase("training, elsewhere", float(seconds)), *answering] if seconds else answering]
     made = found.texts.phases(run.name) if run.records else []
     return [[*made, *_training(record), *answering] for record in run.records.values()] or [[]]
 
@@ -238,10 +253,11 @@ def _cost(phases: Sequence[Sequence[Phase]], found: Collected, system: str, *lan
 def _answering(found: Collected, system: str, spoken: str, seeds: int) -> Iterator[Phase]:
     for row in found.evaluation["speed"]:
         if (row["system"], row["language"]) == (system, spoken):
-            sums = {key: row[key] / seeds for key in ("seconds", "flops", "tokens", "sentences")}
             phase = Phase(f"answers, {row['benchmark']} ({spoken})")
-            phase.seconds, phase.flops = sums["seconds"], sums["flops"]
-            phase.tokens, phase.sentences = round(sums["tokens"]), round(sums["sentences"])
+            for amount in ("seconds", "flops", "engine_eur"):
+                setattr(phase, amount, row[amount] / seeds)
+            for count in ("tokens", "sentences", "characters"):
+                setattr(phase, count, round(row[count] / seeds))
             yield phase
 
 
@@ -259,6 +275,8 @@ def _stage(stage: Row) -> dict[str, Any]:
 
 def _origin(experiment: Experiment, arm: str) -> str | None:
     """Say what kind of target-language text an arm learnt from: the least of its origins."""
+    if experiment.own_model(arm):
+        return ELSEWHERE
     if arm not in experiment.trained:
         return None
     if MACHINE in experiment.texts(arm):

@@ -17,7 +17,8 @@ def spent(phases: Sequence[Phase], prices: Prices) -> tuple[float, float]:
     """Return euros and expert minutes of all that an arm took but for its answers."""
     made = [phase for phase in phases if not phase.phase.startswith("answers")]
     minutes = sum(phase.expert_minutes for phase in made)
-    return prices.euros(sum(phase.seconds for phase in made), minutes), minutes
+    engines = sum(phase.engine_eur for phase in made)
+    return prices.euros(sum(phase.seconds for phase in made), minutes) + engines, minutes
 
 
 def gains(

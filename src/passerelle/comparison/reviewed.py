@@ -144,7 +144,7 @@ def change_lines(change: Mapping[str, Any]) -> list[str]:
         each = "" if hourly is None else (
             f"; per expert hour {hourly['difference']:+.1f} [{hourly['low']:+.1f}, {hourly['high']:+.1f}]"
         )  # fmt: skip
-        lines.append(f"  {row['arm']}, {row['metric']}: {ends}{each}")
+        lines.append(f"  {row['arm']}, {row['metric']} ({row['test']} test): {ends}{each}")
     lines += [f"  {name}: not run before the review, so no change can be said" for name in change["without_before"]]
     if not change["changes"] and not change["without_before"]:
         lines.append("  no arm of this experiment trains on a text that was corrected")

@@ -23,12 +23,15 @@ from passerelle.comparison.tests import PlannedTest, plan_tests
 from passerelle.comparison.texts import Texts
 from passerelle.errors import RunError, UserError
 from passerelle.evaluation.asking.members import System
+from passerelle.evaluation.asking.systems import open_system
 from passerelle.evaluation.run import Options, evaluate
+from passerelle.evaluation.specification import Named, read_served
+from passerelle.models.families import known_families
 from passerelle.models.pretrained import check_pretrained
 from passerelle.progress import quiet, say
 from passerelle.report import write_page
 from passerelle.runs import ARMS, held, read_arms, read_json, remove_leftovers, write_arms, write_json
-from passerelle.translation.both_ways import ENGLISH, BothWays
+from passerelle.translation.both_ways import ENGLISH, BothWays, close_engines
 
 
 def compare(experiment: Experiment, folder: Path) -> dict[str, Any]:
@@ -48,7 +51,7 @@ def compare(experiment: Experiment, folder: Path) -> dict[str, Any]:
     """
     if (folder / "results.json").is_file() and not (folder / ARMS).is_file():
         raise UserError(f"{str(folder)!r} is a run of an older version: choose another --out, or remove it.")
-    with held(folder):
+    with held(folder), known_families(experiment.families):
         remove_leftovers(folder)
         return _compare(experiment, folder)
 
@@ -89,13 +92,34 @@ def _check(experiment: Experiment, texts: Texts) -> None:
     Raises:
         UserError: Something that the user can put right.
     """
-    check_pretrained(experiment.model)
+    if read_served(experiment.model):
+        open_system(Named(ZERO_SHOT, experiment.model))
+    else:
+        check_pretrained(experiment.model)
     texts.check()
     for name in experiment.arms:
-        if experiment.method(name) == "pipeline":
-            BothWays.open(experiment.engine(name), experiment.target)
+        if model := experiment.own_model(name):
+            _check_model(name, model)
+    try:
+        for name in experiment.arms:
+            if experiment.method(name) == "pipeline":
+                BothWays.open(experiment.engine(name), experiment.target)
+    finally:
+        close_engines()  # training needs the memory
     if any(experiment.screen(name) in ("gate", "repair") for name in experiment.arms):
         check_estimate(experiment)
+
+
+def _check_model(arm: str, model: str) -> None:
+    """Make sure that the model of an arm that was adapted elsewhere is there.
+
+    Raises:
+        UserError: It isn't.
+    """
+    try:
+        open_system(Named(arm, model))
+    except UserError as error:
+        raise type(error)(f"arm {arm!r}: {error}") from None
 
 
 def check_estimate(experiment: Experiment) -> None:

@@ -10,13 +10,17 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from passerelle.adaptation.settings import METHODS, AdaptSettings, complete_adaptation
 from passerelle.config import Seeds, Settings, load_settings, merge, parse_settings
 from passerelle.errors import ConfigError, unknown
+from passerelle.evaluation.specification import read_served
 from passerelle.languages.codes import language
+from passerelle.models.families import families_beside
 from passerelle.records import Origin
 from passerelle.translation.both_ways import ENGLISH, TranslationSettings
 
 ZERO_SHOT = "zero-shot"
 UNTRAINED = (ZERO_SHOT, "prompted", "pipeline")
-"""Methods that train nothing."""
+"""Methods that wrap the base and train nothing."""
+ELSEWHERE = "elsewhere"
+"""Method of an arm that is a model which was adapted before, by whatever made it: it is asked as it is."""
 MACHINE = "machine"
 """The text of an arm that learns from the English data as the engine translates them."""
 ENGLISH_DATA = "english"
@@ -119,11 +123,12 @@ class Experiment(Settings):
         name: Names the run folder.
         model: The base: a folder, a name on the Hub, or ``embedded``.
         language: The language to adapt to.
-        translation: The engine, wherever this comparison translates.
+        translation: The engines, wherever this comparison translates.
         data: Files to learn from by name; ``english`` is what machine text is translated from, and replayed.
         tests: The benchmarks.
         arms: Name of each arm and what it changes: ``method`` (its name, unless given), ``text`` (a name in `data`, or
-            ``machine``), ``screen`` (``gate``, ``random`` or ``repair``), any setting of an adaptation.
+            ``machine``), ``screen`` (``gate``, ``random`` or ``repair``), any setting of an adaptation; of a model that
+            was adapted elsewhere ``model`` and, where it is known, ``training_seconds``.
         train: Settings of an adaptation that all trained arms share: the budget among them.
         quality: How machine text is screened.
         seeds: Training seeds; arms that aren't trained run once.
@@ -133,6 +138,7 @@ class Experiment(Settings):
         limit: Only so many questions of each test.
         examples: Pictures that the report shows.
         review: The ``applied.json`` of `passerelle review apply`: machine text gets its corrections.
+        families: TOML with families of models of one's own [``families.toml`` beside the experiment].
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
@@ -151,6 +157,7 @@ class Experiment(Settings):
     limit: int | None = Field(default=None, ge=1)
     examples: int = Field(default=48, ge=0)
     review: Path | None = None
+    families: Path | None = None
 
     @field_validator("arms", "data", mode="before")
     @classmethod
@@ -180,15 +187,25 @@ class Experiment(Settings):
         given, method = self.arms[name], self.method(name)
         if not name.replace("-", "").replace("_", "").isalnum():
             raise ValueError(f"an arm's name has letters, digits, - and _ only, unlike {name!r}.")
-        if method not in (*UNTRAINED, *METHODS):
-            allowed = unknown("method", method, (*UNTRAINED, *METHODS))
+        if method not in (known := (*UNTRAINED, *METHODS, ELSEWHERE)):
+            allowed = unknown("method", method, known)
             raise ValueError(f"arm {name!r}: {allowed} Another name needs its method: {name}: {{method: lora}}.")
         if method in UNTRAINED:
             usable = ("method", "translation") if method == "pipeline" else ("method",)
             if strange := next((key for key in given if key not in usable), ""):
                 raise ValueError(f"arm {name!r}: {method} trains nothing, so {strange!r} says nothing: leave it out.")
             return
+        if method == ELSEWHERE:
+            _check_elsewhere(name, given)
+            return
+        if read_served(self.model):
+            raise ValueError(
+                f"arm {name!r}: {method} trains, and a served model can't be trained here. Adapt its folder with "
+                f"passerelle adapt, and take what the server calls it then: {{method: {ELSEWHERE}, model: openai:…}}."
+            )
         _refuse_own(f"arm {name!r}", given)
+        if "model" in given:
+            raise ValueError(f"arm {name!r}: only an arm {{method: {ELSEWHERE}, model: …}} has a model of its own.")
         if "translation" in given:
             raise ValueError(f"arm {name!r}: only a pipeline has a translation of its own.")
         for text in self.texts(name):
@@ -207,7 +224,7 @@ class Experiment(Settings):
 
     def texts(self, arm: str) -> tuple[str, ...]:
         """Return the names of what an arm learns from; nothing if it isn't trained."""
-        if self.method(arm) in UNTRAINED:
+        if arm not in self.trained:
             return ()
         usual = MACHINE if "english" in self.data else next(iter(self.data), MACHINE)
         given = self.arms[arm].get("text", usual)
@@ -220,8 +237,7 @@ class Experiment(Settings):
     def engine(self, arm: str) -> TranslationSettings:
         """Return the translation settings of a pipeline: those of all, with its own put in."""
         own = self.arms[arm].get("translation") or {}
-        given = self.translation.model_dump(exclude_unset=True)
-        return parse_settings(TranslationSettings, merge(given, own), f"arm {arm!r}: translation")
+        return self.translation.changed(own, f"arm {arm!r}: translation")
 
     @property
     def target(self) -> str:
@@ -230,8 +246,12 @@ class Experiment(Settings):
 
     @property
     def trained(self) -> tuple[str, ...]:
-        """The arms that are trained."""
-        return tuple(name for name in self.arms if self.method(name) not in UNTRAINED)
+        """The arms that the comparison trains."""
+        return tuple(name for name in self.arms if self.method(name) not in (*UNTRAINED, ELSEWHERE))
+
+    def own_model(self, arm: str) -> str:
+        """Return the model that an arm brings with it; nothing where it is the base, or is trained from it."""
+        return str(self.arms[arm]["model"]) if self.method(arm) == ELSEWHERE else ""
 
     @property
     def reference(self) -> str:
@@ -264,6 +284,22 @@ class Experiment(Settings):
         return bool(share)
 
 
+def _check_elsewhere(name: str, given: dict[str, Any]) -> None:
+    """Check the keys of an arm that was adapted elsewhere.
+
+    Raises:
+        ValueError: Its model is missing, its seconds are no such number, or there is another key.
+    """
+    usable = ("method", "model", "training_seconds")
+    if strange := next((key for key in given if key not in usable), ""):
+        raise ValueError(f"arm {name!r} was adapted elsewhere: {unknown('key', strange, usable)}")
+    if not isinstance(given.get("model"), str) or not given["model"]:
+        raise ValueError(f"arm {name!r}: name the model or adapter, as {{method: {ELSEWHERE}, model: FOLDER}}.")
+    seconds = given.get("training_seconds", 0)
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < float("inf"):
+        raise ValueError(f"arm {name!r}: training_seconds is a number from 0 on, not {seconds!r}.")
+
+
 def _refuse_own(where: str, given: dict[str, Any]) -> None:
     if taken := next((key for key in _OWN if key in given), ""):
         more = " Name the file under data, and the arm's text by that name." if taken == "data" else ""
@@ -292,6 +328,8 @@ def load_experiment(path: Path, changes: dict[str, Any] | None = None, arms: lis
         ConfigError: No such file, not YAML, an unknown key or arm, a value out of range, a file of an older version.
     """
     experiment = _checked(load_settings(Experiment, path, changes, complete=_of_this_version))
+    if experiment.families is None:
+        experiment = experiment.model_copy(update={"families": families_beside(path)})
     if arms is not None:
         if not arms:
             raise ConfigError(f"name at least one arm of {', '.join(experiment.arms)}.")

@@ -114,6 +114,8 @@ def _translated(experiment: Experiment, entry: TestEntry, test: PlannedTest, fol
     for each in phases:
         phase.seconds += each.seconds
         phase.sentences += each.sentences
+        phase.characters += each.characters
+        phase.engine_eur += each.engine_eur
     return replace(test, machine=plan, phase=phase)
 
 

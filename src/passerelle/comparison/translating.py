@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from passerelle.costs.ledger import Phase
+from passerelle.costs.ledger import Charge, Phase
 from passerelle.errors import InputError, RunError
 from passerelle.formats.base import BadRow
 from passerelle.languages.phrasebook import read_phrasebook
@@ -16,8 +16,10 @@ from passerelle.translation.both_ways import ENGLISH, TranslationSettings
 from passerelle.translation.dataset.job import Job
 from passerelle.translation.dataset.run import translate
 from passerelle.translation.dataset.runner import Progress as Done
-from passerelle.translation.engines.registry import make_engine
-from passerelle.translation.memory.metered import SAMPLE, seconds_per_sentence
+from passerelle.translation.dataset.summary import Summary
+from passerelle.translation.engines.registry import open_engine
+from passerelle.translation.memory.memory import TranslationMemory
+from passerelle.translation.memory.metered import SAMPLE, Work, is_paid, price, seconds_per_sentence
 
 VERSION = 1
 """Raised when the same file would be translated otherwise."""
@@ -115,8 +117,9 @@ def translate_file(
         raise RunError(f"no row of {str(source)!r} could be translated: {str(job.rejects)!r} says why.")
     if rejected:
         say(f"{source.name}: {rejected} of {summary.tally.rows} rows left out; {str(job.rejects)!r} says why")
-    phase = Phase(f"data, translation of {source.name}", sentences=summary.needed.unique)
-    phase.seconds = _alone(job, summary.seconds, summary.needed.from_memory, summary.needed.unique)
+    charge = _alone(job, summary)
+    phase = Phase(f"data, translation of {source.name}", charge.seconds, sentences=round(charge.sentences))
+    phase.characters, phase.engine_eur = round(charge.characters), charge.engine_eur
     return Made(out, phase, summary.tally.written, rejected, summary.engine).keep()
 
 
@@ -125,13 +128,30 @@ def _show(done: Done, progress: Progress) -> None:
         progress(done.tally.rows, done.total)
 
 
-def _alone(job: Job, seconds: float, from_memory: int, unique: int) -> float:
-    """Return what a translation takes whoever has no memory of it: by the clock, or at the engine's measured rate."""
-    if not from_memory:
-        return seconds
-    engine = make_engine(job.engine, ENGLISH, job.target_language, **job.engine_options)
-    if getattr(engine, "spent", None) is not None:  # asking again, to measure, would cost money
-        return seconds * unique / max(1, unique - from_memory)
+def _alone(job: Job, summary: Summary) -> Charge:
+    """Return what a translation takes whoever has no memory of it: by the clock, or at the engine's measured rates."""
+    needed, cost = summary.needed, getattr(summary.spent, "cost", 0.0)
+    characters = _characters(summary)
+    if not needed.from_memory:
+        return Charge(needed.unique, characters, summary.seconds, cost)
+    memory = TranslationMemory(job.memory)
+    engine = open_engine(job.engine, ENGLISH, job.target_language, job.engine_options, memory)
+    if is_paid(engine):
+        done = Work(needed.translated, needed.characters_translated, summary.seconds, cost)
+        return price(engine, done, needed.unique, characters)
+    return Charge(needed.unique, characters, needed.unique * seconds_per_sentence(engine, _sample(job)))
+
+
+def _characters(summary: Summary) -> int:
+    """Return the characters of the different sentences; of those that the memory knew, as many as the others have."""
+    needed, tally = summary.needed, summary.tally
+    unknown = needed.unique - needed.from_memory
+    mean = needed.characters_unknown / unknown if unknown else tally.characters / max(1, tally.segments)
+    return round(mean * needed.unique)
+
+
+def _sample(job: Job) -> list[str]:
+    """Return the texts by which an engine's time is measured."""
     texts: dict[str, None] = {}
     for row in job.open_format().rows(job.source):
         if not isinstance(row, BadRow):
@@ -140,4 +160,4 @@ def _alone(job: Job, seconds: float, from_memory: int, unique: int) -> float:
             break
     if not texts:
         raise InputError(f"{str(job.source)!r} has no text.")
-    return unique * seconds_per_sentence(engine, list(texts)[:SAMPLE])
+    return list(texts)[:SAMPLE]

@@ -5,11 +5,36 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Charge:
+    """What translating cost, or a difference of two such costs.
+
+    Attributes:
+        sentences: Different sentences that were asked for.
+        characters: Their characters.
+        seconds: What their translation takes beyond the clock, for whoever has no memory of it.
+        engine_eur: What the engine's owner takes for them, by the prices that were given.
+        untranslated: Different texts that the engine couldn't translate.
+    """
+
+    sentences: float = 0
+    characters: float = 0
+    seconds: float = 0.0
+    engine_eur: float = 0.0
+    untranslated: float = 0
+
+    def __add__(self, other: Charge) -> Charge:
+        return Charge(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+
+    def __sub__(self, other: Charge) -> Charge:
+        return Charge(*(mine - theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
 
 
 @dataclass
@@ -23,6 +48,8 @@ class Phase:
         tokens: Tokens that the language model computed, without padding.
         peak_bytes: Highest resident memory of the process while it ran.
         sentences: Sentences that an engine translated.
+        characters: Their characters.
+        engine_eur: What the engine's owner takes for them, by the prices that were given.
         expert_minutes: What people's work takes, by the table of prices.
         shared_by: How many arms need the same work, which was done once for all of them: each is charged for all of
             it, as if it were alone, and has paid this share of it.
@@ -34,6 +61,8 @@ class Phase:
     tokens: int = 0
     peak_bytes: int = 0
     sentences: int = 0
+    characters: int = 0
+    engine_eur: float = 0.0
     expert_minutes: float = 0.0
     shared_by: int = 1
 

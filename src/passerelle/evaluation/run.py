@@ -23,8 +23,10 @@ from passerelle.evaluation.reading import Test, read_test
 from passerelle.evaluation.results import ENGLISH, Everything, Said, put_together
 from passerelle.evaluation.specification import Named, Planned, parse_languages, parse_named, parse_sources
 from passerelle.evaluation.writing import write_results
+from passerelle.models.families import known_families
 from passerelle.progress import Progress, say
 from passerelle.runs import content_hash, held, remove_leftovers
+from passerelle.translation.both_ways import close_engines
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Options:
         planned: Benchmarks in more detail than `benchmarks` can say, in place of them.
         pairs: Systems that are compared beside those with a reference, first minus second.
         images_anywhere: Whether pictures may lie outside of the image folder.
+        families: TOML with families of models of one's own.
     """
 
     models: tuple[str, ...] = ()
@@ -60,6 +63,7 @@ class Options:
     planned: tuple[Planned, ...] = ()
     pairs: tuple[tuple[str, str], ...] = ()
     images_anywhere: bool = False
+    families: Path | None = None
 
     def plans(self, languages: Sequence[str]) -> Sequence[Planned]:
         """Return the benchmarks.
@@ -105,7 +109,7 @@ def evaluate(
         UserError: Something that the user can put right.
         StorageError: The disk is full.
     """
-    with held(options.out):
+    with held(options.out), known_families(options.families):
         remove_leftovers(options.out)
         try:
             return _evaluate(options, audit, judge, systems, failed)
@@ -137,10 +141,12 @@ def _evaluate(
             if failed is None:
                 raise
             failed(system, error)
+        finally:
+            close_engines()  # the next one's memory
     for named in files:
         said[named.name], more = _score_file(named, tests, languages)
         notes += more
-    notes += _unanswered(said)
+    notes += [*_unanswered(said), *_untranslated(said)]
     suspects = read_suspects(options.suspects) if options.suspects else {}
     if audit is not None:
         suspects = _audit(tests, audit, suspects)
@@ -203,8 +209,9 @@ def _ask_system(
                 if not system.is_asked_in(language):
                     continue
                 journal = Journal(folder / f"{_file_name(name)}-{language}-{test.method}.jsonl")
+                by = opener.translated_by(language)
                 with Progress(f"{title}: {name} ({language})", "question") as progress:
-                    answered = ask(opened, opener.signature, test, journal, progress)
+                    answered = ask(opened, opener.signature, test, journal, progress, by)
                 say(f"{title}: {name} ({language}): {answered.fresh} asked now, {len(answered.kept)} answers")
                 seeds.setdefault((name, language), []).append(answered)
     return {
@@ -247,6 +254,21 @@ def _unanswered(said: Everything) -> list[str]:
                     notes.append(
                         f"{system}: {name} ({code}): {len(gap)} of {total} questions have no answer, "
                         f"for example {first[0]}: {first[1]}"
+                    )
+                    say(notes[-1])
+    return notes
+
+
+def _untranslated(said: Everything) -> list[str]:
+    """Say where engines couldn't translate a text, which then stayed as it was."""
+    notes = []
+    for system, benchmarks in said.items():
+        for name, languages in benchmarks.items():
+            for code, each in languages.items():
+                if count := round(sum(seed.total("untranslated") for seed in each.seeds)):
+                    notes.append(
+                        f"{system}: {name} ({code}): {count} texts of questions and answers couldn't be translated and "
+                        "stayed as they were"
                     )
                     say(notes[-1])
     return notes

@@ -13,6 +13,8 @@ from passerelle.languages.codes import language
 
 _NAME = re.compile(r"([a-z0-9-]+)(?::([A-Za-z-]+))?=(.+)", re.DOTALL)
 _LANGUAGE = "{language}"
+SERVED = "openai"
+_SERVED = re.compile(rf"{SERVED}(?:\{{(?P<options>.*)\}})?:(?P<model>.+?)(?:@(?P<url>https?://.+))?", re.DOTALL)
 DATASETS = "datasets:"
 """Before the name or folder of a data set that `datasets` loads."""
 
@@ -123,15 +125,69 @@ class Named:
     what: str
 
 
+def split_translation(given: str) -> tuple[str, str]:
+    """Divide ``pipeline{ENGINES}:MODEL`` into ``pipeline:MODEL`` and the engines; these are empty where none are named.
+
+    Raises:
+        ConfigError: The braces don't end before a colon.
+    """
+    method, brace, rest = given.partition("{")
+    if brace and method != SERVED and re.fullmatch(r"[a-z-]+", method):
+        for end in (at for at, letter in enumerate(rest) if letter == "}"):
+            if rest[:end].count("{") == rest[:end].count("}") and rest[end + 1 : end + 2] == ":":
+                return f"{method}:{rest[end + 2 :]}", rest[:end]
+        raise ConfigError(f"{given!r}: the braces end nowhere before a model: write {method}{{ENGINE}}:embedded.")
+    return given, ""
+
+
+@dataclass(frozen=True)
+class ServedName:
+    """A served model.
+
+    Attributes:
+        model: Its name at the server; that of an adapter which the server has loaded, too.
+        url: The server, up to and with its version; empty: OpenAI's.
+        options: What stands in braces, unread.
+    """
+
+    model: str
+    url: str
+    options: str
+
+
+def read_served(given: str) -> ServedName | None:
+    """Read ``openai:MODEL@URL`` or ``openai{OPTIONS}:MODEL@URL``; ``None`` for another specification.
+
+    Raises:
+        ConfigError: It names no model.
+    """
+    if not re.match(rf"{SERVED}[:{{]", given):
+        return None
+    found = _SERVED.fullmatch(given)
+    if found is None:
+        raise ConfigError(f"{given!r}: which model, and where? Write {SERVED}:MODEL@http://HOST:8000/v1.")
+    return ServedName(found["model"], found["url"] or "", found["options"] or "")
+
+
 def parse_named(given: str, default: str = "") -> Named:
-    """Return ``NAME=SPECIFICATION``; without a name, the specification's last part.
+    """Return ``NAME=SPECIFICATION``; without a name, the specification's last part, engines left out.
 
     Raises:
         ConfigError: The name can't be used for files.
     """
     name, equals, what = given.partition("=")
     if not equals:
-        name, what = default or Path(given).stem or given, given
+        name, what = default or _usual_name(given), given
     if not re.fullmatch(r"[\w.@:+-]{1,80}", name) or name in (".", ".."):
         raise ConfigError(f"{name!r} can't be the name of a model: give it one of letters and digits, NAME={what}.")
     return Named(name, what)
+
+
+def _usual_name(given: str) -> str:
+    """Return what a model is called that was given no name: its file's, or its own at the server."""
+    plain, _ = split_translation(given)
+    before = re.match(rf"((?:[a-z]+:)*){SERVED}[:{{]", plain)
+    served = read_served(plain[len(before[1]) :]) if before else None
+    if before and served:
+        return before[1] + served.model.rpartition("/")[2]
+    return Path(plain).stem or plain

@@ -6,9 +6,10 @@ import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, get_args
 
 from passerelle.errors import InputError, first_line
+from passerelle.evaluation.asking.asking import Cost
 from passerelle.evaluation.asking.prompts import prompt_of
 from passerelle.evaluation.benchmarks.scoring import GENERATE
 from passerelle.evaluation.metrics.answer_language import judge_answer
@@ -58,7 +59,7 @@ def write_results(
     return found
 
 
-_SUMMED: tuple[Literal["seconds", "flops", "tokens", "sentences"], ...] = ("seconds", "flops", "tokens", "sentences")
+_SUMMED: tuple[Cost, ...] = get_args(Cost)
 
 
 def _speed(said: Everything) -> list[dict[str, Any]]:
@@ -103,6 +104,7 @@ def answer_rows(said: Everything) -> Iterator[dict[str, Any]]:
                             "priors": list(kept.answer.priors),
                             "tokens": list(kept.answer.tokens),
                             "seconds": kept.seconds,
+                            "translated_by": kept.translated_by,
                             "read": read.get((number, item.id)),
                             "right": right.get((number, item.id)),
                             "in_language": judged,

@@ -15,7 +15,7 @@ from passerelle.models.pretrained import PretrainedModel
 from passerelle.models.vision_cache import VisionFeatures
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class RowBatch:
     """Rows that go through the model at once.
 
@@ -24,12 +24,14 @@ class RowBatch:
         vision: Features of the rows' pictures.
         rows: The rows.
         targets: Tokens that are learnt in the whole step, on all processes.
+        following: The batch after it, which can be laid out while a GPU computes this one.
     """
 
     pretrained: PretrainedModel
     vision: VisionFeatures
     rows: Sequence[Encoded]
     targets: int
+    following: RowBatch | None = None
 
     @property
     def samples(self) -> int:
@@ -49,6 +51,11 @@ class RowBatch:
     def loss(self) -> Tensor:
         """Return the rows' share of the step's mean negative log-likelihood, in nats a token."""
         return -layout_logprobs(self.pretrained, self.vision, self.layout).sum() / self.targets
+
+    def while_computed(self) -> None:
+        """Do what can be done before this batch's loss is known: the next one's layout."""
+        if self.following is not None:
+            _ = self.following.layout
 
     def halves(self) -> Sequence[RowBatch]:
         """Return two batches of half of the rows."""
@@ -70,11 +77,8 @@ def layout_logprobs(pretrained: PretrainedModel, vision: VisionFeatures, layout:
     inputs = layout.inputs
     if layout.shown:
         inputs = inputs | {"mm_encoder_outputs": vision.outputs(layout.shown)}
-    places, order = torch.unique(layout.predictors, return_inverse=True)
-    keep = torch.zeros_like(inputs["input_ids"], dtype=torch.bool)
-    keep.view(-1)[places] = True
-    logits = pretrained.bare(**inputs, logits_to_keep=keep, use_cache=False).logits.float()
-    if not torch.equal(order, torch.arange(len(places), device=order.device)):
-        logits = logits[order]
+    logits = pretrained.bare(**inputs, logits_to_keep=layout.kept, use_cache=False).logits.float()
+    if layout.order is not None:
+        logits = logits[layout.order]
     logprobs: Tensor = -torch.nn.functional.cross_entropy(logits, layout.targets, reduction="none")
     return logprobs

@@ -137,6 +137,7 @@ class Encoder:
         else:
             text = self._render(conversation.messages, generation=True)
             made = self._run(text, conversation.images, **self._options(text))
+        made.pop("labels", None)  # some processors give them, asked or not
         tokens, described = self._divide(made)
         return {name: value[None] for name, value in tokens.items()} | described, conversation.images
 
@@ -216,7 +217,7 @@ class Encoder:
         turns = [{"role": message.role, "content": _content(message)} for message in messages]
         with _refusals("template"):
             text: str = self.pretrained.processor.apply_chat_template(
-                turns, tokenize=False, add_generation_prompt=generation
+                turns, tokenize=False, add_generation_prompt=generation, **self.pretrained.family.template
             )
         return text
 
@@ -226,9 +227,26 @@ class Encoder:
         for index, message in enumerate(messages):
             if message.role == "assistant" and message.text:
                 start = _common(text, self._render(messages[:index], generation=True)) if index else 0
-                end = _common(text, self._render(messages[: index + 1]))
+                end = self._end(text, start, self._render(messages[: index + 1]), message.text)
                 spans.append((start + self._before_reply(text[start:end], message.text), end))
         return spans
+
+    def _end(self, text: str, start: int, alone: str, reply: str) -> int:
+        """Return where in a text the turn ends that shows a reply from `start` on.
+
+        Args:
+            text: A whole conversation.
+            start: Where the turn begins.
+            alone: The conversation up to this reply.
+            reply: The reply.
+        """
+        common = _common(text, alone)
+        if reply in text[start:common]:
+            return common
+        # Some templates show what was thought before a last reply only: the two part before it, and meet again in it.
+        ending = alone[max(0, alone.rfind(reply)) :]
+        place = text.find(ending, start)
+        return place + len(ending) if place >= 0 and self._is_unsaid(text[start:place]) else common
 
     def _before_reply(self, shown: str, reply: str) -> int:
         """Return where what a model says begins in text that ends with a reply: special tokens may stand around it.

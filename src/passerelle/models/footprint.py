@@ -56,12 +56,12 @@ class Footprint:
         return round(lines * width * self.hidden * self.layers + whole / max(1, self.layers))
 
 
-def language_footprint(pretrained: PretrainedModel, mask: Tensor) -> Footprint:
+def language_footprint(pretrained: PretrainedModel, mask: Tensor | None) -> Footprint:
     """Find out what the language model keeps, as it is set to train now and without checkpointing.
 
     Args:
         pretrained: The model, with what is trained requiring gradients.
-        mask: As the lines that are meant have it: [lines, width], or [lines, 1, width, width] for trees.
+        mask: As the lines that are meant have it: none, [lines, width], or [lines, 1, width, width] for trees.
     """
     language = pretrained.family.module(pretrained.bare, "language")
     text = pretrained.bare.config.get_text_config()
@@ -96,8 +96,10 @@ def weight_bytes(pretrained: PretrainedModel) -> int:
     return sum(_storages(pretrained).values())
 
 
-def _narrow(mask: Tensor, width: int) -> Tensor:
+def _narrow(mask: Tensor | None, width: int) -> Tensor | None:
     """Return a mask of one line that keeps as much a token and pair as `mask` does."""
+    if mask is None:
+        return None
     if mask.dim() == 4:
         return torch.ones(1, 1, width, width, dtype=mask.dtype, device=mask.device).tril()
     narrow = torch.ones(1, width, dtype=mask.dtype, device=mask.device)

@@ -31,17 +31,22 @@ class Layout:
     Attributes:
         inputs: What forward takes beside features; values of tokens are [lines, width].
         shown: The pictures of the rows whose image tokens the lines hold, in their order.
-        predictors: Flat index into [lines × width] of the token that predicts each target, row by row [targets].
+        kept: Which tokens predict something [lines, width].
+        order: For each target which of the kept tokens predicts it [targets]; ``None``: the first the first, and so on.
         targets: The token ids that are predicted [targets].
         tokens: Tokens that are computed, without padding.
     """
 
     inputs: dict[str, Any]
     shown: list[tuple[Path, ...]]
-    predictors: Tensor
+    kept: Tensor
+    order: Tensor | None
     targets: Tensor
     tokens: int
 
+
+MASKED, CAUSAL = 10, 1
+"""What a product with a key costs on a GPU beside one with weights: under a mask, and in the kernels that need none."""
 
 Groups = Sequence[Sequence[int]]
 """For each tree the rows that go into it."""
@@ -60,14 +65,15 @@ def lay_out(pretrained: PretrainedModel, rows: Sequence[Encoded], groups: Groups
     if len(rows) > 1 and follows_trees(pretrained, width):
         forests = [Forest(needed, chosen) for chosen in [*_groupings(rows), *([groups] if groups else [])]]
         cheapest = min(forests, key=lambda forest: _price(pretrained, len(forest.trees), forest.width))
-        price = min(_price(pretrained, len(cheapest.trees), cheapest.width), _price(pretrained, len(rows), width))
+        plain = _price(pretrained, len(rows), width, masked=False)
+        price = min(_price(pretrained, len(cheapest.trees), cheapest.width), plain)
         units = [(forest.groups, [*map(len, forest.trees)]) for forest in forests]
         units.append(([[index] for index in range(len(rows))], [*map(len, needed)]))
         packings = [(pack(chosen, sizes), max(sizes)) for chosen, sizes in units]
         packed, widest = min(packings, key=lambda packing: _price(pretrained, len(packing[0]), packing[1]))
         if _price(pretrained, len(packed), widest) < price:
             return Forest(needed, packed).lay_out(pretrained)
-        if price < _price(pretrained, len(rows), width):
+        if price < plain:
             return cheapest.lay_out(pretrained)
     return _padded(pretrained, needed)
 
@@ -144,10 +150,11 @@ def grow(rows: Sequence[Encoded], image_token: int, more: int) -> list[tuple[int
 
 
 def follows_trees(pretrained: PretrainedModel, longest: int) -> bool:
-    """Whether a model's attention is causal, takes any mask, and sees as far back as the longest row."""
+    """Whether a model's layers are causal, take any mask, and see as far back as the longest row."""
     text = pretrained.bare.config.get_text_config()
     window = getattr(text, "sliding_window", None)
-    known = pretrained.family.causal and not pretrained.family.detected
+    family = pretrained.family
+    known = family.causal and family.shares_prefix and not family.detected
     return known and text._attn_implementation == "sdpa" and (not window or longest < window)
 
 
@@ -160,11 +167,12 @@ def _groupings(rows: Sequence[Encoded]) -> list[list[list[int]]]:
     return [every] if len(by_picture) in (1, len(rows)) else [every, list(by_picture.values())]
 
 
-def _price(pretrained: PretrainedModel, lines: int, width: int) -> int:
+def _price(pretrained: PretrainedModel, lines: int, width: int, masked: bool = True) -> int:
     """Return what lines cost, up to a factor: products with weights, and with the keys and values of the line."""
     text = pretrained.bare.config.get_text_config()
     weights = 4 * text.hidden_size + 3 * getattr(text, "intermediate_size", 4 * text.hidden_size)
-    return int(lines * width * (weights + 2 * width))
+    seen = 2 if pretrained.device.type != "cuda" else MASKED if masked else CAUSAL
+    return int(lines * width * (weights + seen * width))
 
 
 @dataclass(frozen=True)
@@ -207,8 +215,9 @@ class _Needed:
     def marks(self) -> list[Hashable]:
         """Return what the tokens depend on beside those before them: pictures, and all that stands among these."""
         first, last = self.pictured
-        among = tuple(self.row.tokens["input_ids"][first:last].tolist())
-        return [None if place < first else (self.row.images, among) for place in range(self.length)]
+        # Bytes keep their hash, which is asked for at every token; a tuple of numbers is gone through each time.
+        mark = (self.row.images, self.row.tokens["input_ids"][first:last].numpy().tobytes())
+        return [None] * min(first, self.length) + [mark] * max(0, self.length - first)
 
     def put_into(self, tree: PrefixTree[Hashable]) -> list[int]:
         """Insert the tokens into a tree; return their nodes."""
@@ -285,10 +294,15 @@ class Forest:
 
 def _padded(pretrained: PretrainedModel, rows: Sequence[_Needed]) -> Layout:
     width = max(map(len, rows))
+    causal = pretrained.family.causal and not pretrained.family.detected
     inputs = {
         name: torch.stack([pad(row.values(name), (0, width - len(row)), value=_fill(pretrained, name)) for row in rows])
-        for name in _names(rows)
+        for name in _names(rows, but="attention_mask" if causal else "")
     }
+    # No token sees the padding behind it; without a mask, attention is the fastest kernel there is.
+    if causal and hasattr(pretrained.bare.model, "get_rope_index"):
+        placed = [pad(_positions(pretrained, row), (0, width - len(row))) for row in rows]
+        inputs["position_ids"] = torch.stack(placed, dim=1)
     places = [index * width + row.predictors for index, row in enumerate(rows)]
     return _layout(pretrained, inputs, rows, places, rows, sum(map(len, rows)))
 
@@ -305,10 +319,15 @@ def _layout(
     for name in described:
         inputs[name] = torch.cat([row.row.described[name] for row in shown if name in row.row.described])
     device = pretrained.device
+    kept = torch.zeros_like(inputs["input_ids"], dtype=torch.bool)
+    predicting, order = torch.unique(torch.cat(list(places)), return_inverse=True)
+    kept.view(-1)[predicting] = True
+    in_order = len(order) == len(predicting) and bool((order[1:] > order[:-1]).all())
     return Layout(
         inputs={name: value.to(device) for name, value in inputs.items()},
         shown=[row.row.images for row in shown if row.row.images],
-        predictors=torch.cat(list(places)).to(device),
+        kept=kept.to(device),
+        order=None if in_order else order.to(device),
         targets=torch.cat([row.targets for row in rows]).to(device),
         tokens=tokens,
     )

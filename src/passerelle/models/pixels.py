@@ -114,7 +114,8 @@ def pictures_alone(pretrained: PretrainedModel, processor: Any, count: int) -> s
     if pretrained.family.encoding == "prefix-suffix":
         return "<image>" * count
     content = [*([{"type": "image"}] * count), {"type": "text", "text": "."}]
-    text: str = processor.apply_chat_template([{"role": "user", "content": content}], tokenize=False)
+    turns = [{"role": "user", "content": content}]
+    text: str = processor.apply_chat_template(turns, tokenize=False, **pretrained.family.template)
     return text
 
 

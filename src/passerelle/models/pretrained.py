@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -270,7 +271,7 @@ def is_adapter(name: str) -> bool:
 
 def plain_name(name: str) -> str:
     """Return a parameter's name as it was before PEFT put layers around it."""
-    return name.removeprefix("base_model.model.").replace(".base_layer.", ".")
+    return re.sub(r"(?:\.base_layer)+(?=\.)", "", name.removeprefix("base_model.model."))
 
 
 def set_training(model: Any, on: bool) -> None:

@@ -92,10 +92,11 @@ class VisionFeatures:
         device, dtype = self.pretrained.device, self.pretrained.bare.dtype
         moved = [{name: value.to(device, dtype) for name, value in entry.items()} for entry in stored]
         if self.level == "tower":
-            return {"image": self._assemble(self._project([entry["main"] for entry in moved]), [])}
-        deep = sorted({name for entry in moved for name in entry} - {"main"})
+            return {"image": self._assemble(self._project([entry["main"] for entry in moved]), [], {})}
+        beside = {name: moved[0][name] for name in self.pretrained.family.beside}
+        deep = sorted({name for entry in moved for name in entry} - {"main", *beside})
         layers = [[entry[name] for entry in moved] for name in deep]
-        return {"image": self._assemble([entry["main"] for entry in moved], layers)}
+        return {"image": self._assemble([entry["main"] for entry in moved], layers, beside)}
 
     def _shown(self, row: Sequence[Path]) -> list[Shown]:
         several = self.pretrained.family.grouped and len(row) > 1
@@ -109,13 +110,15 @@ class VisionFeatures:
         rows = [value.shape[:-1].numel() for value in inputs]
         return list(torch.split(projected, [len(projected) * count // sum(rows) for count in rows]))
 
-    def _assemble(self, images: list[Tensor], deep: list[list[Tensor]]) -> Any:
+    def _assemble(self, images: list[Tensor], deep: list[list[Tensor]], beside: Mapping[str, Tensor]) -> Any:
         from transformers.modeling_outputs import BaseModelOutputWithPooling
 
         pooled: Any = torch.cat(images)[None] if self.pretrained.family.features == "stack" else images
         outputs: Any = BaseModelOutputWithPooling(pooler_output=pooled)
         if deep:
             outputs.deepstack_features = deep
+        for name, value in beside.items():
+            setattr(outputs, name, value)
         return outputs
 
     @torch.no_grad()
@@ -127,6 +130,7 @@ class VisionFeatures:
         deep = getattr(outputs, "deepstack_features", None) or []
         found = {"main": _joined(outputs.pooler_output)}
         found |= {f"deep{number:02d}": _joined(layer) for number, layer in enumerate(deep)}
+        found |= {name: getattr(outputs, name) for name in self.pretrained.family.beside}
         return {name: value.cpu().contiguous() for name, value in found.items()}
 
     def _run_tower(self, shown: Sequence[Shown]) -> Any:
@@ -139,7 +143,8 @@ class VisionFeatures:
             parts.append(outputs)
         deep = [getattr(part, "deepstack_features", None) or [] for part in parts]
         layers = [[_joined(part[number]) for part in deep] for number in range(len(deep[0]))]
-        return self._assemble([_joined(part.pooler_output) for part in parts], layers)
+        beside = {name: getattr(parts[0], name) for name in self.pretrained.family.beside}
+        return self._assemble([_joined(part.pooler_output) for part in parts], layers, beside)
 
     def _digest(self, path: Path) -> str:
         if path not in self._digests:
@@ -253,7 +258,11 @@ def _projector_input(pretrained: PretrainedModel, run: Callable[[], Any]) -> Ten
     """Run the tower and return what the projector was given."""
     seen: list[Tensor] = []
     projector = pretrained.family.module(pretrained.bare, "projector")
-    hook = projector.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+
+    def see(module: Any, given: tuple[Any, ...], named: dict[str, Any]) -> None:
+        seen.append(next(iter([*given, *named.values()])))
+
+    hook = projector.register_forward_pre_hook(see, with_kwargs=True)
     try:
         run()
     finally:

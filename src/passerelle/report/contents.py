@@ -70,6 +70,8 @@ class Cost:
     peak_bytes: float | None = None
     seconds_per_answer: float | None = None
     sentences_translated: float | None = None
+    characters_translated: float | None = None
+    engine_eur: float | None = None
     trainable_parameters: float | None = None
 
 
@@ -93,7 +95,8 @@ class Arm:
         name: Short name, for example ``lora-mt``.
         title: Name for a reader.
         description: One line on what it does.
-        trained_on: ``machine``, ``human-translation``, or ``None`` where nothing was trained.
+        trained_on: ``machine``, ``human-translation``, ``elsewhere`` where it isn't known, or ``None`` where nothing
+            was trained.
         is_untrained: Whether the results say that nothing was trained (a missing field says nothing).
         failed: Whether it failed.
         error: Why it failed.

@@ -6,7 +6,7 @@ from passerelle.report.cells import Cell
 from passerelle.report.contents import Arm, Contents, Phase, Stage
 from passerelle.report.page_tables import Group, Row, Table
 from passerelle.report.parse import read_phases
-from passerelle.report.wording import DASH, duration, short, whole
+from passerelle.report.wording import DASH, decimal, duration, short, whole
 
 
 def phases_table(contents: Contents) -> Table:
@@ -60,35 +60,27 @@ def _phase_row(arm: Arm, phase: Phase, longest: float, style: str = "") -> Row:
 
 
 def work_table(contents: Contents) -> Table:
-    """Show what each arm needs at work: time for an answer, sentences translated, parameters trained."""
+    """Show what each arm needs at work: time for an answer, what was translated at which price, parameters trained."""
     rows = []
     for arm in contents.arms:
         cost, data = arm.cost, {"arm": arm.name}
-        rows.append(
-            Row(
-                arm.title,
-                (
-                    _plain(duration(cost.seconds_per_answer), cost.seconds_per_answer, data, "seconds-per-answer"),
-                    _plain(
-                        whole(cost.sentences_translated),
-                        cost.sentences_translated,
-                        data,
-                        "sentences-translated",
-                    ),
-                    _plain(
-                        whole(cost.trainable_parameters),
-                        cost.trainable_parameters,
-                        data,
-                        "trainable-parameters",
-                    ),
-                ),
-            )
-        )
+        price = DASH if cost.engine_eur is None else f"{decimal(cost.engine_eur, 2)} €"
+        counts = {
+            "sentences-translated": cost.sentences_translated,
+            "characters-translated": cost.characters_translated,
+        }
+        cells = [
+            _plain(duration(cost.seconds_per_answer), cost.seconds_per_answer, data, "seconds-per-answer"),
+            *(_plain(whole(count), count, data, name) for name, count in counts.items()),
+            _plain(price, cost.engine_eur, data, "engine-eur"),
+            _plain(whole(cost.trainable_parameters), cost.trainable_parameters, data, "trainable-parameters"),
+        ]
+        rows.append(Row(arm.title, tuple(cells)))
     return Table(
         "work",
         "What an arm needs for each answer, and what it took to get there.",
         "Arm",
-        ("Time per answer", "Sentences translated", "Trained parameters"),
+        ("Time per answer", "Sentences translated", "Characters", "Paid engines", "Trained parameters"),
         (Group("", tuple(rows)),),
     )
 

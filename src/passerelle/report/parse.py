@@ -136,6 +136,8 @@ def _read_cost(cost: Mapping[str, Any]) -> Cost:
         peak_bytes=as_number(cost.get("peak_bytes")),
         seconds_per_answer=as_number(cost.get("seconds_per_answer")),
         sentences_translated=as_number(cost.get("sentences_translated")),
+        characters_translated=as_number(cost.get("characters_translated")),
+        engine_eur=as_number(cost.get("engine_eur")),
         trainable_parameters=as_number(cost.get("trainable_parameters")),
     )
 

@@ -34,6 +34,7 @@ KINDS: dict[str | None, tuple[str, str, str]] = {
     None: (UNTRAINED, "o", "not trained"),
     "machine": (MACHINE, "s", "machine-translated data"),
     "human-translation": (HUMAN, "D", "human-translated data"),
+    "elsewhere": (UNTRAINED, "^", "adapted elsewhere"),
 }
 DURATIONS = {
     1: "1 s", 3: "3 s", 10: "10 s", 30: "30 s", 60: "1 min", 180: "3 min", 600: "10 min", 1800: "30 min",

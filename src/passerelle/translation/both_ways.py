@@ -1,32 +1,53 @@
-"""An engine into English and back, with what its work costs whoever has no memory of it."""
+"""An engine into English and one back, with what their work costs whoever has no memory of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from passerelle.config import Settings
-from passerelle.runs import cache_folder
+from passerelle.config import Settings, merge, parse_settings
+from passerelle.costs.ledger import Charge
+from passerelle.runs import cache_folder, content_hash
 from passerelle.translation.base import Translator
-from passerelle.translation.engines.registry import make_engine
+from passerelle.translation.engines.registry import open_engine
 from passerelle.translation.memory.memory import TranslationMemory
 from passerelle.translation.memory.metered import MeteredTranslator
 from passerelle.translation.protection.safe import SafeTranslator
 
 ENGLISH = "en"
+_MOST_OPEN = 2
+"""Engines that stay loaded: those of one pipeline."""
 
 
-class TranslationSettings(Settings):
-    """Which engine translates, wherever a comparison or a pipeline does.
+class EngineSettings(Settings):
+    """An engine; its specification alone may stand for it.
 
     Attributes:
         engine: As `passerelle translate --engine` takes it.
         options: The engine's options.
-        into_english: The engine of the other direction, for a pipeline [the same].
+    """
+
+    engine: str = Field(min_length=1)
+    options: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: Any) -> Any:
+        return {"engine": given} if isinstance(given, str) else given
+
+
+class TranslationSettings(EngineSettings):
+    """Which engines translate, wherever a comparison or a pipeline does.
+
+    Attributes:
+        engine: As `passerelle translate --engine` takes it.
+        options: The engine's options.
+        into: Another engine for what a pipeline asks, into English [engine].
+        back: Another engine for what a pipeline answers, from English [engine].
         fallback: The engine for what the first can't do, in data sets.
         glossary: CSV file of terms, in data sets.
         phrasebook: TOML file of sentences that are known, before those that ship, in data sets.
@@ -35,17 +56,88 @@ class TranslationSettings(Settings):
     """
 
     engine: str = Field(default="apertium", min_length=1)
-    options: dict[str, Any] = {}
-    into_english: str = ""
+    into: EngineSettings | None = None
+    back: EngineSettings | None = None
     fallback: str = ""
     glossary: Path | None = None
     phrasebook: Path | None = None
     memory: Path | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_this_version(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or "into_english" not in given:
+            return given
+        if given["into_english"]:
+            raise ValueError(f"into_english is now into: write into: {given['into_english']}")
+        return {key: value for key, value in given.items() if key != "into_english"}
+
     @property
     def memory_file(self) -> Path:
         """The file of the translation memory."""
         return self.memory or cache_folder() / "comparison-translations.sqlite"
+
+    @property
+    def both(self) -> tuple[EngineSettings, EngineSettings]:
+        """A pipeline's engines: into English, and back."""
+        usual = EngineSettings(engine=self.engine, options=self.options)
+        return self.into or usual, self.back or usual
+
+    @property
+    def label(self) -> str:
+        """A pipeline's engines, for a reader."""
+        into, back = (_short(way.engine) for way in self.both)
+        return into if into == back else f"{into} into English, {back} back"
+
+    def changed(self, own: Any, where: str) -> TranslationSettings:
+        """Return these settings with a pipeline's own put in.
+
+        One that names an engine takes it both ways, unless it names another for one of them: options and ways given
+        here are those of another engine.
+
+        Args:
+            own: Its own settings, as a file has them; an engine's specification alone will do.
+            where: Names their place in errors.
+
+        Raises:
+            ConfigError: An unknown key, or a value out of range.
+        """
+        if isinstance(own, str):
+            own = {"engine": own}
+        if not isinstance(own, dict):
+            return parse_settings(TranslationSettings, own, where)
+        given = self.model_dump(exclude_unset=True)
+        gone = {"engine", "options", "into", "back"} if "engine" in own else own.keys() & {"into", "back"}
+        kept = {key: value for key, value in given.items() if key not in gone}
+        return parse_settings(TranslationSettings, merge(kept, own), where)
+
+
+def _short(engine: str) -> str:
+    """Return an engine's specification without the folders and the host in it."""
+    name, colon, place = engine.partition(":")
+    return name + colon + Path(place.partition("@http")[0]).name
+
+
+_opened: dict[str, Translator] = {}
+"""Engines that were opened last: those of one pipeline, which all its models share."""
+
+
+def _opened_engine(given: EngineSettings, source: str, target: str, memory: TranslationMemory) -> Translator:
+    key = content_hash([given.engine, given.options, source, target, str(memory.path)])
+    known = _opened.pop(key) if key in _opened else None
+    _opened[key] = known or open_engine(given.engine, source, target, given.options, memory)
+    while len(_opened) > _MOST_OPEN:
+        _opened.pop(next(iter(_opened)))
+    return _opened[key]
+
+
+def close_engines() -> None:
+    """End what the engines that were opened last keep running, and give their memory back."""
+    for engine in _opened.values():
+        close = getattr(engine, "close", None)
+        if close is not None:
+            close()
+    _opened.clear()
 
 
 @dataclass(frozen=True)
@@ -53,12 +145,12 @@ class BothWays:
     """Both directions of a pipeline.
 
     Attributes:
-        forward: From English.
-        backward: Into English.
+        into: Into English.
+        back: From English.
     """
 
-    forward: MeteredTranslator
-    backward: MeteredTranslator
+    into: KeptWhole
+    back: KeptWhole
 
     @classmethod
     def open(cls, settings: TranslationSettings, language: str) -> BothWays:
@@ -73,30 +165,33 @@ class BothWays:
             MissingDependency: An engine, or a pair of it, isn't installed; says what to type.
         """
         memory = TranslationMemory(settings.memory_file)
-        back = settings.into_english or settings.engine
-        same = back == settings.engine
+        into, back = settings.both
         return cls(
-            MeteredTranslator(make_engine(settings.engine, ENGLISH, language, **settings.options), memory),
-            MeteredTranslator(make_engine(back, language, ENGLISH, **(settings.options if same else {})), memory),
+            KeptWhole(MeteredTranslator(_opened_engine(into, language, ENGLISH, memory), memory)),
+            KeptWhole(MeteredTranslator(_opened_engine(back, ENGLISH, language, memory), memory)),
         )
 
     @property
     def signature(self) -> str:
-        """Engine, pairs and versions of both directions."""
-        return f"{self.forward.signature}; {self.backward.signature}"
+        """Engine, pair and version of both directions."""
+        ways = ((way.source, way.target, way.signature) for way in (self.into, self.back))
+        return "; ".join(f"{source}>{target} {signature}" for source, target, signature in ways)
 
     @property
-    def charged(self) -> tuple[int, float]:
-        """Sentences asked for so far, each different one once, and what their translation takes beyond the clock.
+    def charged(self) -> Charge:
+        """What was asked for so far, each different text once.
 
-        The clock's share, the time that the engines really took for what wasn't in the memory, is taken out.
+        The clock's share of the seconds, the time that the engines really took for what wasn't in the memory, is taken
+        out.
         """
-        spent = [engine.charged for engine in (self.forward, self.backward)]
-        return sum(sentences for sentences, _ in spent), sum(seconds for _, seconds in spent)
+        return self.into.charged + self.back.charged
 
 
 class KeptWhole:
-    """An engine whose translations keep letters, numbers and marks; what can't be kept whole is the engine's own.
+    """An engine whose translations keep letters, numbers and marks.
+
+    What can't be kept whole is as the engine has it; what the engine can't translate at all stays as it is, and is
+    counted.
 
     Attributes:
         source: Language that it reads.
@@ -104,13 +199,24 @@ class KeptWhole:
         signature: The engine's.
     """
 
-    def __init__(self, engine: Translator) -> None:
+    def __init__(self, engine: MeteredTranslator) -> None:
         self.source, self.target, self.signature = engine.source, engine.target, engine.signature
         self._engine, self._safe = engine, SafeTranslator(engine)
+        self._untranslated: set[str] = set()
+
+    @property
+    def charged(self) -> Charge:
+        """What was asked for so far."""
+        return self._engine.charged + Charge(untranslated=len(self._untranslated))
 
     def translate(self, texts: Sequence[str]) -> list[str]:
         """Translate each text by itself."""
         outcomes = self._safe.translate(texts)
         failed = [text for text, outcome in zip(texts, outcomes, strict=True) if outcome.text is None]
-        plain = dict(zip(failed, self._engine.translate(failed), strict=True)) if failed else {}
+        plain = self._as_the_engine_has_it(failed) if failed else {}
         return [plain[t] if o.text is None else o.text for t, o in zip(texts, outcomes, strict=True)]
+
+    def _as_the_engine_has_it(self, texts: Sequence[str]) -> Mapping[str, str]:
+        found = dict(zip(texts, self._engine.translate(texts), strict=True))
+        self._untranslated |= {text for text, translation in found.items() if not translation.strip()}
+        return {text: translation if translation.strip() else text for text, translation in found.items()}

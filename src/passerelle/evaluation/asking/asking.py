@@ -9,11 +9,12 @@ from typing import Literal
 
 from passerelle.evaluation.asking.answering import group_by_picture
 from passerelle.evaluation.asking.journal import Journal, Kept, key_of
-from passerelle.evaluation.asking.members import Member
+from passerelle.evaluation.asking.members import Member, Spent
 from passerelle.evaluation.asking.prompts import question_of
 from passerelle.evaluation.reading import Missing, Test
-from passerelle.records import Question
+from passerelle.records import Answer, Question
 
+Cost = Literal["seconds", "flops", "tokens", "sentences", "characters", "engine_eur", "untranslated"]
 QUESTIONS_PER_CHUNK = 64
 """About so many questions are lost at most when a run is stopped."""
 
@@ -32,7 +33,7 @@ class Answered:
     missing: list[Missing] = field(default_factory=list)
     fresh: int = 0
 
-    def total(self, what: Literal["seconds", "flops", "tokens", "sentences"]) -> float:
+    def total(self, what: Cost) -> float:
         """Return what answering took, earlier runs included."""
         return float(sum(getattr(each, what) for each in self.kept.values()))
 
@@ -43,6 +44,7 @@ def ask(
     test: Test,
     journal: Journal,
     watch: Callable[[int, int], None] | None = None,
+    translated_by: str = "",
 ) -> Answered:
     """Answer a benchmark, or the part of it that has no answer yet.
 
@@ -52,7 +54,10 @@ def ask(
         test: The benchmark in one language.
         journal: Where answers are kept.
         watch: Told (questions done, of how many).
+        translated_by: The signature of the engines by whose work it answers; part of what determines its answers.
     """
+    if translated_by:
+        signature = f"{signature}|{translated_by}"
     longest = test.benchmark.max_new_tokens
     questions = [question_of(item, test.benchmark, test.method) for item in test.items]
     keys = {question.id: key_of(question, signature, longest) for question in questions}
@@ -70,18 +75,34 @@ def ask(
         start, before = time.perf_counter(), member.spent
         answers, bad = member.answer(chunk, test.pictures, longest)
         clock, spent = time.perf_counter() - start, member.spent.since(before)
-        shared = max(1, len(answers))
-        took = (max(0.0, clock + spent.seconds), spent.flops, spent.tokens, spent.sentences)
-        fresh = [Kept(answer, *(amount / shared for amount in took)) for answer in answers]
+        shared = 1 / max(1, len(answers))
+        fresh = [_kept(answer, clock, spent, shared, translated_by) for answer in answers]
         answered.kept |= {
             each.answer.question: each for each in journal.add([keys[a.question] for a in answers], fresh)
         }
         answered.fresh += len(fresh)
-        answered.missing += [Missing(q.id, bad[q.picture]) for q in chunk if q.picture in bad]
+        said = {answer.question for answer in answers}
+        answered.missing += [Missing(q.id, bad[q.picture]) for q in chunk if q.picture in bad and q.id not in said]
         done += len(chunk)
         if watch:
             watch(done, len(questions))
     return answered
+
+
+def _kept(answer: Answer, clock: float, spent: Spent, share: float, translated_by: str) -> Kept:
+    """Return an answer with its share of what its chunk took."""
+    translation = spent.translation
+    return Kept(
+        answer,
+        seconds=max(0.0, clock + translation.seconds) * share,
+        flops=spent.flops * share,
+        tokens=spent.tokens * share,
+        sentences=translation.sentences * share,
+        characters=translation.characters * share,
+        engine_eur=max(0.0, translation.engine_eur) * share,
+        untranslated=translation.untranslated * share,
+        translated_by=translated_by,
+    )
 
 
 def chunks(questions: Sequence[Question]) -> list[list[Question]]:

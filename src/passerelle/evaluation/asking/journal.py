@@ -11,7 +11,8 @@ from pathlib import Path
 from passerelle.records import Answer, Question
 from passerelle.runs import content_hash, storage
 
-_COSTS = ("flops", "tokens", "sentences")
+_COSTS = {"flops": 3, "tokens": 3, "sentences": 3, "characters": 3, "engine_eur": 9, "untranslated": 3}
+"""What an answer takes beside time, with the digits after the point that are kept."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,10 @@ class Kept:
         flops: Its share of the batch's floating-point operations in the language model.
         tokens: Its share of the tokens that these computed.
         sentences: Its share of the sentences that were translated for the batch.
+        characters: Its share of their characters.
+        engine_eur: Its share of what the engine's owner takes for them.
+        untranslated: Its share of the texts that the engine couldn't translate.
+        translated_by: The signature of the engines both ways; empty where nothing was translated.
     """
 
     answer: Answer
@@ -31,6 +36,10 @@ class Kept:
     flops: float = 0.0
     tokens: float = 0.0
     sentences: float = 0.0
+    characters: float = 0.0
+    engine_eur: float = 0.0
+    untranslated: float = 0.0
+    translated_by: str = ""
 
 
 def key_of(question: Question, signature: str, max_new_tokens: int) -> str:
@@ -75,11 +84,13 @@ class Journal:
         """
         lines, added = [], []
         for key, each in zip(keys, kept, strict=True):
-            cost = {name: round(getattr(each, name), 3) for name in _COSTS}
+            cost = {name: round(getattr(each, name), digits) for name, digits in _COSTS.items()}
             stored = replace(each, seconds=round(each.seconds, 6), **cost)
             self._known[key] = stored
             added.append(stored)
             row = {"key": key, **asdict(each.answer), "seconds": stored.seconds, "cost": cost}
+            if each.translated_by:
+                row["translated_by"] = each.translated_by
             lines.append(json.dumps(row, ensure_ascii=False) + "\n")
         with storage(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,6 +108,7 @@ def _kept(line: bytes) -> tuple[str, Kept] | None:
         numbers = {name: tuple(row[name]) for name in ("logprobs", "priors", "tokens")}
         cost = {name: float(row.get("cost", {}).get(name, 0.0)) for name in _COSTS}
         answer = Answer(question=row["question"], text=row["text"], **numbers)
-        return str(row["key"]), Kept(answer, float(row["seconds"]), **cost)
+        by = str(row.get("translated_by", ""))
+        return str(row["key"]), Kept(answer, float(row["seconds"]), **cost, translated_by=by)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

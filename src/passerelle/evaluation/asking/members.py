@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from passerelle.costs.ledger import FlopMeter
+from passerelle.costs.ledger import Charge, FlopMeter
 from passerelle.errors import InputError
 from passerelle.evaluation.asking.wrapping import Plain, Wrapping
 from passerelle.records import Answer, Question
@@ -25,23 +25,16 @@ class Spent(NamedTuple):
     Attributes:
         flops: Floating-point operations of its language model.
         tokens: Tokens that it computed.
-        sentences: Sentences that were translated for it.
-        seconds: What their translation takes beyond the clock, for whoever has no memory of it.
+        translation: What translating for it cost, and what its server's owner takes.
     """
 
     flops: float = 0.0
     tokens: int = 0
-    sentences: int = 0
-    seconds: float = 0.0
+    translation: Charge = Charge()
 
     def since(self, before: Spent) -> Spent:
         """Return what was spent since an earlier moment."""
-        return Spent(
-            self.flops - before.flops,
-            self.tokens - before.tokens,
-            self.sentences - before.sentences,
-            self.seconds - before.seconds,
-        )
+        return Spent(self.flops - before.flops, self.tokens - before.tokens, self.translation - before.translation)
 
 
 class Member(Protocol):
@@ -74,12 +67,15 @@ class Opener:
     """A model that isn't loaded yet.
 
     Attributes:
-        signature: What determines its answers: weights, method, engine.
+        signature: What determines its answers: weights, method, how its texts are translated.
         open: Loads it.
+        translated_by: Gives the signature of the engines both ways, by whose work it answers in a language; empty
+            where it answers without any.
     """
 
     signature: str
     open: Callable[[], Member]
+    translated_by: Callable[[str], str] = lambda language: ""
 
 
 @dataclass(frozen=True)
@@ -122,7 +118,7 @@ class LocalModel:
     @property
     def spent(self) -> Spent:
         """What it has spent so far."""
-        return Spent(self._meter.flops, self._meter.tokens, *self.wrapping.charged)
+        return Spent(self._meter.flops, self._meter.tokens, self.wrapping.charged)
 
     def answer(
         self, questions: Sequence[Question], pictures: Mapping[str, Path], max_new_tokens: int
@@ -137,7 +133,7 @@ class LocalModel:
         self._encoder = self._encoder or Encoder(self.pretrained, MAX_LENGTH)  # remembers pictures
         if shown and self._vision is None:
             require_own_processor(self.pretrained)
-        bad = _unreadable(shown)
+        bad = unreadable(shown)
         bad |= {key: why for key in shown.keys() - bad if (why := self._encoder.refusal(shown[key]))}
         asked = [q for q in questions if q.picture not in bad]
         if not asked:
@@ -150,7 +146,7 @@ class LocalModel:
 _checked: dict[Path, str] = {}
 
 
-def _unreadable(pictures: Mapping[str, Path]) -> dict[str, str]:
+def unreadable(pictures: Mapping[str, Path]) -> dict[str, str]:
     """Return what is wrong with pictures that can't be decoded; each file is tried once."""
     from passerelle.pictures.opening import open_picture
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from passerelle.config import HUB_NAME
-from passerelle.errors import ConfigError, InputError
+from passerelle.config import HUB_NAME, parse_yaml
+from passerelle.errors import ConfigError, InputError, first_line
 from passerelle.evaluation.asking.members import LocalModel, Member, Opener, System
-from passerelle.evaluation.asking.wrapping import PLAIN, WRAPPINGS
-from passerelle.evaluation.specification import Named
+from passerelle.evaluation.asking.served import ServedModel, Server, open_server
+from passerelle.evaluation.asking.wrapping import PIPELINE, PLAIN, WRAPPINGS, Wrapping
+from passerelle.evaluation.specification import Named, ServedName, read_served, split_translation
 from passerelle.languages.phrasebook import shipped_digest
+from passerelle.models.families import own_digest
 from passerelle.models.names import EMBEDDED, local_folder, model_digest
 from passerelle.runs import ARMS, content_hash, find_arm, read_arms
-from passerelle.translation.both_ways import TranslationSettings
+from passerelle.translation.both_ways import ENGLISH, BothWays, TranslationSettings
 from passerelle.translation.memory.whole_texts import rules
 
 if TYPE_CHECKING:
@@ -23,8 +26,8 @@ if TYPE_CHECKING:
 
 _EXAMPLES = (
     f"give {EMBEDDED}, the folder of a model or an adapter (with config.json or adapter_config.json), its name on the "
-    f"Hugging Face Hub as ORG/NAME, an arm of a comparison as runs/demo:lora, or one of these behind prompted: or "
-    "pipeline:"
+    f"Hugging Face Hub as ORG/NAME, an arm of a comparison as runs/demo:lora, a model behind a server as "
+    "openai:MODEL@http://HOST:8000/v1, or one of these behind prompted:, pipeline: or pipeline{ENGINE}:"
 )
 
 
@@ -33,23 +36,42 @@ def open_system(named: Named, translation: TranslationSettings | None = None) ->
 
     Args:
         named: ``embedded``, a folder of a model or an adapter or its name on the Hub, ``RUN_FOLDER:ARM`` with
-            ``:SEED`` or without, or any of these behind ``prompted:`` or ``pipeline:``.
-        translation: The engines of a pipeline [Apertium].
+            ``:SEED`` or without, ``openai:MODEL@URL`` with ``{OPTIONS}`` before the colon or without, or any of these
+            behind ``prompted:``, ``pipeline:`` or ``pipeline{ENGINES}:``.
+        translation: The engines of a pipeline that names none [Apertium].
 
     Raises:
-        ConfigError: No model is named behind the method, or a run has no such arm.
+        ConfigError: No model is named behind the method, a run has no such arm, or the engines aren't named as they
+            are to be.
         InputError: There is no such model or run.
     """
-    method, colon, model = named.what.partition(":")
+    what, engines = split_translation(named.what)
+    method, colon, model = what.partition(":")
+    if engines and method != PIPELINE:
+        raise ConfigError(f"{named.what!r}: {method} translates nothing; write {PIPELINE}{{{engines}}}:{model}.")
     if method not in WRAPPINGS or method == PLAIN:
-        method, model = PLAIN, named.what
+        method, model = PLAIN, what
     elif not model:
         raise ConfigError(f"{method} of which model? Write {method}:{EMBEDDED}, or another model behind it.")
     settings = translation or TranslationSettings()
+    if engines:
+        settings = settings.changed(_parsed(engines, named.what), repr(named.what))
+    if (served := read_served(model)) is not None:
+        return System(named.name, (_served(served, method, settings),))
     run, _, arm = model.partition(":")
     if arm and not Path(model).exists() and Path(run).is_dir():
         return System(named.name, tuple(_arm_members(Path(run), arm, method, settings)))
     return System(named.name, (_opener(model, method, settings),))
+
+
+def _parsed(engines: str, where: str) -> Any:
+    """Read what stands in braces as a file has it: one engine, or ``into: ENGINE, back: ENGINE``."""
+    try:
+        found = parse_yaml("{" + engines + "}")
+    except ValueError as error:
+        raise ConfigError(f"{where!r}: the engines aren't written as in a file: {first_line(error)}") from None
+    named = list(found.items())
+    return named[0][0] if len(named) == 1 and named[0][1] is None else found
 
 
 def _arm_members(run: Path, given: str, method: str, settings: TranslationSettings) -> Iterable[Opener]:
@@ -75,7 +97,9 @@ def _opener(model: str, method: str, settings: TranslationSettings) -> Opener:
     folder = Path(model)
     if not _is_model(folder):
         folder = _inside(folder) or _elsewhere(model)
-    return _opened(f"{folder.resolve().name}-{model_digest(folder)[:12]}", str(folder), method, settings)
+    own = own_digest()  # how a model is asked hangs on its family
+    signature = "-".join([folder.resolve().name, model_digest(folder)[:12], *([own] if own else [])])
+    return _opened(signature, str(folder), method, settings)
 
 
 def _is_model(folder: Path) -> bool:
@@ -89,26 +113,45 @@ def _inside(folder: Path) -> Path | None:
     return next((folder / kind for kind in ("merged", "adapter", "model") if _is_model(folder / kind)), None)
 
 
-def _opened(signature: str, model: str, method: str, settings: TranslationSettings) -> Opener:
-    how = f"|{_translated_by(settings)}" if method == "pipeline" else ""
+def _served(name: ServedName, method: str, settings: TranslationSettings) -> Opener:
+    server = open_server(name)
+    _servers.append(server)
+    return _wrapped(server.signature, method, settings, lambda wrapping: ServedModel(server, wrapping))
 
-    def opened() -> Member:
+
+def _opened(signature: str, model: str, method: str, settings: TranslationSettings) -> Opener:
+    def opened(wrapping: Wrapping) -> Member:
         if signature not in _loaded:  # what nothing is put around and what a pipeline is put around are the same
             _loaded.clear()
             _loaded[signature] = _load(Path(model))
-        return LocalModel(_loaded[signature], WRAPPINGS[method](settings))
+        return LocalModel(_loaded[signature], wrapping)
 
-    return Opener(f"{signature}|{method}{how}", opened)
+    return _wrapped(signature, method, settings, opened)
 
 
-def _translated_by(settings: TranslationSettings) -> str:
-    """Return a digest of all by which a pipeline's texts are translated: engines, rules, known sentences."""
-    engines = [settings.engine, settings.into_english, settings.options]
-    return content_hash([*engines, rules(), shipped_digest()])[:8]
+def _wrapped(
+    signature: str, method: str, settings: TranslationSettings, opened: Callable[[Wrapping], Member]
+) -> Opener:
+    translates = method == PIPELINE
+    how = f"|{_translated_how()}" if translates else ""
+    by = partial(_translated_by, settings) if translates else lambda language: ""
+    return Opener(f"{signature}|{method}{how}", lambda: opened(WRAPPINGS[method](settings)), by)
+
+
+def _translated_how() -> str:
+    """Return a digest of how a pipeline's texts are translated, whatever the engine: rules, known sentences."""
+    return content_hash([rules(), shipped_digest()])[:8]
+
+
+def _translated_by(settings: TranslationSettings, language: str) -> str:
+    """Return the signature of a pipeline's engines; empty in English, where it doesn't translate."""
+    return "" if language == ENGLISH else BothWays.open(settings, language).signature
 
 
 _loaded: dict[str, PretrainedModel] = {}
 """The model that was opened last, by its signature: never two at once."""
+_servers: list[Server] = []
+"""Servers with open connections."""
 
 
 def _load(folder: Path) -> PretrainedModel:
@@ -122,8 +165,15 @@ def _load(folder: Path) -> PretrainedModel:
 
 
 def forget_loaded() -> None:
-    """Give the memory of the model that was opened last back."""
+    """Give the memory of the model that was opened last back, and close the connections to servers."""
     _loaded.clear()
+    close_servers()
+
+
+def close_servers() -> None:
+    """Close the connections to served models; these can't be asked any more."""
+    while _servers:
+        _servers.pop().close()
 
 
 def _elsewhere(model: str) -> Path:

@@ -6,20 +6,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from passerelle.costs.ledger import Charge
 from passerelle.evaluation.asking.answering import Answerer, PipelineAnswerer, PromptedAnswerer
 from passerelle.languages.codes import language
 from passerelle.languages.prompts import english
 from passerelle.records import Question
 from passerelle.translation.base import Translator
-from passerelle.translation.both_ways import ENGLISH, BothWays, KeptWhole, TranslationSettings
+from passerelle.translation.both_ways import ENGLISH, BothWays, TranslationSettings
 
 
 class Wrapping(Protocol):
     """What a method puts around the model's answerer."""
 
     @property
-    def charged(self) -> tuple[int, float]:
-        """Sentences translated so far, and the seconds that they take beyond the clock."""
+    def charged(self) -> Charge:
+        """What translating cost so far."""
         ...
 
     def wrap(self, answerer: Answerer, language: str) -> Answerer:
@@ -31,7 +32,7 @@ class Wrapping(Protocol):
 class Plain:
     """Nothing."""
 
-    charged: tuple[int, float] = (0, 0.0)
+    charged: Charge = Charge()
 
     def wrap(self, answerer: Answerer, language: str) -> Answerer:
         """Return the model's answerer."""
@@ -42,7 +43,7 @@ class Plain:
 class Prompted:
     """An instruction in English to answer in the language of the question."""
 
-    charged: tuple[int, float] = (0, 0.0)
+    charged: Charge = Charge()
 
     def wrap(self, answerer: Answerer, language_code: str) -> Answerer:
         """Return who asks for answers in a language; English is the model's own."""
@@ -63,10 +64,9 @@ class Pipeline:
         self._engines: dict[str, BothWays] = {}
 
     @property
-    def charged(self) -> tuple[int, float]:
-        """Sentences translated so far, and the seconds that they take beyond the clock."""
-        spent = [engines.charged for engines in self._engines.values()]
-        return sum(sentences for sentences, _ in spent), sum(seconds for _, seconds in spent)
+    def charged(self) -> Charge:
+        """What translating cost so far."""
+        return sum((engines.charged for engines in self._engines.values()), Charge())
 
     def wrap(self, answerer: Answerer, language: str) -> Answerer:
         """Return who answers by way of English."""
@@ -75,8 +75,7 @@ class Pipeline:
         if language not in self._engines:
             self._engines[language] = BothWays.open(self._settings, language)
         engines = self._engines[language]
-        into, back = KeptWhole(engines.backward), KeptWhole(engines.forward)
-        return PipelineAnswerer(answerer, lambda questions: into_english(questions, into), back)
+        return PipelineAnswerer(answerer, lambda questions: into_english(questions, engines.into), engines.back)
 
 
 def into_english(questions: Sequence[Question], engine: Translator) -> list[Question]:
@@ -91,10 +90,10 @@ def into_english(questions: Sequence[Question], engine: Translator) -> list[Ques
     ]
 
 
-PLAIN = "plain"
+PLAIN, PIPELINE = "plain", "pipeline"
 WRAPPINGS: dict[str, Callable[[TranslationSettings], Wrapping]] = {
     PLAIN: lambda settings: Plain(),
     "prompted": lambda settings: Prompted(),
-    "pipeline": Pipeline,
+    PIPELINE: Pipeline,
 }
 """The methods that train nothing, by the word that stands before a model."""

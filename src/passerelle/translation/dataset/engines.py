@@ -7,19 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from passerelle.errors import ConfigError
-from passerelle.languages.codes import language
 from passerelle.languages.phrasebook import Phrasebook
 from passerelle.translation.base import Translator
 from passerelle.translation.dataset.job import Job
-from passerelle.translation.engines.registry import make_engine
+from passerelle.translation.engines.registry import MEMORY, open_engine
 from passerelle.translation.engines.remembered import RememberedTranslator
 from passerelle.translation.memory.known_texts import KnownTexts
 from passerelle.translation.memory.memorized import MemorizedTranslator
 from passerelle.translation.memory.protocol import Memory
 from passerelle.translation.protection.glossary import Glossary
 from passerelle.translation.protection.safe import SafeTranslator
-
-MEMORY = "memory"
 
 
 @dataclass
@@ -95,11 +92,7 @@ def known_texts(
 def _open(spec: str, job: Job, memory: Memory, options: Mapping[str, Any]) -> Translator:
     if spec.startswith(f"{MEMORY}:"):
         raise ConfigError(f"write '--engine memory --memory {spec.partition(':')[2]}', not '--engine {spec}'.")
-    if spec == MEMORY and not options:
-        return RememberedTranslator(memory, job.source_language, job.target_language)
-    # Codes without a country: what an engine calls the language is its own affair.
-    source, target = language(job.source_language).bcp47, language(job.target_language).bcp47
-    return make_engine(spec, source, target, **options)
+    return open_engine(spec, job.source_language, job.target_language, options, memory)
 
 
 def _memorized(engine: Translator, memory: Memory, glossary: Glossary | None) -> Translator:

@@ -115,5 +115,5 @@ class Budget:
     def _message(self, budget: str, option: str) -> str:
         return (
             f"the budget of {budget} doesn't reach for the next request. Spent so far: {self._spent}. "
-            f"What is translated is kept: raise {option} and give the same command again."
+            f"What came is kept: raise {option} and give the same command again."
         )

@@ -123,7 +123,7 @@ class Endpoint:
             wait_seconds = self._wait(attempt, response)
         raise EngineStopped(
             f"{self.place} gave no answer after {self._retries + 1} attempts; the last time: {failure}. "
-            "What is translated is kept: give the same command again later."
+            "What came is kept: give the same command again later."
         )
 
     def _post(self, content: dict[str, Any]) -> tuple[httpx.Response | None, str]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from passerelle.errors import ConfigError, InputError, unknown
+from passerelle.languages.codes import language
 from passerelle.runs import cache_folder
 from passerelle.translation.base import Translator
 
 if TYPE_CHECKING:
     from passerelle.translation.engines.post_editing import PostEditor
+    from passerelle.translation.memory.protocol import Memory
 
 Factory = Callable[[str, str, str, dict[str, Any]], Translator]
 
@@ -23,6 +25,36 @@ EXAMPLES = {
     "openai": "openai:MODEL@https://HOST/v1",
     "seq2seq": "seq2seq:FOLDER-OR-NAME",
 }
+
+
+MEMORY = "memory"
+
+
+def open_engine(spec: str, source: str, target: str, options: Mapping[str, Any], memory: Memory) -> Translator:
+    """Open an engine that works beside a translation memory: ``memory`` alone is that one.
+
+    Args:
+        spec: As `make_engine` takes it.
+        source: Any code or name of the source language.
+        target: The same of the target language.
+        options: Options of the engine.
+        memory: The memory.
+
+    Returns:
+        The engine, ready to translate.
+
+    Raises:
+        ConfigError: Unknown engine, option or language; something is missing in the specification.
+        InputError: The model can't be loaded.
+        MissingDependency: A program, a package or a file is missing; the message says how to get it.
+    """
+    # Codes without a country: what an engine calls the language is its own affair.
+    source, target = language(source).bcp47, language(target).bcp47
+    if spec == MEMORY and not options:
+        from passerelle.translation.engines.remembered import RememberedTranslator
+
+        return RememberedTranslator(memory, source, target)
+    return make_engine(spec, source, target, **options)
 
 
 def make_engine(spec: str, source: str, target: str, **options: Any) -> Translator:

@@ -22,6 +22,7 @@ class MemorizedTranslator:
         target: The engine's target language.
         signature: The engine's signature.
         translated: Number of texts that the engine translated.
+        characters_translated: Theirs.
         from_memory: Number of texts that the memory knew. Repeated texts count once for each call, empty
             ones never.
         seconds: Time that the engine took.
@@ -43,7 +44,7 @@ class MemorizedTranslator:
         self._batch_size = batch_size
         self._glossary = glossary
         self.source, self.target, self.signature = translator.source, translator.target, translator.signature
-        self.translated = 0
+        self.translated = self.characters_translated = 0
         self.from_memory = 0
         self.seconds = 0.0
         self.before_asked: Callable[[], None] = lambda: None
@@ -101,6 +102,7 @@ class MemorizedTranslator:
 
     def _remember(self, answers: dict[str, str]) -> None:
         self.translated += len(answers)
+        self.characters_translated += sum(map(len, answers))
         # What an engine knows from a memory isn't its own work.
         if not getattr(self._translator, "only_remembers", False):
             made = [(text, answer) for text, answer in answers.items() if answer]

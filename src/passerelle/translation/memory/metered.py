@@ -1,25 +1,46 @@
-"""What a translation costs whoever has no memory of it: sentences, and the engine's own time for them."""
+"""What a translation costs whoever has no memory of it: sentences, the engine's own time for them, its price."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 
+from passerelle.costs.ledger import Charge
 from passerelle.runs import cache_folder, content_hash, read_json, write_json
 from passerelle.translation.base import Translator
 from passerelle.translation.memory.memorized import MemorizedTranslator
 from passerelle.translation.memory.memory import TranslationMemory
+from passerelle.translation.protection.placeholders import probe_texts
 
 SAMPLE = 200
 """Most texts by which an engine's time is measured."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What an engine really did.
+
+    Attributes:
+        sentences: How many it translated.
+        characters: Theirs.
+        seconds: How long it took.
+        engine_eur: What it cost.
+    """
+
+    sentences: int
+    characters: int
+    seconds: float
+    engine_eur: float
 
 
 class MeteredTranslator:
     """A memorized engine that keeps count of the different texts asked of it.
 
     Arms share one memory, so the clock would charge whoever comes first. The ledger charges each arm for all
-    the sentences that it needs, at the engine's measured seconds a sentence.
+    the sentences that it needs, at the engine's measured rates. The sentences by which an engine is probed don't count.
 
     Args:
         engine: The engine.
@@ -31,19 +52,24 @@ class MeteredTranslator:
         self._engine = engine
         self._memorized = MemorizedTranslator(engine, memory)
         self._asked: dict[str, None] = {}
+        self._probe = frozenset(probe_texts())
+        self._paid = is_paid(engine)
+        self._work = Work(0, 0, 0.0, 0.0)
 
     @property
-    def charged(self) -> tuple[int, float]:
-        """How many different texts were asked for so far, and their time at the engine's rate, less the clock's."""
+    def charged(self) -> Charge:
+        """The different texts asked for so far, their time at the engine's rate, less the clock's, and their price."""
         if not self._asked:
-            return 0, 0.0
-        return len(self._asked), len(self._asked) * self._seconds_per_sentence - self._memorized.seconds
+            return Charge()
+        characters = sum(map(len, self._asked))
+        if self._paid:
+            alone = price(self._engine, self._work, len(self._asked), characters)
+        else:
+            alone = Charge(len(self._asked), characters, len(self._asked) * self._seconds_per_sentence)
+        return alone - Charge(seconds=self._memorized.seconds)
 
     @cached_property
     def _seconds_per_sentence(self) -> float:
-        if getattr(self._engine, "spent", None) is not None:  # asking again, to measure, would cost money
-            made = self._memorized.translated
-            return self._memorized.seconds / made if made else 0.0
         return seconds_per_sentence(self._engine, list(self._asked)[:SAMPLE])
 
     def by_people(self, texts: Iterable[str]) -> set[str]:
@@ -52,8 +78,56 @@ class MeteredTranslator:
 
     def translate(self, texts: Sequence[str]) -> list[str]:
         """Translate each text, in order, by memory or by the engine."""
-        self._asked |= dict.fromkeys(text for text in texts if text)
-        return self._memorized.translate(texts)
+        self._asked |= dict.fromkeys(text for text in texts if text and text not in self._probe)
+        before = cost_so_far(self._engine)
+        try:
+            return self._memorized.translate(texts)
+        finally:
+            done = self._memorized
+            paid = self._work.engine_eur + cost_so_far(self._engine) - before
+            self._work = Work(done.translated, done.characters_translated, done.seconds, paid)
+
+
+def is_paid(engine: Translator) -> bool:
+    """Whether an engine keeps account of what it costs: asking it again, to measure, would cost that twice."""
+    return getattr(engine, "spent", None) is not None
+
+
+def cost_so_far(engine: Translator) -> float:
+    """Return what an engine has cost so far, by the prices that were given; 0 for one that costs nothing."""
+    return float(getattr(getattr(engine, "spent", None), "cost", 0.0))
+
+
+def price(engine: Translator, done: Work, sentences: int, characters: int) -> Charge:
+    """Return what sentences cost at the rates of what a paid engine did.
+
+    Where it did nothing now, since the memory knew all, those of the last time hold; where nothing is known of that
+    either, its own estimate of the most.
+
+    Args:
+        engine: The engine.
+        done: What it did, for these sentences or others.
+        sentences: How many.
+        characters: Theirs.
+    """
+    path = cache_folder() / "engines" / f"{content_hash([engine.signature, 'paid'])[:16]}.json"
+    last = _last_work(path)
+    if last is None or done.sentences >= last.sentences:
+        if done.sentences:
+            write_json(path, {**asdict(done), "signature": engine.signature})
+        last = done
+    at = done if done.sentences else last
+    if not at.sentences:
+        estimate = getattr(engine, "estimate", None)
+        most = estimate(sentences, characters).cost if estimate is not None else 0.0
+        return Charge(sentences, characters, engine_eur=most)
+    seconds = at.seconds / at.sentences * sentences
+    return Charge(sentences, characters, seconds, at.engine_eur / max(1, at.characters) * characters)
+
+
+def _last_work(path: Path) -> Work | None:
+    known = read_json(path)
+    return None if known is None else Work(*(known[name] for name in Work.__dataclass_fields__))
 
 
 def seconds_per_sentence(engine: Translator, sample: Sequence[str]) -> float:

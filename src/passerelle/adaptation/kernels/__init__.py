@@ -1,0 +1,1 @@
+"""The same sums in fewer passes over memory: LoRA's in one function, and Liger's kernels on a GPU."""

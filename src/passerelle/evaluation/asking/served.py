@@ -1,0 +1,297 @@
+"""A model behind an OpenAI-compatible server: pictures are sent along, answers come back, each is paid for once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from passerelle.config import Settings, parse_settings, parse_yaml
+from passerelle.costs.ledger import Charge
+from passerelle.errors import ConfigError, first_line
+from passerelle.evaluation.asking.journal import Journal, Kept, key_of
+from passerelle.evaluation.asking.members import Spent
+from passerelle.evaluation.asking.wrapping import Plain, Wrapping
+from passerelle.evaluation.specification import SERVED, ServedName
+from passerelle.pictures.data_uri import LONGEST_SIDE, data_uri
+from passerelle.records import Answer, Question
+from passerelle.runs import cache_folder, content_hash, file_hash
+from passerelle.translation.engines.chat_budget import Budget, Prices
+from passerelle.translation.engines.chat_endpoint import OPENAI
+from passerelle.translation.engines.chat_pace import FIRST, Pace
+from passerelle.translation.engines.chat_requests import Endpoint, Reply, RequestAbandoned, RequestRefused
+
+_PICTURE_TOKENS = 1000
+"""What a picture is taken to cost in tokens before the server says what it did."""
+_LETTERS_PER_TOKEN = 3
+_PICTURES_KEPT = 128
+
+
+class ServerSettings(Settings):
+    """How a served model is asked.
+
+    Attributes:
+        key_variable: Environment variable with the key; none is sent where it isn't set.
+        concurrency: Most requests under way; 0: as many as the server answers fastest.
+        temperature: ``null`` for models that take none.
+        seed: Sent along where it is given: not every server takes one.
+        longest_side: Pixels of the longer side of what is sent; larger pictures are scaled down.
+        most_tokens: Budget in tokens, in and out, of one command.
+        most_cost: Budget in money of one command, in the currency of the prices.
+        input_price: Price of a million tokens in.
+        output_price: Price of a million tokens out.
+        timeout_seconds: How long one answer may take.
+        retries: How often a request is sent again.
+        first_wait_seconds: Wait before the first retry; it doubles each time.
+        extra_body: Fields that the server wants besides.
+    """
+
+    key_variable: str = "OPENAI_API_KEY"
+    concurrency: int = Field(default=0, ge=0, le=256)
+    temperature: float | None = Field(default=0.0, ge=0)
+    seed: int | None = None
+    longest_side: int = Field(default=LONGEST_SIDE, ge=32)
+    most_tokens: int | None = Field(default=None, gt=0)
+    most_cost: float | None = Field(default=None, gt=0)
+    input_price: float = Field(default=0.0, ge=0)
+    output_price: float = Field(default=0.0, ge=0)
+    timeout_seconds: float = Field(default=120.0, gt=0)
+    retries: int = Field(default=6, ge=0)
+    first_wait_seconds: float = Field(default=1.0, gt=0)
+    extra_body: dict[str, Any] = {}
+
+
+class Server:
+    """A model at its place: requests, budget, and the replies that came.
+
+    Args:
+        name: The model and its place.
+        settings: How it is asked.
+
+    Attributes:
+        signature: What determines its replies: model, place, sampling, size of pictures; never the key.
+    """
+
+    def __init__(self, name: ServedName, settings: ServerSettings) -> None:
+        sampling = {"temperature": settings.temperature, "seed": settings.seed}
+        given = {key: value for key, value in sampling.items() if value is not None}
+        self._fields = {"model": name.model, **given, **settings.extra_body}
+        self._prices = Prices(settings.input_price, settings.output_price)
+        self._budget = Budget(self._prices, settings.most_tokens, settings.most_cost)
+        waits = (settings.key_variable, settings.timeout_seconds, settings.retries, settings.first_wait_seconds)
+        self._endpoint = Endpoint(name.url or OPENAI, *waits, as_json=False)
+        limited = settings.most_tokens is not None or settings.most_cost is not None
+        self._pace = Pace(settings.concurrency or (FIRST if limited else 0))
+        self._picture = lru_cache(_PICTURES_KEPT)(partial(data_uri, longest_side=settings.longest_side))
+        how = content_hash([self._fields, settings.longest_side])[:8]
+        self.signature = f"{SERVED} {name.model} at {self._endpoint.place} {how}"
+
+    @property
+    def threads(self) -> int:
+        """Requests that may ever be under way."""
+        return self._pace.most
+
+    @property
+    def replied(self) -> bool:
+        """Whether it took a request in this process."""
+        return self._budget.spent.requests > 0
+
+    def close(self) -> None:
+        """Close the connections. It can't be asked any more."""
+        self._endpoint.close()
+
+    def ask(self, prompt: str, picture: Path | None, max_new_tokens: int, stop: threading.Event) -> tuple[Reply, Kept]:
+        """Ask one question.
+
+        Args:
+            prompt: The words.
+            picture: The file that is shown.
+            max_new_tokens: Longest answer.
+            stop: Set by others where there is no point in going on.
+
+        Returns:
+            The reply, and what it took, without a question's id.
+
+        Raises:
+            BudgetSpent: The budget doesn't reach.
+            EngineStopped: No reply after all retries.
+            RequestRefused: The server can't take this question.
+            ConfigError: The server refuses the key or the model.
+        """
+        shown = [{"type": "image_url", "image_url": {"url": self._picture(picture)}}] if picture else []
+        content = [*shown, {"type": "text", "text": prompt}] if shown else prompt
+        request = {**self._fields, "max_tokens": max_new_tokens, "messages": [{"role": "user", "content": content}]}
+        asked = len(prompt.encode()) // _LETTERS_PER_TOKEN + 1 + _PICTURE_TOKENS * len(shown)
+        with self._pace.slot(1) as busy:
+            self._budget.reserve(asked, max_new_tokens)
+            began = time.perf_counter()
+            try:
+                reply = self._endpoint.complete(request, stop, busy)
+                used = _used(reply, asked)
+                self._budget.spend(*used)
+            finally:
+                self._budget.release(asked, max_new_tokens)
+        took = Kept(Answer(""), time.perf_counter() - began, tokens=sum(used), engine_eur=self._prices.cost(*used))
+        return reply, took
+
+
+@lru_cache(100_000)
+def _digest(path: Path) -> str:
+    return file_hash(path)
+
+
+def _used(reply: Reply, asked: int) -> tuple[int, int]:
+    """Return the tokens in and out: as the server counted them, else estimated."""
+    said = len(reply.text.encode()) // _LETTERS_PER_TOKEN
+    return (
+        asked if reply.input_tokens is None else reply.input_tokens,
+        said if reply.output_tokens is None else reply.output_tokens,
+    )
+
+
+@dataclass
+class ServedAnswerer:
+    """Asks a server some questions at once; each reply is on the disk when the next one is waited for.
+
+    A reply that is known is not asked for again, whichever run it came in; what it took is charged as if it had been.
+
+    Attributes:
+        server: The server.
+        pictures: The file of each picture, by key.
+        max_new_tokens: Longest answer.
+        journal: Where replies are kept.
+        charge: Is told of each answer, known or new.
+        refused: Is filled with why the server can't take questions, by the key of their picture.
+    """
+
+    server: Server
+    pictures: Mapping[str, Path]
+    max_new_tokens: int
+    journal: Journal
+    charge: Callable[[Kept, bool], None]
+    refused: dict[str, str] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _under_way: int = 0
+
+    def answer(self, questions: Sequence[Question]) -> list[Answer]:
+        """Answer the questions, in their order; empty where the server refused one."""
+        if scored := next((question for question in questions if question.options), None):
+            raise ConfigError(
+                f"{self.server.signature}: the options of {scored.source!r} are to be compared by likelihood, which a "
+                "served model isn't asked for: take --method generate for it."
+            )
+        keys = [self._key(question) for question in questions]
+        different: dict[str, Question] = {}
+        for key, question in zip(keys, questions, strict=True):
+            different.setdefault(key, question)
+        stop = threading.Event()
+        pool = ThreadPoolExecutor(min(self.server.threads, max(1, len(different))), thread_name_prefix="served")
+        try:
+            futures = {key: pool.submit(self._one, key, question, stop) for key, question in different.items()}
+            wait(futures.values(), return_when=FIRST_EXCEPTION)
+        finally:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+        _raise_first([*futures.values()])
+        return [replace(futures[key].result(), question=q.id) for key, q in zip(keys, questions, strict=True)]
+
+    def _key(self, question: Question) -> str:
+        """Return what a reply is kept by: another file may have the same name elsewhere, so its content counts."""
+        picture = _digest(self.pictures[question.picture]) if question.picture else ""
+        return key_of(question, f"{self.server.signature} {picture}", self.max_new_tokens)
+
+    def _one(self, key: str, question: Question, stop: threading.Event) -> Answer:
+        shown = self.pictures[question.picture] if question.picture else None
+        with self._lock:
+            known = self.journal.get(key)
+            if known is not None:
+                self.charge(known, True)
+                return known.answer
+            self._under_way += 1
+            others = self._under_way
+        try:
+            reply, took = self.server.ask(question.prompt, shown, self.max_new_tokens, stop)
+        except RequestRefused as error:
+            if not self.server.replied:
+                raise  # it takes none at all
+            self.refused[question.picture] = str(error)
+            return Answer(question.id)
+        finally:
+            with self._lock:
+                self._under_way -= 1
+        took = replace(took, answer=Answer(question.id, reply.text), seconds=took.seconds / others)
+        with self._lock:
+            (kept,) = self.journal.add([key], [took])
+            self.charge(kept, False)
+        return kept.answer
+
+
+def _raise_first(futures: Sequence[Future[Answer]]) -> None:
+    """Raise the first error that ended the work; those that it caused don't count."""
+    errors = [error for future in futures if not future.cancelled() and (error := future.exception()) is not None]
+    if errors:
+        raise min(errors, key=lambda error: isinstance(error, RequestAbandoned))
+
+
+@dataclass
+class ServedModel:
+    """A member of a system that is behind a server.
+
+    Attributes:
+        server: The server.
+        wrapping: What its method puts around it.
+    """
+
+    server: Server
+    wrapping: Wrapping = field(default_factory=Plain)
+    _tokens: float = 0.0
+    _own: Charge = field(default_factory=Charge)
+
+    @property
+    def spent(self) -> Spent:
+        """What it has spent so far; what came from earlier runs is charged as if it were asked now."""
+        return Spent(0.0, round(self._tokens), self.wrapping.charged + self._own)
+
+    def answer(
+        self, questions: Sequence[Question], pictures: Mapping[str, Path], max_new_tokens: int
+    ) -> tuple[list[Answer], dict[str, str]]:
+        """Answer questions; see `Member.answer`."""
+        from passerelle.evaluation.asking.members import unreadable
+
+        bad = unreadable({q.picture: pictures[q.picture] for q in questions if q.picture})
+        asked = [question for question in questions if question.picture not in bad]
+        if not asked:
+            return [], bad
+        journal = Journal(cache_folder() / "served" / f"{content_hash(self.server.signature)[:16]}.jsonl")
+        inner = ServedAnswerer(self.server, pictures, max_new_tokens, journal, self._charge)
+        answers = self.wrapping.wrap(inner, asked[0].language).answer(asked)
+        refused = {
+            q.id for q, answer in zip(asked, answers, strict=True) if q.picture in inner.refused and not answer.text
+        }
+        return [answer for answer in answers if answer.question not in refused], bad | inner.refused
+
+    def _charge(self, kept: Kept, known: bool) -> None:
+        self._tokens += kept.tokens
+        self._own = self._own + Charge(seconds=kept.seconds if known else 0.0, engine_eur=kept.engine_eur)
+
+
+def open_server(name: ServedName) -> Server:
+    """Get ready to ask a served model; nothing is sent yet.
+
+    Raises:
+        ConfigError: An option can't be used, or the URL.
+        MissingDependency: httpx isn't installed.
+    """
+    where = f"{SERVED}{{{name.options}}}:{name.model}"
+    try:
+        options = parse_yaml("{" + name.options + "}")
+    except ValueError as error:
+        raise ConfigError(f"{where!r}: the options aren't written as in a file: {first_line(error)}") from None
+    return Server(name, parse_settings(ServerSettings, options, where))

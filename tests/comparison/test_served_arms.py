@@ -1,0 +1,56 @@
+"""A comparison of a served model: plain, told, by pipelines, and one that was adapted and is served beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from chat_server import AboutPictures, ChatServer
+from comparison.conftest import compare
+from comparisons import write_experiment
+from passerelle.cli import main
+from passerelle.comparison.settings import load_experiment
+from passerelle.errors import ConfigError
+from passerelle.evaluation.writing import read_answers
+
+pytest.importorskip("httpx")
+
+
+@pytest.fixture
+def server() -> Iterator[ChatServer]:
+    made = ChatServer(AboutPictures)
+    yield made
+    made.close()
+
+
+def test_a_served_model_is_the_base_of_a_comparison(own: Path, server: ChatServer) -> None:
+    options = "{first_wait_seconds: 0.01, input_price: 10, output_price: 10}"
+    adapted = {"method": "elsewhere", "model": f"openai{options}:adapter@{server.url}"}
+    arms = {"zero-shot": None, "prompted": None, "pipeline": None, "adapted": adapted}
+    model = f"openai{options}:base@{server.url}"
+    write_experiment(own, model=model, arms=arms, tests=["pope=pope-{language}.jsonl"], answers="generate")
+    results, _ = compare()
+    found = {arm["name"]: arm for arm in results["arms"]}
+    assert set(found) == {*arms, "english"} and all(found[name]["scores"] for name in arms)
+    assert all(found[name]["cost"]["engine_eur"] > 0 for name in arms)
+    assert any("answered by a server" in note for note in results["notes"])
+    said: dict[str, list[str]] = {}
+    for row in read_answers(own / "runs" / "own" / "evaluation" / "answers.jsonl"):
+        said.setdefault(row["system"], []).append(row["text"])
+    assert all("x" in text.partition(":")[0] for text in said["zero-shot"]), "the picture's size"
+    assert {request["body"]["model"] for request in server.requests} == {"base", "adapter"}
+    asked = len(server.requests)
+    compare()
+    assert len(server.requests) == asked, "nothing is paid twice"
+
+
+def test_a_served_model_cannot_be_trained_here(own: Path, server: ChatServer) -> None:
+    path = write_experiment(own, model=f"openai:base@{server.url}", arms={"lora": {"text": "human"}})
+    with pytest.raises(ConfigError, match="a served model can't be trained here"):
+        load_experiment(path)
+    path = write_experiment(own, model=f"openai{{speed: 3}}:base@{server.url}", arms={"zero-shot": None})
+    done = CliRunner().invoke(main, ["compare", path.name])
+    assert done.exit_code == 2 and "unknown key 'speed'" in done.stderr
