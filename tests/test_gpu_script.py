@@ -68,7 +68,7 @@ def test_a_part_that_is_cut_off_or_fails_is_named_and_keeps_its_rows(tmp_path: P
 
 
 def test_a_wheel_is_made_smaller_and_installs(tmp_path: Path) -> None:
-    from gpu.wheels import ELSEWHERE, install, leave_out
+    from gpu.wheels import UNNEEDED, install, leave_out
 
     wheel = tmp_path / "wheels" / "bits_and_more-1.0-py3-none-any.whl"
     wheel.parent.mkdir()
@@ -81,7 +81,7 @@ def test_a_wheel_is_made_smaller_and_installs(tmp_path: Path) -> None:
         file.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: bits-and-more\nVersion: 1.0\n")
         file.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         file.writestr(f"{about}/RECORD", record)
-    leave_out(wheel, ELSEWHERE)
+    leave_out(wheel, UNNEEDED["bitsandbytes"])
     install(wheel.parent, tmp_path / "site")
     assert {path.name for path in (tmp_path / "site" / "bitsandbytes").iterdir()} == {
         "libbitsandbytes_cpu.so",

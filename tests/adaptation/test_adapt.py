@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 
 from adaptations import adapt_and_kill, losses
 from passerelle.adaptation import run
+from passerelle.adaptation.alarms import percent
 from passerelle.adaptation.run import adapt, adaptation_key
 from passerelle.adaptation.settings import AdaptSettings, AlarmSettings, MixSettings, PartSettings
 from passerelle.errors import ConfigError, InputError, TrainingError, UserError
@@ -257,7 +258,7 @@ def test_the_card_says_what_was_done(settings: Make, data: Path, capsys: pytest.
     record = adapt(settings(max_steps=2, data=french, alarms={"every": 1}))
     card, looks = card_of(record), record["stages"][0]["alarms"]["looks"]
     loss = f"{looks[0]['target_loss']:.3f} → {looks[-1]['target_loss']:.3f}"
-    assert f"Held samples, stage `training`: loss in `fr` {loss}; {looks[0]['fidelity']:.0f}% →" in card
+    assert f"Held samples, stage `training`: loss in `fr` {loss}; {percent(looks[0]['fidelity'])} →" in card
     assert "English loss" not in card
     assert "nan" not in capsys.readouterr().err
     assert "language: [fr]" in card

@@ -33,15 +33,15 @@ def test_rows_come_out_translated_and_counted(job: MakeJob, fake: FakeTranslator
     work = job([DOG, CAT, {**DOG, "text": "Yes"}, DOG, {"id": 4}])
     summary = translate(work)
     assert [row.get("text") for row in read(work.out)] == [
-        "[fr] A dog.", "[fr] A cat. <image> [fr] A cat.", "Oui", "[fr] A dog.", None,
+        "[fr] A dog.", "[fr] A cat. <image> [fr] A cat.", "Oui", "[fr] A dog.",
     ]  # fmt: skip
-    assert [row["id"] for row in read(work.out)] == ["d", "c", "d", "d", 4]
-    assert work.rejects.read_bytes() == b""
+    assert [row["id"] for row in read(work.out)] == ["d", "c", "d", "d"]
+    assert [row["reason"] for row in read(work.rejects)] == ["unknown-shape"], "no text where one should be"
     assert fake.received == ["A dog.", "A cat."]
     found = summary.as_dict()
     wanted = {
-        "rows": 5, "written": 5, "rejected": {}, "texts": 4, "segments": 4, "unique": 2, "from_memory": 0,
-        "translated": 2, "characters": 36, "characters_unknown": 12, "characters_translated": 12, "repaired": 0,
+        "rows": 5, "written": 4, "rejected": {"unknown-shape": 1}, "texts": 4, "segments": 4, "unique": 2,
+        "from_memory": 0, "translated": 2, "characters": 36, "characters_unknown": 12, "characters_translated": 12, "repaired": 0,
         "frequent": [{"text": "A dog.", "translation": "[fr] A dog.", "times": 2}],
         "ways": {"engine": 3, "lexicon": 1}, "engine": "fake 1", "fallback": "", "glossary": "", "format": "jsonl",
         "source_language": "en", "target_language": "fr", "spent": None, "source": str(work.source),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
@@ -41,7 +42,7 @@ class Look:
         target_loss: Mean negative log-likelihood in the target language, nats a token.
         english_loss: The same in English; NaN without English samples.
         english_drop: How much the English loss rose, in percent of what it was at first.
-        fidelity: Percent of answers in the target language.
+        fidelity: Percent of answers in the target language; NaN where none shows its language.
         answer: What was said to the open question.
     """
 
@@ -51,6 +52,11 @@ class Look:
     english_drop: float
     fidelity: float
     answer: str
+
+
+def percent(fidelity: float | None) -> str:
+    """Return a look's fidelity for a reader; what is NaN here is nothing in a file."""
+    return "unknown" if fidelity is None or math.isnan(fidelity) else f"{fidelity:.0f}%"
 
 
 class Alarms:
@@ -112,7 +118,7 @@ class Alarms:
     def _is_met(self, condition: tuple[str, str, float], look: Look) -> bool:
         name, sign, threshold = condition
         value: float = getattr(look, name)
-        if name == "fidelity" and max(before.fidelity for before in self.looks) < threshold:
+        if name == "fidelity" and not any(before.fidelity >= threshold for before in self.looks):
             return False  # a model that never spoke the language can't lose it
         return value > threshold if sign == ">" else value < threshold
 

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from passerelle.adaptation.alarms import Alarms, Held, Look, questions_of
+from passerelle.adaptation.alarms import Alarms, Held, Look, percent, questions_of
 from passerelle.adaptation.audit import audit_labels, describe_parts, print_labels, print_parts
 from passerelle.adaptation.checkpoints import Checkpoints
 from passerelle.adaptation.data import Pool, data_digest, pictures_of, read_pool
@@ -379,7 +379,7 @@ def _alarms(job: _Job, vision: VisionFeatures, groups: Sequence[ParameterGroup])
         if job.processes.first:
             answer = f"; {look.answer!r}" if look.answer else ""
             kept = f", English {look.english_loss:.3f} ({look.english_drop:+.1f}%)" if english else ""
-            say(f"step {look.step}: held loss {look.target_loss:.3f}{kept}, fidelity {look.fidelity:.0f}%{answer}")
+            say(f"step {look.step}: held loss {look.target_loss:.3f}{kept}, fidelity {percent(look.fidelity)}{answer}")
 
     return Alarms(settings, encoder, vision, held, job.settings.language, groups, tell)
 

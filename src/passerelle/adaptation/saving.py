@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from passerelle.adaptation.alarms import percent
 from passerelle.adaptation.settings import AdaptSettings
 from passerelle.adaptation.stages import adapter_names, detach
 from passerelle.errors import RunError, UserError, first_line
@@ -256,8 +257,8 @@ def _look_lines(stages: Any, language: str) -> list[str]:
             english = "" if drop is None or math.isnan(drop) else f"; English loss {drop:+.1f}%"
             lines += [
                 f"Held samples, stage `{stage['name']}`: loss in `{language}` {first['target_loss']:.3f} → "
-                f"{kept['target_loss']:.3f}{english}; {first['fidelity']:.0f}% → {kept['fidelity']:.0f}% of answers in "
-                f"`{language}`.{f' Stopped: {stopped}.' if stopped else ''}",
+                f"{kept['target_loss']:.3f}{english}; {percent(first['fidelity'])} → {percent(kept['fidelity'])} of "
+                f"answers in `{language}`.{f' Stopped: {stopped}.' if stopped else ''}",
                 "",
             ]
     return lines
