@@ -41,8 +41,8 @@ def test_rows_come_out_translated_and_counted(job: MakeJob, fake: FakeTranslator
     found = summary.as_dict()
     wanted = {
         "rows": 5, "written": 4, "rejected": {"unknown-shape": 1}, "texts": 4, "segments": 4, "unique": 2,
-        "from_memory": 0, "translated": 2, "characters": 36, "characters_unknown": 12, "characters_translated": 12, "repaired": 0,
-        "frequent": [{"text": "A dog.", "translation": "[fr] A dog.", "times": 2}],
+        "from_memory": 0, "translated": 2, "characters": 36, "characters_unknown": 12, "characters_translated": 12,
+        "repaired": 0, "frequent": [{"text": "A dog.", "translation": "[fr] A dog.", "times": 2}],
         "ways": {"engine": 3, "lexicon": 1}, "engine": "fake 1", "fallback": "", "glossary": "", "format": "jsonl",
         "source_language": "en", "target_language": "fr", "spent": None, "source": str(work.source),
         "out": str(work.out), "rejects": str(work.rejects), "card": str(work.card), "unchanged": False,
