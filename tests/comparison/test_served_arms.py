@@ -36,7 +36,10 @@ def test_a_served_model_is_the_base_of_a_comparison(own: Path, server: ChatServe
     found = {arm["name"]: arm for arm in results["arms"]}
     assert set(found) == {*arms, "english"} and all(found[name]["scores"] for name in arms)
     assert all(found[name]["cost"]["engine_eur"] > 0 for name in arms)
-    assert any("answered by a server" in note for note in results["notes"])
+    assert "zero-shot, prompted, pipeline, adapted: answered by a server" in " ".join(results["notes"])
+    assert all(found[name]["cost"]["total_flops"] is None for name in found), "unknown, not nothing"
+    phases = [phase for arm in found.values() for phase in arm["cost"]["phases"]]
+    assert all(phase["flops"] is None for phase in phases if phase["phase"].startswith("answers"))
     said: dict[str, list[str]] = {}
     for row in read_answers(own / "runs" / "own" / "evaluation" / "answers.jsonl"):
         said.setdefault(row["system"], []).append(row["text"])

@@ -17,7 +17,7 @@ from passerelle.comparison.texts import PEOPLE, Texts
 from passerelle.costs.ledger import Phase
 from passerelle.costs.prices import prices
 from passerelle.costs.summary import cost_of
-from passerelle.evaluation.specification import SERVED
+from passerelle.evaluation.specification import find_served
 from passerelle.evaluation.writing import read_answers
 from passerelle.languages.codes import language
 from passerelle.provenance import hardware, versions
@@ -116,9 +116,8 @@ def _notes(found: Collected) -> Iterator[str]:
     elsewhere = [name for name in experiment.arms if experiment.own_model(name)]
     if elsewhere:
         yield f"{' and '.join(elsewhere)}: adapted elsewhere, from what data and at what cost isn't known here."
-    models = {name: experiment.own_model(name) or experiment.model for name in experiment.arms}
-    if served := [name for name, model in models.items() if f"{SERVED}:" in model or f"{SERVED}{{" in model]:
-        yield f"{' and '.join(served)}: answered by a server, whose operations and energy aren't known here."
+    if served := [name for name in experiment.arms if _is_served(experiment, name)]:
+        yield f"{', '.join(served)}: answered by a server, whose operations and energy aren't known here."
     pipelines = {name: experiment.engine(name) for name in experiment.arms if experiment.method(name) == "pipeline"}
     used = {name: {way.engine for way in settings.both} for name, settings in pipelines.items()}
     same = [name for name, engines in used.items() if experiment.translation.engine in engines]
@@ -178,6 +177,7 @@ def _scores(found: Collected, system: str, spoken: str) -> Iterator[tuple[dict[s
 
 def _english(found: Collected) -> dict[str, Any]:
     """The base on English questions."""
+    phases = list(_answering(found, ZERO_SHOT, ENGLISH, 1))
     return {
         "name": "english",
         "title": "English",
@@ -188,7 +188,7 @@ def _english(found: Collected) -> dict[str, Any]:
         "error": None,
         "scores": [score for score, _ in _scores(found, ZERO_SHOT, ENGLISH)],
         "seed_scores": [],
-        "cost": _cost([list(_answering(found, ZERO_SHOT, ENGLISH, 1))], found, ZERO_SHOT, ENGLISH),
+        "cost": _cost([phases], found, ZERO_SHOT, ENGLISH, served=_is_served(found.experiment)),
         "training": None,
     }
 
@@ -201,7 +201,8 @@ def _arm(found: Collected, run: ArmRun) -> dict[str, Any]:
     scored = [] if run.error else [pair for code in spoken for pair in _scores(found, run.name, code)]
     records = list(run.records.values())
     trainable = max((s["record"]["trainable_parameters"] for r in records for s in r["stages"]), default=0)
-    cost = _cost(_phases(found, run), found, run.name, *spoken)
+    served = _is_served(experiment, run.name)
+    cost = _cost(_phases(found, run), found, run.name, *spoken, served=served)
     return {
         "name": run.name,
         "title": title_of(experiment, run.name),
@@ -222,10 +223,16 @@ def _arm(found: Collected, run: ArmRun) -> dict[str, Any]:
     }
 
 
+def _is_served(experiment: Experiment, arm: str = "") -> bool:
+    """Whether a server answers for an arm, or for the base."""
+    model = (experiment.own_model(arm) if arm else "") or experiment.model
+    return find_served(model)[1] is not None
+
+
 def _unknown_totals(experiment: Experiment, arm: str) -> tuple[str, ...]:
-    """Return the totals of an arm that nobody here can know: of one that was adapted elsewhere."""
+    """Return the totals of an arm that nobody here can know: of one that was adapted, or answers, elsewhere."""
     if not experiment.own_model(arm):
-        return ()
+        return ("total_flops",) if _is_served(experiment, arm) else ()
     timed = "training_seconds" in experiment.arms[arm]
     return ("total_flops",) if timed else ("total_flops", "total_seconds", "total_euros", "paid_seconds", "paid_euros")
 
@@ -242,11 +249,17 @@ def _phases(found: Collected, run: ArmRun) -> list[list[Phase]]:
     return [[*made, *_training(record), *answering] for record in run.records.values()] or [[]]
 
 
-def _cost(phases: Sequence[Sequence[Phase]], found: Collected, system: str, *languages: str) -> dict[str, Any]:
-    """Sum up what an arm cost; memory, which isn't measured while answering, is left open there."""
+def _cost(
+    phases: Sequence[Sequence[Phase]], found: Collected, system: str, *languages: str, served: bool
+) -> dict[str, Any]:
+    """Sum up what an arm cost; what isn't measured while answering is left open: memory, and a server's operations."""
     rows = [r for r in found.evaluation["speed"] if r["system"] == system and r["language"] in languages]
     cost = cost_of(phases, sum(row["answers"] for row in rows) // max(1, len(phases)))
     open_ones = [{**phase, **{key: phase[key] or None for key in ("tokens", "peak_bytes")}} for phase in cost["phases"]]
+    if served:
+        unknown = {"flops": None}
+        open_ones = [{**phase, **(unknown if phase["phase"].startswith("answers") else {})} for phase in open_ones]
+        cost["total_flops"] = None
     return {**cost, "phases": open_ones, "peak_bytes": cost["peak_bytes"] or None}
 
 

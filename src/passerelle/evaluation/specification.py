@@ -186,8 +186,12 @@ def parse_named(given: str, default: str = "") -> Named:
 def _usual_name(given: str) -> str:
     """Return what a model is called that was given no name: its file's, or its own at the server."""
     plain, _ = split_translation(given)
+    before, served = find_served(given)
+    return before + served.model.rpartition("/")[2] if served else Path(plain).stem or plain
+
+
+def find_served(given: str) -> tuple[str, ServedName | None]:
+    """Return what stands before a served model, such as ``prompted:``, and the model; ``None`` where there is none."""
+    plain, _ = split_translation(given)
     before = re.match(rf"((?:[a-z]+:)*){SERVED}[:{{]", plain)
-    served = read_served(plain[len(before[1]) :]) if before else None
-    if before and served:
-        return before[1] + served.model.rpartition("/")[2]
-    return Path(plain).stem or plain
+    return (before[1], read_served(plain[len(before[1]) :])) if before else ("", None)
