@@ -22,6 +22,7 @@ MOST_LINES = 400
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "records", "config", "runs", "costs", "data", "progress", "provenance", "machine"),
     ("pictures",),
+    ("endpoints",),
     ("languages",),
     ("formats",),
     ("example",),

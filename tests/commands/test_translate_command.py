@@ -14,9 +14,9 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from passerelle.cli import main
+from passerelle.endpoints.budget import Spent
 from passerelle.translation.base import FakeTranslator
 from passerelle.translation.engines import registry as engines
-from passerelle.translation.engines.chat_budget import Spent
 
 ROWS = [{"id": 1, "text": "A dog."}, {"id": 2, "text": "A dog. A cat."}, {"id": 3, "text": "Yes"}]
 

@@ -8,11 +8,11 @@ import termios
 import pytest
 
 from passerelle.commands.translate_progress import ShownProgress, duration
+from passerelle.endpoints.budget import Spent
 from passerelle.progress import Progress as Bar
 from passerelle.translation.dataset.counted import Needed
 from passerelle.translation.dataset.runner import Progress
 from passerelle.translation.dataset.tally import Tally
-from passerelle.translation.engines.chat_budget import Spent
 
 
 def progress(rows: int, total: int | None = 1000, spent: Spent | None = None) -> Progress:

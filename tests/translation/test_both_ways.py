@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from passerelle.costs.ledger import Charge
+from passerelle.endpoints.budget import Spent
 from passerelle.errors import ConfigError
 from passerelle.evaluation.asking.systems import open_system
 from passerelle.evaluation.specification import parse_named
 from passerelle.translation.base import FakeTranslator
 from passerelle.translation.both_ways import BothWays, EngineSettings, TranslationSettings, close_engines
 from passerelle.translation.engines import registry
-from passerelle.translation.engines.chat_budget import Spent
 from passerelle.translation.memory.metered import Work, price
 
 CHAT = {"engine": "openai:m@http://h:80/v1", "options": {"beams": 3}}

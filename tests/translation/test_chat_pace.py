@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from passerelle.translation.engines.chat_pace import MOST, Pace
+from passerelle.endpoints.pace import MOST, Pace
 
 
 def settled(able: int, requests: int, fixed: int = 0) -> int:

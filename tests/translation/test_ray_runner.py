@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from passerelle.cli import main
-from passerelle.translation.engines.chat_budget import Spent
+from passerelle.endpoints.budget import Spent
 
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="pip install 'passerelle[ray]'")
 

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from passerelle.endpoints.requests import Endpoint
 from passerelle.errors import ConfigError
 from passerelle.evaluation.benchmarks.scoring import cluster
 from passerelle.evaluation.metrics.judge import VERSION, Case, Judge, Verdict, judge_case, summarise
 from passerelle.evaluation.results import Everything, Said
 from passerelle.progress import Progress
 from passerelle.runs import content_hash, storage
-from passerelle.translation.engines.chat_requests import Endpoint
 
 DEFAULT_URL = "https://api.openai.com/v1"
 KEY_VARIABLE = "OPENAI_API_KEY"

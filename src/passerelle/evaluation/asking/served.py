@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -15,6 +14,10 @@ from pydantic import Field
 
 from passerelle.config import Settings, parse_settings, parse_yaml
 from passerelle.costs.ledger import Charge
+from passerelle.endpoints.budget import Budget, Prices
+from passerelle.endpoints.pace import FIRST, Pace
+from passerelle.endpoints.requests import Endpoint, Reply, RequestRefused
+from passerelle.endpoints.sending import all_at_once, errors_of, send_within, tokens_in
 from passerelle.errors import ConfigError, first_line
 from passerelle.evaluation.asking.journal import Journal, Kept, key_of
 from passerelle.evaluation.asking.members import Spent
@@ -23,14 +26,10 @@ from passerelle.evaluation.specification import SERVED, ServedName
 from passerelle.pictures.data_uri import LONGEST_SIDE, data_uri
 from passerelle.records import Answer, Question
 from passerelle.runs import cache_folder, content_hash, file_hash
-from passerelle.translation.engines.chat_budget import Budget, Prices
 from passerelle.translation.engines.chat_endpoint import OPENAI
-from passerelle.translation.engines.chat_pace import FIRST, Pace
-from passerelle.translation.engines.chat_requests import Endpoint, Reply, RequestAbandoned, RequestRefused
 
 _PICTURE_TOKENS = 1000
 """What a picture is taken to cost in tokens before the server says what it did."""
-_LETTERS_PER_TOKEN = 3
 _PICTURES_KEPT = 128
 
 
@@ -128,16 +127,10 @@ class Server:
         shown = [{"type": "image_url", "image_url": {"url": self._picture(picture)}}] if picture else []
         content = [*shown, {"type": "text", "text": prompt}] if shown else prompt
         request = {**self._fields, "max_tokens": max_new_tokens, "messages": [{"role": "user", "content": content}]}
-        asked = len(prompt.encode()) // _LETTERS_PER_TOKEN + 1 + _PICTURE_TOKENS * len(shown)
+        expected = tokens_in(len(prompt.encode())) + _PICTURE_TOKENS * len(shown), max_new_tokens
         with self._pace.slot(1) as busy:
-            self._budget.reserve(asked, max_new_tokens)
             began = time.perf_counter()
-            try:
-                reply = self._endpoint.complete(request, stop, busy)
-                used = _used(reply, asked)
-                self._budget.spend(*used)
-            finally:
-                self._budget.release(asked, max_new_tokens)
+            reply, used = send_within(self._budget, self._endpoint, request, expected, stop, busy)
         took = Kept(Answer(""), time.perf_counter() - began, tokens=sum(used), engine_eur=self._prices.cost(*used))
         return reply, took
 
@@ -145,15 +138,6 @@ class Server:
 @lru_cache(100_000)
 def _digest(path: Path) -> str:
     return file_hash(path)
-
-
-def _used(reply: Reply, asked: int) -> tuple[int, int]:
-    """Return the tokens in and out: as the server counted them, else estimated."""
-    said = len(reply.text.encode()) // _LETTERS_PER_TOKEN
-    return (
-        asked if reply.input_tokens is None else reply.input_tokens,
-        said if reply.output_tokens is None else reply.output_tokens,
-    )
 
 
 @dataclass
@@ -191,23 +175,20 @@ class ServedAnswerer:
         different: dict[str, Question] = {}
         for key, question in zip(keys, questions, strict=True):
             different.setdefault(key, question)
-        stop = threading.Event()
-        pool = ThreadPoolExecutor(min(self.server.threads, max(1, len(different))), thread_name_prefix="served")
-        try:
-            futures = {key: pool.submit(self._one, key, question, stop) for key, question in different.items()}
-            wait(futures.values(), return_when=FIRST_EXCEPTION)
-        finally:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
-        _raise_first([*futures.values()])
-        return [replace(futures[key].result(), question=q.id) for key, q in zip(keys, questions, strict=True)]
+        threads = min(self.server.threads, max(1, len(different)))
+        futures = all_at_once(self._one, different.items(), threads, "served")
+        if errors := errors_of(futures):
+            raise errors[0]
+        answers = {key: future.result() for key, future in zip(different, futures, strict=True)}
+        return [replace(answers[key], question=q.id) for key, q in zip(keys, questions, strict=True)]
 
     def _key(self, question: Question) -> str:
         """Return what a reply is kept by: another file may have the same name elsewhere, so its content counts."""
         picture = _digest(self.pictures[question.picture]) if question.picture else ""
         return key_of(question, f"{self.server.signature} {picture}", self.max_new_tokens)
 
-    def _one(self, key: str, question: Question, stop: threading.Event) -> Answer:
+    def _one(self, asked: tuple[str, Question], stop: threading.Event) -> Answer:
+        key, question = asked
         shown = self.pictures[question.picture] if question.picture else None
         with self._lock:
             known = self.journal.get(key)
@@ -231,13 +212,6 @@ class ServedAnswerer:
             (kept,) = self.journal.add([key], [took])
             self.charge(kept, False)
         return kept.answer
-
-
-def _raise_first(futures: Sequence[Future[Answer]]) -> None:
-    """Raise the first error that ended the work; those that it caused don't count."""
-    errors = [error for future in futures if not future.cancelled() and (error := future.exception()) is not None]
-    if errors:
-        raise min(errors, key=lambda error: isinstance(error, RequestAbandoned))
 
 
 @dataclass

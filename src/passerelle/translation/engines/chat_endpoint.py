@@ -8,27 +8,26 @@ import math
 import re
 import threading
 import tomllib
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from collections.abc import Sequence
+from concurrent.futures import Future
 from functools import lru_cache
 from importlib import resources
 from typing import Any
 
+from passerelle.endpoints.budget import Budget, Prices, Spent
+from passerelle.endpoints.pace import FIRST, Pace
+from passerelle.endpoints.requests import Endpoint, Reply, RequestRefused
+from passerelle.endpoints.sending import all_at_once, errors_of, send_within, tokens_in
 from passerelle.errors import EngineStopped
 from passerelle.languages.codes import language
 from passerelle.runs import content_hash
-from passerelle.translation.engines.chat_budget import Budget, Prices, Spent
-from passerelle.translation.engines.chat_pace import FIRST, Pace
-from passerelle.translation.engines.chat_requests import Endpoint, Reply, RequestAbandoned, RequestRefused
 from passerelle.translation.engines.inner_texts import translate_inner
 
 _log = logging.getLogger(__name__)
 
 OPENAI = "https://api.openai.com/v1"
 _FENCE = re.compile(r"\A```[a-z]*\n(.*)\n```\Z", re.DOTALL)
-# Bytes of UTF-8 for each token, on the low side so that the budget isn't passed; and the longest a translation
-# may be expected to be, against its source.
-_BYTES_PER_TOKEN = 3
+# The longest a translation may be expected to be, against its source.
 _EXPANSION = 1.5
 
 
@@ -132,8 +131,8 @@ class ChatTranslator:
         """Return what so many texts would cost at most; nothing is sent."""
         requests = math.ceil(texts / self._texts_at_once)
         numbers = texts * len('"99": "", ')
-        expected = math.ceil((characters + numbers) / _BYTES_PER_TOKEN * _EXPANSION)
-        asked = math.ceil((requests * len(self._system.encode()) + characters + numbers) / _BYTES_PER_TOKEN)
+        expected = tokens_in((characters + numbers) * _EXPANSION)
+        asked = tokens_in(requests * len(self._system.encode()) + characters + numbers)
         return Spent(requests, asked, expected, self._prices.cost(asked, expected))
 
     def close(self) -> None:
@@ -143,14 +142,7 @@ class ChatTranslator:
     def _ask(self, texts: list[str]) -> list[str]:
         """Send all requests, some at once; at an error, wait for those under way and keep what they bring."""
         batches = [texts[start : start + self._texts_at_once] for start in range(0, len(texts), self._texts_at_once)]
-        stop = threading.Event()
-        pool = ThreadPoolExecutor(self._pace.most, thread_name_prefix="chat")
-        try:
-            futures = [pool.submit(self._translate_batch, batch, stop) for batch in batches]
-            wait(futures, return_when=FIRST_EXCEPTION)
-        finally:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
+        futures = all_at_once(self._translate_batch, batches, self._pace.most, "chat")
         done = [future for future in futures if not future.cancelled() and future.exception() is None]
         translations = {text: answer for future in done for text, answer in future.result().items()}
         _raise_first(futures, translations)
@@ -184,38 +176,22 @@ class ChatTranslator:
     def _send(self, batch: list[str], stop: threading.Event) -> Reply:
         contents = {str(number): self._content(text) for number, text in enumerate(batch, 1)}
         numbered = json.dumps(contents, ensure_ascii=False)
-        asked = math.ceil(len((self._system + numbered).encode()) / _BYTES_PER_TOKEN)
-        expected = math.ceil(len(numbered.encode()) / _BYTES_PER_TOKEN * _EXPANSION)
+        asked = tokens_in(len((self._system + numbered).encode()))
+        expected = tokens_in(len(numbered.encode()) * _EXPANSION)
         messages = [{"role": "system", "content": self._system}, {"role": "user", "content": numbered}]
         with self._pace.slot(len(numbered)) as busy:
-            return self._charged({**self._settings, "messages": messages}, asked, expected, stop, busy)
-
-    def _charged(
-        self, request: dict[str, Any], asked: int, expected: int, stop: threading.Event, busy: Callable[[], None]
-    ) -> Reply:
-        """Send a request, tokens asked and expected held from the budget meanwhile."""
-        self._budget.reserve(asked, expected)
-        try:
-            reply = self._endpoint.complete(request, stop, busy)
-            self._budget.spend(
-                asked if reply.input_tokens is None else reply.input_tokens,
-                math.ceil(len(reply.text.encode()) / _BYTES_PER_TOKEN)
-                if reply.output_tokens is None
-                else reply.output_tokens,
-            )
-        finally:
-            self._budget.release(asked, expected)
-        return reply
+            request = {**self._settings, "messages": messages}
+            return send_within(self._budget, self._endpoint, request, (asked, expected), stop, busy)[0]
 
 
 def _raise_first(futures: Sequence[Future[dict[str, str]]], translations: dict[str, str]) -> None:
     """Raise the first error that ended the work, with all that was translated; those that it caused don't count."""
-    errors = [error for future in futures if not future.cancelled() and (error := future.exception()) is not None]
+    errors = errors_of(futures)
     if not errors:
         return
     for error in errors:
         translations.update(error.translations if isinstance(error, EngineStopped) else {})
-    first = min(errors, key=lambda error: isinstance(error, RequestAbandoned))
+    first = errors[0]
     if isinstance(first, EngineStopped):
         first.translations.update({text: answer for text, answer in translations.items() if answer})
     raise first

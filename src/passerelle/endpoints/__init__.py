@@ -1,0 +1,1 @@
+"""Models behind OpenAI-compatible servers: requests, what they may cost, how many are under way."""
