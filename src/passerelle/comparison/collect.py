@@ -230,9 +230,9 @@ def _is_served(experiment: Experiment, arm: str = "") -> bool:
 
 
 def _unknown_totals(experiment: Experiment, arm: str) -> tuple[str, ...]:
-    """Return the totals of an arm that nobody here can know: of one that was adapted, or answers, elsewhere."""
+    """Return the totals of an arm that nobody here can know: of one that was adapted elsewhere."""
     if not experiment.own_model(arm):
-        return ("total_flops",) if _is_served(experiment, arm) else ()
+        return ()
     timed = "training_seconds" in experiment.arms[arm]
     return ("total_flops",) if timed else ("total_flops", "total_seconds", "total_euros", "paid_seconds", "paid_euros")
 
@@ -255,12 +255,11 @@ def _cost(
     """Sum up what an arm cost; what isn't measured while answering is left open: memory, and a server's operations."""
     rows = [r for r in found.evaluation["speed"] if r["system"] == system and r["language"] in languages]
     cost = cost_of(phases, sum(row["answers"] for row in rows) // max(1, len(phases)))
-    open_ones = [{**phase, **{key: phase[key] or None for key in ("tokens", "peak_bytes")}} for phase in cost["phases"]]
-    if served:
-        unknown = {"flops": None}
-        open_ones = [{**phase, **(unknown if phase["phase"].startswith("answers") else {})} for phase in open_ones]
-        cost["total_flops"] = None
-    return {**cost, "phases": open_ones, "peak_bytes": cost["peak_bytes"] or None}
+    for phase in cost["phases"]:
+        phase |= {key: phase[key] or None for key in ("tokens", "peak_bytes")}
+        if served and phase["phase"].startswith("answers"):
+            phase["flops"] = None
+    return {**cost, "peak_bytes": cost["peak_bytes"] or None, **({"total_flops": None} if served else {})}
 
 
 def _answering(found: Collected, system: str, spoken: str, seeds: int) -> Iterator[Phase]:

@@ -146,7 +146,9 @@ def _evaluate(
     for named in files:
         said[named.name], more = _score_file(named, tests, languages)
         notes += more
-    notes += [*_unanswered(said), *_untranslated(said)]
+    for gap in (*_unanswered(said), *_untranslated(said)):
+        say(gap)
+        notes.append(gap)
     suspects = read_suspects(options.suspects) if options.suspects else {}
     if audit is not None:
         suspects = _audit(tests, audit, suspects)
@@ -242,36 +244,29 @@ def _score_file(
     return said, [f"{named.name}: {note}" for note in predictions.notes]
 
 
-def _unanswered(said: Everything) -> list[str]:
-    notes = []
-    for system, benchmarks in said.items():
-        for name, languages in benchmarks.items():
-            for code, each in languages.items():
-                gap = {missing.id: missing.reason for seed in each.seeds for missing in seed.missing}
-                if gap:
-                    first = next(iter(gap.items()))
-                    total = len(each.test.items)
-                    notes.append(
-                        f"{system}: {name} ({code}): {len(gap)} of {total} questions have no answer, "
-                        f"for example {first[0]}: {first[1]}"
-                    )
-                    say(notes[-1])
-    return notes
+def _unanswered(said: Everything) -> Iterator[str]:
+    """Say where questions have no answer, and why the first of them has none."""
+    for where, each in _each(said):
+        gap = {missing.id: missing.reason for seed in each.seeds for missing in seed.missing}
+        if gap:
+            first = next(iter(gap.items()))
+            total = len(each.test.items)
+            yield f"{where}: {len(gap)} of {total} questions have no answer, for example {first[0]}: {first[1]}"
 
 
-def _untranslated(said: Everything) -> list[str]:
+def _untranslated(said: Everything) -> Iterator[str]:
     """Say where engines couldn't translate a text, which then stayed as it was."""
-    notes = []
+    for where, each in _each(said):
+        if count := round(sum(seed.total("untranslated") for seed in each.seeds)):
+            yield f"{where}: {count} texts of questions and answers couldn't be translated and stayed as they were"
+
+
+def _each(said: Everything) -> Iterator[tuple[str, Said]]:
+    """Yield what each system said to each benchmark in each language, and how to name it."""
     for system, benchmarks in said.items():
         for name, languages in benchmarks.items():
             for code, each in languages.items():
-                if count := round(sum(seed.total("untranslated") for seed in each.seeds)):
-                    notes.append(
-                        f"{system}: {name} ({code}): {count} texts of questions and answers couldn't be translated and "
-                        "stayed as they were"
-                    )
-                    say(notes[-1])
-    return notes
+                yield f"{system}: {name} ({code})", each
 
 
 def _audit(tests: Mapping[str, Mapping[str, Test]], audit: Audit, known: Mapping[str, set[str]]) -> dict[str, set[str]]:

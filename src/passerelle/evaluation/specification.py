@@ -6,8 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from passerelle.errors import ConfigError
+from passerelle.config import parse_yaml
+from passerelle.errors import ConfigError, first_line
 from passerelle.evaluation.benchmarks.registry import find_benchmark
 from passerelle.languages.codes import language
 
@@ -123,6 +125,24 @@ class Named:
 
     name: str
     what: str
+
+
+def read_braces(inside: str, what: str, where: str) -> dict[str, Any]:
+    """Read what stands in a specification's braces, as a file has it.
+
+    Args:
+        inside: What stands there.
+        what: What it should be, for errors.
+        where: The specification.
+
+    Raises:
+        ConfigError: It isn't YAML.
+    """
+    try:
+        found: dict[str, Any] = parse_yaml("{" + inside + "}")
+    except ValueError as error:
+        raise ConfigError(f"{where!r}: the {what} aren't written as in a file: {first_line(error)}") from None
+    return found
 
 
 def split_translation(given: str) -> tuple[str, str]:

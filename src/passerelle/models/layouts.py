@@ -153,9 +153,13 @@ def follows_trees(pretrained: PretrainedModel, longest: int) -> bool:
     """Whether a model's layers are causal, take any mask, and see as far back as the longest row."""
     text = pretrained.bare.config.get_text_config()
     window = getattr(text, "sliding_window", None)
-    family = pretrained.family
-    known = family.causal and family.shares_prefix and not family.detected
+    known = _is_causal(pretrained) and pretrained.family.shares_prefix
     return known and text._attn_implementation == "sdpa" and (not window or longest < window)
+
+
+def _is_causal(pretrained: PretrainedModel) -> bool:
+    """Whether no token of a model sees what comes behind it; of a family that was found out, that isn't known."""
+    return pretrained.family.causal and not pretrained.family.detected
 
 
 def _groupings(rows: Sequence[Encoded]) -> list[list[list[int]]]:
@@ -294,7 +298,7 @@ class Forest:
 
 def _padded(pretrained: PretrainedModel, rows: Sequence[_Needed]) -> Layout:
     width = max(map(len, rows))
-    causal = pretrained.family.causal and not pretrained.family.detected
+    causal = _is_causal(pretrained)
     inputs = {
         name: torch.stack([pad(row.values(name), (0, width - len(row)), value=_fill(pretrained, name)) for row in rows])
         for name in _names(rows, but="attention_mask" if causal else "")

@@ -53,12 +53,14 @@ def _for_this_model_only() -> Iterator[None]:
     """Undo what is changed in transformers' modules meanwhile; rotary positions go by where their tensors are."""
     modules = [module for name, module in sys.modules.items() if name.startswith("transformers.models.")]
     before = [(module, dict(vars(module))) for module in modules if isinstance(module, ModuleType)]
-    yield
-    for module, known in before:
-        for name, old in known.items():
-            new: Any = vars(module).get(name)
-            if new is not old:
-                setattr(module, name, _by_device(old, new) if _ROTARY in name else old)
+    try:
+        yield
+    finally:
+        for module, known in before:
+            for name, old in known.items():
+                new: Any = vars(module).get(name)
+                if new is not old:
+                    setattr(module, name, _by_device(old, new) if _ROTARY in name else old)
 
 
 def _by_device(plain: Callable[..., Any], fused: Callable[..., Any]) -> Callable[..., Any]:

@@ -12,17 +12,17 @@ from typing import Any
 
 from pydantic import Field
 
-from passerelle.config import Settings, parse_settings, parse_yaml
+from passerelle.config import Settings, parse_settings
 from passerelle.costs.ledger import Charge
 from passerelle.endpoints.budget import Budget, Prices
 from passerelle.endpoints.pace import FIRST, Pace
 from passerelle.endpoints.requests import Endpoint, Reply, RequestRefused
 from passerelle.endpoints.sending import all_at_once, errors_of, send_within, tokens_in
-from passerelle.errors import ConfigError, first_line
+from passerelle.errors import ConfigError
 from passerelle.evaluation.asking.journal import Journal, Kept, key_of
 from passerelle.evaluation.asking.members import Spent
 from passerelle.evaluation.asking.wrapping import Plain, Wrapping
-from passerelle.evaluation.specification import SERVED, ServedName
+from passerelle.evaluation.specification import SERVED, ServedName, read_braces
 from passerelle.pictures.data_uri import LONGEST_SIDE, data_uri
 from passerelle.records import Answer, Question
 from passerelle.runs import cache_folder, content_hash, file_hash
@@ -264,8 +264,4 @@ def open_server(name: ServedName) -> Server:
         MissingDependency: httpx isn't installed.
     """
     where = f"{SERVED}{{{name.options}}}:{name.model}"
-    try:
-        options = parse_yaml("{" + name.options + "}")
-    except ValueError as error:
-        raise ConfigError(f"{where!r}: the options aren't written as in a file: {first_line(error)}") from None
-    return Server(name, parse_settings(ServerSettings, options, where))
+    return Server(name, parse_settings(ServerSettings, read_braces(name.options, "options", where), where))

@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from passerelle.config import HUB_NAME, parse_yaml
-from passerelle.errors import ConfigError, InputError, first_line
+from passerelle.config import HUB_NAME
+from passerelle.errors import ConfigError, InputError
 from passerelle.evaluation.asking.members import LocalModel, Member, Opener, System
 from passerelle.evaluation.asking.served import ServedModel, Server, open_server
 from passerelle.evaluation.asking.wrapping import PIPELINE, PLAIN, WRAPPINGS, Wrapping
-from passerelle.evaluation.specification import Named, ServedName, read_served, split_translation
+from passerelle.evaluation.specification import Named, ServedName, read_braces, read_served, split_translation
 from passerelle.languages.phrasebook import shipped_digest
 from passerelle.models.families import own_digest
 from passerelle.models.names import EMBEDDED, local_folder, model_digest
@@ -65,11 +65,8 @@ def open_system(named: Named, translation: TranslationSettings | None = None) ->
 
 
 def _parsed(engines: str, where: str) -> Any:
-    """Read what stands in braces as a file has it: one engine, or ``into: ENGINE, back: ENGINE``."""
-    try:
-        found = parse_yaml("{" + engines + "}")
-    except ValueError as error:
-        raise ConfigError(f"{where!r}: the engines aren't written as in a file: {first_line(error)}") from None
+    """Read the engines of a pipeline: one, or ``into: ENGINE, back: ENGINE``."""
+    found = read_braces(engines, "engines", where)
     named = list(found.items())
     return named[0][0] if len(named) == 1 and named[0][1] is None else found
 
