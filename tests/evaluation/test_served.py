@@ -195,6 +195,8 @@ def test_specifications_and_names() -> None:
     assert parse_named("pipeline{openai:m@http://h/v1}:openai{seed: 1}:tiny@http://h/v1").name == "pipeline:tiny"
     for bad, why in (
         ("openai:", "which model"),
+        ("openai:@http://h/v1", "which model"),
+        ("openai:m@ftp://me:secret@h/v1", "begins with http"),
         ("openai{speed: 3}:m@http://h/v1", "speed"),
         ("openai{: [}:m@http://h/v1", "aren't written"),
         ("openai:m@http://user:secret@h/v1", "environment variable"),

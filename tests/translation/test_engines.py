@@ -283,6 +283,7 @@ def test_a_memory_answers_only_what_it_knows(tmp_path):
         ("openai:m@https://me:pw@host/v1", ConfigError, "into an environment variable"),
         ("openai:m@https://host/v1?key=x", ConfigError, "into an environment variable"),
         ("openai:m@http:///v1", ConfigError, "is no URL"),
+        ("openai:m@ftp://h/v1", ConfigError, "begins with http"),
         ("ctranslate2:/nowhere/model", MissingDependency, "ct2-transformers-converter .* --output_dir /nowhere/model"),
         ("seq2seq:/nowhere/model", MissingDependency, "hf download .* --local-dir /nowhere/model"),
     ],

@@ -171,6 +171,18 @@ class Endpoint:
         self._client.close()
 
 
+def model_and_url(given: str) -> tuple[str, str]:
+    """Divide ``MODEL@URL`` into the model and the endpoint's URL, which is empty where none is given.
+
+    Raises:
+        ConfigError: What stands behind the model is another kind of URL, which isn't taken for a part of its name.
+    """
+    model, at, rest = given.partition("@http")
+    if "://" in model:
+        raise ConfigError("an endpoint's URL begins with http:// or https://: write MODEL@https://HOST/v1.")
+    return model, f"http{rest}" if at else ""
+
+
 def _checked_place(url: str) -> str:
     """Host and path of a URL that may be asked."""
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from passerelle.config import parse_yaml
+from passerelle.endpoints.requests import model_and_url
 from passerelle.errors import ConfigError, first_line
 from passerelle.evaluation.benchmarks.registry import find_benchmark
 from passerelle.languages.codes import language
@@ -16,7 +17,7 @@ from passerelle.languages.codes import language
 _NAME = re.compile(r"([a-z0-9-]+)(?::([A-Za-z-]+))?=(.+)", re.DOTALL)
 _LANGUAGE = "{language}"
 SERVED = "openai"
-_SERVED = re.compile(rf"{SERVED}(?:\{{(?P<options>.*)\}})?:(?P<model>.+?)(?:@(?P<url>https?://.+))?", re.DOTALL)
+_SERVED = re.compile(rf"{SERVED}(?:\{{(?P<options>.*)\}})?:(?P<place>.+)", re.DOTALL)
 DATASETS = "datasets:"
 """Before the name or folder of a data set that `datasets` loads."""
 
@@ -179,14 +180,15 @@ def read_served(given: str) -> ServedName | None:
     """Read ``openai:MODEL@URL`` or ``openai{OPTIONS}:MODEL@URL``; ``None`` for another specification.
 
     Raises:
-        ConfigError: It names no model.
+        ConfigError: It names no model, or a URL that isn't HTTP's.
     """
     if not re.match(rf"{SERVED}[:{{]", given):
         return None
     found = _SERVED.fullmatch(given)
-    if found is None:
+    model, url = model_and_url(found["place"]) if found else ("", "")
+    if found is None or not model:
         raise ConfigError(f"{given!r}: which model, and where? Write {SERVED}:MODEL@http://HOST:8000/v1.")
-    return ServedName(found["model"], found["url"] or "", found["options"] or "")
+    return ServedName(model, url, found["options"] or "")
 
 
 def parse_named(given: str, default: str = "") -> Named:

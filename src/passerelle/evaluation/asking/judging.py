@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from passerelle.endpoints.requests import Endpoint
+from passerelle.endpoints.requests import Endpoint, model_and_url
 from passerelle.errors import ConfigError
 from passerelle.evaluation.benchmarks.scoring import cluster
 from passerelle.evaluation.metrics.judge import VERSION, Case, Judge, Verdict, judge_case, summarise
@@ -59,8 +59,8 @@ def open_judge(specification: str, folder: Path) -> Callable[[Everything], list[
     Raises:
         ConfigError: The specification can't be used.
     """
-    model, at, rest = specification.partition("@http")
-    judge = EndpointJudge(model, f"http{rest}" if at else DEFAULT_URL)
+    model, url = model_and_url(specification)
+    judge = EndpointJudge(model, url or DEFAULT_URL)
     return lambda said: judge_all(judge, said, folder / "judged.jsonl")
 
 

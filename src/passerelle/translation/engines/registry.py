@@ -137,8 +137,10 @@ def _openai(place: str, source: str, target: str, options: dict[str, Any]) -> Tr
 
 
 def _model_and_url(place: str) -> tuple[str, dict[str, str]]:
-    model, at, rest = _needed("openai", place).partition("@http")
-    return model, {"url": f"http{rest}"} if at else {}
+    from passerelle.endpoints.requests import model_and_url
+
+    model, url = model_and_url(_needed("openai", place))
+    return model, {"url": url} if url else {}
 
 
 def _seq2seq(place: str, source: str, target: str, options: dict[str, Any]) -> Translator:
