@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from passerelle.evaluation.benchmarks.pope import f1
+from passerelle.evaluation.statistics.shares import share, share_difference
 from passerelle.evaluation.statistics.significance import (
     Statistic,
     cluster_bootstrap,
@@ -51,7 +52,8 @@ def simulate(
     """Return the share of trials whose interval holds the truth.
 
     Args:
-        kind: ``mean``, ``f1`` or ``difference``.
+        kind: ``share`` and ``share difference`` as reports have them; ``mean`` and ``difference``, the same by the
+            bootstrap; ``f1``.
         pictures: How many pictures.
         per_picture: Questions about each.
         trials: How many tests are drawn.
@@ -63,9 +65,13 @@ def simulate(
     for trial in range(trials):
         first, second = draw(generator, pictures, per_picture)
         labels = [str(i // per_picture if clustered else i) for i in range(len(first))]
-        if kind == "difference":
+        if kind.endswith("difference"):
             truth = mean_share(0.0) - mean_share(0.2)
-            found = paired_difference(mean_of(first), mean_of(second), labels, resamples=resamples, seed=trial)
+            found = (
+                share_difference(first, second, labels)
+                if kind == "share difference"
+                else paired_difference(mean_of(first), mean_of(second), labels, resamples=resamples, seed=trial)
+            )
             held += found.low <= truth <= found.high
             continue
         statistic: Statistic = mean_of(first)
@@ -75,7 +81,11 @@ def simulate(
             yes = np.arange(len(first)) % 2 == 0
             table = np.stack([first & yes, ~first & ~yes, ~first & yes], axis=1)
             statistic, truth = corpus_of(table, f1), 100 * truth
-        interval = cluster_bootstrap(statistic, labels, resamples=resamples, seed=trial)
+        interval = (
+            share(first, labels)
+            if kind == "share"
+            else cluster_bootstrap(statistic, labels, resamples=resamples, seed=trial)
+        )
         held += interval.low <= truth <= interval.high
     return held / trials
 
@@ -89,8 +99,8 @@ def main() -> None:
         f"{kind}, {pictures} pictures × {per} questions": simulate(
             kind, pictures=pictures, per_picture=per, trials=trials, resamples=1000, seed=1
         )
-        for kind in ("mean", "f1", "difference")
-        for pictures, per in ((100, 4), (300, 5), (300, 2))
+        for kind in ("share", "mean", "share difference", "difference", "f1")
+        for pictures, per in ((8, 4), (25, 4), (100, 4), (300, 5), (300, 2))
     }
     print(json.dumps({"trials": trials, "coverage": found}))
 

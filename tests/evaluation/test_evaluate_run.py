@@ -60,7 +60,7 @@ def test_predictions_are_scored_by_both_parsers(bench):
     signature = figure(results, "accuracy", "fr", parser="localised")["signature"]
     assert signature == (
         "pope|accuracy|method:generate|parser:localised-fr-2|lang:fr|n:16|clusters:4|missing:0|seeds:1"
-        "|ci:cluster-bootstrap-2000|seed:1|v:1"
+        "|ci:korn-graubard|v:2"
     )
 
 

@@ -14,6 +14,7 @@ from passerelle.errors import InputError
 from passerelle.evaluation.benchmarks.base import Measure
 from passerelle.evaluation.statistics.figures import Sides, compare_measures, corrected, figure_of, split_gap
 from passerelle.evaluation.statistics.power import detectable, detectable_between, detectable_by
+from passerelle.evaluation.statistics.shares import share_difference
 from passerelle.evaluation.statistics.significance import (
     auc_of,
     cluster_bootstrap,
@@ -95,7 +96,8 @@ def test_comparison_carries_interval_mcnemar_and_power():
 def test_identical_systems_do_not_differ():
     one = measure([1, 0, 1, 1])
     found = compare_measures([one], [one], names=("a", "b"), benchmark="x", language="fr")
-    assert (found.difference, found.p, found.mcnemar_p, found.detectable) == (0, 1, 1, 0)
+    assert (found.difference, found.p, found.mcnemar_p) == (0, 1, 1)
+    assert found.low < 0 < found.high and found.detectable > 0  # four units alike don't prove that all are
 
 
 def test_clustered_questions_widen_the_interval():
@@ -131,7 +133,7 @@ def test_a_figure_says_all_of_itself():
     assert (found.value, found.low, found.high) == pytest.approx((5 / 6, 0.75, 1.0))
     assert found.by_seed == pytest.approx((2 / 3, 1.0))
     assert found.detectable == pytest.approx(detectable_by(mean_of([0.5, 1.0, 1.0]), ["p", "p", "q"]))
-    rest = "n:3|clusters:2|missing:4|seeds:2|ci:cluster-bootstrap-2000|seed:1|v:1"
+    rest = "n:3|clusters:2|missing:4|seeds:2|ci:cluster-bootstrap-2000|seed:1|v:2"
     assert found.signature == f"b/colour|f1|macro|lang:fr|{rest}"
     plain = figure_of([measure([1, 0])], system="s", benchmark="b", language="fr", missing=0)
     assert plain.signature.startswith("b|accuracy|m|lang:fr|n:2|")
@@ -149,14 +151,18 @@ def test_a_comparison_says_all_of_itself():
         "a", "b", "x", "fr-en", "accuracy"
     )  # fmt: skip
     assert (found.units, found.clusters, found.only_first, found.only_second) == (3, 2, 1, 0)
-    assert (found.difference, found.low, found.high) == pytest.approx((100 / 3, 0.0, 50.0))
-    assert found.signature == "paired-cluster-bootstrap-10000|seed:1|v:1" and found.holm_p is None
-    assert found.detectable == pytest.approx(detectable_between(one.statistic, other.statistic, one.clusters))
+    paired = share_difference(one.right, other.right, one.clusters)
+    assert (found.difference, found.low, found.high) == pytest.approx((100 / 3, 100 * paired.low, 100 * paired.high))
+    assert found.signature == "clustered-agresti-min|v:2" and found.holm_p is None
+    assert found.detectable == pytest.approx(100 * detectable(paired.error))
     seeds = compare_measures([one, one], [other], **said)
     assert (seeds.only_first, seeds.only_second, seeds.mcnemar_p) == (None, None, None)
     unsure = Measure("f1", mean_of([1.0, 0.0, 1.0]), one.units, ("p",) * 3, "m", "published", bounds=(-1.0, 1.0))
     for first, second in (([unsure], [one]), ([one], [unsure])):
-        assert compare_measures(first, second, **said).mcnemar_p is None
+        drawn = compare_measures(first, second, **said)
+        assert drawn.mcnemar_p is None and drawn.signature == "paired-cluster-bootstrap-10000|seed:1|v:2"
+        pair = (first[0].statistic, second[0].statistic, ("p",) * 3 if first == [unsure] else one.clusters)
+        assert drawn.detectable == pytest.approx(detectable_between(*pair), nan_ok=True)
     within = compare_measures([unsure], [unsure], **said)
     assert (within.metric, within.low, within.high) == ("f1 (published)", -2, 2)
     undefined = Measure("auc", auc_of([True] * 3, [1, 2, 3]), one.units, one.clusters, "m")

@@ -30,7 +30,7 @@ def test_the_correction_counts(results: dict[str, Any]) -> None:
     find_comparison(results, "lora-human").update(holm_p=0.08)
     summary = summary_text(results)
     assert "not separable from LoRA on human translations" in summary
-    assert "Holm's correction" in summary
+    assert "points [" in summary and "which Holm's correction for many comparisons takes back." in summary
 
 
 def test_without_a_paired_test_nothing_is_claimed(results: dict[str, Any]) -> None:
@@ -41,13 +41,31 @@ def test_without_a_paired_test_nothing_is_claimed(results: dict[str, Any]) -> No
 def test_training_data_are_compared_both_ways_round(results: dict[str, Any]) -> None:
     last = results["comparisons"][-1]
     last |= {"arm": "lora-mt", "against": "lora-human", "difference": -3.8, "low": -7.4, "high": 0.2}
-    assert "(39.6): +3.8 [−0.2, +7.4] points, not separable." in summary_text(results)
+    assert "(39.6): +3.8 points [−0.2, +7.4], not separable." in summary_text(results)
 
 
 def test_cost_names_the_pareto_front(results: dict[str, Any]) -> None:
     text = summary_text(results)
     assert "Translation pipeline cost 38.0 s, 34.0 TFLOP and 21 ms for each answer." in text
     assert "No arm is both faster and better than Zero-shot, Prompted and Translation pipeline." in text
+
+
+def test_an_arm_that_lost_its_english_is_named(results: dict[str, Any]) -> None:
+    assert "No loss of English can be shown for" not in summary_text(results)
+    arms = {arm["name"]: arm for arm in results["arms"]}
+    fallen, kept = (next(s for s in arms[name]["scores"] if (s["metric"], s["test"]) == ("choice", "english"))
+                    for name in ("lora-mt", "lora-human"))  # fmt: skip
+    fallen |= {"value": 33.0, "low": 29.0, "high": 37.0}
+    kept |= {"value": 67.0, "low": 63.0, "high": 71.0}
+    fell = {"difference": -35.3, "low": -40.0, "high": -30.0, "p": 0.0, "holm_p": 0.001}
+    results["comparisons"].append(
+        {"arm": "lora-mt", "against": "zero-shot", "metric": "choice", "test": "english", **fell}
+    )
+    text = summary_text(results)
+    said = "LoRA on machine translations answers English worse than the base does: 33.0 against 63.3"
+    assert f"{said} (−35.3 points [−40.0, −30.0])." in text
+    assert "63.3 (−7.3 points, not paired)." in text and text.index("33.0 against") < text.index("points, not paired).")
+    assert "No loss of English can be shown for LoRA on human translations." in text
 
 
 def test_the_machine_test_is_told_apart(results: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 ENGLISH = "english"
 HUMAN_TEST = "human test"
 PIPELINE = "pipeline"
+ZERO_SHOT = "zero-shot"
 
 
 @dataclass(frozen=True)
@@ -218,10 +219,10 @@ class Contents:
         arm = self.arm(name)
         return arm.title if arm else name
 
-    def difference(self, arm: str, against: str, metric: str) -> Difference | None:
-        """Find a paired difference on the main test, turned round where it was stored the other way."""
+    def difference(self, arm: str, against: str, metric: str, test: str = "") -> Difference | None:
+        """Find a paired difference, turned round where it was stored the other way; on the main test unless told."""
         for found in self.differences:
-            if (found.metric, found.test) != (metric, self.main_test) or found.value is None:
+            if (found.metric, found.test) != (metric, test or self.main_test) or found.value is None:
                 continue
             if (found.arm, found.against) == (arm, against):
                 return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from passerelle.report.cells import headline_metric
-from passerelle.report.contents import ENGLISH, Arm, Contents, Difference, Score
+from passerelle.report.contents import ENGLISH, ZERO_SHOT, Arm, Contents, Difference, Score
 from passerelle.report.pareto import pareto_front
 from passerelle.report.parse import as_mapping, as_number, read_results
 from passerelle.report.wording import (
@@ -71,6 +71,7 @@ def summarise(results: Mapping[str, Any] | Contents) -> Summary:
     standing = _standing(contents)
     findings = [
         Finding("quality", "Quality", " ".join(_quality(contents, standing))),
+        Finding("english", "English", " ".join(_english(contents, standing.metric))),
         Finding("cost", "Cost", " ".join(_cost(contents, standing))),
         Finding("training", "Human or machine training data", " ".join(_training_data(contents, standing.metric))),
         Finding("tests", "Human or machine test", " ".join(_tests(contents, standing.metric))),
@@ -132,10 +133,10 @@ def _quality(contents: Contents, standing: _Standing) -> Iterator[str]:
     if standing.behind:
         nearest = standing.behind[0]
         difference = contents.difference(best.name, nearest.name, metric)
-        yield f"The nearest arm that is clearly behind is {nearest.title}: {_gap(difference)} points."
+        yield f"The nearest arm that is clearly behind is {nearest.title}: {_gap(difference)}."
     for arm in standing.level[:2]:
         difference = contents.difference(best.name, arm.name, metric)
-        yield f"{arm.title} can't be told apart from it: the difference is {_gap(difference)} points."
+        yield f"{arm.title} can't be told apart from it: the difference is {_gap(difference)}{_not_apart(difference)}."
     if standing.untested:
         yield f"No paired test was made between it and {listed([arm.title for arm in standing.untested])}."
     reference = contents.arm(ENGLISH)
@@ -149,14 +150,40 @@ def _quality(contents: Contents, standing: _Standing) -> Iterator[str]:
         )
 
 
+def _english(contents: Contents, metric: str) -> Iterator[str]:
+    """Say which arms lost English, the worst first, and for which no loss can be shown."""
+    reference = contents.arm(ENGLISH)
+    base = reference.value(metric, ENGLISH) if reference else None
+    scored = [(value, arm) for arm in contents.adapted_arms() if (value := arm.value(metric, ENGLISH)) is not None]
+    if base is None or not scored:
+        return
+    kept = []
+    for value, arm in sorted(scored, key=lambda pair: pair[0]):
+        paired = contents.difference(arm.name, ZERO_SHOT, metric, ENGLISH)
+        score = arm.score(metric, ENGLISH)
+        # Where the two weren't paired, only what lies beyond the arm's own interval is called a loss.
+        lost = paired.is_separable if paired else score is not None and score.high is not None and score.high < base
+        if value < base and lost:
+            by = _gap(paired) if paired else f"{signed(value - base)} points, not paired"
+            scores = f"{decimal(value)} against {decimal(base)}"
+            yield f"{arm.title} answers English worse than the base does: {scores} ({by})."
+        else:
+            kept.append(arm)
+    if trained := [arm.title for arm in kept if not arm.is_untrained]:
+        yield f"No loss of English can be shown for {listed(trained)}."
+
+
 def _gap(difference: Difference | None) -> str:
+    """Write a difference as ``+3.8 points [−0.2, +7.4]``."""
     if difference is None:
         return "unknown"
-    text = f"{signed(difference.value)} {interval(difference.low, difference.high, plus=True)}".strip()
-    # Where only the correction stands in the way, the interval alone would mislead.
-    if difference.excludes_zero and not difference.is_separable:
-        text += " (not after Holm's correction),"
-    return text
+    return f"{signed(difference.value)} points {interval(difference.low, difference.high, plus=True)}".strip()
+
+
+def _not_apart(difference: Difference | None) -> str:
+    """Say why a difference isn't one where its interval alone would mislead."""
+    only_corrected = difference is not None and difference.excludes_zero and not difference.is_separable
+    return ", which Holm's correction for many comparisons takes back" if only_corrected else ""
 
 
 def _cost(contents: Contents, standing: _Standing) -> Iterator[str]:
@@ -194,9 +221,9 @@ def _training_data(contents: Contents, metric: str) -> Iterator[str]:
         if difference is None:
             yield f"{pair}: {signed(high - low)} points, not paired, so it may be chance."
         elif difference.is_separable:
-            yield f"{pair}: {_gap(difference)} points, a difference that holds."
+            yield f"{pair}: {_gap(difference)}, a difference that holds."
         else:
-            yield f"{pair}: {_gap(difference)} points, not separable."
+            yield f"{pair}: {_gap(difference)}, not separable{_not_apart(difference)}."
     translation = as_mapping(as_mapping(contents.raw.get("data")).get("machine_translation"))
     quality = as_number(translation.get("chrf"))
     if quality is not None:

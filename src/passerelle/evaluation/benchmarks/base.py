@@ -69,13 +69,14 @@ class Measure:
         definition: How it is computed, for the signature.
         parser: How answers were read: ``published``, ``localised``, or none was needed.
         subtask: Part of the benchmark; empty for all.
-        right: Whether each unit was right, where it is; for McNemar's test.
+        right: Whether each unit was right, where the figure is the share that was.
         chosen: What was said to each unit, in a form that is the same in every language; ``None``: unmatched.
         unmatched: How many answers couldn't be read; they count as wrong.
         unit: ``%`` or the metric's own points.
         direction: ``higher`` is better, or ``none`` for diagnostics.
         bounds: Range of the figure.
         headline: Whether it is the one that the benchmark is known by.
+        counted: Which units the share that was right is of; ``None``: all.
     """
 
     metric: str
@@ -92,6 +93,7 @@ class Measure:
     direction: Direction = "higher"
     bounds: tuple[float, float] = (0.0, 100.0)
     headline: bool = False
+    counted: tuple[bool, ...] | None = None
 
 
 Read = Callable[[Mapping[str, Any], str], list[Item]]

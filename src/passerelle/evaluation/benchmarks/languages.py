@@ -31,9 +31,11 @@ def fidelity_measures(items: Sequence[Item], answers: Sequence[Answer], prompts:
         return np.divide(100 * sums[..., 0], known, out=np.full_like(known, np.nan), where=known > 0)
 
     unknowable = [verdict == "unknowable" for verdict in verdicts]
+    right, known = tuple(verdict == "target" for verdict in verdicts), tuple(not each for each in unknowable)
+    of = (ids(items), clusters(items), definition)
     return [
-        Measure("fidelity", corpus_of(table, share), ids(items), clusters(items), definition),
-        Measure("unknowable", percent(unknowable), ids(items), clusters(items), definition, direction="none"),
+        Measure("fidelity", corpus_of(table, share), *of, right=right, counted=known),
+        Measure("unknowable", percent(unknowable), *of, right=tuple(unknowable), direction="none"),
     ]
 
 

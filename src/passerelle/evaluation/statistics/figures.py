@@ -13,10 +13,13 @@ import numpy as np
 from passerelle.errors import InputError
 from passerelle.evaluation.benchmarks.base import Measure
 from passerelle.evaluation.statistics import significance
-from passerelle.evaluation.statistics.power import detectable_between, detectable_by
-from passerelle.evaluation.statistics.significance import Statistic
+from passerelle.evaluation.statistics.power import detectable, detectable_between, detectable_by
+from passerelle.evaluation.statistics.shares import share, share_difference
+from passerelle.evaluation.statistics.significance import FloatArray, Interval, PairedDifference, Statistic
 
-VERSION = "1"
+_PERCENT = 100.0
+
+VERSION = "2"
 """Raised whenever the same answers would give other figures."""
 
 
@@ -131,8 +134,8 @@ def figure_of(seeds: Sequence[Measure], *, system: str, benchmark: str, language
         language: Of the questions.
         missing: Questions that aren't counted.
     """
-    first, statistic = seeds[0], pooled(seeds)
-    interval = significance.cluster_bootstrap(statistic, first.clusters, bounds=first.bounds)
+    first = seeds[0]
+    interval, smallest, how = _interval(seeds)
     once = np.ones((1, len(first.units)))
     count = len(set(first.clusters))
     return Figure(
@@ -152,7 +155,7 @@ def figure_of(seeds: Sequence[Measure], *, system: str, benchmark: str, language
         unit=first.unit,
         direction=first.direction,
         by_seed=tuple(float(measure.statistic(once)[0]) for measure in seeds),
-        detectable=detectable_by(statistic, first.clusters),
+        detectable=smallest,
         headline=first.headline,
         signature=signature(
             benchmark,
@@ -164,8 +167,48 @@ def figure_of(seeds: Sequence[Measure], *, system: str, benchmark: str, language
             count,
             missing,
             len(seeds),
+            how,
         ),
     )
+
+
+def _interval(seeds: Sequence[Measure]) -> tuple[Interval, float, str]:
+    """Return a figure with its interval, the smallest difference that it could show, and how both were computed."""
+    statistic, clusters, counted = pooled(seeds), seeds[0].clusters, seeds[0].counted
+    right = _right(seeds)
+    if right is None or (counted is not None and (len(seeds) > 1 or not any(counted))):
+        interval = significance.cluster_bootstrap(statistic, clusters, bounds=seeds[0].bounds)
+        return interval, detectable_by(statistic, clusters), _bootstrap(significance.RESAMPLES)
+    places = range(len(clusters)) if counted is None else [place for place, counts in enumerate(counted) if counts]
+    found = share(right[list(places)], [clusters[place] for place in places], seeds=len(seeds))
+    interval = Interval(_PERCENT * found.value, _PERCENT * found.low, _PERCENT * found.high)
+    return interval, detectable(math.sqrt(2) * _PERCENT * found.error), "korn-graubard"
+
+
+def _difference(first: Sequence[Measure], second: Sequence[Measure]) -> tuple[PairedDifference, float, str]:
+    """Return a difference with its interval, the smallest that could be shown, and how both were computed."""
+    one, clusters, a, b = first[0], first[0].clusters, pooled(first), pooled(second)
+    rights = _right(first), _right(second)
+    if rights[0] is None or rights[1] is None or any(measure.counted for measure in (*first, *second)):
+        span, drawn = one.bounds[1] - one.bounds[0], significance.COMPARING
+        paired = significance.paired_difference(a, b, clusters, resamples=drawn, bounds=(-span, span))
+        return paired, detectable_between(a, b, clusters), f"paired-{_bootstrap(drawn)}"
+    found = share_difference(rights[0], rights[1], clusters, seeds=min(len(first), len(second)))
+    paired = PairedDifference(_PERCENT * found.value, _PERCENT * found.low, _PERCENT * found.high, found.p)
+    return paired, detectable(_PERCENT * found.error), "clustered-agresti-min"
+
+
+def _right(seeds: Sequence[Measure]) -> FloatArray | None:
+    """Return each unit's share of seeds that got it right [units]; ``None`` where units aren't right or wrong."""
+    rights = [measure.right for measure in seeds if measure.right is not None]
+    if len(rights) < len(seeds):
+        return None
+    mean: FloatArray = np.mean(np.asarray(rights, dtype=np.float64), axis=0)
+    return mean
+
+
+def _bootstrap(resamples: int) -> str:
+    return f"cluster-bootstrap-{resamples}|seed:{significance.SEED}"
 
 
 def signature(
@@ -178,12 +221,13 @@ def signature(
     clusters: int,
     missing: int,
     seeds: int,
+    how: str,
 ) -> str:
     """Say how a figure was computed, sacrebleu-style."""
     what = f"{benchmark}/{subtask}" if subtask else benchmark
     return (
         f"{what}|{metric}|{definition}|lang:{language}|n:{units}|clusters:{clusters}|missing:{missing}|seeds:{seeds}"
-        f"|ci:cluster-bootstrap-{significance.RESAMPLES}|seed:{significance.SEED}|v:{VERSION}"
+        f"|ci:{how}|v:{VERSION}"
     )
 
 
@@ -213,13 +257,11 @@ def compare_measures(
     one, other = first[0], second[0]
     if one.units != other.units:
         raise InputError(f"{names[0]} and {names[1]} weren't asked the same in {benchmark}: nothing to compare.")
-    a, b = pooled(first), pooled(second)
-    span = one.bounds[1] - one.bounds[0]
-    paired = significance.paired_difference(a, b, one.clusters, resamples=significance.COMPARING, bounds=(-span, span))
+    paired, smallest, how = _difference(first, second)
     if math.isnan(paired.value):
         return None
-    exact = None
-    if len(first) == len(second) == 1 and one.right is not None and other.right is not None:
+    exact, all_count = None, one.counted is None and other.counted is None
+    if len(first) == len(second) == 1 and all_count and one.right is not None and other.right is not None:
         exact = significance.mcnemar(one.right, other.right)
     return Comparison(
         first=names[0],
@@ -234,10 +276,10 @@ def compare_measures(
         only_first=exact.only_first if exact else None,
         only_second=exact.only_second if exact else None,
         mcnemar_p=exact.p if exact else None,
-        detectable=detectable_between(a, b, one.clusters),
+        detectable=smallest,
         units=len(one.units),
         clusters=len(set(one.clusters)),
-        signature=f"paired-cluster-bootstrap-{significance.COMPARING}|seed:{significance.SEED}|v:{VERSION}",
+        signature=f"{how}|v:{VERSION}",
     )
 
 
