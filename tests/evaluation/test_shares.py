@@ -111,11 +111,23 @@ def test_questions_about_one_picture_count_less():
     assert nothing.low == 0 and nothing.high >= share([0.0] * 10, apart(10)).high
 
 
-def test_seeds_that_agree_tell_no_more_than_one():
-    right = np.array([1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0])
-    one, three = share(right, apart(8)), share(right, apart(8), seeds=3)
-    assert (three.low, three.high) == pytest.approx((one.low, one.high), abs=0.06)
-    assert three.high - three.low >= 0.9 * (one.high - one.low)
+@pytest.mark.parametrize("lean", [0.5, 0.8, 1.0])
+def test_a_yes_and_a_no_about_each_picture_even_out(lean):
+    """Who says yes with probability `lean`, whatever is shown, is right about one of each two."""
+    generator, trials, held, widths = np.random.default_rng(4), 400, 0, []
+    for _ in range(trials):
+        yes = np.repeat(generator.random(60) < lean, 2)
+        found = share(yes == (np.arange(120) % 2 == 0), [str(place // 2) for place in range(120)])
+        held += found.low <= 0.5 <= found.high
+        widths.append(found.high - found.low)
+    assert held / trials >= 0.95 and 0 < np.mean(widths) < 0.05
+
+
+def test_means_over_seeds_are_surer_than_one_seed():
+    generator = np.random.default_rng(6)
+    seeds = generator.random((3, 60)) < 0.5
+    mean, one = share(seeds.mean(axis=0), apart(60)), share(seeds[0], apart(60))
+    assert 0.45 < (mean.high - mean.low) / (one.high - one.low) < 0.8
 
 
 def test_one_picture_tells_nothing_of_the_spread():

@@ -180,7 +180,7 @@ def _interval(seeds: Sequence[Measure]) -> tuple[Interval, float, str]:
         interval = significance.cluster_bootstrap(statistic, clusters, bounds=seeds[0].bounds)
         return interval, detectable_by(statistic, clusters), _bootstrap(significance.RESAMPLES)
     places = range(len(clusters)) if counted is None else [place for place, counts in enumerate(counted) if counts]
-    found = share(right[list(places)], [clusters[place] for place in places], seeds=len(seeds))
+    found = share(right[list(places)], [clusters[place] for place in places])
     interval = Interval(_PERCENT * found.value, _PERCENT * found.low, _PERCENT * found.high)
     return interval, detectable(math.sqrt(2) * _PERCENT * found.error), "korn-graubard"
 
@@ -193,7 +193,7 @@ def _difference(first: Sequence[Measure], second: Sequence[Measure]) -> tuple[Pa
         span, drawn = one.bounds[1] - one.bounds[0], significance.COMPARING
         paired = significance.paired_difference(a, b, clusters, resamples=drawn, bounds=(-span, span))
         return paired, detectable_between(a, b, clusters), f"paired-{_bootstrap(drawn)}"
-    found = share_difference(rights[0], rights[1], clusters, seeds=min(len(first), len(second)))
+    found = share_difference(rights[0], rights[1], clusters)
     paired = PairedDifference(_PERCENT * found.value, _PERCENT * found.low, _PERCENT * found.high, found.p)
     return paired, detectable(_PERCENT * found.error), "clustered-agresti-min"
 

@@ -49,13 +49,12 @@ class ShareDifference(PairedDifference):
     error: float
 
 
-def share(values: ArrayLike, clusters: Sequence[str], *, seeds: int = 1) -> Share:
+def share(values: ArrayLike, clusters: Sequence[str]) -> Share:
     """Compute a share and its 95% interval.
 
     Args:
         values: Each item's, 0 to 1 [items]: right or wrong, or the mean of that over seeds.
         clusters: The picture of each item [items].
-        seeds: How many trainings the values are means over.
 
     Returns:
         The share, 0 to 1; one picture with several items tells nothing of the spread: the interval is 0 to 1 then, and
@@ -69,10 +68,10 @@ def share(values: ArrayLike, clusters: Sequence[str], *, seeds: int = 1) -> Shar
     column, pictures = _columns(values, clusters)
     items, count, value = len(column), int(pictures.max(initial=-1)) + 1, float(column.mean())
     tosses = float(items)
-    if count < items or seeds > 1:
+    if count < items or not np.isin(column, (0.0, 1.0)).all():
         if count < 2:
             return Share(value, 0.0, 1.0, math.nan)
-        tosses = _effective(column, pictures, value * (1 - value), most=items * seeds)
+        tosses = _effective(column, pictures, value * (1 - value))
         if items > 1:
             tosses *= float(t.ppf(_UPPER, items - 1) / t.ppf(_UPPER, count - 1)) ** 2
     hits = value * tosses
@@ -82,16 +81,13 @@ def share(values: ArrayLike, clusters: Sequence[str], *, seeds: int = 1) -> Shar
     return Share(value, low, high, math.sqrt(centre * (1 - centre) / (tosses + _TOSSES)))
 
 
-def share_difference(
-    first: ArrayLike, second: ArrayLike, clusters: Sequence[str], *, seeds: int = 1
-) -> ShareDifference:
+def share_difference(first: ArrayLike, second: ArrayLike, clusters: Sequence[str]) -> ShareDifference:
     """Compare two systems' shares on the same items.
 
     Args:
         first: The first system's values, 0 to 1 [items].
         second: The second's, of the same items in the same order.
         clusters: The picture of each item [items].
-        seeds: How many trainings the values are means over; of the two numbers the smaller.
 
     Returns:
         First minus second, -1 to 1, and the two-sided p of no difference; 1 with a single picture, whose error is NaN.
@@ -102,11 +98,11 @@ def share_difference(
     from scipy.stats import t
 
     column, pictures = _columns(np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64), clusters)
-    items, count, value = len(column), int(pictures.max(initial=-1)) + 1, float(column.mean())
+    count, value = int(pictures.max(initial=-1)) + 1, float(column.mean())
     if count < 2:
         return ShareDifference(value, -1.0, 1.0, 1.0, math.nan)
     squares = float((column**2).mean())
-    tosses = _effective(column, pictures, squares - value**2, most=items * seeds)
+    tosses = _effective(column, pictures, squares - value**2)
     total = tosses + _PRIOR_ITEMS
     centre = value * tosses / total
     error = math.sqrt(((squares * tosses + _PRIOR_ITEMS / 2) / total - centre**2) / total)
@@ -123,9 +119,15 @@ def _columns(values: ArrayLike, clusters: Sequence[str]) -> tuple[FloatArray, Pi
     return column, np.unique(np.asarray(clusters), return_inverse=True)[1].astype(np.int64)
 
 
-def _effective(column: FloatArray, pictures: Pictures, spread: float, *, most: float) -> float:
-    """Return how many independent items tell as much: their variance over that of the mean, by pictures' totals."""
-    count = int(pictures.max()) + 1
+def _effective(column: FloatArray, pictures: Pictures, spread: float) -> float:
+    """Return how many independent items tell as much: their variance over that of the mean, by pictures' totals.
+
+    There may be more than there are items: a yes and a no are asked about each picture, and who always says yes gets
+    half of every picture. One more picture, all of whose items are alike, keeps few from seeming sure by chance.
+    """
+    count, items = int(pictures.max()) + 1, len(column)
+    if spread < _ALIKE:
+        return float(count)
     totals = np.bincount(pictures, weights=column - column.mean(), minlength=count)
-    variance = float((totals**2).sum()) * count / (count - 1) / len(column) ** 2
-    return min(most, spread / variance) if variance > _ALIKE and spread > _ALIKE else float(count)
+    squares = float((totals**2).sum()) + spread * (items / count) ** 2
+    return spread * items**2 * (count - 1) / count / squares
