@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from passerelle.report import summarise, summary_text
+from passerelle.report.contents import Score
 from passerelle.report.pareto import pareto_front
-from passerelle.report.wording import compute, decimal, duration, listed, probability, short, signed
+from passerelle.report.wording import compute, decimal, duration, listed, probability, score_digits, short, signed
 
 
 def find_comparison(results: dict[str, Any], arm: str) -> dict[str, Any]:
@@ -103,3 +104,5 @@ def test_numbers_are_written_for_people() -> None:
     assert [short(x) for x in (0, 0.021, 0.35, 12.84, 1900)] == ["0", "0.021", "0.35", "12.8", "1\u202f900"]
     assert [probability(x) for x in (None, 0.0004, 0.062)] == ["–", "< 0.001", "0.062"]
     assert [listed(x) for x in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
+    assert listed(["LoRA, mine", "b", "c"]) == "LoRA, mine; b; and c"
+    assert [score_digits(Score("m", "human", 0.1, unit=unit)) for unit in ("%", "points", "")] == [1, 1, 3]

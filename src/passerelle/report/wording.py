@@ -42,8 +42,8 @@ def signed(value: float | None, digits: int = 1) -> str:
 
 
 def score_digits(score: Score) -> int:
-    """Say how many decimals a score needs: one for percentages, three for shares of one."""
-    is_share = score.unit != "%" and score.value is not None and abs(score.value) <= 1
+    """Say how many decimals a score needs: one for percentages and points, three for shares of one."""
+    is_share = score.unit not in ("%", "points") and score.value is not None and abs(score.value) <= 1
     return 3 if is_share else 1
 
 
@@ -121,5 +121,7 @@ def memory(size: float | None) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Join names as in a sentence: ``a, b and c``."""
+    """Join names as in a sentence: ``a, b and c``; with semicolons where a name has a comma of its own."""
+    if len(names) > 1 and any("," in name for name in names):
+        return "; ".join(names[:-1]) + f"; and {names[-1]}"
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
