@@ -184,6 +184,7 @@ def theirs(
     from trl import SFTConfig, SFTTrainer
 
     talks, _, steps = prepare(asked, pretrained)
+    hold_norms(pretrained.model)
     clock = Clock(pretrained, parts)
 
     class Watch(TrainerCallback):  # type: ignore[misc]
@@ -211,6 +212,18 @@ def theirs(
         trainer.data_collator.torch_call = clock.wrap("data", batch)
         trainer.train()
     return outcome(asked, clock, [entry["loss"] for entry in trainer.state.log_history if "loss" in entry])
+
+
+def hold_norms(model: torch.nn.Module) -> None:
+    """Keep the frozen tower's batch norms as they are, as Passerelle does.
+
+    A trainer puts the whole model in training mode: a picture is then seen otherwise beside other pictures, and the
+    norms of the frozen tower drift, which no adapter saves.
+    """
+    for module in model.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.eval()
+            module.train = lambda mode=True, norm=module: norm  # type: ignore[method-assign]
 
 
 def until_the_end(batch: Callable[..., Any], pretrained: PretrainedModel) -> Callable[..., Any]:
