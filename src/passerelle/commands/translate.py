@@ -37,10 +37,20 @@ def _names(context: click.Context, parameter: click.Parameter, value: str) -> tu
 @click.option("--image-fields", callback=_names, default="", help="Places of image paths, where --fields is given.")
 @click.option("--images", type=_FILE, help="Folder of the images; each row's are looked at.")
 @click.option("--images-anywhere", is_flag=True, help="Take images that lie outside of that folder, too.")
-@click.option("--engine", default="apertium", show_default=True, help="apertium, ctranslate2:…, seq2seq:…, …")
 @click.option(
-    "--engine-option", "engine_options", callback=engine_options, multiple=True, help="beams=4; may be given again."
+    "--engine",
+    default="apertium",
+    show_default=True,
+    help="apertium, ctranslate2:FOLDER, seq2seq:FOLDER-OR-NAME, causal:FOLDER-OR-NAME, openai:MODEL@URL, memory.",
 )
+@click.option(
+    "--engine-option",
+    "engine_options",
+    callback=engine_options,
+    multiple=True,
+    help="beams=4, style=plain, extra_body={seed: 1}; may be given again.",
+)
+@click.option("--no-system", is_flag=True, help="The language model takes no system prompt: openai:…, causal:….")
 @click.option("--fallback-engine", "fallback", default="", help="Asked for what the first engine can't do.")
 @click.option("--glossary", type=_FILE, help="CSV file of terms: term,translation.")
 @click.option("--phrasebook", type=_FILE, help="TOML file of sentences that are known, before those that ship.")
@@ -63,6 +73,7 @@ def translate(
     workers: int,
     address: str,
     as_json: bool,
+    no_system: bool,
     **settings: Any,
 ) -> None:
     """Translate the data set SOURCE, in its own format: nothing lost, nothing broken, nothing paid for twice.
@@ -75,6 +86,8 @@ def translate(
 
     if out is None and not dry_run:
         raise ConfigError("say where the translated data are to be written: --out FILE.")
+    if no_system:
+        settings["engine_options"] = {**settings["engine_options"], "system": False}
     job = Job(
         source=source,
         out=out or source.with_name(f"{source.name}.translated"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 
 @runtime_checkable
@@ -35,6 +35,25 @@ class Translator(Protocol):
             One translation for each text, in the same order; an empty text stays empty.
         """
         ...
+
+
+class Lost(NamedTuple):
+    """Why a text has no translation.
+
+    Attributes:
+        reason: A code; `docs/reference/protection.md` lists them.
+        detail: The same for people.
+    """
+
+    reason: str
+    detail: str
+
+
+def why_lost(engine: Translator, text: str) -> Lost | None:
+    """Return why a text came back empty, of an engine that says so by a method `why_lost`; ``None`` of others."""
+    known = getattr(engine, "why_lost", None)
+    found: Lost | None = known(text) if known is not None else None
+    return found
 
 
 class FakeTranslator:

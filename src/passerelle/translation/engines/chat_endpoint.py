@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
-import re
 import threading
-import tomllib
 from collections.abc import Sequence
 from concurrent.futures import Future
-from functools import lru_cache
-from importlib import resources
+from importlib.resources import files
 from typing import Any
 
 from passerelle.endpoints.budget import Budget, Prices, Spent
 from passerelle.endpoints.pace import FIRST, Pace
 from passerelle.endpoints.requests import Endpoint, Reply, RequestRefused
 from passerelle.endpoints.sending import all_at_once, errors_of, send_within, tokens_in
-from passerelle.errors import EngineStopped
+from passerelle.errors import ConfigError, EngineStopped
 from passerelle.languages.codes import language
 from passerelle.runs import content_hash
+from passerelle.translation.base import Lost
 from passerelle.translation.engines.inner_texts import translate_inner
+from passerelle.translation.prompting.numbered import read_numbered
+from passerelle.translation.prompting.replies import LostTexts, judge
+from passerelle.translation.prompting.styles import PromptStyle, numbered_texts, open_style, read_style, size_of
 
 _log = logging.getLogger(__name__)
 
 OPENAI = "https://api.openai.com/v1"
-_FENCE = re.compile(r"\A```[a-z]*\n(.*)\n```\Z", re.DOTALL)
 # The longest a translation may be expected to be, against its source.
 _EXPANSION = 1.5
+_USUAL_STYLE = "json"
+_CUT_OFF = "the answer was cut off"
+_NOT_GIVEN = ("messages", "stream", "n")
+"""Fields that the engine's own work hangs on."""
 
 
 class ChatTranslator:
-    """Translates by asking a language model for numbered texts as JSON, several at once.
+    """Translates by asking a language model in the words of a prompt style: one text a request, or several as JSON.
 
-    An answer with other numbers than were asked for, or that is no JSON, is thrown away and its texts are asked
-    for again in halves; so are texts that the endpoint refuses, if it took others. A text that fails by itself
-    too gets an empty translation.
+    A JSON answer with other numbers than were asked for, or that is no JSON, is thrown away and its texts are asked
+    for again in halves; so are texts that the endpoint refuses, if it took others. What `judge` finds no translation is
+    asked for once more by itself, in stricter words. A text that fails then too gets an empty translation.
 
     A remote model may answer otherwise tomorrow, under the same name: the translation memory is what makes its
     work repeatable.
@@ -45,10 +48,10 @@ class ChatTranslator:
         source: BCP-47 code of the source language.
         target: BCP-47 code of the target language.
         signature: Model, place, temperature and prompt; never the key.
-        prompt: The data file of what the model is told.
+        own_style: The data file of what the model is told; empty: the style that was asked for.
     """
 
-    prompt = "translation_prompt.toml"
+    own_style = ""
 
     def __init__(
         self,
@@ -57,6 +60,9 @@ class ChatTranslator:
         target: str,
         *,
         url: str = OPENAI,
+        style: str = _USUAL_STYLE,
+        system: bool = True,
+        extra_body: dict[str, Any] | None = None,
         key_variable: str = "OPENAI_API_KEY",
         texts_at_once: int = 20,
         concurrency: int = 0,
@@ -76,8 +82,11 @@ class ChatTranslator:
             source: Any code or name of the source language.
             target: The same of the target language.
             url: The endpoint, up to and with its version, for example ``http://localhost:8000/v1``.
+            style: The prompt style: one of `style_names`, or a TOML file of one's own.
+            system: Whether the model takes a system prompt; without it, what that says begins the user's message.
+            extra_body: Fields of each request that the endpoint wants besides.
             key_variable: Environment variable with the key; no key is sent if it isn't set.
-            texts_at_once: Most texts in one request.
+            texts_at_once: Most texts in one request, where the style takes several.
             concurrency: Most requests under way; 0: as many as the endpoint answers fastest, 64 at most, found while it
                 works; under a budget 4, since each one that is under way holds a part of it.
             temperature: ``None`` for models that take none.
@@ -90,21 +99,40 @@ class ChatTranslator:
             first_wait_seconds: Wait before the first retry; it doubles each time, unless the endpoint says how long.
 
         Raises:
-            ConfigError: The URL can't be used, or a budget in money lacks prices.
+            ConfigError: The URL or the style can't be used, or a budget in money lacks prices.
             MissingDependency: httpx isn't installed.
         """
         self.source, self.target = language(source).bcp47, language(target).bcp47
-        self._system = _system(self.prompt, self.source, self.target)
+        self._style, self._takes_system = self._open_style(style), system
+        self._is_usual = system and style == _USUAL_STYLE
+        self._names = (self._style.names["source"], self._style.names["target"])
+        self._lost = LostTexts()
         self._prices = Prices(input_price, output_price)
         self._budget = Budget(self._prices, most_tokens, most_cost)
-        self._endpoint = Endpoint(url, key_variable, timeout_seconds, retries, first_wait_seconds)
-        self._settings = {"model": model} | ({} if temperature is None else {"temperature": temperature})
+        waits = (key_variable, timeout_seconds, retries, first_wait_seconds)
+        self._endpoint = Endpoint(url, *waits, as_json=self._style.numbered)
+        given = {} if temperature is None else {"temperature": temperature}
+        self._settings = {"model": model} | given | _checked_body(extra_body)
         budgeted = most_tokens is not None or most_cost is not None
-        self._texts_at_once, self._pace = texts_at_once, Pace(concurrency or (FIRST if budgeted else 0))
+        self._texts_at_once = texts_at_once if self._style.numbered else 1
+        self._pace = Pace(concurrency or (FIRST if budgeted else 0))
         self.signature = (
-            f"openai {model} at {self._endpoint.place} temperature {temperature} "
-            f"prompt {content_hash(self._system)[:8]} texts {texts_at_once}"
+            f"openai {model} at {self._endpoint.place} temperature {temperature} {self._prompt_signature()} "
+            f"texts {self._texts_at_once}" + (f" body {content_hash(extra_body)[:8]}" if extra_body else "")
         )
+
+    def _open_style(self, name: str) -> PromptStyle:
+        if not self.own_style:
+            return open_style(name, self.source, self.target)
+        if name != _USUAL_STYLE:
+            raise ConfigError(f"style can't be {name!r} here: what the model is told is fixed. Leave it out.")
+        return read_style(files("passerelle.data").joinpath(self.own_style), self.source, self.target)
+
+    def _prompt_signature(self) -> str:
+        if self._is_usual:
+            return f"prompt {content_hash(self._style.system)[:8]}"
+        folded = bool(self._style.system) and not self._takes_system
+        return f"style {self._style.name} {self._style.digest}" + (" no system" if folded else "")
 
     @property
     def spent(self) -> Spent:
@@ -130,10 +158,14 @@ class ChatTranslator:
     def estimate(self, texts: int, characters: int) -> Spent:
         """Return what so many texts would cost at most; nothing is sent."""
         requests = math.ceil(texts / self._texts_at_once)
-        numbers = texts * len('"99": "", ')
+        numbers = texts * len('"99": "", ') * self._style.numbered
         expected = tokens_in((characters + numbers) * _EXPANSION)
-        asked = tokens_in(requests * len(self._system.encode()) + characters + numbers)
+        asked = tokens_in(requests * size_of(self._messages("")) + characters + numbers)
         return Spent(requests, asked, expected, self._prices.cost(asked, expected))
+
+    def why_lost(self, text: str) -> Lost | None:
+        """Return why a text came back empty."""
+        return self._lost.find(text)
 
     def close(self) -> None:
         """Close the connections. The translator can't be used any more."""
@@ -150,15 +182,16 @@ class ChatTranslator:
 
     def _translate_batch(self, batch: list[str], stop: threading.Event) -> dict[str, str]:
         try:
-            answers, fault = _parse(self._send(batch, stop), len(batch))
+            answers, fault = self._answers(batch, self._send(batch, stop))
         except RequestRefused as refused:
             if not self.spent.requests:
                 raise  # it takes none at all
             answers, fault = None, str(refused)
         if answers is not None:
-            return dict(zip(batch, answers, strict=True))
+            return self._judged(answers, stop)
         if len(batch) == 1:
             _log.warning("no usable translation of %r: %s", batch[0][:200], fault)
+            self._lost.add(batch[0], _lost(fault))
             return {batch[0]: ""}
         _log.info("%d texts are asked for again in halves: %s", len(batch), fault)
         middle = len(batch) // 2
@@ -169,19 +202,68 @@ class ChatTranslator:
             stopped.translations.update(first)
             raise
 
+    def _answers(self, batch: list[str], reply: Reply) -> tuple[dict[str, tuple[str, bool]] | None, str]:
+        """Return what was said to each text and whether that was cut off; else ``None``, and what is wrong with it."""
+        if not self._style.numbered:
+            return {batch[0]: (reply.text, reply.cut_off)}, ""
+        if reply.cut_off:
+            return None, _CUT_OFF
+        said, fault = read_numbered(reply.text, len(batch))
+        return None if said is None else {text: (one, False) for text, one in zip(batch, said, strict=True)}, fault
+
+    def _judged(self, answers: dict[str, tuple[str, bool]], stop: threading.Event) -> dict[str, str]:
+        """Return the translations among answers; what isn't one is asked for again, by itself."""
+        found = {text: self._judge(text, *said) for text, said in answers.items()}
+        for text in [text for text, translation in found.items() if not translation and self._style.again]:
+            try:
+                found[text] = self._asked_again(text, stop)
+            except EngineStopped as stopped:
+                stopped.translations.update({text: one for text, one in found.items() if one})
+                raise
+        for text in (text for text, translation in found.items() if not translation):
+            _log.warning("no usable translation of %r: %s", text[:200], self._why(text))
+        return found
+
+    def _why(self, text: str) -> str:
+        lost = self._lost.find(text)
+        return lost.detail if lost is not None else ""
+
+    def _judge(self, text: str, said: str, cut_off: bool) -> str:
+        judged = judge(self._source_of(text), said, self._names, cut_off=cut_off)
+        if judged.lost is not None:
+            self._lost.add(text, judged.lost)
+        return judged.translation
+
+    def _asked_again(self, text: str, stop: threading.Event) -> str:
+        _log.info("%r is asked for again: %s", text[:200], self._why(text))
+        try:
+            answers, fault = self._answers([text], self._send([text], stop, again=True))
+        except RequestRefused as refused:
+            answers, fault = None, str(refused)
+        if answers is None:
+            self._lost.add(text, _lost(fault))
+            return ""
+        return self._judge(text, *answers[text])
+
     def _content(self, text: str) -> Any:
         """Return what is sent for a text."""
         return text
 
-    def _send(self, batch: list[str], stop: threading.Event) -> Reply:
-        contents = {str(number): self._content(text) for number, text in enumerate(batch, 1)}
-        numbered = json.dumps(contents, ensure_ascii=False)
-        asked = tokens_in(len((self._system + numbered).encode()))
-        expected = tokens_in(len(numbered.encode()) * _EXPANSION)
-        messages = [{"role": "system", "content": self._system}, {"role": "user", "content": numbered}]
-        with self._pace.slot(len(numbered)) as busy:
+    def _source_of(self, text: str) -> str:
+        """Return what is to be translated of a text."""
+        return text
+
+    def _messages(self, said: str, *, again: bool = False) -> list[dict[str, Any]]:
+        return self._style.messages(said, system=self._takes_system, again=again)
+
+    def _send(self, batch: list[str], stop: threading.Event, *, again: bool = False) -> Reply:
+        contents = [self._content(text) for text in batch]
+        said = numbered_texts(contents) if self._style.numbered else str(contents[0])
+        messages = self._messages(said, again=again)
+        held = tokens_in(size_of(messages)), tokens_in(len(said.encode()) * _EXPANSION)
+        with self._pace.slot(len(said)) as busy:
             request = {**self._settings, "messages": messages}
-            return send_within(self._budget, self._endpoint, request, (asked, expected), stop, busy)[0]
+            return send_within(self._budget, self._endpoint, request, held, stop, busy)[0]
 
 
 def _raise_first(futures: Sequence[Future[dict[str, str]]], translations: dict[str, str]) -> None:
@@ -197,31 +279,18 @@ def _raise_first(futures: Sequence[Future[dict[str, str]]], translations: dict[s
     raise first
 
 
-def _parse(reply: Reply, count: int) -> tuple[list[str] | None, str]:
-    """Read the numbered translations; ``None`` and what is wrong if they aren't those that were asked for."""
-    if reply.cut_off:
-        return None, "the answer was cut off"
-    text = reply.text.strip()
-    fenced = _FENCE.match(text)
-    try:
-        found = json.loads(fenced[1] if fenced else text)
-    except (ValueError, RecursionError):
-        return None, f"no JSON: {text[:80]!r}"
-    if not isinstance(found, dict) or set(found) != {str(number) for number in range(1, count + 1)}:
-        size = len(found) if isinstance(found, dict | list) else 1
-        return None, f"{size} answers, or answers with other numbers, for {count} texts"
-    answers = [found[str(number)] for number in range(1, count + 1)]
-    if not all(isinstance(answer, str) for answer in answers):
-        return None, "an answer that is no text"
-    return answers, ""
+def _checked_body(given: Any) -> dict[str, Any]:
+    if given is None:
+        return {}
+    if not isinstance(given, dict) or not all(isinstance(name, str) for name in given):
+        raise ConfigError(
+            f"extra_body can't be {given!r}: write fields, as in "
+            "extra_body={chat_template_kwargs: {enable_thinking: false}}."
+        )
+    if wrong := [name for name in _NOT_GIVEN if name in given]:
+        raise ConfigError(f"extra_body can't have {', '.join(wrong)}; what a model is told is its style's.")
+    return given
 
 
-def _system(prompt: str, source: str, target: str) -> str:
-    return _prompt(prompt).format(source=language(source).name, target=language(target).name)
-
-
-@lru_cache
-def _prompt(name: str) -> str:
-    file = resources.files("passerelle.data").joinpath(name)
-    text: str = tomllib.loads(file.read_text(encoding="utf-8"))["system"]
-    return text.strip()
+def _lost(fault: str) -> Lost:
+    return Lost("truncated" if fault == _CUT_OFF else "not-translated", fault)

@@ -29,7 +29,7 @@ class Draft:
 class PostEditor(ChatTranslator):
     """Asks a model to correct translations; several at once, within the budget of `ChatTranslator`."""
 
-    prompt = "post_editing_prompt.toml"
+    own_style = "post_editing_prompt.toml"
 
     def edit(self, drafts: Sequence[Draft]) -> dict[Draft, str]:
         """Correct translations.
@@ -63,6 +63,9 @@ class PostEditor(ChatTranslator):
 
     def _content(self, text: str) -> Any:
         return json.loads(text)
+
+    def _source_of(self, text: str) -> str:
+        return str(json.loads(text)["source"])
 
 
 def written(draft: Draft) -> str:

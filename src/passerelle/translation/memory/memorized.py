@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from passerelle.errors import EngineStopped
-from passerelle.translation.base import Translator
+from passerelle.translation.base import Lost, Translator, why_lost
 from passerelle.translation.memory.protocol import Memory
 
 # An engine that sorts texts by length gains by larger batches: as many texts as it does in about this time.
@@ -80,6 +80,10 @@ class MemorizedTranslator:
     def by_people(self, texts: Iterable[str]) -> set[str]:
         """Tell which of some texts a person has translated; none of them is counted."""
         return self._memory.by_people(texts, self.source, self.target)
+
+    def why_lost(self, text: str) -> Lost | None:
+        """Return why a text came back empty, where the engine says so."""
+        return why_lost(self._translator, text)
 
     def _ask(self, batch: list[str]) -> dict[str, str]:
         self.before_asked()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from passerelle.costs.ledger import Charge
 from passerelle.runs import cache_folder, content_hash, read_json, write_json
-from passerelle.translation.base import Translator
+from passerelle.translation.base import Lost, Translator
 from passerelle.translation.memory.memorized import MemorizedTranslator
 from passerelle.translation.memory.memory import TranslationMemory
 from passerelle.translation.protection.placeholders import probe_texts
@@ -75,6 +75,10 @@ class MeteredTranslator:
     def by_people(self, texts: Iterable[str]) -> set[str]:
         """Tell which of some texts a person has translated."""
         return self._memorized.by_people(texts)
+
+    def why_lost(self, text: str) -> Lost | None:
+        """Return why a text came back empty, where the engine says so."""
+        return self._memorized.why_lost(text)
 
     def translate(self, texts: Sequence[str]) -> list[str]:
         """Translate each text, in order, by memory or by the engine."""

@@ -21,11 +21,9 @@ _WRITE = """
 INSERT OR REPLACE INTO whole_texts (key, rest, translation, way, segments, asked) VALUES (?, ?, ?, ?, ?, ?)
 """
 # Data files by which texts are cut, protected and checked.
-_TABLES = ("placeholders.toml", "prompts.toml", "protected.toml", "sentences.toml")
-_CODE = tuple(
-    f"passerelle.{room}"
-    for room in ("languages", "translation", "translation.engines", "translation.memory", "translation.protection")
-)
+_TABLES = ("placeholders.toml", "prompts.toml", "protected.toml", "reply_faults.toml", "sentences.toml")
+_ROOMS = ("translation", *(f"translation.{room}" for room in ("engines", "memory", "prompting", "protection")))
+_CODE = tuple(f"passerelle.{room}" for room in ("languages", *_ROOMS))
 
 
 class Whole(NamedTuple):

@@ -57,7 +57,7 @@ def verify(source: str, translation: str, glossary: Glossary | None = None, lang
     if split_json(source):
         return list(_json(source, translation, glossary, language))
     if glossary is None and is_plain(source) and is_plain(translation):
-        return list(_length(source, translation))
+        return list(lengths(source, translation))
     before, after = protect(source, glossary), protect(translation)
     return [
         *_parts(source, translation, before, after),
@@ -137,7 +137,7 @@ def _lines(before: Protected, after: Protected, language: str) -> Iterator[Viola
         used_before, used_after = used_before + count_before, used_after + count_after
         yield from _blanks(line, new)
         yield from _places(line, own, new, theirs)
-        yield from _length(line, new)
+        yield from lengths(line, new)
         sentences = len(split_sentences(line, language))
         if count_ends(new) < sentences - 1:
             yield Violation("sentence-count", f"{sentences} sentences, {count_ends(new) + 1} in the translation")
@@ -183,8 +183,13 @@ def _edge(line: str, parts: Sequence[str], fixed: set[str], step: int) -> list[s
     return edge
 
 
-def _length(line: str, new: str) -> Iterator[Violation]:
-    """Nothing is dropped, nothing is made up."""
+def lengths(line: str, new: str) -> Iterator[Violation]:
+    """Yield where a translation is so short or so long that something was dropped or made up.
+
+    Args:
+        line: The text that was translated.
+        new: Its translation.
+    """
     letters, new_letters = _letter_bytes(line), _letter_bytes(new)
     if letters and not new_letters:
         yield Violation("dropped", f"nothing is left of {line[:80]!r}")

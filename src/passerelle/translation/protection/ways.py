@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Literal
 
 from passerelle.errors import RunError
-from passerelle.translation.base import Translator
+from passerelle.translation.base import Translator, why_lost
 from passerelle.translation.protection.glossary import Glossary
 from passerelle.translation.protection.placeholders import Encoded, Form, decode, encode, probe
 from passerelle.translation.protection.protect import MASK
@@ -125,7 +125,11 @@ class Asker:
         if translation is None:
             return Answer(None, way, "lost-placeholder", f"in {segment.source[:80]!r}", asked)
         if not translation.strip():
-            return Answer(None, way, "not-translated", f"no translation came of {segment.source[:80]!r}", asked)
+            lost = next(filter(None, (why_lost(self._engine, text) for text in reversed(asked))), None)
+            detail = f"no translation came of {segment.source[:80]!r}"
+            if lost is None:
+                return Answer(None, way, "not-translated", detail, asked)
+            return Answer(None, way, lost.reason, f"{detail}: {lost.detail}", asked)
         if segment.is_inside:
             translation = _fitted(segment.source, translation)
         violations = verify(segment.source, translation, self._glossary, self._engine.source)
