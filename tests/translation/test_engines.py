@@ -18,6 +18,7 @@ from passerelle.translation.engines.apertium import available_pairs
 from passerelle.translation.engines.registry import ENGINES, EXAMPLES, make_engine
 from passerelle.translation.memory.memorized import MemorizedTranslator
 from passerelle.translation.memory.memory import TranslationMemory
+from tiny_causal import make_causal
 
 LONGEST = 96  # tokens that the tiny models take
 PAIRS = {pair[:2] for pair in available_pairs()}
@@ -35,6 +36,7 @@ TEXTS = [
 ]
 ALL = [
     "apertium",
+    "causal:tiny",
     "ctranslate2:madlad",
     "ctranslate2:marian",
     "ctranslate2:nllb",
@@ -78,6 +80,7 @@ def folder(tmp_path_factory):
     """Makes the tiny models, each at most once."""
     root = tmp_path_factory.mktemp("models")
     makers = {
+        "causal:tiny": make_causal,
         "seq2seq:marian": lambda path: make_marian(path),
         "seq2seq:marian-multi": lambda path: make_marian(path, ("fra", "spa", "pt_br")),
         "seq2seq:nllb": make_nllb,
@@ -111,6 +114,8 @@ def engines(folder, server, tmp_path_factory):
         if name == "openai":
             pytest.importorskip("httpx")
             return make_engine(f"openai:tiny@{server.url}", source, target, **options)
+        if name.startswith("causal"):
+            options = {"style": "tower", **options}
         if name.startswith("ctranslate2"):
             options = {"longest_tokens": LONGEST, **options}
         if name == "memory":
@@ -174,8 +179,9 @@ def test_every_engine_serves_a_pipeline_with_another_one_the_other_way(engines, 
 def test_an_unknown_language_or_option_is_the_users_mistake(engines, name):
     with pytest.raises(ConfigError, match="unknown language"):
         engines(name, target="frnch")
-    with pytest.raises(ConfigError, match="Did you mean 'beams'"):
-        engines(name, beam=3)
+    near = ("style", "stile") if name.startswith("causal") else ("beams", "beam")
+    with pytest.raises(ConfigError, match=f"Did you mean '{near[0]}'"):
+        engines(name, **{near[1]: 3})
     if name.endswith(("nllb", "m2m100", "madlad", "multi")):
         with pytest.raises(ConfigError, match="the model doesn't know"):
             engines(name, target="tlh")
@@ -285,6 +291,8 @@ def test_a_memory_answers_only_what_it_knows(tmp_path):
         ("openai:m@http:///v1", ConfigError, "is no URL"),
         ("openai:m@ftp://h/v1", ConfigError, "begins with http"),
         ("ctranslate2:/nowhere/model", MissingDependency, "ct2-transformers-converter .* --output_dir /nowhere/model"),
+        ("causal", ConfigError, "causal:FOLDER-OR-NAME"),
+        ("causal:/nowhere/model", MissingDependency, "hf download .* --local-dir /nowhere/model"),
         ("seq2seq:/nowhere/model", MissingDependency, "hf download .* --local-dir /nowhere/model"),
     ],
 )
@@ -298,8 +306,9 @@ def test_a_specification_that_cannot_be_used(spec, kind, said):
 def test_a_folder_that_holds_no_model(tmp_path, folder):
     with pytest.raises(InputError, match=r"no model\.bin"):
         make_engine(f"ctranslate2:{tmp_path}", "en", "fr")
-    with pytest.raises(InputError, match="can't load"):
-        make_engine(f"seq2seq:{tmp_path}", "en", "fr")
+    for name in ("seq2seq", "causal"):
+        with pytest.raises(InputError, match="can't load"):
+            make_engine(f"{name}:{tmp_path}", "en", "fr")
     (tmp_path / "model.bin").write_bytes(b"nothing")
     with pytest.raises(InputError, match="no tokenizer in"):
         make_engine(f"ctranslate2:{tmp_path}", "en", "fr")

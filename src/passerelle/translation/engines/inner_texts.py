@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 # Texts of one batch have about the same length, so that little of it is padding.
 _LENGTHS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 # Files of a model folder that its answers depend on.
-_MODEL_FILES = {".bin", ".json", ".model", ".safetensors", ".spm", ".txt", ".vocab", ".yml"}
+_MODEL_FILES = {".bin", ".jinja", ".json", ".model", ".safetensors", ".spm", ".txt", ".vocab", ".yml"}
 _DIGEST_LETTERS = 12
 
 
@@ -65,12 +65,13 @@ def _rounded(tokens: int) -> int:
     return next((length for length in _LENGTHS if tokens <= length), tokens)
 
 
-def _length_batches(lengths: Sequence[int], most_tokens: int) -> Iterator[tuple[list[int], int]]:
+def _length_batches(lengths: Sequence[int], most_tokens: int, around: int) -> Iterator[tuple[list[int], int]]:
     """Divide texts into batches of about one length, short ones first.
 
     Args:
         lengths: Tokens of each text.
         most_tokens: Most tokens of a batch, padding included; a text that is longer is a batch of its own.
+        around: Tokens that each text stands in.
 
     Yields:
         Positions of the batch's texts, and the most tokens that their translations may have.
@@ -78,7 +79,7 @@ def _length_batches(lengths: Sequence[int], most_tokens: int) -> Iterator[tuple[
     batch: list[int] = []
     for position in sorted(range(len(lengths)), key=lengths.__getitem__):
         size = _rounded(lengths[position])
-        if batch and (size != _rounded(lengths[batch[0]]) or (len(batch) + 1) * size > most_tokens):
+        if batch and (size != _rounded(lengths[batch[0]]) or (len(batch) + 1) * (size + around) > most_tokens):
             yield batch, answer_limit(lengths[batch[0]])
             batch = []
         batch.append(position)
@@ -87,7 +88,11 @@ def _length_batches(lengths: Sequence[int], most_tokens: int) -> Iterator[tuple[
 
 
 def answer_by_length(
-    lengths: Sequence[int], longest: int, most_tokens: int, decode: Callable[[list[int], int], list[str]]
+    lengths: Sequence[int],
+    longest: int,
+    most_tokens: int,
+    decode: Callable[[list[int], int], list[str]],
+    around: int = 0,
 ) -> list[str]:
     """Translate texts in batches of about one length.
 
@@ -96,13 +101,14 @@ def answer_by_length(
         longest: Most tokens that the model takes at once.
         most_tokens: Most tokens of a batch, padding included.
         decode: Translates the texts at some positions, with at most so many tokens each.
+        around: Tokens that each text stands in: those of a prompt.
 
     Returns:
         One translation for each text, in order; empty for those that are too long.
     """
     answers = [""] * len(lengths)
     taken = _short_enough(lengths, longest)
-    for batch, limit in _length_batches([lengths[position] for position in taken], most_tokens):
+    for batch, limit in _length_batches([lengths[position] for position in taken], most_tokens, around):
         positions = [taken[place] for place in batch]
         for position, answer in zip(positions, decode(positions, min(limit, longest - 1)), strict=True):
             answers[position] = answer

@@ -20,6 +20,7 @@ Factory = Callable[[str, str, str, dict[str, Any]], Translator]
 
 EXAMPLES = {
     "apertium": "apertium",
+    "causal": "causal:FOLDER-OR-NAME",
     "ctranslate2": "ctranslate2:FOLDER",
     "memory": "memory",
     "openai": "openai:MODEL@https://HOST/v1",
@@ -86,6 +87,13 @@ def _apertium(place: str, source: str, target: str, options: dict[str, Any]) -> 
     if place:
         raise ConfigError(f"apertium takes nothing after a colon, but {place!r} is there; write 'apertium'.")
     return ApertiumTranslator(source, target, **_checked("apertium", ApertiumTranslator, options))
+
+
+def _causal(place: str, source: str, target: str, options: dict[str, Any]) -> Translator:
+    from passerelle.translation.engines.causal import CausalTranslator
+
+    model = _needed("causal", place)
+    return CausalTranslator(model, source, target, **_checked("causal", CausalTranslator, options))
 
 
 def _ctranslate2(place: str, source: str, target: str, options: dict[str, Any]) -> Translator:
@@ -173,6 +181,7 @@ def _checked(name: str, kind: type, options: dict[str, Any]) -> dict[str, Any]:
 
 ENGINES: dict[str, Factory] = {
     "apertium": _apertium,
+    "causal": _causal,
     "ctranslate2": _ctranslate2,
     "memory": _memory,
     "openai": _openai,

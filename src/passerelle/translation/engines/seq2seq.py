@@ -7,18 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from passerelle.config import check_place
-from passerelle.errors import ConfigError, MissingDependency, unknown
+from passerelle.errors import ConfigError, MissingDependency
 from passerelle.languages.codes import language, same_language
 from passerelle.models.loading import errors_of_model, load_whole
-from passerelle.translation.engines.inner_texts import answer_by_length, model_digest, translate_inner
+from passerelle.translation.engines.inner_texts import answer_by_length, translate_inner
 from passerelle.translation.engines.language_tokens import language_tokens
+from passerelle.translation.engines.local_models import chosen_device, find_model, number_type, signature_of
 
 if TYPE_CHECKING:
     import torch
 
 INSTALL = "passerelle setup seq2seq, or pip install 'passerelle[seq2seq]'"
-NUMBER_TYPES = ("auto", "float32", "bfloat16", "float16")
 _LONGEST_TOKENS = 512
 _MARIAN = "marian"
 
@@ -67,14 +66,14 @@ class Seq2SeqTranslator:
             MissingDependency: A package is missing, or there is no such model.
         """
         self.source, self.target = language(source).bcp47, language(target).bcp47
-        self._device, self._dtype = _device(device), dtype
-        self._model, self._tokenizer = _load(str(model), self._device, _number_type(dtype, self._device))
+        self._device = chosen_device(device)
+        self._model, self._tokenizer = _load(str(model), self._device, number_type(dtype, self._device))
         self._prefix = ""
         self._options: dict[str, Any] = {"num_beams": beams, "do_sample": False}
         self._tell_languages()
         self._batch_tokens = batch_tokens
         self._longest = _longest(self._model, self._tokenizer)
-        self.signature = _signature(self._model, str(model), beams)
+        self.signature = f"seq2seq {signature_of(self._model, str(model))} beams {beams}"
 
     def translate(self, texts: Sequence[str]) -> list[str]:
         """Translate each text by itself.
@@ -123,41 +122,15 @@ class Seq2SeqTranslator:
         return [str(text) for text in self._tokenizer.batch_decode(translations, skip_special_tokens=True)]
 
 
-def _device(named: str) -> str:
-    import torch
-
-    return ("cuda" if torch.cuda.is_available() else "cpu") if named == "auto" else named
-
-
-def _number_type(named: str, device: str) -> torch.dtype:
-    import torch
-
-    if named not in NUMBER_TYPES:
-        raise ConfigError(unknown("number type", named, NUMBER_TYPES))
-    if named == "auto":
-        fast = device == "cuda" and torch.cuda.is_bf16_supported()
-        named = "bfloat16" if fast else "float32"
-    found: torch.dtype = getattr(torch, named)
-    return found
-
-
 def _load(model: str, device: str, dtype: torch.dtype) -> tuple[Any, Any]:
     from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer
 
-    if model.startswith((".", "/", "~")) and not Path(model).expanduser().is_dir():
-        raise MissingDependency(
-            f"no model folder {model!r}. Get one, for example with: "
-            f"hf download Helsinki-NLP/opus-mt-en-fr --local-dir {model}"
-        )
-    if "/" in model:
-        check_place(model)
-    place = str(Path(model).expanduser()) if Path(model).expanduser().is_dir() else model
-    advice = "Name a folder that holds one." if place != model or Path(place).is_dir() else f"Try: hf download {model}"
+    place, advice = find_model(model, "Helsinki-NLP/opus-mt-en-fr")
     with errors_of_model(model, "a sequence-to-sequence model", advice):
-        config = AutoConfig.from_pretrained(place)
+        config = AutoConfig.from_pretrained(place, trust_remote_code=False)
         _check_packages(config.model_type)
-        tokenizer = AutoTokenizer.from_pretrained(place)
-        loaded = load_whole(AutoModelForSeq2SeqLM, place, dtype=dtype).to(device).eval()
+        tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
+        loaded = load_whole(AutoModelForSeq2SeqLM, place, dtype=dtype, trust_remote_code=False).to(device).eval()
     # The model's own limit would win over ours, with a warning for each batch.
     loaded.generation_config.max_length = None
     return loaded, tokenizer
@@ -188,15 +161,3 @@ def _longest(model: Any, tokenizer: Any) -> int:
     """Most tokens that the model takes at once, its marks included."""
     positions = getattr(model.config, "max_position_embeddings", None) or _LONGEST_TOKENS
     return min(int(positions), int(tokenizer.model_max_length))
-
-
-def _signature(model: Any, named: str, beams: int) -> str:
-    import transformers
-
-    folder = Path(named).expanduser()
-    if folder.is_dir():
-        which = f"{folder.resolve().name} {model_digest(folder)}"
-    else:
-        which = f"{named}@{getattr(model.config, '_commit_hash', None) or 'unknown'}"
-    dtype = str(model.dtype).removeprefix("torch.")
-    return f"seq2seq transformers {transformers.__version__} {which} {dtype} {model.device.type} beams {beams}"
