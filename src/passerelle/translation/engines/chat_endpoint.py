@@ -8,7 +8,7 @@ import math
 import re
 import threading
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import lru_cache
 from importlib import resources
@@ -101,6 +101,7 @@ class ChatTranslator:
         self._settings = {"model": model} | ({} if temperature is None else {"temperature": temperature})
         budgeted = most_tokens is not None or most_cost is not None
         self._texts_at_once, self._pace = texts_at_once, Pace(concurrency or (FIRST if budgeted else 0))
+        self._came: Callable[[dict[str, str]], None] = lambda translations: None
         self.signature = (
             f"openai {model} at {self._endpoint.place} temperature {temperature} "
             f"prompt {content_hash(self._system)[:8]} texts {texts_at_once}"
@@ -135,6 +136,10 @@ class ChatTranslator:
         asked = tokens_in(requests * len(self._system.encode()) + characters + numbers)
         return Spent(requests, asked, expected, self._prices.cost(asked, expected))
 
+    def tell(self, came: Callable[[dict[str, str]], None]) -> None:
+        """Have translations told as soon as they come, long before all are there: each has been paid."""
+        self._came = came
+
     def close(self) -> None:
         """Close the connections. The translator can't be used any more."""
         self._endpoint.close()
@@ -142,7 +147,7 @@ class ChatTranslator:
     def _ask(self, texts: list[str]) -> list[str]:
         """Send all requests, some at once; at an error, wait for those under way and keep what they bring."""
         batches = [texts[start : start + self._texts_at_once] for start in range(0, len(texts), self._texts_at_once)]
-        futures = all_at_once(self._translate_batch, batches, self._pace.most, "chat")
+        futures = all_at_once(self._translate_batch, batches, self._pace.most, "chat", self._came)
         done = [future for future in futures if not future.cancelled() and future.exception() is None]
         translations = {text: answer for future in done for text, answer in future.result().items()}
         _raise_first(futures, translations)
