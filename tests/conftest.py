@@ -56,6 +56,17 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
+def served_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a real server that answers with any model by its folder; one process for all tests."""
+    pytest.importorskip("openai")
+    pytest.importorskip("httpx")
+    from real_server import transformers_serve
+
+    with transformers_serve(tmp_path_factory.mktemp("served") / "serve.log") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def stamps() -> list[Any]:
     """All stamps with their French, those that are vector graphics drawn into the user's cache."""
     from passerelle.example import tuxpaint

@@ -25,13 +25,13 @@ from passerelle.cli import main
 from passerelle.comparison.settings import (
     MACHINE,
     SMOKE,
-    UNTRAINED,
     DataEntry,
     Experiment,
     load_experiment,
     parse_experiment,
 )
 from passerelle.comparison.settings import TestEntry as BenchmarkEntry
+from passerelle.comparison.untrained import UNTRAINED
 from test_layout import LAYERS, LEVEL, PACKAGE
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -97,6 +97,25 @@ def test_nothing_is_paid_twice(server: ChatServer, shown: dict[str, Path]) -> No
     assert len(server.requests) == 8, "another temperature or length is another question"
 
 
+def test_what_changed_behind_a_name_is_asked_anew_where_that_is_said(
+    server: ChatServer, shown: dict[str, Path]
+) -> None:
+    for version, requests in (("", 2), ("version: 2026-11-28", 4), ("version: 3", 6), ("version: 2026-11-28", 6)):
+        asked = member(server, f"{FAST}, {version}")
+        asked.answer(questions(2), shown, 17)
+        assert len(server.requests) == requests
+    assert asked.server.signature.endswith("version 2026-11-28")
+
+
+def test_one_budget_holds_for_all_that_is_put_around_a_model(server: ChatServer, shown: dict[str, Path]) -> None:
+    where = f"openai{{{FAST}, concurrency: 1, most_tokens: 3200}}:tiny@{server.url}"
+    plain, told = (open_system(Named("m", before + where)).members[0].open() for before in ("", "prompted:"))
+    plain.answer(questions(2, "a"), shown, 17)
+    with pytest.raises(BudgetSpent, match="most_tokens"):
+        told.answer(questions(30, "a"), shown, 17)
+    assert len(server.requests) < 20
+
+
 def test_a_question_that_stands_twice_is_asked_once(server: ChatServer, shown: dict[str, Path]) -> None:
     twice = [replace(question, id=f"{question.id}-{time}") for time in "12" for question in questions(2)]
     answers, _ = member(server).answer(twice, shown, 17)

@@ -10,12 +10,13 @@ import pytest
 
 from passerelle.costs.ledger import Charge
 from passerelle.endpoints.budget import Spent
-from passerelle.errors import ConfigError
+from passerelle.errors import ConfigError, RunError
 from passerelle.evaluation.asking.systems import open_system
 from passerelle.evaluation.specification import parse_named
 from passerelle.translation.base import FakeTranslator
-from passerelle.translation.both_ways import BothWays, EngineSettings, TranslationSettings, close_engines
+from passerelle.translation.both_ways import BothWays, EngineSettings, TranslationSettings, signature_of
 from passerelle.translation.engines import registry
+from passerelle.translation.lent import close_engines
 from passerelle.translation.memory.metered import Work, price
 
 CHAT = {"engine": "openai:m@http://h:80/v1", "options": {"beams": 3}}
@@ -26,8 +27,12 @@ class Fake(FakeTranslator):
 
     def __init__(self, place: str, source: str, target: str, options: dict[str, Any]) -> None:
         super().__init__(source, target, signature=f"fake {place}")
+        self.closed = False
         if place == "paid":
             self.spent = Spent()
+
+    def close(self) -> None:
+        self.closed = True
 
     def translate(self, texts: Any) -> list[str]:
         if hasattr(self, "spent"):
@@ -145,6 +150,40 @@ def test_each_different_text_is_charged_once_whoever_translated_it(made: list[Fa
     counted = [(both.charged.sentences, both.charged.characters) for both in (first, second)]
     assert counted == [(2, len("un chat") + len("a dog")), (1, len("un chat"))]
     assert second.charged.engine_eur == 0 < second.charged.seconds
+
+
+def test_engines_that_gave_way_are_closed_and_opened_again_when_they_are_asked(made: list[Fake]) -> None:
+    def both(into: str, back: str) -> BothWays:
+        ways = {"into": EngineSettings(engine=f"fake:{into}"), "back": EngineSettings(engine=f"fake:{back}")}
+        return BothWays.open(TranslationSettings(**ways), "fr")
+
+    first, second = both("a", "paid"), both("b", "c")
+    assert [engine.closed for engine in made] == [True, False, False, False], "one with a budget holds no model"
+    assert first.into.translate(["un chat"]) == ["[en] un chat"]
+    assert [engine.signature for engine in made if not engine.closed] == ["fake paid", "fake c", "fake a"]
+    second.into.translate(["un chien"])
+    close_engines()
+    assert all(engine.closed for engine in made)
+    assert first.back.translate(["a cat"]) == ["[fr] a cat"]
+
+
+def test_an_engine_is_not_loaded_to_say_what_it_is_called(made: list[Fake], tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    weights = tmp_path / "model" / "model.bin"
+    weights.write_bytes(b"1")
+    settings = TranslationSettings(engine=f"fake:{weights.parent}")
+    said = signature_of(settings, "fr")
+    assert (said.count(str(weights.parent)), len(made)) == (2, 2)
+    close_engines()
+    assert (signature_of(settings, "fr"), len(made)) == (said, 2)
+    weights.write_bytes(b"22")
+    assert (signature_of(settings, "fr"), len(made)) == (said, 4), "its files changed"
+    close_engines()
+    both = BothWays.open(settings, "fr")
+    for engine in made:
+        engine.signature = "another library's"
+    with pytest.raises(RunError, match="is now another library's, and was fake"):
+        both.into.translate(["un chat"])
 
 
 def test_what_no_engine_can_translate_stays_and_is_counted(made: list[Fake]) -> None:

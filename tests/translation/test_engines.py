@@ -13,9 +13,10 @@ from tiny_engines import SENTENCES, convert, make_m2m100, make_madlad, make_mari
 from chat_server import ChatServer
 from passerelle.errors import ConfigError, InputError, MissingDependency, RunError
 from passerelle.translation.base import FakeTranslator, Translator
-from passerelle.translation.both_ways import BothWays, EngineSettings, TranslationSettings, close_engines
+from passerelle.translation.both_ways import BothWays, EngineSettings, TranslationSettings
 from passerelle.translation.engines.apertium import available_pairs
 from passerelle.translation.engines.registry import ENGINES, EXAMPLES, make_engine
+from passerelle.translation.lent import close_engines
 from passerelle.translation.memory.memorized import MemorizedTranslator
 from passerelle.translation.memory.memory import TranslationMemory
 from tiny_causal import make_causal

@@ -9,21 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from passerelle.adaptation.run import adapt, adaptation_key
-from passerelle.comparison.settings import ELSEWHERE, MACHINE, UNTRAINED, ZERO_SHOT, Experiment
+from passerelle.comparison.settings import MACHINE, Experiment
 from passerelle.comparison.texts import Texts
+from passerelle.comparison.untrained import ELSEWHERE, PIPELINE, PROMPTED, UNTRAINED, ZERO_SHOT
 from passerelle.errors import PasserelleError, StorageError, first_line
 from passerelle.evaluation.asking.members import Opener, System
 from passerelle.evaluation.asking.systems import open_system
 from passerelle.evaluation.asking.wrapping import PLAIN
-from passerelle.evaluation.specification import Named
+from passerelle.evaluation.specification import Named, short_name
 from passerelle.progress import say
 from passerelle.runs import ArmRecord, write_atomically
 from passerelle.translation.both_ways import ENGLISH
 
 _TITLES = {
-    ZERO_SHOT: ("Zero-shot", "The base on the questions in {language}"),
-    "prompted": ("Prompted", "The base, asked in English to answer in {language}"),
-    "pipeline": ("Translation pipeline", "{language} → English → base → English → {language}, by {engine}"),
+    ZERO_SHOT: ("Zero-shot", "{model} on the questions in {language}"),
+    PROMPTED: ("Prompted", "{model}, asked in English to answer in {language}"),
+    PIPELINE: ("Translation pipeline", "{language} → English → {model} → English → {language}, by {engine}"),
     "lora": ("LoRA", "Adapters on the language model, trained on {text}"),
     "two-stage": ("Two-stage", "Language model on {text} without pictures, then projector with them"),
     "full": ("Full finetuning", "All weights of the language model, trained on {text}"),
@@ -72,8 +73,9 @@ def title_of(experiment: Experiment, arm: str) -> str:
     if method == ELSEWHERE:
         return title if arm == method else f"{title}, {arm}"
     if method in UNTRAINED:
-        own = experiment.arms[arm].get("translation")
-        return title if arm == method or not own else f"{title}, {experiment.engine(arm).label}"
+        engine = experiment.engine(arm).label if experiment.arms[arm].get("translation") and arm != method else ""
+        own = experiment.own_model(arm)
+        return ", ".join(filter(None, (title, short_name(own) if own else "", engine)))
     texts = experiment.texts(arm)
     named = [_VERSIONS[experiment.screen(arm)] if text == MACHINE else f"{text} text" for text in texts]
     return f"{title}, {' and '.join(named)}"
@@ -83,13 +85,12 @@ def description_of(experiment: Experiment, arm: str, language: str) -> str:
     """Return what an arm does, in a line."""
     screened = _SCREENED[experiment.screen(arm)].format(language=language) if experiment.texts(arm) else ""
     texts = [screened if text == MACHINE else f"{text} {language}" for text in experiment.texts(arm)]
-    engine = experiment.engine(arm).label if experiment.method(arm) == "pipeline" else ""
-    shown = _TITLES[experiment.method(arm)][1]
-    return shown.format(
-        language=language,
-        engine=engine[:1].upper() + engine[1:],
-        text=" and ".join(texts),
-        model=experiment.own_model(arm),
+    method, own = experiment.method(arm), experiment.own_model(arm)
+    engine = experiment.engine(arm).label if method == PIPELINE else ""
+    base = "base" if method == PIPELINE else "The base"
+    shown = own if method == ELSEWHERE else short_name(own) if own else base
+    return _TITLES[method][1].format(
+        language=language, engine=engine[:1].upper() + engine[1:], text=" and ".join(texts), model=shown
     )
 
 
@@ -148,8 +149,9 @@ def record_of(experiment: Experiment, run: ArmRun) -> ArmRecord:
         own = {"": experiment.own_model(run.name)} if method == ELSEWHERE else run.models
         return ArmRecord(run.name, PLAIN, experiment.target, own, error=run.error)
     wrapped = PLAIN if method == ZERO_SHOT else method
-    engine = experiment.engine(run.name).model_dump(mode="json") if method == "pipeline" else {}
-    return ArmRecord(run.name, wrapped, experiment.target, {"": experiment.model}, engine, run.error)
+    engine = experiment.engine(run.name).model_dump(mode="json") if method == PIPELINE else {}
+    model = experiment.own_model(run.name) or experiment.model
+    return ArmRecord(run.name, wrapped, experiment.target, {"": model}, engine, run.error)
 
 
 def systems_of(experiment: Experiment, runs: Iterable[ArmRun]) -> list[System]:
@@ -163,8 +165,9 @@ def systems_of(experiment: Experiment, runs: Iterable[ArmRun]) -> list[System]:
             continue
         method = experiment.method(run.name)
         if method in UNTRAINED:
-            what = experiment.model if method == ZERO_SHOT else f"{method}:{experiment.model}"
-            engine = experiment.engine(run.name) if method == "pipeline" else None
+            model = experiment.own_model(run.name) or experiment.model
+            what = model if method == ZERO_SHOT else f"{method}:{model}"
+            engine = experiment.engine(run.name) if method == PIPELINE else None
             languages = () if method == ZERO_SHOT else (experiment.target,)
             found.append(replace(open_system(Named(run.name, what), engine), languages=languages))
         elif method == ELSEWHERE:

@@ -11,9 +11,10 @@ from typing import Any
 from passerelle.comparison.arms import ArmRun, description_of, title_of
 from passerelle.comparison.examples import examples_of
 from passerelle.comparison.gains import gains, spent
-from passerelle.comparison.settings import ELSEWHERE, MACHINE, UNTRAINED, ZERO_SHOT, Experiment
+from passerelle.comparison.settings import MACHINE, Experiment
 from passerelle.comparison.tests import PlannedTest
 from passerelle.comparison.texts import PEOPLE, Texts
+from passerelle.comparison.untrained import ELSEWHERE, ZERO_SHOT
 from passerelle.costs.ledger import Phase
 from passerelle.costs.prices import prices
 from passerelle.costs.summary import cost_of
@@ -72,11 +73,12 @@ class Collected:
 def collect(found: Collected) -> dict[str, Any]:
     """Put everything together, as plain JSON types."""
     experiment, evaluation = found.experiment, found.evaluation
-    arms = [_arm(found, run) for run in found.runs]
+    answers = read_answers(found.folder / "evaluation" / "answers.jsonl")
+    engines = _engines(answers)
+    arms = [{**_arm(found, run), "translated_by": engines.get(run.name, [])} for run in found.runs]
     if any(figure["language"] == ENGLISH for figure in evaluation["figures"]):
         arms.insert(0, _english(found))
     comparisons = list(_comparisons(found))
-    answers = read_answers(found.folder / "evaluation" / "answers.jsonl")
     asked = {(row["benchmark"], row["id"]): row["picture"] for row in answers if row["language"] == experiment.target}
     name = language(experiment.target).name
     return {
@@ -110,10 +112,19 @@ def collect(found: Collected) -> dict[str, Any]:
     }
 
 
+def _engines(answers: Sequence[Row]) -> dict[str, list[str]]:
+    """Return by arm the signatures of the engines by whose work it answered; one, unless engines were changed."""
+    found: dict[str, dict[str, None]] = {}
+    for row in answers:
+        if row["translated_by"]:
+            found.setdefault(row["system"], {})[row["translated_by"]] = None
+    return {arm: list(signatures) for arm, signatures in found.items()}
+
+
 def _notes(found: Collected) -> Iterator[str]:
     """Warn of costs that aren't known, and of tests that a machine translated, above all by a pipeline's engine."""
     experiment = found.experiment
-    elsewhere = [name for name in experiment.arms if experiment.own_model(name)]
+    elsewhere = [name for name in experiment.arms if experiment.is_elsewhere(name)]
     if elsewhere:
         yield f"{' and '.join(elsewhere)}: adapted elsewhere, from what data and at what cost isn't known here."
     if served := [name for name in experiment.arms if _is_served(experiment, name)]:
@@ -196,7 +207,7 @@ def _english(found: Collected) -> dict[str, Any]:
 def _arm(found: Collected, run: ArmRun) -> dict[str, Any]:
     experiment = found.experiment
     spoken = [experiment.target]
-    if experiment.english and experiment.method(run.name) not in UNTRAINED:
+    if experiment.english and experiment.keeps_english(run.name):
         spoken.append(ENGLISH)
     scored = [] if run.error else [pair for code in spoken for pair in _scores(found, run.name, code)]
     records = list(run.records.values())
@@ -207,6 +218,7 @@ def _arm(found: Collected, run: ArmRun) -> dict[str, Any]:
         "name": run.name,
         "title": title_of(experiment, run.name),
         "description": description_of(experiment, run.name, language(experiment.target).name),
+        "model": experiment.own_model(run.name) or experiment.model,
         "trained_on": _origin(experiment, run.name),
         "seeds": list(run.records),
         "status": "failed" if run.error else "done",
@@ -231,7 +243,7 @@ def _is_served(experiment: Experiment, arm: str = "") -> bool:
 
 def _unknown_totals(experiment: Experiment, arm: str) -> tuple[str, ...]:
     """Return the totals of an arm that nobody here can know: of one that was adapted elsewhere."""
-    if not experiment.own_model(arm):
+    if not experiment.is_elsewhere(arm):
         return ()
     timed = "training_seconds" in experiment.arms[arm]
     return ("total_flops",) if timed else ("total_flops", "total_seconds", "total_euros", "paid_seconds", "paid_euros")
@@ -287,7 +299,7 @@ def _stage(stage: Row) -> dict[str, Any]:
 
 def _origin(experiment: Experiment, arm: str) -> str | None:
     """Say what kind of target-language text an arm learnt from: the least of its origins."""
-    if experiment.own_model(arm):
+    if experiment.is_elsewhere(arm):
         return ELSEWHERE
     if arm not in experiment.trained:
         return None

@@ -18,9 +18,10 @@ from passerelle.comparison.arms import (
 )
 from passerelle.comparison.collect import Collected, collect
 from passerelle.comparison.reviewed import BEFORE, read_review, review_change
-from passerelle.comparison.settings import MACHINE, ZERO_SHOT, Experiment, parse_experiment
+from passerelle.comparison.settings import MACHINE, Experiment, parse_experiment
 from passerelle.comparison.tests import PlannedTest, plan_tests
 from passerelle.comparison.texts import Texts
+from passerelle.comparison.untrained import PIPELINE, ZERO_SHOT
 from passerelle.errors import RunError, UserError
 from passerelle.evaluation.asking.members import System
 from passerelle.evaluation.asking.systems import open_system
@@ -31,7 +32,8 @@ from passerelle.models.pretrained import check_pretrained
 from passerelle.progress import quiet, say
 from passerelle.report import write_page
 from passerelle.runs import ARMS, held, read_arms, read_json, remove_leftovers, write_arms, write_json
-from passerelle.translation.both_ways import ENGLISH, BothWays, close_engines
+from passerelle.translation.both_ways import ENGLISH, signature_of
+from passerelle.translation.lent import close_engines
 
 
 def compare(experiment: Experiment, folder: Path) -> dict[str, Any]:
@@ -102,8 +104,8 @@ def _check(experiment: Experiment, texts: Texts) -> None:
             _check_model(name, model)
     try:
         for name in experiment.arms:
-            if experiment.method(name) == "pipeline":
-                BothWays.open(experiment.engine(name), experiment.target)
+            if experiment.method(name) == PIPELINE:
+                signature_of(experiment.engine(name), experiment.target)
     finally:
         close_engines()  # training needs the memory
     if any(experiment.screen(name) in ("gate", "repair") for name in experiment.arms):

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from passerelle.adaptation.settings import METHODS, AdaptSettings, complete_adaptation
+from passerelle.comparison.untrained import ELSEWHERE, UNTRAINED, ZERO_SHOT, check_untrained
 from passerelle.config import Seeds, Settings, load_settings, merge, parse_settings
 from passerelle.errors import ConfigError, unknown
 from passerelle.evaluation.specification import read_served
@@ -16,11 +17,6 @@ from passerelle.models.families import families_beside
 from passerelle.records import Origin
 from passerelle.translation.both_ways import ENGLISH, TranslationSettings
 
-ZERO_SHOT = "zero-shot"
-UNTRAINED = (ZERO_SHOT, "prompted", "pipeline")
-"""Methods that wrap the base and train nothing."""
-ELSEWHERE = "elsewhere"
-"""Method of an arm that is a model which was adapted before, by whatever made it: it is asked as it is."""
 MACHINE = "machine"
 """The text of an arm that learns from the English data as the engine translates them."""
 ENGLISH_DATA = "english"
@@ -127,8 +123,9 @@ class Experiment(Settings):
         data: Files to learn from by name; ``english`` is what machine text is translated from, and replayed.
         tests: The benchmarks.
         arms: Name of each arm and what it changes: ``method`` (its name, unless given), ``text`` (a name in `data`, or
-            ``machine``), ``screen`` (``gate``, ``random`` or ``repair``), any setting of an adaptation; of a model that
-            was adapted elsewhere ``model`` and, where it is known, ``training_seconds``.
+            ``machine``), ``screen`` (``gate``, ``random`` or ``repair``), any setting of an adaptation; of an arm that
+            trains nothing ``model``, where it is another than the base; of one that was adapted elsewhere ``model``
+            and, where it is known, ``training_seconds``.
         train: Settings of an adaptation that all trained arms share: the budget among them.
         quality: How machine text is screened.
         seeds: Training seeds; arms that aren't trained run once.
@@ -190,13 +187,8 @@ class Experiment(Settings):
         if method not in (known := (*UNTRAINED, *METHODS, ELSEWHERE)):
             allowed = unknown("method", method, known)
             raise ValueError(f"arm {name!r}: {allowed} Another name needs its method: {name}: {{method: lora}}.")
-        if method in UNTRAINED:
-            usable = ("method", "translation") if method == "pipeline" else ("method",)
-            if strange := next((key for key in given if key not in usable), ""):
-                raise ValueError(f"arm {name!r}: {method} trains nothing, so {strange!r} says nothing: leave it out.")
-            return
-        if method == ELSEWHERE:
-            _check_elsewhere(name, given)
+        if method in (*UNTRAINED, ELSEWHERE):
+            check_untrained(name, method, given)
             return
         if read_served(self.model):
             raise ValueError(
@@ -205,7 +197,10 @@ class Experiment(Settings):
             )
         _refuse_own(f"arm {name!r}", given)
         if "model" in given:
-            raise ValueError(f"arm {name!r}: only an arm {{method: {ELSEWHERE}, model: …}} has a model of its own.")
+            raise ValueError(
+                f"arm {name!r}: what is trained is the comparison's model. Arms that train nothing "
+                f"({', '.join(UNTRAINED)}, {ELSEWHERE}) have a model of their own where they name one."
+            )
         if "translation" in given:
             raise ValueError(f"arm {name!r}: only a pipeline has a translation of its own.")
         for text in self.texts(name):
@@ -251,7 +246,15 @@ class Experiment(Settings):
 
     def own_model(self, arm: str) -> str:
         """Return the model that an arm brings with it; nothing where it is the base, or is trained from it."""
-        return str(self.arms[arm]["model"]) if self.method(arm) == ELSEWHERE else ""
+        return str(self.arms[arm].get("model", ""))
+
+    def is_elsewhere(self, arm: str) -> bool:
+        """Whether an arm was adapted before, by whatever made it."""
+        return self.method(arm) == ELSEWHERE
+
+    def keeps_english(self, arm: str) -> bool:
+        """Whether an arm is asked in English as itself: wrapped in anything, or untouched, it is its model there."""
+        return self.method(arm) not in UNTRAINED or (self.method(arm) == ZERO_SHOT and bool(self.own_model(arm)))
 
     @property
     def reference(self) -> str:
@@ -282,22 +285,6 @@ class Experiment(Settings):
         probe = [{"path": "x", "language": self.target}]
         share = self.adaptation(arm, self.seeds[0], Path("x"), probe).mix.english
         return bool(share)
-
-
-def _check_elsewhere(name: str, given: dict[str, Any]) -> None:
-    """Check the keys of an arm that was adapted elsewhere.
-
-    Raises:
-        ValueError: Its model is missing, its seconds are no such number, or there is another key.
-    """
-    usable = ("method", "model", "training_seconds")
-    if strange := next((key for key in given if key not in usable), ""):
-        raise ValueError(f"arm {name!r} was adapted elsewhere: {unknown('key', strange, usable)}")
-    if not isinstance(given.get("model"), str) or not given["model"]:
-        raise ValueError(f"arm {name!r}: name the model or adapter, as {{method: {ELSEWHERE}, model: FOLDER}}.")
-    seconds = given.get("training_seconds", 0)
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < float("inf"):
-        raise ValueError(f"arm {name!r}: training_seconds is a number from 0 on, not {seconds!r}.")
 
 
 def _refuse_own(where: str, given: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import Any, TypeVar
 
 from passerelle.endpoints.budget import Budget
@@ -62,7 +62,11 @@ def send_within(
 
 
 def all_at_once(
-    work: Callable[[T, threading.Event], R], given: Iterable[T], threads: int, name: str
+    work: Callable[[T, threading.Event], R],
+    given: Iterable[T],
+    threads: int,
+    name: str,
+    came: Callable[[R], None] = lambda result: None,
 ) -> list[Future[R]]:
     """Work on several things at once; at an error, wait for those under way and begin no other.
 
@@ -71,6 +75,7 @@ def all_at_once(
         given: The things.
         threads: Most that are under way.
         name: Of the threads.
+        came: Is told of each result when it comes, in the caller's thread; of those that come after an error, nothing.
 
     Returns:
         What became of each, in their order: done, failed or cancelled.
@@ -79,7 +84,10 @@ def all_at_once(
     pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
     try:
         futures = [pool.submit(work, each, stop) for each in given]
-        wait(futures, return_when=FIRST_EXCEPTION)
+        for future in as_completed(futures):
+            if future.exception() is not None:
+                break
+            came(future.result())
     finally:
         stop.set()
         pool.shutdown(cancel_futures=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from passerelle.errors import ConfigError, StorageError, unknown
 from passerelle.evaluation.asking.asking import Answered, ask
 from passerelle.evaluation.asking.journal import Journal
-from passerelle.evaluation.asking.members import System
+from passerelle.evaluation.asking.members import Member, System
 from passerelle.evaluation.asking.predictions import answers_to, read_predictions
 from passerelle.evaluation.asking.suspects import SUSPECT_BELOW, read_suspects
 from passerelle.evaluation.asking.systems import forget_loaded, open_system
@@ -26,7 +26,7 @@ from passerelle.evaluation.writing import write_results
 from passerelle.models.families import known_families
 from passerelle.progress import Progress, say
 from passerelle.runs import content_hash, held, remove_leftovers
-from passerelle.translation.both_ways import close_engines
+from passerelle.translation.lent import close_engines
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,8 @@ def _ask_system(
 ) -> dict[str, dict[str, Said]]:
     seeds: dict[tuple[str, str], list[Answered]] = {}
     for number, opener in enumerate(system.members):
-        opened = cache(opener.open)
+        done: list[Answered] = []
+        opened = partial(_opened, cache(opener.open), done)
         folder = options.out / "answers" / f"{system.kept_as or system.name}-{content_hash(opener.signature)[:10]}"
         title = system.name + (f" (seed {number + 1} of {len(system.members)})" if len(system.members) > 1 else "")
         for name, by_language in tests.items():
@@ -215,6 +216,7 @@ def _ask_system(
                 with Progress(f"{title}: {name} ({language})", "question") as progress:
                     answered = ask(opened, opener.signature, test, journal, progress, by)
                 say(f"{title}: {name} ({language}): {answered.fresh} asked now, {len(answered.kept)} answers")
+                done.append(answered)
                 seeds.setdefault((name, language), []).append(answered)
     return {
         name: {
@@ -222,6 +224,14 @@ def _ask_system(
         }
         for name, by_language in tests.items()
     }
+
+
+def _opened(open_member: Callable[[], Member], done: list[Answered]) -> Member:
+    """Open a model; it isn't charged again for texts that were translated for what is answered."""
+    member = open_member()
+    while done:
+        member.charged_texts.recall(done.pop().texts())
+    return member
 
 
 def _file_name(test: str) -> str:

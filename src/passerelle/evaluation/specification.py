@@ -199,17 +199,20 @@ def parse_named(given: str, default: str = "") -> Named:
     """
     name, equals, what = given.partition("=")
     if not equals:
-        name, what = default or _usual_name(given), given
+        name, what = default or short_name(given), given
     if not re.fullmatch(r"[\w.@:+-]{1,80}", name) or name in (".", ".."):
         raise ConfigError(f"{name!r} can't be the name of a model: give it one of letters and digits, NAME={what}.")
     return Named(name, what)
 
 
-def _usual_name(given: str) -> str:
+def short_name(given: str) -> str:
     """Return what a model is called that was given no name: its file's, or its own at the server."""
     plain, _ = split_translation(given)
     before, served = find_served(given)
-    return before + served.model.rpartition("/")[2] if served else Path(plain).stem or plain
+    if served:
+        return before + served.model.rpartition("/")[2]
+    path = Path(plain)
+    return (path.stem if path.suffix[1:].isalpha() else path.name) or plain  # Qwen2.5-VL has no ending
 
 
 def find_served(given: str) -> tuple[str, ServedName | None]:

@@ -107,6 +107,7 @@ class Arm:
         cost: What it cost.
         stages: Its training stages.
         main_test: Who made the questions that it is judged by: ``human``, unless all are a machine's.
+        translated_by: Signatures of the engines by whose work it answered.
     """
 
     name: str
@@ -122,6 +123,7 @@ class Arm:
     cost: Cost = field(default_factory=Cost)
     stages: tuple[Stage, ...] = ()
     main_test: str = "human"
+    translated_by: tuple[str, ...] = ()
 
     def score(self, metric: str, test: str = "") -> Score | None:
         """Find a score that has a value, on the main test unless told otherwise; ``None`` where it wasn't measured."""

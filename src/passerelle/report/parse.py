@@ -90,6 +90,7 @@ def _read_arm(arm: Mapping[str, Any], results: Mapping[str, Any]) -> Arm:
         cost=_read_cost(as_mapping(arm.get("cost"))),
         stages=tuple(_read_stage(s) for s in mappings(as_mapping(arm.get("training")).get("stages"))),
         main_test="machine" if results.get("main_test") == "machine" else "human",
+        translated_by=tuple(map(str, as_list(arm.get("translated_by")))),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,13 @@ from pydantic import Field, model_validator
 
 from passerelle.config import Settings, merge, parse_settings
 from passerelle.costs.ledger import Charge
-from passerelle.runs import cache_folder, content_hash
-from passerelle.translation.base import Translator
-from passerelle.translation.engines.registry import open_engine
+from passerelle.runs import cache_folder
+from passerelle.translation.lent import LentEngine
 from passerelle.translation.memory.memory import TranslationMemory
-from passerelle.translation.memory.metered import MeteredTranslator
+from passerelle.translation.memory.metered import ChargedTexts, MeteredTranslator
 from passerelle.translation.protection.safe import SafeTranslator
 
 ENGLISH = "en"
-_MOST_OPEN = 2
-"""Engines that stay loaded: those of one pipeline."""
 
 
 class EngineSettings(Settings):
@@ -118,26 +115,29 @@ def _short(engine: str) -> str:
     return name + colon + Path(place.partition("@http")[0]).name
 
 
-_opened: dict[str, Translator] = {}
-"""Engines that were opened last: those of one pipeline, which all its models share."""
+def lent_engines(
+    settings: TranslationSettings, language: str, memory: TranslationMemory
+) -> tuple[LentEngine, LentEngine]:
+    """Return a pipeline's engines, into English and back; neither is opened yet."""
+    into, back = settings.both
+    return (
+        LentEngine(into.engine, into.options, language, ENGLISH, memory),
+        LentEngine(back.engine, back.options, ENGLISH, language, memory),
+    )
 
 
-def _opened_engine(given: EngineSettings, source: str, target: str, memory: TranslationMemory) -> Translator:
-    key = content_hash([given.engine, given.options, source, target, str(memory.path)])
-    known = _opened.pop(key) if key in _opened else None
-    _opened[key] = known or open_engine(given.engine, source, target, given.options, memory)
-    while len(_opened) > _MOST_OPEN:
-        _opened.pop(next(iter(_opened)))
-    return _opened[key]
+def signature_of(settings: TranslationSettings, language: str) -> str:
+    """Return engine, pair and version of both directions; engines are opened only where they aren't known yet.
+
+    Raises:
+        ConfigError: Unknown engine or option.
+        MissingDependency: An engine, or a pair of it, isn't installed; says what to type.
+    """
+    return _signature(lent_engines(settings, language, TranslationMemory(settings.memory_file)))
 
 
-def close_engines() -> None:
-    """End what the engines that were opened last keep running, and give their memory back."""
-    for engine in _opened.values():
-        close = getattr(engine, "close", None)
-        if close is not None:
-            close()
-    _opened.clear()
+def _signature(ways: Iterable[LentEngine | KeptWhole]) -> str:
+    return "; ".join(f"{way.source}>{way.target} {way.signature}" for way in ways)
 
 
 @dataclass(frozen=True)
@@ -153,29 +153,29 @@ class BothWays:
     back: KeptWhole
 
     @classmethod
-    def open(cls, settings: TranslationSettings, language: str) -> BothWays:
+    def open(cls, settings: TranslationSettings, language: str, charged_texts: ChargedTexts | None = None) -> BothWays:
         """Open both directions.
 
         Args:
             settings: The engines.
             language: BCP-47 code of the other language.
+            charged_texts: What was charged before isn't charged again.
 
         Raises:
             ConfigError: Unknown engine or option.
             MissingDependency: An engine, or a pair of it, isn't installed; says what to type.
         """
         memory = TranslationMemory(settings.memory_file)
-        into, back = settings.both
-        return cls(
-            KeptWhole(MeteredTranslator(_opened_engine(into, language, ENGLISH, memory), memory)),
-            KeptWhole(MeteredTranslator(_opened_engine(back, ENGLISH, language, memory), memory)),
+        texts = charged_texts or ChargedTexts()
+        into, back = (
+            KeptWhole(MeteredTranslator(engine, memory, texts)) for engine in lent_engines(settings, language, memory)
         )
+        return cls(into, back)
 
     @property
     def signature(self) -> str:
         """Engine, pair and version of both directions."""
-        ways = ((way.source, way.target, way.signature) for way in (self.into, self.back))
-        return "; ".join(f"{source}>{target} {signature}" for source, target, signature in ways)
+        return _signature((self.into, self.back))
 
     @property
     def charged(self) -> Charge:
@@ -218,5 +218,6 @@ class KeptWhole:
 
     def _as_the_engine_has_it(self, texts: Sequence[str]) -> Mapping[str, str]:
         found = dict(zip(texts, self._engine.translate(texts), strict=True))
-        self._untranslated |= {text for text, translation in found.items() if not translation.strip()}
+        empty = {text for text, translation in found.items() if not translation.strip()}
+        self._untranslated |= {text for text in empty if self._engine.charges(text)}
         return {text: translation if translation.strip() else text for text, translation in found.items()}

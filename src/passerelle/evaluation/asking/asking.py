@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from passerelle.evaluation.asking.answering import group_by_picture
@@ -36,6 +36,11 @@ class Answered:
     def total(self, what: Cost) -> float:
         """Return what answering took, earlier runs included."""
         return float(sum(getattr(each, what) for each in self.kept.values()))
+
+    def texts(self) -> Iterator[str]:
+        """Yield digests of the texts that were translated for the answers and charged with them."""
+        for each in self.kept.values():
+            yield from each.texts
 
 
 def ask(
@@ -69,14 +74,19 @@ def ask(
             todo.append(question)
         else:
             answered.kept[question.id] = known
+    if not todo:
+        return answered
+    member = open_member()
+    member.charged_texts.recall(answered.texts())
     done = len(questions) - len(todo)
     for chunk in chunks(todo):
-        member = open_member()
-        start, before = time.perf_counter(), member.spent
+        start, before, charged = time.perf_counter(), member.spent, len(member.charged_texts.new)
         answers, bad = member.answer(chunk, test.pictures, longest)
         clock, spent = time.perf_counter() - start, member.spent.since(before)
         shared = 1 / max(1, len(answers))
         fresh = [_kept(answer, clock, spent, shared, translated_by) for answer in answers]
+        if fresh:
+            fresh[0] = replace(fresh[0], texts=tuple(member.charged_texts.new[charged:]))
         answered.kept |= {
             each.answer.question: each for each in journal.add([keys[a.question] for a in answers], fresh)
         }

@@ -29,6 +29,8 @@ class Kept:
         engine_eur: Its share of what the engine's owner takes for them.
         untranslated: Its share of the texts that the engine couldn't translate.
         translated_by: The signature of the engines both ways; empty where nothing was translated.
+        texts: Digests of the texts that were charged with its batch, where it is the batch's first answer: what a run
+            that goes on must not charge again.
     """
 
     answer: Answer
@@ -40,6 +42,7 @@ class Kept:
     engine_eur: float = 0.0
     untranslated: float = 0.0
     translated_by: str = ""
+    texts: tuple[str, ...] = ()
 
 
 def key_of(question: Question, signature: str, max_new_tokens: int) -> str:
@@ -91,6 +94,8 @@ class Journal:
             row = {"key": key, **asdict(each.answer), "seconds": stored.seconds, "cost": cost}
             if each.translated_by:
                 row["translated_by"] = each.translated_by
+            if each.texts:
+                row["texts"] = each.texts
             lines.append(json.dumps(row, ensure_ascii=False) + "\n")
         with storage(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -109,6 +114,7 @@ def _kept(line: bytes) -> tuple[str, Kept] | None:
         cost = {name: float(row.get("cost", {}).get(name, 0.0)) for name in _COSTS}
         answer = Answer(question=row["question"], text=row["text"], **numbers)
         by = str(row.get("translated_by", ""))
-        return str(row["key"]), Kept(answer, float(row["seconds"]), **cost, translated_by=by)
+        texts = tuple(map(str, row.get("texts", ())))
+        return str(row["key"]), Kept(answer, float(row["seconds"]), **cost, translated_by=by, texts=texts)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

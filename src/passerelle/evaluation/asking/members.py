@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -12,6 +13,7 @@ from passerelle.errors import InputError
 from passerelle.evaluation.asking.wrapping import Plain, Wrapping
 from passerelle.records import Answer, Question
 from passerelle.runs import cache_folder
+from passerelle.translation.memory.metered import ChargedTexts
 
 if TYPE_CHECKING:
     from passerelle.models.conversing import Encoder
@@ -43,6 +45,11 @@ class Member(Protocol):
     @property
     def spent(self) -> Spent:
         """What it has spent so far."""
+        ...
+
+    @property
+    def charged_texts(self) -> ChargedTexts:
+        """The texts whose translation it is charged for; what earlier runs charged can be taken over."""
         ...
 
     def answer(
@@ -120,6 +127,11 @@ class LocalModel:
         """What it has spent so far."""
         return Spent(self._meter.flops, self._meter.tokens, self.wrapping.charged)
 
+    @property
+    def charged_texts(self) -> ChargedTexts:
+        """The texts whose translation it is charged for."""
+        return self.wrapping.charged_texts
+
     def answer(
         self, questions: Sequence[Question], pictures: Mapping[str, Path], max_new_tokens: int
     ) -> tuple[list[Answer], dict[str, str]]:
@@ -129,13 +141,10 @@ class LocalModel:
         from passerelle.models.fitting import require_own_processor
         from passerelle.models.vision_cache import VisionFeatures
 
-        shown = {q.picture: pictures[q.picture] for q in questions if q.picture}
         self._encoder = self._encoder or Encoder(self.pretrained, MAX_LENGTH)  # remembers pictures
-        if shown and self._vision is None:
+        if self._vision is None and any(q.picture for q in questions):
             require_own_processor(self.pretrained)
-        bad = unreadable(shown)
-        bad |= {key: why for key in shown.keys() - bad if (why := self._encoder.refusal(shown[key]))}
-        asked = [q for q in questions if q.picture not in bad]
+        asked, bad = that_can_be_shown(questions, pictures, self._encoder.refusal)
         if not asked:
             return [], bad
         self._vision = self._vision or VisionFeatures(self.pretrained, cache_folder() / "vision")
@@ -143,21 +152,31 @@ class LocalModel:
         return self.wrapping.wrap(inner, asked[0].language).answer(asked), bad
 
 
-_checked: dict[Path, str] = {}
+def that_can_be_shown(
+    questions: Sequence[Question], pictures: Mapping[str, Path], refusal: Callable[[Path], str] = lambda path: ""
+) -> tuple[list[Question], dict[str, str]]:
+    """Leave out questions about pictures that can't be decoded, or that the model can't take.
+
+    Args:
+        questions: The questions.
+        pictures: The file of each picture, by key.
+        refusal: Says why the model can't take a picture that can be decoded; empty where it can.
+
+    Returns:
+        The other questions, and for the keys of the pictures that were left out what is wrong.
+    """
+    keys = dict.fromkeys(question.picture for question in questions if question.picture)
+    bad = {key: why for key in keys if (why := _unreadable(pictures[key]) or refusal(pictures[key]))}
+    return [question for question in questions if question.picture not in bad], bad
 
 
-def unreadable(pictures: Mapping[str, Path]) -> dict[str, str]:
-    """Return what is wrong with pictures that can't be decoded; each file is tried once."""
+@cache
+def _unreadable(path: Path) -> str:
+    """Return what is wrong with a picture that can't be decoded; each file is tried once."""
     from passerelle.pictures.opening import open_picture
 
-    found = {}
-    for key, path in pictures.items():
-        if path not in _checked:
-            try:
-                open_picture(path)
-                _checked[path] = ""
-            except InputError as error:
-                _checked[path] = str(error)
-        if _checked[path]:
-            found[key] = _checked[path]
-    return found
+    try:
+        open_picture(path)
+    except InputError as error:
+        return str(error)
+    return ""

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from passerelle.config import Settings, parse_settings
 from passerelle.costs.ledger import Charge
@@ -20,13 +20,14 @@ from passerelle.endpoints.requests import Endpoint, Reply, RequestRefused
 from passerelle.endpoints.sending import all_at_once, errors_of, send_within, tokens_in
 from passerelle.errors import ConfigError
 from passerelle.evaluation.asking.journal import Journal, Kept, key_of
-from passerelle.evaluation.asking.members import Spent
+from passerelle.evaluation.asking.members import Spent, that_can_be_shown
 from passerelle.evaluation.asking.wrapping import Plain, Wrapping
 from passerelle.evaluation.specification import SERVED, ServedName, read_braces
 from passerelle.pictures.data_uri import LONGEST_SIDE, data_uri
 from passerelle.records import Answer, Question
 from passerelle.runs import cache_folder, content_hash, file_hash
 from passerelle.translation.engines.chat_endpoint import OPENAI
+from passerelle.translation.memory.metered import ChargedTexts
 
 _PICTURE_TOKENS = 1000
 """What a picture is taken to cost in tokens before the server says what it did."""
@@ -50,6 +51,7 @@ class ServerSettings(Settings):
         retries: How often a request is sent again.
         first_wait_seconds: Wait before the first retry; it doubles each time.
         extra_body: Fields that the server wants besides.
+        version: What stands behind the name, in the user's own words: another one is asked anew.
     """
 
     key_variable: str = "OPENAI_API_KEY"
@@ -65,6 +67,7 @@ class ServerSettings(Settings):
     retries: int = Field(default=6, ge=0)
     first_wait_seconds: float = Field(default=1.0, gt=0)
     extra_body: dict[str, Any] = {}
+    version: Annotated[str, BeforeValidator(str)] = ""
 
 
 class Server:
@@ -75,7 +78,7 @@ class Server:
         settings: How it is asked.
 
     Attributes:
-        signature: What determines its replies: model, place, sampling, size of pictures; never the key.
+        signature: What determines its replies: model, place, sampling, size of pictures, version; never the key.
     """
 
     def __init__(self, name: ServedName, settings: ServerSettings) -> None:
@@ -90,7 +93,8 @@ class Server:
         self._pace = Pace(settings.concurrency or (FIRST if limited else 0))
         self._picture = lru_cache(_PICTURES_KEPT)(partial(data_uri, longest_side=settings.longest_side))
         how = content_hash([self._fields, settings.longest_side])[:8]
-        self.signature = f"{SERVED} {name.model} at {self._endpoint.place} {how}"
+        version = f" version {settings.version}" if settings.version else ""
+        self.signature = f"{SERVED} {name.model} at {self._endpoint.place} {how}{version}"
 
     @property
     def threads(self) -> int:
@@ -233,14 +237,16 @@ class ServedModel:
         """What it has spent so far; what came from earlier runs is charged as if it were asked now."""
         return Spent(0.0, round(self._tokens), self.wrapping.charged + self._own)
 
+    @property
+    def charged_texts(self) -> ChargedTexts:
+        """The texts whose translation it is charged for."""
+        return self.wrapping.charged_texts
+
     def answer(
         self, questions: Sequence[Question], pictures: Mapping[str, Path], max_new_tokens: int
     ) -> tuple[list[Answer], dict[str, str]]:
         """Answer questions; see `Member.answer`."""
-        from passerelle.evaluation.asking.members import unreadable
-
-        bad = unreadable({q.picture: pictures[q.picture] for q in questions if q.picture})
-        asked = [question for question in questions if question.picture not in bad]
+        asked, bad = that_can_be_shown(questions, pictures)
         if not asked:
             return [], bad
         journal = Journal(cache_folder() / "served" / f"{content_hash(self.server.signature)[:16]}.jsonl")

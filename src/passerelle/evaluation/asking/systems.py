@@ -18,7 +18,7 @@ from passerelle.languages.phrasebook import shipped_digest
 from passerelle.models.families import own_digest
 from passerelle.models.names import EMBEDDED, local_folder, model_digest
 from passerelle.runs import ARMS, content_hash, find_arm, read_arms
-from passerelle.translation.both_ways import ENGLISH, BothWays, TranslationSettings
+from passerelle.translation.both_ways import ENGLISH, TranslationSettings, signature_of
 from passerelle.translation.memory.whole_texts import rules
 
 if TYPE_CHECKING:
@@ -81,9 +81,10 @@ def _arm_members(run: Path, given: str, method: str, settings: TranslationSettin
     if method != PLAIN and arm.method != PLAIN:
         raise ConfigError(f"{name!r} is {arm.method} itself: leave {method}: out.")
     own = TranslationSettings.model_validate(arm.translation) if arm.translation else settings
+    around = arm.method if arm.method != PLAIN else method
     for each, model in arm.models.items():
-        if seed in ("", each):
-            yield _opener(model, arm.method if arm.method != PLAIN else method, own)
+        if seed in ("", each):  # it may be any model that can be named, a served one or an arm of another run too
+            yield from open_system(Named(name, model if around == PLAIN else f"{around}:{model}"), own).members
 
 
 def _opener(model: str, method: str, settings: TranslationSettings) -> Opener:
@@ -111,8 +112,9 @@ def _inside(folder: Path) -> Path | None:
 
 
 def _served(name: ServedName, method: str, settings: TranslationSettings) -> Opener:
-    server = open_server(name)
-    _servers.append(server)
+    if name not in _servers:  # a budget is that of the command, whatever is put around the model
+        _servers[name] = open_server(name)
+    server = _servers[name]
     return _wrapped(server.signature, method, settings, lambda wrapping: ServedModel(server, wrapping))
 
 
@@ -142,13 +144,13 @@ def _translated_how() -> str:
 
 def _translated_by(settings: TranslationSettings, language: str) -> str:
     """Return the signature of a pipeline's engines; empty in English, where it doesn't translate."""
-    return "" if language == ENGLISH else BothWays.open(settings, language).signature
+    return "" if language == ENGLISH else signature_of(settings, language)
 
 
 _loaded: dict[str, PretrainedModel] = {}
 """The model that was opened last, by its signature: never two at once."""
-_servers: list[Server] = []
-"""Servers with open connections."""
+_servers: dict[ServedName, Server] = {}
+"""Servers with open connections, each with its one budget and pace."""
 
 
 def _load(folder: Path) -> PretrainedModel:
@@ -170,7 +172,7 @@ def forget_loaded() -> None:
 def close_servers() -> None:
     """Close the connections to served models; these can't be asked any more."""
     while _servers:
-        _servers.pop().close()
+        _servers.popitem()[1].close()
 
 
 def _elsewhere(model: str) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from passerelle.costs.ledger import Charge
@@ -13,6 +13,7 @@ from passerelle.languages.prompts import english
 from passerelle.records import Question
 from passerelle.translation.base import Translator
 from passerelle.translation.both_ways import ENGLISH, BothWays, TranslationSettings
+from passerelle.translation.memory.metered import ChargedTexts
 
 
 class Wrapping(Protocol):
@@ -21,6 +22,11 @@ class Wrapping(Protocol):
     @property
     def charged(self) -> Charge:
         """What translating cost so far."""
+        ...
+
+    @property
+    def charged_texts(self) -> ChargedTexts:
+        """The texts that it is charged for."""
         ...
 
     def wrap(self, answerer: Answerer, language: str) -> Answerer:
@@ -33,6 +39,7 @@ class Plain:
     """Nothing."""
 
     charged: Charge = Charge()
+    charged_texts: ChargedTexts = field(default_factory=ChargedTexts)
 
     def wrap(self, answerer: Answerer, language: str) -> Answerer:
         """Return the model's answerer."""
@@ -44,6 +51,7 @@ class Prompted:
     """An instruction in English to answer in the language of the question."""
 
     charged: Charge = Charge()
+    charged_texts: ChargedTexts = field(default_factory=ChargedTexts)
 
     def wrap(self, answerer: Answerer, language_code: str) -> Answerer:
         """Return who asks for answers in a language; English is the model's own."""
@@ -57,9 +65,13 @@ class Pipeline:
 
     Args:
         settings: The engines.
+
+    Attributes:
+        charged_texts: The texts that it is charged for.
     """
 
     def __init__(self, settings: TranslationSettings) -> None:
+        self.charged_texts = ChargedTexts()
         self._settings = settings
         self._engines: dict[str, BothWays] = {}
 
@@ -73,7 +85,7 @@ class Pipeline:
         if language == ENGLISH:
             return answerer
         if language not in self._engines:
-            self._engines[language] = BothWays.open(self._settings, language)
+            self._engines[language] = BothWays.open(self._settings, language, self.charged_texts)
         engines = self._engines[language]
         return PipelineAnswerer(answerer, lambda questions: into_english(questions, engines.into), engines.back)
 

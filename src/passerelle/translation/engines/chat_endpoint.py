@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from importlib.resources import files
 from typing import Any
@@ -116,6 +116,7 @@ class ChatTranslator:
         budgeted = most_tokens is not None or most_cost is not None
         self._texts_at_once = texts_at_once if self._style.numbered else 1
         self._pace = Pace(concurrency or (FIRST if budgeted else 0))
+        self._came: Callable[[dict[str, str]], None] = lambda translations: None
         self.signature = (
             f"openai {model} at {self._endpoint.place} temperature {temperature} {self._prompt_signature()} "
             f"texts {self._texts_at_once}" + (f" body {content_hash(extra_body)[:8]}" if extra_body else "")
@@ -167,6 +168,10 @@ class ChatTranslator:
         """Return why a text came back empty."""
         return self._lost.find(text)
 
+    def tell(self, came: Callable[[dict[str, str]], None]) -> None:
+        """Have translations told as soon as they come, long before all are there: each has been paid."""
+        self._came = came
+
     def close(self) -> None:
         """Close the connections. The translator can't be used any more."""
         self._endpoint.close()
@@ -174,7 +179,7 @@ class ChatTranslator:
     def _ask(self, texts: list[str]) -> list[str]:
         """Send all requests, some at once; at an error, wait for those under way and keep what they bring."""
         batches = [texts[start : start + self._texts_at_once] for start in range(0, len(texts), self._texts_at_once)]
-        futures = all_at_once(self._translate_batch, batches, self._pace.most, "chat")
+        futures = all_at_once(self._translate_batch, batches, self._pace.most, "chat", self._came)
         done = [future for future in futures if not future.cancelled() and future.exception() is None]
         translations = {text: answer for future in done for text, answer in future.result().items()}
         _raise_first(futures, translations)

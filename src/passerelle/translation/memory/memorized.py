@@ -35,8 +35,9 @@ class MemorizedTranslator:
         Args:
             translator: The engine.
             memory: Where its translations are kept.
-            batch_size: Texts to translate before they are stored; a killed process loses at most one batch. For
-                an engine that says `gains_by_large_batches`, batches grow from there as long as they take few seconds.
+            batch_size: Texts to translate before they are stored; a killed process loses at most one batch, or the
+                requests under way of an engine that can `tell`. For an engine that says `gains_by_large_batches`,
+                batches grow from there as long as they take few seconds.
             glossary: Digest of the glossary that the texts were prepared with.
         """
         self._translator = translator
@@ -87,6 +88,9 @@ class MemorizedTranslator:
 
     def _ask(self, batch: list[str]) -> dict[str, str]:
         self.before_asked()
+        tell = getattr(self._translator, "tell", None)
+        if tell is not None:  # each reply is paid, and a killed process can't remember it later
+            tell(self._store)
         began = time.perf_counter()
         try:
             answers = dict(zip(batch, self._translator.translate(batch), strict=True))
@@ -109,5 +113,8 @@ class MemorizedTranslator:
         self.characters_translated += sum(map(len, answers))
         # What an engine knows from a memory isn't its own work.
         if not getattr(self._translator, "only_remembers", False):
-            made = [(text, answer) for text, answer in answers.items() if answer]
-            self._memory.store(made, self.source, self.target, self.signature, "machine", self._glossary)
+            self._store(answers)
+
+    def _store(self, answers: dict[str, str]) -> None:
+        made = [(text, answer) for text, answer in answers.items() if answer]
+        self._memory.store(made, self.source, self.target, self.signature, "machine", self._glossary)

@@ -13,6 +13,7 @@ from passerelle.runs import cache_folder, content_hash, read_json, write_json
 from passerelle.translation.base import Lost, Translator
 from passerelle.translation.memory.memorized import MemorizedTranslator
 from passerelle.translation.memory.memory import TranslationMemory
+from passerelle.translation.memory.whole_texts import asked_digest
 from passerelle.translation.protection.placeholders import probe_texts
 
 SAMPLE = 200
@@ -36,6 +37,31 @@ class Work:
     engine_eur: float
 
 
+class ChargedTexts:
+    """The texts that an arm is charged for, by a digest of the text and of who translates it: each one once.
+
+    Attributes:
+        new: Those that this process charged, in order.
+    """
+
+    def __init__(self) -> None:
+        self.new: list[str] = []
+        self._known: set[str] = set()
+
+    def recall(self, digests: Iterable[str]) -> None:
+        """Take over what an earlier run charged."""
+        self._known.update(digests)
+
+    def charge(self, engine: Translator, text: str) -> bool:
+        """Say whether a text is to be charged now, which it is only once."""
+        digest = asked_digest(f"{engine.source}>{engine.target} {engine.signature}", text).hex()
+        if digest in self._known:
+            return False
+        self._known.add(digest)
+        self.new.append(digest)
+        return True
+
+
 class MeteredTranslator:
     """A memorized engine that keeps count of the different texts asked of it.
 
@@ -45,12 +71,17 @@ class MeteredTranslator:
     Args:
         engine: The engine.
         memory: Where its translations are kept.
+        charged_texts: What was charged before isn't charged again.
     """
 
-    def __init__(self, engine: Translator, memory: TranslationMemory) -> None:
+    def __init__(
+        self, engine: Translator, memory: TranslationMemory, charged_texts: ChargedTexts | None = None
+    ) -> None:
         self.source, self.target, self.signature = engine.source, engine.target, engine.signature
         self._engine = engine
         self._memorized = MemorizedTranslator(engine, memory)
+        self._charged_texts = charged_texts or ChargedTexts()
+        self._seen: set[str] = set()
         self._asked: dict[str, None] = {}
         self._probe = frozenset(probe_texts())
         self._paid = is_paid(engine)
@@ -68,6 +99,10 @@ class MeteredTranslator:
             alone = Charge(len(self._asked), characters, len(self._asked) * self._seconds_per_sentence)
         return alone - Charge(seconds=self._memorized.seconds)
 
+    def charges(self, text: str) -> bool:
+        """Say whether a text is among those that are charged here, not by an earlier run."""
+        return text in self._asked
+
     @cached_property
     def _seconds_per_sentence(self) -> float:
         return seconds_per_sentence(self._engine, list(self._asked)[:SAMPLE])
@@ -82,7 +117,10 @@ class MeteredTranslator:
 
     def translate(self, texts: Sequence[str]) -> list[str]:
         """Translate each text, in order, by memory or by the engine."""
-        self._asked |= dict.fromkeys(text for text in texts if text and text not in self._probe)
+        unseen = [text for text in dict.fromkeys(texts) if text and text not in self._seen]
+        self._seen.update(unseen)
+        to_charge = (text for text in unseen if text not in self._probe and self._charged_texts.charge(self, text))
+        self._asked |= dict.fromkeys(to_charge)
         before = cost_so_far(self._engine)
         try:
             return self._memorized.translate(texts)
