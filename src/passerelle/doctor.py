@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from passerelle.errors import UserError
+from passerelle.errors import UserError, to_install
 from passerelle.example import emoji, tuxpaint
 from passerelle.machine import free_memory_bytes
 from passerelle.runs import cache_folder
@@ -93,17 +93,18 @@ def diagnose(target: str = "fr") -> list[Finding]:
     return [finding for look in looks for finding in look()]
 
 
-def _apt(*packages: str) -> str:
-    return f"sudo apt-get install --no-install-recommends {' '.join(packages)}"
-
-
 def _python() -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info >= PYTHON_AT_LEAST:
         yield Finding("python", "ok", f"{version} at {sys.executable}")
     else:
         least = ".".join(map(str, PYTHON_AT_LEAST))
-        yield Finding("python", "missing", f"{version}, {least} is needed", f"{_apt('python3')}, then {SETUP}")
+        yield Finding(
+            "python",
+            "missing",
+            f"{version}, {least} is needed",
+            "install a newer Python, then make the environment again",
+        )
 
 
 def _requirements() -> list[Requirement]:
@@ -144,10 +145,10 @@ def _packages() -> Iterator[Finding]:
         name = f"package {requirement.name}"
         found = version(requirement.name)
         if found is None:
-            yield Finding(name, "missing", "not installed", f"{SETUP}, or pip install '{requirement}'")
+            yield Finding(name, "missing", "not installed", to_install("demo", f"'{requirement}'"))
         elif not requirement.specifier.contains(found, prereleases=True):
             detail = f"{found}, {requirement.specifier} is needed"
-            yield Finding(name, "missing", detail, f"{SETUP}, or pip install '{requirement}'")
+            yield Finding(name, "missing", detail, to_install("demo", f"'{requirement}'"))
         else:
             yield Finding(name, "ok", found)
 
@@ -163,8 +164,8 @@ def _extras() -> Iterator[Finding]:
         versions = {name: version(name) for name in named}
         lacking = [name for name, version in versions.items() if version is None]
         if lacking:
-            how = f"passerelle setup {extra}, or pip install 'passerelle[{extra}]'"
-            yield Finding(f"extra {extra}", "warning", f"without {', '.join(lacking)}: {EXTRAS[extra]}", how)
+            detail = f"without {', '.join(lacking)}: {EXTRAS[extra]}"
+            yield Finding(f"extra {extra}", "warning", detail, to_install(extra))
         else:
             detail = ", ".join(f"{name} {version}" for name, version in versions.items())
             yield Finding(f"extra {extra}", "ok", detail)
@@ -214,7 +215,7 @@ def _processor_flags() -> set[str]:
 def _apertium(target: str) -> Iterator[Finding]:
     program = shutil.which("apertium")
     if program is None:
-        how = _apt(*(_pair_packages(target) or ["apertium"]))
+        how = to_install("demo", debian=_pair_packages(target) or ["apertium"], language=target)
         yield Finding("apertium", "missing", "the program isn't installed", how)
     else:
         yield Finding("apertium", "ok", f"{output(program, '-V').strip()} at {program}")
@@ -226,7 +227,11 @@ def _apertium(target: str) -> Iterator[Finding]:
             yield Finding(name, "ok", "by way of " + ", ".join(way))
             continue
         known = _pair_packages(target)
-        how = _apt(*known) if known else f"apt-cache search apertium, and install the pairs for {target!r}"
+        how = (
+            to_install("demo", debian=known, language=target)
+            if known
+            else f"apt-cache search apertium, and install the pairs for {target!r}"
+        )
         yield Finding(name, "missing", "no chain of installed language pairs leads there", how)
 
 
@@ -243,7 +248,8 @@ def _dictionaries(target: str) -> Iterator[Finding]:
     if installed:
         yield Finding(name, "ok", f"{len(installed)} of {len(wanted)} packages of FreeDict")
     else:
-        yield Finding(name, "warning", "none: the check of single words can't say anything", _apt(*wanted))
+        how = to_install("quality", debian=wanted, language=target)
+        yield Finding(name, "warning", "none: the check of single words can't say anything", how)
 
 
 def _pair_packages(target: str) -> list[str]:
@@ -311,7 +317,9 @@ def _pictures(target: str) -> Iterator[Finding]:
         else:
             yield Finding("stamps", "warning", detail, "choose a target language that Tux Paint has")
     else:
-        yield Finding("stamps", "missing", f"no folder {stamps}", _apt("tuxpaint-stamps-default"))
+        yield Finding(
+            "stamps", "missing", f"no folder {stamps}", to_install("demo", debian=["tuxpaint-stamps-default"])
+        )
     yield _file("emoji font", emoji.FONT, "fonts-noto-color-emoji")
     yield _file("emoji list", emoji.EMOJI_TEST, "unicode-data")
     yield _file("emoji names in 'en'", emoji.ANNOTATIONS / "en.xml", "unicode-cldr-core")
@@ -326,7 +334,7 @@ def _pictures(target: str) -> Iterator[Finding]:
 def _file(name: str, path: Path, package: str) -> Finding:
     if path.is_file():
         return Finding(name, "ok", str(path))
-    return Finding(name, "missing", f"no file {path}", _apt(package))
+    return Finding(name, "missing", f"no file {path}", to_install("demo", debian=[package]))
 
 
 def _base(cache: Path) -> Iterator[Finding]:
@@ -361,7 +369,8 @@ def _browser() -> Iterator[Finding]:
         if path is not None:
             yield Finding("browser", "ok", path)
             return
-    yield Finding("browser", "warning", "no Chromium: only a test of the report needs it", _apt("chromium"))
+    how = to_install("test", debian=["chromium"])
+    yield Finding("browser", "warning", "no Chromium: only a test of the report needs it", how)
 
 
 def _room(cache: Path) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from passerelle.config import check_place
-from passerelle.errors import ConfigError, MissingDependency, unknown
+from passerelle.errors import ConfigError, MissingDependency, to_install, unknown
 from passerelle.languages.codes import language, same_language
 from passerelle.models.loading import errors_of_model, load_whole
 from passerelle.translation.engines.inner_texts import answer_by_length, model_digest, translate_inner
@@ -17,7 +17,6 @@ from passerelle.translation.engines.language_tokens import language_tokens
 if TYPE_CHECKING:
     import torch
 
-INSTALL = "passerelle setup seq2seq, or pip install 'passerelle[seq2seq]'"
 NUMBER_TYPES = ("auto", "float32", "bfloat16", "float16")
 _LONGEST_TOKENS = 512
 _MARIAN = "marian"
@@ -168,7 +167,7 @@ def _check_packages(model_type: str) -> None:
     needed = {_MARIAN: ("sentencepiece", "sacremoses"), "m2m_100": ("sentencepiece",)}
     for package in needed.get(model_type, ()):
         if importlib.util.find_spec(package) is None:
-            raise MissingDependency(f"{package} isn't installed. Install it with: {INSTALL}")
+            raise MissingDependency(f"{package} isn't installed. Install it with: {to_install('seq2seq')}")
 
 
 def _check_pair(tokenizer: Any, source: str, target: str) -> None:
