@@ -58,7 +58,7 @@ def test_each_target_knows_what_it_needs(bare: list[list[str]]) -> None:
 
 def test_nothing_is_installed_where_all_is_there(bare: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "version", lambda package: "99")
-    monkeypatch.setattr(doctor, "output", lambda *command: "installed")
+    monkeypatch.setattr(doctor, "output", lambda *command: "".join(f"{name} installed\n" for name in command[4:]))
     monkeypatch.setattr(setting_up, "_has_base", lambda: True)
     monkeypatch.setattr(setting_up.shutil, "which", lambda name: name)
     said = CliRunner().invoke(main, ["setup", "test"])

@@ -243,7 +243,7 @@ def _dictionaries(target: str) -> Iterator[Finding]:
         wanted = packages("en", target)
     except UserError:
         return
-    installed = [package for package in wanted if output("dpkg-query", "-W", "-f", "${Version}", package)]
+    installed = installed_packages(wanted)
     name = f"dictionaries en → {target}"
     if installed:
         yield Finding(name, "ok", f"{len(installed)} of {len(wanted)} packages of FreeDict")
@@ -260,6 +260,12 @@ def _pair_packages(target: str) -> list[str]:
         return apt_packages("en", target)
     except (ImportError, UserError):
         return []
+
+
+def installed_packages(names: Collection[str]) -> set[str]:
+    """Return which of some packages of Debian are installed; all are asked for at once, as each question takes long."""
+    listed = output("dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *names) if names else ""
+    return {line.partition(" ")[0] for line in listed.splitlines() if line.endswith(" installed")}
 
 
 def output(*command: str) -> str:

@@ -92,9 +92,10 @@ def find_missing(target: str, language: str = "fr") -> Missing:
     lacking = tuple(name for name in weights if any(doctor.version(one) is None for one in _packages_in(name)))
     python = [name for entry in entries for name in entry.get("python", ()) if doctor.version(name) is None]
     wanted = [entry["estimator"] for entry in entries if "estimator" in entry]
+    installed = _installed(debian)
     assembles = any(entry.get("assemble") for entry in entries)
     return Missing(
-        tuple(name for name in debian if not _is_installed(name)),
+        tuple(name for name in debian if name not in installed),
         (*doctor.missing_requirements(extras), *python),
         lacking,
         assembles and (bool(lacking) or not _has_base()),
@@ -151,10 +152,9 @@ def _debian(entry: Mapping[str, Any], language: str) -> Iterable[str]:
         raise ConfigError(str(error)) from None
 
 
-def _is_installed(package: str) -> bool:
-    if package == "chromium" and any(map(shutil.which, doctor.BROWSERS)):
-        return True
-    return doctor.output("dpkg-query", "-W", "-f", "${db:Status-Status}", package) == "installed"
+def _installed(packages: Iterable[str]) -> set[str]:
+    browser = {"chromium"} if any(map(shutil.which, doctor.BROWSERS)) else set[str]()
+    return doctor.installed_packages(list(packages)) | browser
 
 
 def _estimator(name: str) -> Estimator:
