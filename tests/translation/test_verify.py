@@ -44,7 +44,7 @@ def codes(source, translation, **options):
         ("A dog.", "...", ["dropped"]),
         ("A big red dog sleeps on the old table", "Un", ["dropped"]),
         ("A big red dog sleeps on the table", "Chien", ["dropped"]),  # 5 of 26 letters
-        ("A big red dog sleeps on the old table", "Chiens", []),  # 6 of 30: a fifth is let pass
+        ("A big red dog sleeps on the cold table", "Chiens", []),  # 6 of 30: a fifth is let pass
         ("A red dog", "Voici la traduction " * 20, ["overlong", "white-space"]),
         ("A dog. A cat. A cow.", "Un chien. Un chat et une vache.", ["sentence-count"]),
         ("A dog. A cat.", "Un chien! Un chat.", []),
