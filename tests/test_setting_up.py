@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args, get_type_hints
@@ -104,9 +105,12 @@ NOT_PACKAGES = {
 """Where something is missing that no package brings."""
 
 
-def parsed() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(SOURCES.rglob("*.py")):
-        yield path.relative_to(SOURCES).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+@cache
+def parsed() -> list[tuple[str, ast.Module]]:
+    """The modules in which something is said to be installed, or to be missing."""
+    read = ((path, path.read_text(encoding="utf-8")) for path in sorted(SOURCES.rglob("*.py")))
+    speak = re.compile(f"{TYPED.pattern}|MissingDependency\\(|to_install\\(")
+    return [(path.relative_to(SOURCES).as_posix(), ast.parse(text)) for path, text in read if speak.search(text)]
 
 
 def calls(tree: ast.AST, name: str) -> Iterator[ast.Call]:
