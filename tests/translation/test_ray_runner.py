@@ -15,8 +15,6 @@ from click.testing import CliRunner
 
 from passerelle.cli import main
 from passerelle.endpoints.budget import Spent
-from passerelle.translation.base import FakeTranslator
-from passerelle.translation.engines import registry
 
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="pip install 'passerelle[ray]'")
 
@@ -50,15 +48,12 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def command(out: str) -> list[str]:
-    words = ["translate", "en.jsonl", "--to", "fr", "--json", "--fields", "text", "--image-fields", "image"]
-    return [*words, "--out", out, "--memory", f"{out}.sqlite"]
-
-
 def translate(data: Path, out: str, engine: str, *options: str) -> subprocess.CompletedProcess[str]:
+    command = ["-c", "from passerelle.cli import main; main()", "translate", "en.jsonl", "--to", "fr", "--json"]
+    command += ["--fields", "text", "--image-fields", "image", "--out", out, "--memory", f"{out}.sqlite"]
     paths = os.pathsep.join([str(data / "site"), *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.run(
-        [sys.executable, "-m", "passerelle", *command(out), "--engine", engine, *options],
+        [sys.executable, *command, "--engine", engine, *options],
         cwd=data,
         env={**os.environ, "PYTHONPATH": paths},
         capture_output=True,
@@ -69,12 +64,9 @@ def translate(data: Path, out: str, engine: str, *options: str) -> subprocess.Co
 
 @needs_ray
 @pytest.mark.timeout(1800)  # starting Ray takes seconds, or minutes on a busy machine
-def test_two_workers_write_what_one_process_writes(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(data)
-    monkeypatch.setitem(registry.ENGINES, "fake", lambda *given: FakeTranslator())
-    here = CliRunner().invoke(main, [*command("here.jsonl"), "--engine", "fake"])
-    there = translate(data, "there.jsonl", "fake", "--runner", "ray")
-    assert (here.exit_code, there.returncode) == (0, 0), there.stderr
+def test_two_workers_write_what_one_process_writes(data: Path) -> None:
+    here, there = translate(data, "here.jsonl", "fake"), translate(data, "there.jsonl", "fake", "--runner", "ray")
+    assert (here.returncode, there.returncode) == (0, 0), there.stderr
     for name in ("{}", "{}.rejects.jsonl"):
         assert (data / name.format("there.jsonl")).read_bytes() == (data / name.format("here.jsonl")).read_bytes()
     one, other = json.loads(here.stdout), json.loads(there.stdout)
