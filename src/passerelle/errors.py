@@ -75,14 +75,24 @@ class TrainingError(RunError):
     """Training can't go on: the loss isn't finite, or nothing is trainable."""
 
 
-def to_install(target: str, package: str = "") -> str:
-    """Say how to get a Python package, for an error message.
+def to_install(
+    target: str, package: str = "", *, debian: Iterable[str] = (), language: str = "", commands: Iterable[str] = ()
+) -> str:
+    """Say what to type to get what is missing; every message says it so.
 
     Args:
         target: What `passerelle setup` takes: ``quality``, or an extra of Passerelle.
-        package: The package, where it belongs to no extra.
+        package: What pip is to install, where it is no extra of Passerelle.
+        debian: The packages of Debian, where it is no Python package.
+        language: Code of the language to adapt to, where what is installed depends on it.
+        commands: What one would type, where it takes more than one command.
     """
-    return f"passerelle setup {target}, or pip install {package or repr(f'passerelle[{target}]')}"
+    whole = f"passerelle setup {target}{f' --to {language}' if language else ''}"
+    if debian:
+        return f"{whole}, or sudo apt-get install --no-install-recommends {' '.join(debian)}"
+    if commands:
+        return f"{whole}, or {' && '.join(commands)}"
+    return f"{whole}, or pip install {package or repr(f'passerelle[{target}]')}"
 
 
 def unknown(what: str, value: object, allowed: Iterable[str]) -> str:

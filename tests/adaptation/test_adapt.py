@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from adaptations import adapt_and_kill, losses
+from forked import fork
 from passerelle.adaptation import run
 from passerelle.adaptation.alarms import percent
 from passerelle.adaptation.run import adapt, adaptation_key
@@ -268,28 +267,14 @@ def test_the_card_says_what_was_done(settings: Make, data: Path, capsys: pytest.
 
 def test_the_command(settings: Make, tmp_path: Path) -> None:
     settings()
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "passerelle",
-            "adapt",
-            str(tmp_path / "adapt.yaml"),
-            "--smoke",
-            "--mix.english",
-            "0.5",
-            "--json",
-        ],
-        capture_output=True,
-        text=True,
-        timeout=250,
-    )
-    assert done.returncode == 0, done.stderr
-    record = json.loads(done.stdout)
+    command = ["adapt", str(tmp_path / "adapt.yaml"), "--smoke", "--mix.english", "0.5", "--json"]
+    done = fork(command, tmp_path, {}, "command")
+    assert done.wait(250) == 0, done.err.read_text(encoding="utf-8")
+    record = json.loads(done.out.read_text(encoding="utf-8"))
     assert record["settings"]["output_dir"].endswith("-smoke")
     assert record["settings"]["mix"]["english"] == 0.5
     assert record["stages"][0]["record"]["steps"] == 4
-    assert "learnt:" in done.stderr
+    assert "learnt:" in done.err.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("words", [["max_steps"], ["--max_steps"]])

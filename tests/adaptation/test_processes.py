@@ -15,7 +15,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from adaptations import KILLED, losses
+from adaptations import be_killed, losses
+from forked import fork_ranks
 from passerelle.adaptation.run import adapt
 from passerelle.adaptation.settings import AdaptSettings
 from passerelle.errors import ConfigError, UserError
@@ -37,6 +38,14 @@ def adapted(path: Path) -> dict[str, Any]:
     done = launch("-m", "passerelle", "adapt", str(path), "--json")
     assert done.returncode == 0, done.stderr[-3000:]
     record: dict[str, Any] = json.loads(done.stdout)
+    return record
+
+
+def forked(path: Path) -> dict[str, Any]:
+    """Do the same without torchrun, which takes seconds to import everything twice."""
+    ranks = fork_ranks(["adapt", str(path), "--json"], path.parent, "ranks")
+    assert [rank.process.exitcode for rank in ranks] == [0, 0], ranks[0].err.read_text(encoding="utf-8")[-3000:]
+    record: dict[str, Any] = json.loads(ranks[0].out.read_text(encoding="utf-8"))
     return record
 
 
@@ -76,7 +85,7 @@ def test_divided_layers_learn_what_whole_ones_learn(settings: Make, tmp_path: Pa
     stages = {"stages": FULL, "learning_rate": None, "max_steps": 6}
     alone = adapt(settings(gradient_accumulation_steps=2, **stages))
     settings(output_dir=str(tmp_path / "divided"), fsdp=True, gradient_checkpointing=True, **stages)
-    together = adapted(tmp_path / "adapt.yaml")
+    together = forked(tmp_path / "adapt.yaml")
     assert together["device"] == "2 × cpu, divided"
     assert_alike(together, alone)
     held, whole = (run["stages"][1]["held_parameters"] for run in (together, alone))
@@ -88,18 +97,15 @@ def test_divided_layers_learn_what_whole_ones_learn(settings: Make, tmp_path: Pa
 def test_a_killed_divided_run_goes_on_to_the_same_adapter(settings: Make, tmp_path: Path) -> None:
     changes = {"save_steps": 2, "fsdp": True, "max_grad_norm": 0.5}
     settings(**changes)
-    whole = adapted(tmp_path / "adapt.yaml")
+    whole = forked(tmp_path / "adapt.yaml")
     settings(output_dir=str(tmp_path / "killed"), **changes)
-    script = tmp_path / "killed.py"
-    script.write_text(KILLED, encoding="utf-8")
-    killed = launch(str(script), str(tmp_path / "adapt.yaml"))
-    assert killed.returncode != 0
-    assert signal.SIGKILL.name in killed.stderr or "-9" in killed.stderr, killed.stderr[-3000:]
+    killed = fork_ranks([str(tmp_path / "adapt.yaml")], tmp_path, "killed-ranks", be_killed)
+    assert -signal.SIGKILL in [rank.process.exitcode for rank in killed], killed[0].err.read_text(encoding="utf-8")
     saved = tmp_path / "killed" / "stages" / "training" / "checkpoint"
     assert sorted(path.name for path in saved.iterdir()) == [
         "checkpoint.json", "step-4.0.safetensors", "step-4.1.safetensors"
     ]  # fmt: skip
-    resumed = adapted(tmp_path / "adapt.yaml")
+    resumed = forked(tmp_path / "adapt.yaml")
     assert losses(resumed) == losses(whole)
     one, other = weights(resumed), weights(whole)
     assert all(torch.equal(one[name], other[name]) for name in one)

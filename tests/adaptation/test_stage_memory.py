@@ -21,7 +21,7 @@ from passerelle.adaptation.run import adapt
 from passerelle.adaptation.settings import AdaptSettings
 from passerelle.errors import UserError
 from passerelle.models.batches import layout_logprobs
-from passerelle.models.footprint import language_footprint
+from passerelle.models.footprint import language_footprint, mask_kind
 from passerelle.models.layouts import Layout, follows_trees, merged, padded
 from passerelle.models.pretrained import PretrainedModel, load_pretrained, set_checkpointing, set_training
 from passerelle.models.vision_cache import VisionFeatures
@@ -83,6 +83,14 @@ def test_what_layers_keep_is_foreseen(family: str, models: Callable[[str], Path]
         inputs = lines * width * footprint.hidden * footprint.layers
         assert footprint.kept(lines, width, checkpointing=True) > inputs
         assert measured < footprint.kept(lines, width, checkpointing=True) + inputs
+
+
+def test_batches_of_one_kind_are_tried_once() -> None:
+    whole, padded_once = torch.ones(2, 5), torch.ones(4, 9)
+    padded_once[3, :4] = 0
+    trees = torch.ones(1, 1, 6, 6).tril()
+    kinds = [mask_kind(mask) for mask in (None, whole, torch.ones(3, 8), padded_once, trees, torch.ones(1, 1, 9, 9))]
+    assert kinds[1] == kinds[2] and kinds[4] == kinds[5] and len(set(kinds)) == 4
 
 
 @pytest.mark.parametrize("optim", ["adamw_torch_fused", "adamw_8bit"])

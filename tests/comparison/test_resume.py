@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -72,16 +69,11 @@ def test_killed_in_every_phase(place: Path) -> None:
 
 
 def test_ctrl_c(place: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "passerelle", "compare", "own.yaml", "--out", "stopped", "--json"],
-        cwd=place, env={**os.environ, "PASSERELLE_CACHE": cache_of(place, "stopped")},
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
-    assert process.stderr is not None
-    assert any(said.startswith("zero-shot: mmbench (fr)") for said in process.stderr)
-    os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to the whole group, Apertium's processes too
-    _, said = process.communicate(timeout=200)
-    assert process.returncode == 130
+    running = compare(place, "stopped")
+    running.wait_for("zero-shot: mmbench (fr)", 300)
+    running.signal(signal.SIGINT)  # a terminal sends it to the whole group, Apertium's processes too
+    assert running.wait(200) == 130
+    said = running.err.read_text(encoding="utf-8")
     last = "passerelle: stopped. What is finished is kept: the same command goes on from there."
     assert said.strip().splitlines()[-1] == last
     assert "Traceback" not in said

@@ -21,8 +21,9 @@ pytestmark = pytest.mark.timeout(900)
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The tiny model's file on the embedded base, with the arms that differ in what they learn from."""
     place = write_own(tmp_path_factory.mktemp("own"))
-    arms = {name: ARMS[name] for name in ("zero-shot", "pipeline", "lora", "lora-gated", "lora-repaired", "lora-human")}
-    write_experiment(place, arms=arms, seeds=[1])
+    arms = {name: ARMS[name] for name in ("zero-shot", "pipeline", "lora-gated", "lora-repaired")}
+    train = {"max_steps": 2, "per_device_train_batch_size": 2, "dtype": "float32"}
+    write_experiment(place, arms=arms, seeds=[1], train=train)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         yield compare("--model", "embedded")[0]

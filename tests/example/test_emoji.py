@@ -61,5 +61,5 @@ def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     ):
         with monkeypatch.context() as patch:
             patch.setattr(emoji, name, tmp_path / "none")
-            with pytest.raises(MissingDependency, match=f"sudo apt-get install {package}"):
+            with pytest.raises(MissingDependency, match=f"sudo apt-get install --no-install-recommends {package}"):
                 emoji.read_pictures("fr", tmp_path)

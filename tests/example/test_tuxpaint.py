@@ -95,5 +95,5 @@ def test_a_broken_vector_leaves_no_picture(tmp_path: Path) -> None:
 
 
 def test_stamps_that_are_not_installed(tmp_path: Path) -> None:
-    with pytest.raises(MissingDependency, match="sudo apt-get install tuxpaint-stamps-default"):
+    with pytest.raises(MissingDependency, match="sudo apt-get install --no-install-recommends tuxpaint-stamps-default"):
         read_pictures("fr", tmp_path, tmp_path / "none")

@@ -1,11 +1,13 @@
 import gzip
 import sqlite3
+from types import SimpleNamespace
 
 import pytest
 
 from passerelle.errors import MissingDependency
 from passerelle.quality.base import Pair
 from passerelle.quality.checks.dictionary import DictionaryCheck
+from passerelle.quality.evidence import freedict
 from passerelle.quality.evidence.dictd import FOLDER, Entry, entries, installed, translations
 from passerelle.quality.evidence.freedict import Grammar, Joined, WordTable, join, packages
 from passerelle.quality.evidence.lemmas import Analyser, tokens
@@ -102,6 +104,25 @@ def test_without_dictionaries_the_message_says_what_to_install(tmp_path):
     assert not found.is_known and "apt-get install" in found.reason and check.signature.endswith("none")
     with pytest.raises(MissingDependency, match="apt-get install"):
         check.units(Pair("A frog.", "Une grenouille."))
+
+
+def test_versions_are_asked_for_all_dictionaries_at_once(tmp_path, monkeypatch):
+    """A process for each of fifty took a second whenever a command looked into its dictionaries."""
+    for pair in ("eng-fra", "fra-eng"):
+        write(tmp_path, pair, {"frog": "grenouille"})
+    asked = []
+
+    def says(command, **_):
+        asked.append(command[4:])
+        return SimpleNamespace(stdout="dict-freedict-eng-fra 2026.1-1\ndict-freedict-fra-eng \n")
+
+    monkeypatch.setattr(freedict, "FOLDER", tmp_path)
+    monkeypatch.setattr(freedict.subprocess, "run", says)
+    monkeypatch.setattr(freedict.shutil, "which", lambda name: name)
+    sizes = "-".join(str((tmp_path / f"freedict-fra-eng.{end}").stat().st_size) for end in ("index", "dict.dz"))
+    signature = WordTable("en", "fr", tmp_path, tmp_path / "cache").signature
+    assert signature == f"freedict {freedict.VERSION} eng-fra:2026.1-1 fra-eng:{sizes}"
+    assert asked == [["dict-freedict-eng-fra", "dict-freedict-fra-eng"]]
 
 
 def test_the_packages_named_are_installed_here():

@@ -105,5 +105,6 @@ def test_without_its_environment_it_says_the_exact_commands(empty_cache: Path) -
     with pytest.raises(MissingDependency) as missing:
         _ = check.signature
     said = str(missing.value)
-    assert f"python3 -m venv {folder} && {folder}/bin/python -m pip install 'unbabel-comet>=2.2,<3'" in said
+    typed = f"python3 -m venv {folder} && {folder}/bin/python -m pip install 'unbabel-comet>=2.2,<3'"
+    assert f"passerelle setup cometkiwi, or {typed}" in said
     assert "CC BY-NC-SA" in said

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from passerelle.errors import StorageError
 from passerelle.report import page_text, table_text, write_page
@@ -123,10 +124,13 @@ def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 def test_any_field_may_be_missing(results: dict[str, Any], run_folder: Path, damage: str, monkeypatch: Any) -> None:
     # The plots have their own test and would take most of the time here.
     monkeypatch.setattr("passerelle.report.page._plots", lambda contents: {})
+    for picture in run_folder.glob("*.png"):
+        Image.new("RGB", (4, 3)).save(picture)
     results["examples"] = results["examples"][:2]
+    results["comparisons"] = [*results["comparisons"][:2], results["comparisons"][-1]]
     results["arms"] = [results["arms"][index] for index in (0, 3, 4)]
     for arm in results["arms"]:
-        arm["scores"] = [s for s in arm["scores"] if s["metric"] in ("choice", "choice-random", "yes-no")]
+        arm["scores"] = [s for s in arm["scores"] if s["metric"] in ("choice", "yes-no")]
         arm["seed_scores"] = arm["seed_scores"][:1] + arm["seed_scores"][-1:]
     shapes = {re.sub(r"\d+", "0", str(path)): path for path in paths(results)}
     for path in shapes.values():

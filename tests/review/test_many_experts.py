@@ -22,7 +22,7 @@ from passerelle.review.store.items import NewItem
 from passerelle.review.store.schema import Base
 from review_server import SAID, HttpExpert, Server
 
-EXPERTS, EACH = 50, 20
+EXPERTS, EACH = 50, 10
 
 
 def small_campaign(database: str, experts: int, items: int) -> dict[str, str]:

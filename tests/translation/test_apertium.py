@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -251,11 +252,24 @@ def test_without_dpkg_the_signature_holds_a_hash(monkeypatch):
     assert re.search(r"eng-spa sha256:[0-9a-f]{12}$", ApertiumTranslator("en", "es").signature)
 
 
+def test_versions_are_asked_once_until_something_is_installed(tmp_path, monkeypatch):
+    ran = []
+    monkeypatch.setattr(apertium.subprocess, "run", lambda *_, **__: ran.append(1) or SimpleNamespace(stdout=" 1 "))
+    monkeypatch.setattr(apertium, "_DPKG", tmp_path / "status")
+    monkeypatch.setattr(apertium.shutil, "which", lambda name: str(tmp_path / name))
+    assert [apertium._output("one", "-V"), apertium._output("one", "-V"), len(ran)] == ["1", "1", 1]
+    (tmp_path / "status").touch()
+    assert [apertium._output("one", "-V"), apertium._output("two", "-V"), len(ran)] == ["1", "1", 3]
+    (tmp_path / "one").touch()
+    apertium._output("one", "-V")
+    assert len(ran) == 4
+
+
 @needs_pair
 def test_a_missing_pair_says_what_to_install(tmp_path, monkeypatch):
     (tmp_path / "modes").mkdir()
     monkeypatch.setenv("APERTIUM_DATADIR", str(tmp_path))
-    command = "sudo apt-get install apertium apertium-eng-cat apertium-fra-cat"
+    command = "sudo apt-get install --no-install-recommends apertium apertium-eng-cat apertium-fra-cat"
     with pytest.raises(MissingDependency, match=command):
         ApertiumTranslator("en", "fr")
     with pytest.raises(MissingDependency, match="no Debian package is known"):
@@ -264,7 +278,7 @@ def test_a_missing_pair_says_what_to_install(tmp_path, monkeypatch):
 
 def test_without_apertium_the_message_says_how_to_get_it(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(MissingDependency, match="sudo apt-get install apertium apertium-eng-spa"):
+    with pytest.raises(MissingDependency, match="passerelle setup demo --to es, or .* apertium-eng-spa"):
         ApertiumTranslator("en", "es")
     assert available_pairs() == []
 

@@ -110,5 +110,5 @@ def test_packages_of_an_unknown_language():
 
 def test_the_error_names_the_command_to_type():
     message = str(missing_pair("en", "fr", "nothing here"))
-    assert message.endswith("sudo apt-get install apertium apertium-eng-cat apertium-fra-cat")
+    assert message.endswith("sudo apt-get install --no-install-recommends apertium apertium-eng-cat apertium-fra-cat")
     assert "apt-get" not in str(missing_pair("en", "de", "nothing here"))

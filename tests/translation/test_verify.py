@@ -33,6 +33,7 @@ def codes(source, translation, **options):
         ("1.5 km", "1,5 km", ["added-part", "lost-placeholder"]),
         ("It is 15 or 5.", "Il est 5 ou 15.", []),
         ("It is 15 or 5.", "Il est 15.", ["lost-placeholder"]),
+        ("15 or 5 dogs", "15 chiens", ["lost-placeholder"]),
         ("a dog at http://a.b", "un chien __1__ http://a.b", ["leftover-placeholder"]),
         ("a dog [1]", "un chien [1]", []),
         (" a dog\n", "un chien\n", ["white-space"]),
@@ -42,6 +43,8 @@ def codes(source, translation, **options):
         ("a dog", "", ["dropped"]),
         ("A dog.", "...", ["dropped"]),
         ("A big red dog sleeps on the old table", "Un", ["dropped"]),
+        ("A big red dog sleeps on the table", "Chien", ["dropped"]),  # 5 of 26 letters
+        ("A big red dog sleeps on the cold table", "Chiens", []),  # 6 of 30: a fifth is let pass
         ("A red dog", "Voici la traduction " * 20, ["overlong", "white-space"]),
         ("A dog. A cat. A cow.", "Un chien. Un chat et une vache.", ["sentence-count"]),
         ("A dog. A cat.", "Un chien! Un chat.", []),
@@ -51,6 +54,18 @@ def codes(source, translation, **options):
 )
 def test_what_is_broken_is_named(source, translation, expected):
     assert codes(source, translation) == expected
+
+
+def test_sentences_are_counted_by_the_sources_language_english_unless_told():
+    source, translation = "Mr. Lee met Dr. Fox. He slept.", "Monsieur Lee vit le docteur Fox. Il dormait."
+    assert codes(source, translation) == [] == codes(source, translation, language="en")
+
+
+def test_a_value_of_json_that_is_no_text_is_named():
+    (found,) = verify('{"id": "img_01", "said": "A dog"}', '{"id": "img_02", "said": "Un chien"}')
+    assert (found.code, found.detail) == ("json-shape", "'img_01' became 'img_02'")
+    assert codes('{"id": "img_01", "said": "A dog"}', '{"id": "img_01", "said": "Un chien 7"}') == ["added-part"]
+    assert codes('{"said": "A dog"}', '{"dit": "Un chien"}') == ["json-shape"]
 
 
 def test_glossary_terms_must_have_become_what_they_must():

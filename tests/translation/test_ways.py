@@ -50,6 +50,7 @@ def one(said, asked, forms=(UNDERSCORES, LETTERS, TAG), **more):
         ("A dog", "Un chien", "Un chien"),
         ("1 dog", "Un chien", "Un chien"),
         ("a dog", "TV rouge", "TV rouge"),
+        ("the screens", "PCs", "PCs"),
         ("aB", "Un", "un"),
         ("a dog", "un Chien", "un Chien"),
         ("a dog", "U", "U"),
@@ -138,6 +139,14 @@ def test_an_answer_says_what_was_wrong():
     inside = segment("a dog", is_inside=True)
     assert one(lambda text: "Un chien.", inside)[0] == Answer("un chien", "engine")
     assert one(lambda text: "Un chien.", Segment("A dog."))[0] == Answer("Un chien.", "engine")
+
+
+def test_a_part_that_an_answer_lost_is_the_reason():
+    """What only remembers may know a sentence without its parts, and nothing of what stands around them."""
+    made = segment("_ _", part("U"), part("V"))
+    assert one(lambda text: "voir", made)[0] == Answer("U V", "around")
+    checked = Asker(Scripted(str), None, ())._checked(made, None, "engine", ("x",))
+    assert checked == Answer(None, "engine", "lost-placeholder", "in 'U V'")
 
 
 def test_segments_are_asked_once_and_together():

@@ -15,7 +15,7 @@ from passerelle.adaptation.settings import AdaptSettings, Optim, StageSettings
 from passerelle.errors import UserError, first_line
 from passerelle.machine import free_memory_bytes, processes_beside
 from passerelle.models.conversing import Encoded
-from passerelle.models.footprint import language_footprint, picture_bytes, weight_bytes
+from passerelle.models.footprint import Footprint, language_footprint, mask_kind, picture_bytes, weight_bytes
 from passerelle.models.layouts import Layout, lay_out
 from passerelle.models.pretrained import PretrainedModel, set_checkpointing, set_training
 from passerelle.models.sharding import own_piece
@@ -126,8 +126,13 @@ def foresee(feed: RowFeed, groups: Sequence[ParameterGroup], settings: AdaptSett
     pretrained = feed.pretrained
     parameters = [own_piece(p.detach()) for group in groups for p in group.parameters.values()]
     head = pretrained.bare.get_output_embeddings().weight.shape[0] * _LOGIT_BYTES
+    footprints: dict[object, Footprint] = {}
     found = [
-        (*_layers_of(pretrained, layout), picture_bytes(pretrained, feed.vision, layout), len(layout.targets) * head)
+        (
+            *_layers_of(pretrained, layout, footprints),
+            picture_bytes(pretrained, feed.vision, layout),
+            len(layout.targets) * head,
+        )
         for layout in (lay_out(pretrained, rows) for rows in _heaviest(feed, settings.auto_batch))
     ]
     layers, again, pictures, logits = max(found, key=sum)
@@ -152,9 +157,13 @@ def free_bytes(device: torch.device) -> int | None:
     return free // processes_beside() if free is not None else None
 
 
-def _layers_of(pretrained: PretrainedModel, layout: Layout) -> tuple[int, int]:
+def _layers_of(pretrained: PretrainedModel, layout: Layout, known: dict[object, Footprint]) -> tuple[int, int]:
     lines, width = layout.inputs["input_ids"].shape
-    footprint = language_footprint(pretrained, layout.inputs.get("attention_mask"))
+    mask = layout.inputs.get("attention_mask")
+    kind = mask_kind(mask)
+    if kind not in known:
+        known[kind] = language_footprint(pretrained, mask)
+    footprint = known[kind]
     return footprint.kept(lines, width), footprint.kept(lines, width, checkpointing=True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from passerelle.adaptation.settings import AdaptSettings
-from passerelle.errors import MissingDependency
+from passerelle.errors import MissingDependency, to_install
 
 
 class Trackers:
@@ -29,7 +29,7 @@ class Trackers:
                 tracker.start() if hasattr(tracker, "start") else None
             except (ImportError, NameError):
                 raise MissingDependency(
-                    f"report_to names {name!r}, which isn't installed: pip install {name}"
+                    f"report_to names {name!r}, which isn't installed: {to_install(name, name)}"
                 ) from None
             self._open.append(tracker)
 

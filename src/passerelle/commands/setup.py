@@ -13,10 +13,10 @@ import click
 @click.option("--dry-run", is_flag=True, help="Say what is missing; install nothing.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 def setup(target: str, language: str, dry_run: bool, yes: bool) -> None:
-    """Install what TARGET needs: demo, quality, review, test, or an extra of the package as parquet  [demo].
+    """Install what TARGET needs: demo, quality, review, test, or one thing, as parquet or wandb  [demo].
 
     First it looks what is there and says what it would install. It installs into this environment, and packages of
-    Debian by apt; PASSERELLE_SKIP_DEBIAN=1 leaves those to you.
+    Debian by apt; PASSERELLE_SKIP_DEBIAN=1 leaves those to you. cometkiwi and metricx get environments of their own.
     """
     from passerelle.setting_up import find_missing, install
 

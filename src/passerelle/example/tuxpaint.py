@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from passerelle.errors import MissingDependency
+from passerelle.errors import MissingDependency, to_install
 from passerelle.example.concepts import concept
 from passerelle.records import Picture, Text
 from passerelle.runs import write_atomically
@@ -49,8 +49,8 @@ def read_pictures(language: str, rendered: Path, folder: Path = FOLDER) -> list[
     """
     if not folder.is_dir():
         raise MissingDependency(
-            f"no Tux Paint stamps in {str(folder)!r}. Install them: passerelle setup demo, or "
-            "sudo apt-get install tuxpaint-stamps-default"
+            f"no Tux Paint stamps in {str(folder)!r}. Install them: "
+            + to_install("demo", debian=["tuxpaint-stamps-default"])
         )
     pictures = []
     for text_file in sorted(folder.rglob("*.txt")):

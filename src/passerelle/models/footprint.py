@@ -96,6 +96,11 @@ def weight_bytes(pretrained: PretrainedModel) -> int:
     return sum(_storages(pretrained).values())
 
 
+def mask_kind(mask: Tensor | None) -> object:
+    """Return what of a mask `language_footprint` depends on: of equal kinds footprints are equal."""
+    return None if mask is None else (mask.dim(), mask.dtype, mask.dim() == 4 or float(mask.min()))
+
+
 def _narrow(mask: Tensor | None, width: int) -> Tensor | None:
     """Return a mask of one line that keeps as much a token and pair as `mask` does."""
     if mask is None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from passerelle.errors import InputError, MissingDependency, PasserelleError, first_line
+from passerelle.errors import InputError, MissingDependency, PasserelleError, first_line, to_install
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -37,7 +37,8 @@ def errors_of_model(where: str, kind: str = "a vision-language model", advice: s
     except (PasserelleError, MemoryError):
         raise
     except ImportError as error:
-        raise MissingDependency(f"the processor of {where!r} needs a package: {first_line(error)}") from error
+        how = f" Install it: {to_install('smolvlm')}" if "num2words" in str(error) else ""
+        raise MissingDependency(f"the processor of {where!r} needs a package: {first_line(error)}{how}") from error
     except Exception as error:  # broken files make it raise anything
         _raise_again(error)
         raise InputError(f"can't load {where!r} as {kind}: {_said(error)} {advice}") from error

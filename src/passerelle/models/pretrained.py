@@ -165,9 +165,8 @@ def _require_flash_attention(dtype: torch.dtype, device: torch.device) -> None:
 
     otherwise = "or give attn_implementation sdpa"
     if not is_flash_attn_2_available():
-        raise MissingDependency(
-            f"flash_attention_2 needs flash-attn: type pip install flash-attn --no-build-isolation, {otherwise}."
-        )
+        how = to_install("flash-attn", "flash-attn --no-build-isolation")
+        raise MissingDependency(f"flash_attention_2 needs flash-attn: type {how}, {otherwise}.")
     if device.type != "cuda" or dtype == torch.float32:
         raise InputError(f"flash_attention_2 computes in bf16 on CUDA GPUs only: give dtype bfloat16, {otherwise}.")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from passerelle.errors import InputError, MissingDependency
+from passerelle.errors import InputError, MissingDependency, to_install
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -30,7 +30,9 @@ def workbook_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         from defusedxml import DefusedXmlException
         from defusedxml.ElementTree import ParseError, fromstring
     except ImportError as missing:
-        raise MissingDependency("defusedxml isn't installed. Install it with: pip install defusedxml") from missing
+        raise MissingDependency(
+            f"defusedxml isn't installed. Install it with: {to_install('demo', 'defusedxml')}"
+        ) from missing
     try:
         with zipfile.ZipFile(path) as archive:
             names = sorted((int(found[1]), name) for name in archive.namelist() if (found := _SHEET.fullmatch(name)))

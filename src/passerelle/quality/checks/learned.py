@@ -7,6 +7,7 @@ They pin old libraries, and their weights are large; nothing of them is imported
 from __future__ import annotations
 
 import math
+import shlex
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from passerelle.errors import MissingDependency, RunError
+from passerelle.errors import MissingDependency, RunError, to_install
 from passerelle.quality.base import Finding, Pair
 from passerelle.quality.checks.by_language import by_languages
 from passerelle.quality.evidence.worker import TO_BEGIN_SECONDS, Worker
@@ -35,7 +36,8 @@ class Estimator:
         model: Name of its weights.
         licence: What the weights and the program may be used for.
         commands: What makes its environment, with ``{folder}`` and ``{python}`` for where it is.
-        note: What else is to be done; empty if nothing.
+        module: The module that is there when its environment is made.
+        note: What else is to be done, with ``{folder}``; empty if nothing.
         worst: Its worst score where lower is better; 0 where scores are between 0 and 1 and higher is better.
     """
 
@@ -44,13 +46,35 @@ class Estimator:
     model: str
     licence: str
     commands: tuple[str, ...]
+    module: str
     note: str
     worst: float
 
     @property
+    def folder(self) -> Path:
+        """Its environment."""
+        return cache_folder() / "environments" / self.name
+
+    @property
     def python(self) -> Path:
         """The interpreter of its environment."""
-        return cache_folder() / "environments" / self.name / "bin" / "python"
+        return self.folder / "bin" / "python"
+
+    @property
+    def is_there(self) -> bool:
+        """Whether its environment is made, to the end."""
+        return self.python.is_file() and any(self.folder.glob(f"lib/python*/site-packages/{self.module}"))
+
+    @property
+    def to_make(self) -> list[list[str]]:
+        """The commands that make its environment, one after the other."""
+        places = {"folder": self.folder, "python": self.python}
+        return [[part.format(**places) for part in shlex.split(command)] for command in self.commands]
+
+    @property
+    def left_to_do(self) -> str:
+        """What people must do beside; empty if nothing."""
+        return self.note.format(folder=self.folder)
 
     def score(self, raw: float) -> float:
         """Return a score of 0 to 1, higher is better."""
@@ -59,9 +83,9 @@ class Estimator:
 
     def how_to_install(self) -> str:
         """Say in one line what to type."""
-        places = {"folder": self.python.parent.parent, "python": self.python}
-        typed = " && ".join(command.format(**places) for command in self.commands)
-        return f"{typed} ({self.note})" if self.note else typed
+        return to_install(self.name, commands=map(shlex.join, self.to_make)) + (
+            f" ({self.left_to_do})" if self.note else ""
+        )
 
 
 @cache
@@ -140,14 +164,13 @@ class LearnedCheck:
         return self._worker
 
     def _usual_command(self) -> list[str]:
-        python = self._estimator.python
-        if not python.is_file():
+        if not self._estimator.is_there:
             raise MissingDependency(
                 f"the check {self.name!r} needs {self._estimator.title} in an environment of its own "
                 f"({self._estimator.licence}). Make it: {self._estimator.how_to_install()}"
             )
         script = files("passerelle.data").joinpath("workers").joinpath("learned_scorer.py")
-        return [str(python), str(script), self.name, self._estimator.model]
+        return [str(self._estimator.python), str(script), self.name, self._estimator.model]
 
 
 def _is_sound(scores: object, count: int) -> bool:

@@ -64,7 +64,7 @@ class ModelSeer:
         from passerelle.example.embedded import base_folder, is_assembled
 
         if model == EMBEDDED and not is_assembled(base_folder()):
-            raise MissingDependency("the check 'picture' needs the embedded base: passerelle base assemble")
+            raise MissingDependency("the check 'picture' needs the embedded base: passerelle setup demo")
         (opener,) = open_system(Named("picture", model)).members
         self._member, self.signature = opener.open(), opener.signature
 

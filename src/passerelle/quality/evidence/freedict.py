@@ -11,12 +11,12 @@ import shutil
 import sqlite3
 import subprocess
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from passerelle.errors import MissingDependency
+from passerelle.errors import MissingDependency, to_install
 from passerelle.languages.codes import language
 from passerelle.quality.evidence.dictd import FOLDER, Entry, entries, installed
 from passerelle.runs import cache_folder, content_hash, written_beside
@@ -186,11 +186,14 @@ class WordTable:
         codes = language(source).iso639_3, language(target).iso639_3
         used = _used(installed(folder), *codes)
         if not used:
+            other = target if source == "en" else source
             raise MissingDependency(
-                f"no FreeDict dictionary leads from {source!r} to {target!r}. Install some: passerelle setup quality, "
-                f"or sudo apt-get install --no-install-recommends {' '.join(packages(source, target))}"
+                f"no FreeDict dictionary leads from {source!r} to {target!r}. Install some: "
+                + to_install("quality", debian=packages(source, target), language=other)
             )
-        self.signature = f"freedict {VERSION} " + " ".join(f"{a}-{b}:{_version(a, b, p)}" for (a, b), p in used.items())
+        self.signature = f"freedict {VERSION} " + " ".join(
+            f"{a}-{b}:{version}" for (a, b), version in _versions(used).items()
+        )
         digest = content_hash(self.signature)[:12]
         path = (cache or cache_folder() / "dictionaries") / f"{'-'.join(codes)}-{digest}.sqlite"
         if not path.is_file():
@@ -254,13 +257,16 @@ def _used(found: dict[tuple[str, str], Path], source: str, target: str) -> dict[
     return {pair: path for pair, path in found.items() if frozenset(pair) in wanted}
 
 
-def _version(source: str, target: str, path: Path) -> str:
-    if shutil.which("dpkg-query") is not None and path.parent == FOLDER:
-        command = ["dpkg-query", "-W", "-f", "${Version}", f"dict-freedict-{source}-{target}"]
-        version = subprocess.run(command, capture_output=True, text=True).stdout.strip()
-        if version:
-            return version
-    return f"{path.stat().st_size}-{path.with_suffix('.dict.dz').stat().st_size}"
+def _versions(used: Mapping[tuple[str, str], Path]) -> dict[tuple[str, str], str]:
+    """Say each dictionary's version: its package's, or its sizes; all at once, as each question takes long."""
+    names = {pair: f"dict-freedict-{pair[0]}-{pair[1]}" for pair, path in used.items() if path.parent == FOLDER}
+    listed = ""
+    if names and shutil.which("dpkg-query") is not None:
+        command = ["dpkg-query", "-W", "-f", "${Package} ${Version}\n", *names.values()]
+        listed = subprocess.run(command, capture_output=True, text=True).stdout
+    known = dict(line.split(" ", 1) for line in listed.splitlines())
+    sizes = {pair: f"{p.stat().st_size}-{p.with_suffix('.dict.dz').stat().st_size}" for pair, p in used.items()}
+    return {pair: known.get(names.get(pair, ""), "").strip() or sizes[pair] for pair in used}
 
 
 def _write(path: Path, joined: Joined) -> None:

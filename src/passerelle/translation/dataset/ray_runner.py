@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from passerelle.errors import MissingDependency, PasserelleError, RunError
+from passerelle.errors import MissingDependency, PasserelleError, RunError, to_install
 from passerelle.formats.base import BadRow, Format, Row
 from passerelle.formats.images import ImageFolder
 from passerelle.translation.dataset.counted import CountedMemory, Needed
@@ -26,7 +26,6 @@ from passerelle.translation.memory.whole_texts import Key, Whole
 if TYPE_CHECKING:
     import ray.data
 
-INSTALL = "passerelle setup ray, or pip install 'passerelle[ray]'"
 # The reader needs less than a worker; were both the same, Ray would make one step of them, in one process.
 _READER_CPUS, _WORKER_CPUS = 0.5, 1.0
 # Fewer than elsewhere, so that workers are done at about the same time.
@@ -331,7 +330,7 @@ def _ray() -> Any:
         import ray.data
         import ray.util.scheduling_strategies
     except ImportError as missing:
-        raise MissingDependency(f"Ray isn't installed. Install it with: {INSTALL}") from missing
+        raise MissingDependency(f"Ray isn't installed. Install it with: {to_install('ray')}") from missing
     return ray
 
 

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 
@@ -38,6 +39,8 @@ _log = logging.getLogger(__name__)
 _PARTS_AT_ONCE = 4096
 # Of a batch at which the pipeline died: few, so that a text at which it hangs is found after three waits.
 _PIECES = 64
+_DPKG = Path("/var/lib/dpkg/status")
+"""Changes with whatever Debian installs."""
 
 
 class ApertiumTranslator:
@@ -219,6 +222,14 @@ def _content_version(path: Path) -> str:
 
 def _output(*command: str) -> str:
     """What a program prints, stripped; empty if it fails or isn't there."""
-    if shutil.which(command[0]) is None:
+    program = shutil.which(command[0])
+    if program is None:
         return ""
+    state = tuple(path.stat().st_mtime_ns for path in (Path(program), _DPKG) if path.exists())
+    return _asked(command, state)
+
+
+@lru_cache(maxsize=256)
+def _asked(command: tuple[str, ...], state: tuple[int, ...]) -> str:
+    """Ask once while neither the program nor what is installed changes: engines are opened many times in a run."""
     return subprocess.run(command, capture_output=True, text=True).stdout.strip()

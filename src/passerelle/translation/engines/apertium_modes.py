@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from passerelle.errors import ConfigError, MissingDependency
+from passerelle.errors import ConfigError, MissingDependency, to_install
 from passerelle.languages.codes import language
 
 # Plain modes only: `eng-cat`, not variants (`eng-cat_valencia`, `eco-es-fr`) or debugging modes
@@ -167,10 +167,10 @@ def missing_pair(source: str, target: str, what: str) -> MissingDependency:
         target: BCP-47 code.
         what: What is missing, as the beginning of a sentence.
     """
-    packages = " ".join(apt_packages(source, target))
+    packages = apt_packages(source, target)
     if packages:
         language = target if source == "en" else source
-        how = f"passerelle setup demo --to {language}, or sudo apt-get install {packages}"
+        how = to_install("demo", debian=packages, language=language)
         return MissingDependency(f"{what}. Install it with: {how}")
     return MissingDependency(
         f"{what}, and no Debian package is known to translate {source} to {target}. `apertium -l` lists what "

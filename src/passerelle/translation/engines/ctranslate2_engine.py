@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from passerelle.errors import ConfigError, InputError, MissingDependency, RunError
+from passerelle.errors import ConfigError, InputError, MissingDependency, RunError, to_install
 from passerelle.languages.codes import language, same_language
 from passerelle.translation.engines.inner_texts import answer_by_length, model_digest, translate_inner
 from passerelle.translation.engines.language_tokens import language_tokens
 from passerelle.translation.engines.pieces import open_pieces
 
-INSTALL = "passerelle setup ctranslate2, or pip install 'passerelle[ctranslate2]'"
 _CONVERT = "ct2-transformers-converter --model Helsinki-NLP/opus-mt-en-fr --copy_files source.spm target.spm"
 _VOCABULARIES = ("shared_vocabulary", "source_vocabulary")
 
@@ -67,7 +66,7 @@ class CTranslate2Translator:
         self.source, self.target = language(source).bcp47, language(target).bcp47
         model = _model_folder(folder)
         _check_pair(folder, self.source, self.target)
-        self._pieces = open_pieces(folder, self.source, INSTALL)
+        self._pieces = open_pieces(folder, self.source, "ctranslate2")
         config = _read_json(model / "config.json", {})
         self._tokens = language_tokens(_vocabulary(model), self.source, self.target)
         self._end = _end(config)
@@ -126,7 +125,8 @@ def _load(model: Path, device: str, compute_type: str, threads: int) -> Any:
     try:
         import ctranslate2
     except ImportError as missing:
-        raise MissingDependency(f"CTranslate2 isn't installed. Install it with: {INSTALL}") from missing
+        how = to_install("ctranslate2")
+        raise MissingDependency(f"CTranslate2 isn't installed. Install it with: {how}") from missing
     try:
         return ctranslate2.Translator(str(model), device=device, compute_type=compute_type, intra_threads=threads)
     except (RuntimeError, ValueError) as error:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from passerelle.errors import InputError, MissingDependency
+from passerelle.errors import InputError, MissingDependency, to_install
 
 # For both languages, or for the source; as Argos, NLLB, MADLAD, M2M and others name them.
 _SENTENCEPIECE = ("source.spm", "sentencepiece.bpe.model", "sentencepiece.model", "spiece.model", "spm.model")
@@ -25,13 +25,13 @@ class Pieces(Protocol):
         ...
 
 
-def open_pieces(folder: Path, source: str, install: str) -> Pieces:
+def open_pieces(folder: Path, source: str, setup: str) -> Pieces:
     """Open the tokenizer of a model.
 
     Args:
         folder: The model's folder. ``tokenizer.json`` is taken first, then SentencePiece's files.
         source: BCP-47 code of the source language.
-        install: The command that installs what is missing, for messages.
+        setup: The target of `passerelle setup` that installs what is missing, for messages.
 
     Raises:
         InputError: There is none.
@@ -51,7 +51,7 @@ def open_pieces(folder: Path, source: str, install: str) -> Pieces:
         normalise = _moses(source) if target.is_file() else None
         return _SentencePieces(models[0], target if target.is_file() else models[0], normalise)
     except ImportError as missing:
-        raise MissingDependency(f"{missing.name} isn't installed. Install it with: {install}") from missing
+        raise MissingDependency(f"{missing.name} isn't installed. Install it with: {to_install(setup)}") from missing
 
 
 class _JsonPieces:

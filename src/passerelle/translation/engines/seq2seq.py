@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from passerelle.errors import ConfigError, MissingDependency
+from passerelle.errors import ConfigError, MissingDependency, to_install
 from passerelle.languages.codes import language, same_language
 from passerelle.models.loading import errors_of_model, load_whole
 from passerelle.translation.engines.inner_texts import answer_by_length, translate_inner
@@ -17,7 +17,6 @@ from passerelle.translation.engines.local_models import chosen_device, find_mode
 if TYPE_CHECKING:
     import torch
 
-INSTALL = "passerelle setup seq2seq, or pip install 'passerelle[seq2seq]'"
 _LONGEST_TOKENS = 512
 _MARIAN = "marian"
 
@@ -141,7 +140,7 @@ def _check_packages(model_type: str) -> None:
     needed = {_MARIAN: ("sentencepiece", "sacremoses"), "m2m_100": ("sentencepiece",)}
     for package in needed.get(model_type, ()):
         if importlib.util.find_spec(package) is None:
-            raise MissingDependency(f"{package} isn't installed. Install it with: {INSTALL}")
+            raise MissingDependency(f"{package} isn't installed. Install it with: {to_install('seq2seq')}")
 
 
 def _check_pair(tokenizer: Any, source: str, target: str) -> None:

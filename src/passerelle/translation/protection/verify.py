@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from passerelle.translation.protection.glossary import Glossary
 from passerelle.translation.protection.json_texts import Inner, is_text, split_json
@@ -173,8 +174,8 @@ def _places(line: str, own: Sequence[Part], new: str, theirs: Sequence[Part]) ->
 
 def _edge(line: str, parts: Sequence[str], fixed: set[str], step: int) -> list[str]:
     """List the fixed parts at the start of a line (step 1) or at its end (step -1)."""
-    leading = re.match(rf"(?:\s|{MASK})*", line[::step])
-    run = leading[0].count(MASK) if leading else 0
+    leading = takewhile(lambda character: character == MASK or character.isspace(), line[::step])
+    run = sum(character == MASK for character in leading)
     edge = list[str]()
     for text in parts[::step][:run]:
         if text not in fixed:
