@@ -9,6 +9,7 @@ from typing import Any
 from passerelle.adaptation.optimizer import ParameterGroup
 from passerelle.evaluation.metrics.fidelity import judge
 from passerelle.models.conversing import IGNORED, Encoded
+from passerelle.models.families import Part
 from passerelle.models.pretrained import PretrainedModel, part_table
 
 SHOWN = 4
@@ -68,19 +69,18 @@ def describe_parts(pretrained: PretrainedModel, groups: Sequence[ParameterGroup]
 def found_parts(pretrained: PretrainedModel) -> str:
     """Return where a model's parts were found and how many parameters each has, in one line."""
     family = pretrained.family
-    places = {
+    places: dict[Part, tuple[str, ...]] = {
         "tower": family.tower, "projector": family.projector, "language": (family.language,), "head": (family.head,)
     }  # fmt: skip
-    names = {"language": "language model", "extra": "what is none of these"}
     counts = {row.part: row.parameters for row in part_table(pretrained)}
     told = [
-        f"{names.get(part, part)} {', '.join(prefixes)} ({_counted(counts.get(part))})"
+        f"{'language model' if part == 'language' else part} {', '.join(prefixes)} ({_counted(counts.get(part))})"
         for part, prefixes in places.items()
         if prefixes
     ]
     if "tower" not in counts:
         told.insert(0, "no tower")
-    told += [f"{names['extra']} ({_counted(counts['extra'])})"] if "extra" in counts else []
+    told += [f"what is none of these ({_counted(counts['extra'])})"] if "extra" in counts else []
     return f"{family.name}: {'; '.join(told)}"
 
 
