@@ -143,7 +143,7 @@ def test_a_dry_run_says_what_is_found_and_trained_and_writes_nothing(
         "head lm_head (the embeddings' weights)",
         "pictures by Qwen2VLImageProcessorPil",
         "found out, and to be put right in families.toml",
-        "stage 'training': 8 steps",
+        "stage 'training': 5 steps",
     ]
     assert [text for text in found if text not in run.stdout] == []
     as_json = CliRunner().invoke(main, ["adapt", str(tmp_path / "adapt.yaml"), "--dry-run", "--json"])
