@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from families.tiny import build
+from families.tiny import folder_of
 from passerelle.adaptation.settings import AdaptSettings, load_adaptation
 
 WORDS = {"fr": ("bateau", "chat", "arbre", "ballon"), "en": ("boat", "cat", "tree", "ball")}
@@ -57,15 +57,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def models() -> Callable[[str], Path]:
     """Return what builds a family's tiny model, once."""
-    folder = tmp_path_factory.mktemp("models")
-
-    def built(name: str) -> Path:
-        path = folder / name
-        return path if path.is_dir() else build(name, path)
-
-    return built
+    return folder_of
 
 
 @pytest.fixture

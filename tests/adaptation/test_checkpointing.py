@@ -75,7 +75,9 @@ def test_gradients_are_the_same_for_less_memory(
         set_checkpointing(pretrained.model, False)
         assert plain.keys() == again.keys()
         assert any(pretrained.family.part_of(name) == "language" for name in plain)
-        assert any(pretrained.family.part_of(name) == "tower" for name in plain) == ("tower" in trained)
+        assert any(pretrained.family.part_of(name) == "tower" for name in plain) == (
+            "tower" in trained and family != "gemma4_unified"  # which has none
+        )
         for name, value in plain.items():
             torch.testing.assert_close(again[name], value, rtol=1e-4, atol=1e-6, msg=name)
         assert fewer_bytes < 0.7 * plain_bytes

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from click.testing import CliRunner
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from families.tiny import FAMILIES
+from passerelle.adaptation.plan import plan
 from passerelle.adaptation.run import adapt, adaptation_key
 from passerelle.adaptation.settings import METHODS, AdaptSettings
+from passerelle.cli import main
 from passerelle.formats.conversations import read_conversations
 from passerelle.models.batches import target_logprobs
 from passerelle.models.conversing import Encoded, Encoder
@@ -33,6 +37,13 @@ TRAINED = {
 }
 
 
+# These train what another method trains, on other data, or do less with the result: `merged` trains as `lora` does.
+# They are run for a mixture of experts, for a model without a chat template, and for one that is neither.
+OF_FEW = ("lora", "text-regularized")
+FEW = ("llava", "paligemma", "qwen3_vl_moe")
+PAIRS = [(family, method) for family in FAMILIES for method in METHODS if family in FEW or method not in OF_FEW]
+
+
 def loaded(folder: Path, adapter: Path | None = None) -> PretrainedModel:
     """Load a model as one without Passerelle would."""
     model: Any = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).eval()
@@ -44,6 +55,12 @@ def loaded(folder: Path, adapter: Path | None = None) -> PretrainedModel:
     return PretrainedModel(model, AutoProcessor.from_pretrained(adapter or folder), family_of(bare), str(folder))
 
 
+@cache
+def logprobs_before(folder: Path, data: Path) -> torch.Tensor:
+    """Return the log-likelihoods that a model gives which isn't adapted."""
+    return logprobs(loaded(folder), data)
+
+
 def logprobs(pretrained: PretrainedModel, data: Path) -> torch.Tensor:
     """Return the log-likelihood of the first replies, pictures through the tower."""
     given, _ = read_conversations(data / "fr.json", images=None, language="fr", origin="machine")
@@ -53,8 +70,7 @@ def logprobs(pretrained: PretrainedModel, data: Path) -> torch.Tensor:
         return target_logprobs(pretrained, VisionFeatures(pretrained, None, {"tower"}), rows)
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(("family", "method"), PAIRS)
 def test_every_method_trains_every_family(
     family: str, method: str, settings: Callable[..., AdaptSettings], models: Callable[[str], Path], data: Path
 ) -> None:
@@ -67,10 +83,10 @@ def test_every_method_trains_every_family(
     assert record["family"] == family
     assert record["rejected"] == []
 
-    base = logprobs(loaded(models(family)), data)
+    base = logprobs_before(models(family), data)
     adapted = logprobs(loaded(Path(record["outputs"]["model"])), data)
     assert adapted.mean() > base.mean() + 0.1, "the loss on what was learnt falls"
-    if method in ("lora", "text-regularized", "merged"):
+    if method in ("lora", "merged"):
         by_peft = logprobs(loaded(models(family), Path(record["outputs"]["adapter"])), data)
         torch.testing.assert_close(by_peft, adapted, rtol=0, atol=1e-4)
     if method == "merged":
@@ -100,6 +116,40 @@ def test_features_computed_before_give_what_pixels_give(
     torch.testing.assert_close(found["projector",], found["tower",], rtol=0, atol=1e-4)
 
 
+def test_a_dry_run_says_what_is_found_and_trained_and_writes_nothing(
+    settings: Callable[..., AdaptSettings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = settings("qwen3_vl_moe", method="two-stage", max_steps=5)
+    monkeypatch.setattr("passerelle.models.pretrained.load_whole", None)  # no weights are read
+    planned = plan(chosen)
+    assert not chosen.output_dir.exists()
+    monkeypatch.undo()
+    record = adapt(settings("qwen3_vl_moe", method="two-stage", max_steps=5))
+    for stage, done in zip(planned["stages"], record["stages"], strict=True):
+        assert stage["parts"] == done["parts"] and stage["adapted"] == done["adapted"]
+        assert (stage["steps"], stage["features"]) == (done["record"]["steps"], done["features"])
+    assert planned["family"] == "qwen3_vl_moe" and not planned["detected"] and planned["rejected"] == 0
+
+    ours = dict(families())
+    del ours["qwen3_vl_moe"]
+    monkeypatch.setattr("passerelle.models.families._shipped", lambda: ours)
+    run = CliRunner().invoke(main, ["adapt", str(tmp_path / "adapt.yaml"), "--method", "full", "--dry-run"])
+    assert run.exit_code == 0, run.output
+    counts = {row["part"]: row["parameters"] for row in record["stages"][0]["parts"]}
+    found = [
+        f"tower model.visual ({counts['tower']:,} parameters)",
+        f"model.visual.merger, model.visual.deepstack_merger_list ({counts['projector']:,} parameters)",
+        f"language model model.language_model ({counts['language']:,} parameters)",
+        "head lm_head (the embeddings' weights)",
+        "pictures by Qwen2VLImageProcessorPil",
+        "found out, and to be put right in families.toml",
+        "stage 'training': 5 steps",
+    ]
+    assert [text for text in found if text not in run.stdout] == []
+    as_json = CliRunner().invoke(main, ["adapt", str(tmp_path / "adapt.yaml"), "--dry-run", "--json"])
+    assert json.loads(as_json.stdout)["detected"] is True
+
+
 def test_what_was_found_out_is_said_and_a_table_beside_the_settings_is_read(
     settings: Callable[..., AdaptSettings],
     tmp_path: Path,
@@ -112,7 +162,8 @@ def test_what_was_found_out_is_said_and_a_table_beside_the_settings_is_read(
     record = adapt(settings("qwen3_vl", method="full", max_steps=1))
     said = capsys.readouterr().err
     assert "aren't in the table of families; found out, and to be put right in families.toml" in said
-    assert said.index("[qwen3_vl]") < said.index("stage 'training'")
+    assert said.index("[qwen3_vl]") < said.index("qwen3_vl: tower model.visual (") < said.index("stage 'training'")
+    assert said.index("pictures by Qwen2VLImageProcessorPil") < said.index("stage 'training'")
     assert 'projector = ["model.visual.merger", "model.visual.deepstack_merger_list"]' in said
     assert {row["part"] for row in record["stages"][0]["parts"] if row["trainable"]} == {"language", "projector"}
     (tmp_path / "families.toml").write_text(describe(known), encoding="utf-8")

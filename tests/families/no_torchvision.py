@@ -37,6 +37,9 @@ VIDEO_PROCESSORS = {
     "glm4v": "Glm4vVideoProcessor",
     "glm46v": "Glm46VVideoProcessor",
     "gemma4": "Gemma4VideoProcessor",
+    "gemma4_unified": "Gemma4UnifiedVideoProcessor",
+    "molmo2": "Molmo2VideoProcessor",
+    "minicpmv4_7": "MiniCPMV4_6VideoProcessor",
     "smolvlm": "SmolVLMVideoProcessor",
 }
 
@@ -44,9 +47,11 @@ VIDEO_PROCESSORS = {
 class NoVideo(Expected):  # type: ignore[misc]
     """A video processor that says what is missing when it is given a video."""
 
-    # SmolVLM's processor asks for these two whenever it renders a conversation.
+    # SmolVLM's processor asks for the first two whenever it renders a conversation, MiniCPM-V's for the others.
     num_frames = 64
     fps = 1
+    slice_mode = False
+    downsample_mode = "16x"
 
     def preprocess(self, videos: Any, **kwargs: Any) -> Any:
         """Refuse.
@@ -70,6 +75,8 @@ ON_TORCHVISION = {
     "cohere2_vision": "Cohere2VisionImageProcessor",
     "llama4": "Llama4ImageProcessor",
     "lfm2_vl": "Lfm2VlImageProcessor",
+    "molmo2": "Molmo2ImageProcessor",
+    "gemma4_unified": "Gemma4UnifiedImageProcessor",
 }
 """Families whose image processor is on torchvision alone."""
 

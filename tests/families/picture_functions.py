@@ -26,9 +26,11 @@ def resize(image: Tensor, size: Any, interpolation: Any = None, antialias: bool 
 
 
 def pad(image: Tensor, padding: Any, fill: Any = 0, padding_mode: str = "constant") -> Tensor:
-    """Pad pictures on the left, top, right and bottom."""
+    """Pad pictures on the left, top, right and bottom, by a value that is the same in all channels."""
     left, top, right, bottom = padding
-    return torch.nn.functional.pad(image, (left, right, top, bottom), mode=padding_mode, value=fill or 0)
+    value, *others = fill if isinstance(fill, list | tuple) else [fill or 0]
+    assert not any(other != value for other in others)
+    return torch.nn.functional.pad(image, (left, right, top, bottom), mode=padding_mode, value=value)
 
 
 def normalize(image: Tensor, mean: Any, std: Any, inplace: bool = False) -> Tensor:

@@ -58,6 +58,48 @@ def gemma4(name: str) -> tuple[Any, Any]:
     return finish(config, tokens, processor)
 
 
+def gemma4_unified(name: str) -> tuple[Any, Any]:
+    """Gemma 4 12B: no tower, patches are projected as they are; pictures' tokens see each other."""
+    named = {
+        "image_token": "<|image|>",
+        "boi_token": "<|image>",
+        "eoi_token": "<image|>",
+        "audio_token": "<|audio|>",
+        "boa_token": "<|audio>",
+        "eoa_token": "<audio|>",
+        "video_token": "<|video|>",
+    }
+    others = ("<|turn>", "<turn|>", "<|channel>", "<channel|>", "<|think|>")
+    tokens = Tokens("<eos>", "<pad>", "<bos>", named, others, starts=True, ends=("<eos>", "<turn|>"))
+    tokenizer = make_tokenizer(tokens)
+    # 70 tokens are the fewest that its processor gives a picture, each of nine patches.
+    processor = transformers.Gemma4UnifiedProcessor(
+        transformers.Gemma4UnifiedAudioFeatureExtractor(),
+        no_torchvision.make_image_processor(name, max_soft_tokens=70, patch_size=2),
+        tokenizer,
+        no_torchvision.make_video_processor(name),
+        chat_template=template(name),
+        image_seq_length=70,
+    )
+    config = transformers.Gemma4UnifiedConfig(
+        vision_config={"patch_size": 2, "mm_embed_dim": WIDTH, "mm_posemb_size": 80, "output_proj_dims": WIDTH},
+        text_config=text(
+            tokenizer,
+            "gemma4_unified_text",
+            head_dim=8,
+            global_head_dim=8,
+            layer_types=["sliding_attention", "full_attention"],
+        ),
+        audio_config=None,
+        boi_token_id=tokenizer.boi_token_id,
+        eoi_token_id=tokenizer.eoi_token_id,
+        image_token_id=tokenizer.image_token_id,
+        video_token_id=tokenizer.video_token_id,
+        audio_token_id=tokenizer.audio_token_id,
+    )
+    return finish(config, tokens, processor)
+
+
 def ovis2(name: str) -> tuple[Any, Any]:
     """Ovis2: a tower that gives shares of visual words, a table of their embeddings for a projector, tiles, Qwen2."""
     picture = ("<image>", "<IMG_ATOM>", "<IMG_START>", "<IMG_GRID>", "<IMG_COL>", "<IMG_ROW>", "<IMG_END>")

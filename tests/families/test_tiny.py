@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,9 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from families.models import TEMPLATES
-from families.tiny import FAMILIES, IN_A_GRID, SEES_AHEAD, build
+from families.tiny import FAMILIES, IN_A_GRID, SEES_AHEAD, build, folder_of
+from passerelle.models.families import families
+from passerelle.models.pixels import taken_names
 
 # What a processor gives besides input_ids, attention_mask and pixel_values, when there is a picture.
 MORE_INPUTS = {
@@ -28,11 +29,15 @@ MORE_INPUTS = {
     "idefics3": {"pixel_attention_mask"},
     "smolvlm": {"pixel_attention_mask"},
     "gemma4": {"image_position_ids", "mm_token_type_ids"},
+    "gemma4_unified": {"image_position_ids", "mm_token_type_ids"},
+    "lfm2_vl": {"pixel_attention_mask", "spatial_shapes"},
+    "molmo2": {"image_token_pooling", "image_grids", "image_num_crops", "mm_token_type_ids"},
+    "minicpmv4_7": {"target_sizes", "mm_token_type_ids"},
     **dict.fromkeys(IN_A_GRID, {"image_grid_thw", "mm_token_type_ids"}),
 }
 # Whose features are one tensor for all tiles of all pictures [tiles, tokens, hidden]; the others' are one tensor
 # [tokens, hidden] for each picture.
-STACKED = {"ovis2", "cohere2_vision", "fast_vlm", "paligemma", "gemma3", "internvl", "aya_vision"}
+STACKED = {"llama4", "ovis2", "cohere2_vision", "fast_vlm", "paligemma", "gemma3", "internvl", "aya_vision"}
 # The rendered end of a turn.
 ENDS = {
     "llava": "sea. ",
@@ -56,7 +61,17 @@ ENDS = {
     "gemma4": "sea.<turn|>\n",
     "ovis2": "sea.<|im_end|>\n",
     "cohere2_vision": "sea.<|END_RESPONSE|><|END_OF_TURN_TOKEN|>",
+    "llama4": "sea.<|eot|>",
+    "gemma4_unified": "sea.<turn|>\n",
+    "lfm2_vl": "sea.<|im_end|>\n",
+    "molmo2": "sea.",
+    "minicpmv4_7": "sea.<|im_end|>\n",
 }
+# Whose published templates have other white space in a turn than where an answer is asked for, or ask with an empty
+# thought that they don't show.
+ASKED_OTHERWISE = {"llava_onevision", "molmo2", "gemma4_unified"}
+# Whose published template shows what is said to its readers as it is given, so that it must be a text.
+GIVEN_TEXTS = {"glm4v"}
 ANSWER = "A red boat on the sea."
 
 # PaliGemma's processor makes a numpy array of a tensor, in a way that numpy means to change.
@@ -85,8 +100,8 @@ class Loaded:
                     **options,
                 )
             )
-        conversations = [conversation(picture, question, answer) for picture, question in turns]
-        return dict(
+        conversations = [self.turns(picture, question, answer) for picture, question in turns]
+        made = dict(
             self.processor.apply_chat_template(
                 conversations,
                 tokenize=True,
@@ -96,12 +111,25 @@ class Loaded:
                 processor_kwargs=options,
             )
         )
+        # Llama 4's processor gives bf16.
+        return {name: value.float() if value.is_floating_point() else value for name, value in made.items()}
+
+    def taken(self, outputs: Any) -> Any:
+        """Return what forward takes of the features of pictures."""
+        return getattr(outputs, families()[self.name].output)
+
+    def turns(self, picture: Any, question: str, answer: str | None = ANSWER) -> list[dict[str, Any]]:
+        """Return a picture (or none), a question and its answer (or none) as this family's template takes them."""
+        image = [{"type": "image", "image": picture}] if picture is not None else []
+        turns: list[dict[str, Any]] = [{"role": "user", "content": [*image, {"type": "text", "text": question}]}]
+        said: Any = answer if self.name in GIVEN_TEXTS else [{"type": "text", "text": answer}]
+        return turns + ([{"role": "assistant", "content": said}] if answer else [])
 
     def features(self, inputs: dict[str, Any]) -> Any:
         """Compute the features of the pictures in `inputs`."""
-        taken = set(inspect.signature(self.model.get_image_features).parameters)
+        taken = taken_names(self.model) & set(inputs)
         with torch.no_grad():
-            return self.model.get_image_features(**{key: inputs[key] for key in taken & set(inputs)})
+            return self.model.get_image_features(**{key: inputs[key] for key in taken})
 
     def logits(self, inputs: dict[str, Any], **more: Any) -> torch.Tensor:
         """Compute logits [batch, tokens, vocabulary]."""
@@ -112,12 +140,6 @@ class Loaded:
 
 def without(inputs: dict[str, Any], *keys: str) -> dict[str, Any]:
     return {key: value for key, value in inputs.items() if key not in keys}
-
-
-def conversation(picture: Any, question: str, answer: str | None = ANSWER) -> list[dict[str, Any]]:
-    image = [{"type": "image", "image": picture}] if picture is not None else []
-    turns = [{"role": "user", "content": [*image, {"type": "text", "text": question}]}]
-    return turns + ([{"role": "assistant", "content": [{"type": "text", "text": answer}]}] if answer else [])
 
 
 def photo(seed: int, width: int = 90, height: int = 60) -> Image.Image:
@@ -140,9 +162,9 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
-def family(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
+def family(request: pytest.FixtureRequest) -> Iterator[Loaded]:
     """Each family in turn."""
-    folder = build(request.param, tmp_path_factory.mktemp(request.param) / "model")
+    folder = folder_of(request.param)
     model = AutoModelForImageTextToText.from_pretrained(folder).eval()
     yield Loaded(request.param, folder, model, AutoProcessor.from_pretrained(folder))
 
@@ -174,12 +196,11 @@ def test_the_template_renders_both_sides(family: Loaded) -> None:
         assert family.processor.chat_template is None
         return
     render = family.processor.apply_chat_template
-    rendered = render(conversation(photo(1), "What is this?"))
+    rendered = render(family.turns(photo(1), "What is this?"))
     assert rendered.endswith(ENDS[family.name])
     assert rendered.index("What is this?") < rendered.index(ANSWER)
-    asked = render(conversation(photo(1), "What is this?", None), add_generation_prompt=True)
-    # LLaVA-OneVision's published template has a space after the role in a turn, none where an answer is asked for.
-    assert rendered.startswith(asked) == (family.name != "llava_onevision")
+    asked = render(family.turns(photo(1), "What is this?", None), add_generation_prompt=True)
+    assert rendered.startswith(asked) == (family.name not in ASKED_OTHERWISE)
     assert "for the tests" not in rendered + asked
     assert family.processor.chat_template == (TEMPLATES / f"{family.name}.jinja").read_text(encoding="utf-8")
 
@@ -187,8 +208,9 @@ def test_the_template_renders_both_sides(family: Loaded) -> None:
 def test_what_the_processor_gives(family: Loaded) -> None:
     given = family.encode((photo(1), "What is this?"))
     assert set(given) - {"input_ids", "attention_mask", "pixel_values"} == MORE_INPUTS.get(family.name, set())
-    bos = family.processor.tokenizer.bos_token_id
-    assert bos is None or int((given["input_ids"] == bos).sum()) == 1
+    tokenizer = family.processor.tokenizer
+    bos = tokenizer.bos_token_id
+    assert bos in (None, tokenizer.eos_token_id) or int((given["input_ids"] == bos).sum()) == 1
 
 
 def test_a_conversation_without_a_picture(family: Loaded) -> None:
@@ -218,13 +240,13 @@ def test_the_loss_reaches_all_parts(family: Loaded) -> None:
 
 def test_every_token_of_a_picture_has_its_features(family: Loaded) -> None:
     inputs = family.encode((photo(1), "What is this?"), (photo(2, 60, 60), "And this, then?"))
-    features = family.features(inputs).pooler_output
+    features = family.taken(family.features(inputs))
     assert isinstance(features, torch.Tensor) == (family.name in STACKED)
     rows = list(features.flatten(0, -2) if family.name in STACKED else torch.cat(list(features)))
     expected = (inputs["input_ids"] == family.model.config.image_token_id).sum(-1)
     assert len(rows) == int(expected.sum())
     assert rows[0].shape == (family.model.config.text_config.hidden_size,)
-    if family.name not in STACKED:
+    if family.name not in STACKED and len(features) == len(expected):  # else there is one for each crop
         assert [len(one) for one in features] == expected.tolist()
 
 
@@ -275,12 +297,16 @@ def test_features_computed_before_give_the_same_logits(family: Loaded) -> None:
     assert not torch.allclose(family.logits(bare, mm_encoder_outputs=other), family.logits(inputs), atol=1e-3)
 
 
-def join(outputs: list[Any]) -> Any:
+def join(family: Loaded, outputs: list[Any]) -> Any:
     """Join the features of several calls, as a batch of all their pictures would have them."""
     joined = copy.copy(outputs[0])
-    poolers = [one.pooler_output for one in outputs]
-    stacked = isinstance(poolers[0], torch.Tensor)
-    joined.pooler_output = torch.cat(poolers) if stacked else [part for pooler in poolers for part in pooler]
+    taken = [family.taken(one) for one in outputs]
+    stacked = isinstance(taken[0], torch.Tensor)
+    setattr(
+        joined,
+        families()[family.name].output,
+        torch.cat(taken) if stacked else [part for parts in taken for part in parts],
+    )
     if "deepstack_features" in joined:
         # A list of layers, each with one tensor [tokens, hidden] for each picture.
         layers = zip(*(one.deepstack_features for one in outputs), strict=True)
@@ -291,7 +317,7 @@ def join(outputs: list[Any]) -> Any:
 def test_features_of_single_pictures_serve_a_batch(family: Loaded) -> None:
     turns = (photo(1), "What is this?"), (photo(2, 60, 60), "And this, then?")
     inputs = family.encode(*turns)
-    joined = join([family.features(family.encode(turn)) for turn in turns])
+    joined = join(family, [family.features(family.encode(turn)) for turn in turns])
     logits = family.logits(without(inputs, "pixel_values"), mm_encoder_outputs={"image": joined})
     close(logits, family.logits(inputs))
 
@@ -312,7 +338,7 @@ def test_which_tokens_see_ahead(family: Loaded) -> None:
     before = family.logits(inputs)[0]
     # The last feature of the picture, seen from the picture's first token.
     changed = copy.deepcopy(family.features(inputs))
-    changed.pooler_output[-1][-1] *= -1
+    family.taken(changed)[-1][-1] *= -1
     after = family.logits(without(inputs, "pixel_values"), mm_encoder_outputs={"image": changed})[0]
     assert not torch.allclose(after[places[-1]], before[places[-1]], atol=1e-3)
     moved = float((after[places[0]] - before[places[0]]).abs().max())

@@ -8,15 +8,20 @@ They have some 100,000 parameters in float32, and a byte-level vocabulary of som
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 
-from families import grids, models, no_torchvision, recent
+from families import crops, grids, models, no_torchvision, recent
+from passerelle.models.pretrained import PretrainedModel, load_pretrained
 
 no_torchvision.do_without()
+_BUILT = TemporaryDirectory(prefix="families-")
 
 BUILDERS: dict[str, Callable[[str], tuple[Any, Any]]] = {
     "llava": models.llava,
@@ -41,11 +46,16 @@ BUILDERS: dict[str, Callable[[str], tuple[Any, Any]]] = {
     "gemma4": recent.gemma4,
     "ovis2": recent.ovis2,
     "cohere2_vision": recent.cohere2_vision,
+    "llama4": crops.llama4,
+    "gemma4_unified": recent.gemma4_unified,
+    "lfm2_vl": crops.lfm2_vl,
+    "molmo2": crops.molmo2,
+    "minicpmv4_7": crops.minicpmv4_7,
 }
 FAMILIES: tuple[str, ...] = tuple(BUILDERS)
-SEES_AHEAD = ("paligemma", "gemma3")
+SEES_AHEAD = ("paligemma", "gemma3", "gemma4_unified", "molmo2")
 """Whose pictures' tokens see those behind them."""
-RECURRENT = ("qwen3_5", "qwen3_5_moe")
+RECURRENT = ("qwen3_5", "qwen3_5_moe", "lfm2_vl", "minicpmv4_7")
 """Whose layers keep one state in place of all tokens."""
 NO_TREES = SEES_AHEAD + RECURRENT
 """Whose rows can't be merged into trees."""
@@ -67,3 +77,19 @@ def build(model_type: str, folder: Path, seed: int = 0) -> Path:
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
     return folder
+
+
+@cache
+def folder_of(model_type: str) -> Path:
+    """Return the folder of a family's tiny model, which is built once for all tests: none may change what is in it."""
+    return build(model_type, Path(_BUILT.name) / model_type)
+
+
+@cache
+def _loaded(model_type: str) -> PretrainedModel:
+    return load_pretrained(folder_of(model_type), dtype="float32")
+
+
+def load(model_type: str) -> PretrainedModel:
+    """Return a copy of a family's tiny model of its own, as `load_pretrained` gives it in fp32."""
+    return copy.deepcopy(_loaded(model_type))

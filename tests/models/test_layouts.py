@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from benchmark_files import write_spots
-from families.tiny import FAMILIES, NO_TREES, build
+from families.tiny import FAMILIES, NO_TREES, load
 from passerelle.formats.conversations import Conversation, Message
 from passerelle.models import layouts
 from passerelle.models.batches import layout_logprobs, target_logprobs
 from passerelle.models.conversing import IGNORED, Encoded, Encoder
 from passerelle.models.layouts import Layout, follows_trees, grow, lay_out, merged, pack, padded
-from passerelle.models.pretrained import PretrainedModel, load_pretrained
+from passerelle.models.pretrained import PretrainedModel
 from passerelle.models.vision_cache import VisionFeatures
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -57,10 +57,6 @@ def encoded(pretrained: PretrainedModel, talks: list[Conversation]) -> list[Enco
     return [row for conversation in talks for row in encoder(conversation)]
 
 
-def loaded(family: str, folder: Path) -> PretrainedModel:
-    return load_pretrained(build(family, folder / family), dtype="float32")
-
-
 def widen_window(pretrained: PretrainedModel) -> None:
     """Give a model that attends within a window one as wide as the real models have."""
     text = pretrained.bare.config.get_text_config()
@@ -68,8 +64,8 @@ def widen_window(pretrained: PretrainedModel) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_layouts_give_what_rows_give_one_by_one(family: str, tmp_path: Path, pictures: tuple[Path, Path]) -> None:
-    pretrained = loaded(family, tmp_path)
+def test_layouts_give_what_rows_give_one_by_one(family: str, pictures: tuple[Path, Path]) -> None:
+    pretrained = load(family)
     rows = encoded(pretrained, conversations(*pictures))
     widen_window(pretrained)
     assert follows_trees(pretrained, 200) is (family not in NO_TREES)
@@ -102,8 +98,8 @@ def mixed(one: Path, other: Path) -> list[Conversation]:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_packed_rows_give_what_rows_give_one_by_one(family: str, tmp_path: Path, pictures: tuple[Path, Path]) -> None:
-    pretrained = loaded(family, tmp_path)
+def test_packed_rows_give_what_rows_give_one_by_one(family: str, pictures: tuple[Path, Path]) -> None:
+    pretrained = load(family)
     rows = encoded(pretrained, mixed(*pictures))
     widen_window(pretrained)
     vision = vision_of(pretrained)
@@ -131,10 +127,8 @@ def vision_of(pretrained: PretrainedModel) -> VisionFeatures:
     return VisionFeatures(pretrained, None, {"tower"})
 
 
-def test_rows_of_mixed_length_are_packed(
-    tmp_path: Path, pictures: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pretrained = loaded("llava", tmp_path)
+def test_rows_of_mixed_length_are_packed(pictures: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    pretrained = load("llava")
     rows = encoded(pretrained, mixed(*pictures))
     monkeypatch.setattr(
         layouts, "_price", lambda model, lines, width, masked=True: lines * width**2
@@ -164,8 +158,8 @@ def whole(pretrained: PretrainedModel, vision: VisionFeatures, row: Encoded) -> 
     return chosen
 
 
-def test_targets_are_in_the_order_of_rows_not_of_lines(tmp_path: Path) -> None:
-    pretrained = loaded("llava", tmp_path)
+def test_targets_are_in_the_order_of_rows_not_of_lines() -> None:
+    pretrained = load("llava")
     rows = encoded(pretrained, [talk(TEXT, "What is this?", "A cat."), talk(TEXT, "Where is it?", "Here.")])
     vision = VisionFeatures(pretrained, None)
     with torch.inference_mode():
@@ -175,8 +169,8 @@ def test_targets_are_in_the_order_of_rows_not_of_lines(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("family", ["llava", "qwen3_vl"])
-def test_gradients_are_the_same(family: str, tmp_path: Path, pictures: tuple[Path, Path]) -> None:
-    pretrained = loaded(family, tmp_path)
+def test_gradients_are_the_same(family: str, pictures: tuple[Path, Path]) -> None:
+    pretrained = load(family)
     rows = encoded(pretrained, conversations(*pictures))
     pretrained.model.requires_grad_(True)
 
@@ -195,8 +189,8 @@ def test_gradients_are_the_same(family: str, tmp_path: Path, pictures: tuple[Pat
         torch.testing.assert_close(shared[name], value, rtol=1e-3, atol=1e-5, msg=name)
 
 
-def test_the_cheapest_layout_is_taken(tmp_path: Path, pictures: tuple[Path, Path]) -> None:
-    pretrained = loaded("llava", tmp_path)
+def test_the_cheapest_layout_is_taken(pictures: tuple[Path, Path]) -> None:
+    pretrained = load("llava")
     text = pretrained.bare.config.get_text_config()
     text.hidden_size, text.intermediate_size = 2048, 8192  # what weights cost, against attention
     one, other = pictures
@@ -222,8 +216,22 @@ def test_the_cheapest_layout_is_taken(tmp_path: Path, pictures: tuple[Path, Path
     assert chosen.inputs["input_ids"].shape[0] == 2, "the trees that were asked for cost least"
 
 
-def test_trees_grow_up_to_a_size(tmp_path: Path, pictures: tuple[Path, Path]) -> None:
-    pretrained = loaded("llava", tmp_path)
+def test_llama_4s_lines_stay_short_of_where_it_weighs_queries_by_their_place_in_the_line(
+    pictures: tuple[Path, Path],
+) -> None:
+    pretrained = load("llama4")
+    rows = encoded(pretrained, [talk(pictures[:1], "What is this?", said) for said in ("A cat", "A dog", "Two boats")])
+    text = pretrained.bare.config.get_text_config()
+    assert len(lay_out(pretrained, rows).inputs["input_ids"]) == 1, "one tree"
+    width = merged(pretrained, rows, [range(3)]).inputs["input_ids"].shape[1]
+    text.floor_scale = width
+    assert len(lay_out(pretrained, rows).inputs["input_ids"]) == 3
+    text.floor_scale, text.attention_chunk_size = 8192, 40
+    assert follows_trees(pretrained, 39) and not follows_trees(pretrained, 40)
+
+
+def test_trees_grow_up_to_a_size(pictures: tuple[Path, Path]) -> None:
+    pretrained = load("llava")
     rows = encoded(
         pretrained, [talk(pictures[:1], "What is this?", said) for said in ("A cat", "A dog", "Two red boats")]
     )
@@ -237,8 +245,8 @@ def test_trees_grow_up_to_a_size(tmp_path: Path, pictures: tuple[Path, Path]) ->
     assert grow([], pretrained.image_token, 10) == []
 
 
-def test_what_predicts_nothing_is_left_out(tmp_path: Path, pictures: tuple[Path, Path]) -> None:
-    pretrained = loaded("llava", tmp_path)
+def test_what_predicts_nothing_is_left_out(pictures: tuple[Path, Path]) -> None:
+    pretrained = load("llava")
     (row,) = encoded(pretrained, [talk(pictures[:1], "What is this?", "A cat")])
     layout = lay_out(pretrained, [row])
     ends = int((row.labels != IGNORED).nonzero()[-1, 0])
@@ -248,11 +256,11 @@ def test_what_predicts_nothing_is_left_out(tmp_path: Path, pictures: tuple[Path,
 
 
 @pytest.mark.parametrize("family", [*NO_TREES, "llava"])
-def test_trees_are_for_causal_attention_without_a_window(family: str, tmp_path: Path) -> None:
-    pretrained = loaded(family, tmp_path)
+def test_trees_are_for_causal_attention_without_a_window(family: str) -> None:
+    pretrained = load(family)
     assert follows_trees(pretrained, 50) is (family == "llava")
     text = pretrained.bare.config.get_text_config()
     text.sliding_window = 40
     assert follows_trees(pretrained, 50) is False
-    text.sliding_window, text._attn_implementation = None, "eager"
+    text.sliding_window, text._attn_implementation = 4096, "eager"
     assert follows_trees(pretrained, 50) is False

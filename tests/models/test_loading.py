@@ -15,7 +15,7 @@ from transformers import AutoModelForImageTextToText
 
 from benchmark_files import write_spots
 from families.tiny import build
-from passerelle.errors import InputError
+from passerelle.errors import InputError, MissingDependency
 from passerelle.evaluation.asking.members import LocalModel
 from passerelle.models.conversing import Encoder
 from passerelle.models.pretrained import check_pretrained, load_adapted, load_pretrained
@@ -37,6 +37,20 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = LoraConfig(r=2, target_modules=r".*language_model.*q_proj", init_lora_weights=False)
     get_peft_model(base, config).save_pretrained(folder / "adapter")
     return folder
+
+
+def test_a_processor_that_needs_torchvision_is_told_before_weights_are_read(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*given: Any, **options: Any) -> Any:
+        raise ImportError(
+            "\nLlama4ImageProcessor requires the Torchvision library but it was not found here. See\nthere."
+        )
+
+    monkeypatch.setattr("transformers.AutoProcessor.from_pretrained", refuse)
+    monkeypatch.setattr("passerelle.models.pretrained.load_whole", None)
+    with pytest.raises(MissingDependency, match=r"needs torchvision, which isn't installed: pip install torchvision"):
+        load_pretrained(made / "model")
 
 
 @pytest.fixture

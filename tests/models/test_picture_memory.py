@@ -12,12 +12,12 @@ import torch
 from PIL import Image
 
 from benchmark_files import write_spots
-from families.tiny import FAMILIES, build
+from families.tiny import FAMILIES, load
 from passerelle.formats.conversations import Conversation, Message
 from passerelle.models import pixels
 from passerelle.models.conversing import Encoder
 from passerelle.models.pixels import PictureMemory
-from passerelle.models.pretrained import PretrainedModel, load_pretrained
+from passerelle.models.pretrained import PretrainedModel
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
@@ -41,9 +41,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
 
 def talks(one: Path, other: Path) -> list[Conversation]:
     found = []
-    for images in ((one,), (other,), (), (one, other), (other, one)):
+    for images in ((one,), (other,), (), (one, other)):
         marks: tuple[Any, ...] = (None,) * len(images)
-        for question, option in (("What is this?", "a cat"), ("What is this?", "two red boats"), ("Is it?", "No")):
+        for question, option in (("What is this?", "a cat"), ("Is it?", "two red boats")):
             messages = (Message("user", (*marks, question)), Message("assistant", (option,)))
             found.append(Conversation("", messages, images, "en", "native"))
     return found
@@ -61,10 +61,8 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_rows_are_as_they_are_without(
-    family: str, tmp_path: Path, pictures: tuple[Path, Path], opened: list[Path]
-) -> None:
-    pretrained = load_pretrained(build(family, tmp_path / family), dtype="float32")
+def test_rows_are_as_they_are_without(family: str, pictures: tuple[Path, Path], opened: list[Path]) -> None:
+    pretrained = load(family)
     remembering, plain = Encoder(pretrained, 4000), Encoder(forgetful(pretrained), 4000)
     asked = talks(*pictures)
     for _ in range(2):
@@ -83,11 +81,11 @@ def test_rows_are_as_they_are_without(
         encoder(talk)
         encoder.prompt(replace(talk, messages=talk.messages[:1]))
     one, other = pictures
-    assert opened == [one, other, one, other, other, one], "once for each row of pictures"
+    assert opened == [one, other, one, other], "once for each row of pictures"
 
 
-def test_what_is_kept_is_light_and_bounded(tmp_path: Path, pictures: tuple[Path, Path], opened: list[Path]) -> None:
-    pretrained = load_pretrained(build("llava_next", tmp_path / "model"), dtype="float32")
+def test_what_is_kept_is_light_and_bounded(pictures: tuple[Path, Path], opened: list[Path]) -> None:
+    pretrained = load("llava_next")
     one, other = pictures
     memory = PictureMemory(pretrained, most=2)
     for shown in ((one,), (other,), (one,), (one, other), (one,), (other,)):

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from benchmark_files import write_spots
-from families.tiny import FAMILIES, NO_TREES, RECURRENT, build
+from families.tiny import FAMILIES, NO_TREES, RECURRENT, load
 from passerelle.costs.ledger import FlopMeter
 from passerelle.formats.conversations import Conversation, Message
 from passerelle.models import shared_prefix
 from passerelle.models.batches import target_logprobs
 from passerelle.models.conversing import Encoded, Encoder
-from passerelle.models.pretrained import PretrainedModel, load_pretrained
+from passerelle.models.pretrained import PretrainedModel
 from passerelle.models.shared_prefix import option_logprobs, reply_logprobs, shared_tokens
 from passerelle.models.vision_cache import VisionFeatures
 
@@ -51,10 +51,8 @@ def plain(pretrained: PretrainedModel, vision: VisionFeatures, row: Encoded) -> 
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_they_get_what_whole_rows_give(
-    family: str, tmp_path: Path, picture: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pretrained = load_pretrained(build(family, tmp_path / family), dtype="float32")
+def test_they_get_what_whole_rows_give(family: str, picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretrained = load(family)
     vision = VisionFeatures(pretrained, None)
     vision.prepare([(picture,)])
     for shown in (picture, None):
@@ -76,9 +74,9 @@ def test_they_get_what_whole_rows_give(
 
 @pytest.mark.parametrize("family", RECURRENT)
 def test_layers_that_keep_one_state_answer_otherwise_where_rows_share_their_beginning(
-    family: str, tmp_path: Path, picture: Path
+    family: str, picture: Path
 ) -> None:
-    pretrained = load_pretrained(build(family, tmp_path / family), dtype="float32")
+    pretrained = load(family)
     vision = VisionFeatures(pretrained, None)
     vision.prepare([(picture,)])
     rows = rows_of(pretrained, picture, ("a cat, a dog and a bird", "two", "a red balloon"))
@@ -93,8 +91,8 @@ def test_layers_that_keep_one_state_answer_otherwise_where_rows_share_their_begi
     assert min(abs(one - other) for one, other in zip(shared[1:], expected[1:], strict=True)) > 0.01
 
 
-def test_the_beginning_ends_where_rows_differ_or_a_reply_begins(tmp_path: Path) -> None:
-    pretrained = load_pretrained(build("llava", tmp_path / "llava"), dtype="float32")
+def test_the_beginning_ends_where_rows_differ_or_a_reply_begins() -> None:
+    pretrained = load("llava")
     alike = rows_of(pretrained, None, ("a cat", "a cat"))
     first = int((alike[0].labels != -100).nonzero()[0, 0])
     assert shared_tokens(alike) == first
@@ -109,11 +107,11 @@ def test_the_beginning_ends_where_rows_differ_or_a_reply_begins(tmp_path: Path) 
 def test_many_questions_get_what_whole_rows_give(
     family: str, tmp_path: Path, picture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pretrained = load_pretrained(build(family, tmp_path / family), dtype="float32")
+    pretrained = load(family)
     other = write_spots(tmp_path / "b.png", 8)
     vision = VisionFeatures(pretrained, None)
     vision.prepare([(picture,), (other,)])
-    asked = [(path, text) for text in ("What is this?", "Is it?", "Where?") for path in (picture, None, other)]
+    asked = [(path, text) for text in ("What is this?", "Is it?") for path in (picture, None, other)]
     questions = [rows_of(pretrained, path, ("Yes", "No", "a red balloon"), text) for path, text in asked]
     expected = [[plain(pretrained, vision, row) for row in rows] for rows in questions]
     meter = FlopMeter()

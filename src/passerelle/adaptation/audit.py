@@ -9,7 +9,7 @@ from typing import Any
 from passerelle.adaptation.optimizer import ParameterGroup
 from passerelle.evaluation.metrics.fidelity import judge
 from passerelle.models.conversing import IGNORED, Encoded
-from passerelle.models.families import Mixture
+from passerelle.models.families import Part
 from passerelle.models.pretrained import PretrainedModel, part_table
 
 SHOWN = 4
@@ -66,14 +66,39 @@ def describe_parts(pretrained: PretrainedModel, groups: Sequence[ParameterGroup]
     return [{**asdict(row), "learning_rate": rates.get(row.part)} for row in part_table(pretrained)]
 
 
-def print_parts(rows: Sequence[dict[str, Any]], title: str, adapted: Mapping[str, int], mixture: Mixture) -> None:
-    """Print the table of parts, and what adapters are on, on stderr.
+def found_parts(pretrained: PretrainedModel) -> str:
+    """Return where a model's parts were found and how many parameters each has, in one line."""
+    family = pretrained.family
+    places: dict[Part, tuple[str, ...]] = {
+        "tower": family.tower, "projector": family.projector, "language": (family.language,), "head": (family.head,)
+    }  # fmt: skip
+    counts = {row.part: row.parameters for row in part_table(pretrained)}
+    told = [
+        f"{'language model' if part == 'language' else part} {', '.join(prefixes)} ({_counted(counts.get(part))})"
+        for part, prefixes in places.items()
+        if prefixes
+    ]
+    if "tower" not in counts:
+        told.insert(0, "no tower")
+    told += [f"what is none of these ({_counted(counts['extra'])})"] if "extra" in counts else []
+    return f"{family.name}: {'; '.join(told)}"
+
+
+def _counted(parameters: int | None) -> str:
+    return "the embeddings' weights" if parameters is None else f"{parameters:,} parameters"
+
+
+def print_parts(
+    rows: Sequence[dict[str, Any]], title: str, adapted: Mapping[str, int], experts: bool, stderr: bool = True
+) -> None:
+    """Print the table of parts, and what adapters are on.
 
     Args:
         rows: The table.
         title: Stands above it.
         adapted: What adapters are on, within a layer, and in how many layers.
-        mixture: The model's experts.
+        experts: Whether the model has mixtures of experts.
+        stderr: Where: on stderr, or as a result on stdout.
     """
     from rich.console import Console
     from rich.table import Table
@@ -85,12 +110,12 @@ def print_parts(rows: Sequence[dict[str, Any]], title: str, adapted: Mapping[str
         rate = "–" if row["learning_rate"] is None else f"{row['learning_rate']:g}"
         counts = (f"{row[key]:,}" for key in ("parameters", "trainable", "adapter"))
         table.add_row(row["part"], *counts, rate, row["dtype"])
-    console = Console(stderr=True)
+    console = Console(stderr=stderr)
     console.print(table)
     if adapted:
         listed = ", ".join(f"{name} ({times})" for name, times in adapted.items())
         console.print(f"adapters on: {listed}", highlight=False)
-        if mixture.experts and not any("experts" in name.split(".") for name in adapted):
+        if experts and not any("experts" in name.split(".") for name in adapted):
             console.print("experts of the mixture: none is adapted; experts: true adapts them all", highlight=False)
 
 

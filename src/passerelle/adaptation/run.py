@@ -19,6 +19,7 @@ from passerelle.adaptation.loop import Rates, StageRecord, make_trainable, train
 from passerelle.adaptation.memory import prepare_memory
 from passerelle.adaptation.mix import ENGLISH, realised
 from passerelle.adaptation.optimizer import ParameterGroup, require_optimizer
+from passerelle.adaptation.plan import steps_of, tell_family
 from passerelle.adaptation.processes import Launched
 from passerelle.adaptation.saving import push, save_outputs
 from passerelle.adaptation.settings import AdaptSettings, StageSettings
@@ -28,7 +29,7 @@ from passerelle.costs.ledger import Phase, measured
 from passerelle.errors import InputError, RunError, UserError
 from passerelle.machine import threads
 from passerelle.models.conversing import Encoded, Encoder
-from passerelle.models.families import OWN_FILE, Mixture, describe, known_families, own_digest
+from passerelle.models.families import Mixture, known_families, own_digest
 from passerelle.models.fitting import require_own_processor
 from passerelle.models.names import content_digest
 from passerelle.models.parameter_files import load_parameters, save_tensors
@@ -108,15 +109,14 @@ def _adapt(settings: AdaptSettings, processes: Launched) -> dict[str, Any]:
     if settings.fsdp and processes.count == 1:
         say("fsdp: there is one process only, nothing is divided; start several with torchrun --nproc_per_node N.")
     pretrained = _load(settings, processes)
-    if pretrained.family.detected and processes.first:
-        say(f"models of this type aren't in the table of families; found out, and to be put right in {OWN_FILE}:")
-        say(describe(pretrained.family))
+    if processes.first:
+        tell_family(pretrained)
     if pool.shows_pictures:
         require_own_processor(pretrained)
     if settings.attn_implementation not in (None, "sdpa"):
         say(f"attention by {settings.attn_implementation}: rows are padded; sdpa computes common beginnings once.")
     job = _Job(settings, processes, pretrained, pool, Trackers(settings, processes.first))
-    plan = _steps(job)
+    plan = steps_of(settings, pool, job.encoder, processes.count)
     record: dict[str, Any] = {
         "key": key,
         "settings": settings.model_dump(mode="json"),
@@ -193,22 +193,6 @@ def _load(settings: AdaptSettings, processes: Launched) -> PretrainedModel:
     return pretrained
 
 
-def _steps(job: _Job) -> list[int]:
-    """Return the steps of each stage."""
-    settings = job.settings
-    shares = [stage.share for stage in settings.stages]
-    batch = settings.per_device_train_batch_size * settings.gradient_accumulation_steps * job.processes.count
-    if settings.max_tokens and not settings.max_steps:
-        parts = (settings.max_tokens * share / sum(shares) for share in shares)
-        lengths = (job.pool.mean_length(stage, settings, job.encoder) for stage in settings.stages)
-        return [max(1, round(part / (length * batch))) for part, length in zip(parts, lengths, strict=True)]
-    total = settings.max_steps or max(1, round(settings.num_train_epochs * job.pool.targets / batch))
-    if total < len(shares):
-        raise InputError(f"{total} steps are fewer than the {len(shares)} stages: raise max_steps or num_train_epochs.")
-    ends = [round(total * sum(shares[: index + 1]) / sum(shares)) for index in range(len(shares))]
-    return [max(1, end - start) for start, end in zip([0, *ends], ends, strict=False)]
-
-
 def _stage(job: _Job, stage: StageSettings, steps: int) -> dict[str, Any]:
     settings, processes = job.settings, job.processes
     folder = job.stage_folder(stage)
@@ -232,7 +216,7 @@ def _stage(job: _Job, stage: StageSettings, steps: int) -> dict[str, Any]:
         if processes.first and is_shown():
             by = type(job.pretrained.processor.image_processor).__name__
             title = f"stage {stage.name!r}: {steps} steps, vision features: {vision.level}, pictures by {by}"
-            print_parts(parts, title, adapted, Mixture.of(job.pretrained.bare))
+            print_parts(parts, title, adapted, bool(Mixture.of(job.pretrained.bare).experts))
             print_labels(audit, settings.language)
         feed = _feed(job, rows, vision, steps)
         memory = prepare_memory(settings, stage, feed, groups)

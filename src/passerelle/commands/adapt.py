@@ -17,10 +17,19 @@ SMOKE: dict[str, Any] = {"max_steps": 4, "per_device_train_batch_size": 2, "grad
 @click.argument("changes", nargs=-1, type=click.UNPROCESSED)
 @click.option("--auto-batch", is_flag=True, help="Halve a batch that memory doesn't hold, and go on.")
 @click.option("--families", type=click.Path(path_type=Path), help="TOML with families of your own  [beside CONFIG].")
+@click.option(
+    "--dry-run", is_flag=True, help="Say what was found and would be trained; read no weights, write nothing."
+)
 @click.option("--smoke", is_flag=True, help="A few steps on a few samples, to see that all fits together.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record as JSON on stdout.")
 def adapt(
-    config: Path, changes: tuple[str, ...], auto_batch: bool, families: Path | None, smoke: bool, as_json: bool
+    config: Path,
+    changes: tuple[str, ...],
+    auto_batch: bool,
+    families: Path | None,
+    dry_run: bool,
+    smoke: bool,
+    as_json: bool,
 ) -> None:
     """Adapt the model of a CONFIG file to a language.
 
@@ -46,6 +55,12 @@ def adapt(
     if smoke:
         folder = settings.output_dir
         settings = settings.model_copy(update={"output_dir": folder.with_name(f"{folder.name}-smoke")})
+    if dry_run:
+        from passerelle.adaptation.plan import plan, print_plan
+
+        planned = plan(settings)
+        print_json(planned) if as_json else print_plan(planned)
+        return
     from passerelle.adaptation.run import adapt as run
     from passerelle.adaptation.run import print_summary
 

@@ -16,6 +16,7 @@ from passerelle.errors import InputError, PasserelleError, first_line
 from passerelle.formats.conversations import Conversation, Message
 from passerelle.models.pixels import PictureMemory, pictures_alone
 from passerelle.models.pretrained import PretrainedModel
+from passerelle.models.rendering import ChatTemplate
 
 IGNORED = -100
 """The label of a token that isn't learnt, as transformers has it."""
@@ -76,21 +77,26 @@ class Encoder:
     def __init__(self, pretrained: PretrainedModel, max_length: int) -> None:
         self.pretrained = pretrained
         self.max_length = max_length
+        self._template = ChatTemplate(pretrained)
         self._pictures = PictureMemory(pretrained)
         self._refused: dict[Path, str] = {}
         self._forward = inspect.signature(pretrained.bare.forward).parameters
         # Ends of turns are added tokens, though not every family calls them special.
         self._special = {*pretrained.tokenizer.all_special_ids, *pretrained.tokenizer.added_tokens_decoder}
         marks = {str(pretrained.tokenizer.convert_ids_to_tokens(token)) for token in self._special}
-        self._unsaid = re.compile("|".join([r"\s", *map(re.escape, sorted(marks, key=len, reverse=True))]))
-        self._picture_mark = pretrained.tokenizer.convert_ids_to_tokens(max(pretrained.image_token, 0))
-        if pretrained.image_token < 0 or not self._picture_mark:
+        alternatives = "|".join(map(re.escape, sorted(marks, key=len, reverse=True)))
+        self._special_marks, self._unsaid = re.compile(alternatives), re.compile(rf"\s|{alternatives}")
+        piece = pretrained.tokenizer.convert_ids_to_tokens(max(pretrained.image_token, 0))
+        # Of a whole picture some have another mark than of its pieces.
+        self._picture_marks = {piece, getattr(pretrained.processor, "image_token", None) or piece}
+        if pretrained.image_token < 0 or not piece:
             raise InputError(
                 f"{pretrained.path}: its tokenizer has no token {pretrained.image_token}, which its configuration has "
                 "for pictures."
             )
         if pretrained.tokenizer.eos_token_id is None:
             raise InputError(f"{pretrained.path}: its tokenizer_config.json names no eos_token, which ends an answer.")
+        self._eos = str(pretrained.tokenizer.eos_token)
 
     def __call__(self, conversation: Conversation) -> list[Encoded]:
         """Encode a conversation: one row, or one a reply where the family knows single turns only.
@@ -103,10 +109,9 @@ class Encoder:
             InputError: A picture can't be read.
         """
         shown = _up_to_last_reply(conversation)
-        if any(self._picture_mark in message.text for message in shown.messages):
-            raise Unencodable(
-                "picture-mark", f"a text holds {self._picture_mark!r}, the model's own mark of a picture."
-            )
+        for mark in self._picture_marks:
+            if any(mark in message.text for message in shown.messages):
+                raise Unencodable("picture-mark", f"a text holds {mark!r}, the model's own mark of a picture.")
         if self.pretrained.family.encoding == "prefix-suffix":
             return [self._checked(self._suffixed(part)) for part in _single_turns(shown)]
         return [self._checked(self._chatted(shown))]
@@ -187,9 +192,9 @@ class Encoder:
         return {"input_ids": ids, "attention_mask": torch.ones_like(ids), "token_type_ids": torch.zeros_like(ids)}
 
     def _chatted(self, conversation: Conversation) -> Encoded:
-        text = self._render(conversation.messages)
+        text = self._begun(self._render(conversation.messages), conversation.messages)
         spans = self._spans(text, conversation.messages)
-        ending = "" if self._ends(text[spans[-1][0] :]) else str(self.pretrained.tokenizer.eos_token)
+        ending = "" if self._ends(text[spans[-1][0] :]) else self._eos
         if ending:
             text = text.rstrip() + ending
             spans[-1] = (spans[-1][0], len(text))
@@ -214,12 +219,16 @@ class Encoder:
         return tokens, described
 
     def _render(self, messages: Sequence[Message], *, generation: bool = False) -> str:
-        turns = [{"role": message.role, "content": _content(message)} for message in messages]
         with _refusals("template"):
-            text: str = self.pretrained.processor.apply_chat_template(
-                turns, tokenize=False, add_generation_prompt=generation, **self.pretrained.family.template
-            )
-        return text
+            return self._template.render(messages, generation=generation)
+
+    def _begun(self, text: str, messages: Sequence[Message]) -> str:
+        """Return a conversation's text with all that asks for its last reply: an empty thought may be left out."""
+        thought = self._template.unshown
+        if len(messages) < 2 or len(self._special_marks.findall(thought)) < 2:
+            return text
+        start = _common(text, self._render(messages[:-1], generation=True))
+        return text[:start] + thought + text[start:]
 
     def _spans(self, text: str, messages: Sequence[Message]) -> list[tuple[int, int]]:
         """Return where in the text each reply stands, its end-of-turn token included."""
@@ -228,6 +237,8 @@ class Encoder:
             if message.role == "assistant" and message.text:
                 start = _common(text, self._render(messages[:index], generation=True)) if index else 0
                 end = self._end(text, start, self._render(messages[: index + 1]), message.text)
+                if text.startswith(self._eos, end):  # Molmo 2's template ends a reply where the next question begins
+                    end += len(self._eos)
                 spans.append((start + self._before_reply(text[start:end], message.text), end))
         return spans
 
@@ -298,12 +309,6 @@ def _refusals(reason: str) -> Iterator[None]:
         raise
     except Exception as error:  # a template's author may raise anything
         raise Unencodable(reason, f"the model's {reason} refuses it: {first_line(error)}") from error
-
-
-def _content(message: Message) -> list[dict[str, str]]:
-    if message.role == "assistant" or not message.parts:  # templates look at a first part
-        return [{"type": "text", "text": message.text}]
-    return [{"type": "image"} if part is None else {"type": "text", "text": part} for part in message.parts]
 
 
 def _up_to_last_reply(conversation: Conversation) -> Conversation:

@@ -36,6 +36,7 @@ class Family(Settings):
         extra: Prefixes of what is none of these.
         features: Whether forward takes features as one tensor a picture or as one for all.
         replay: Whether what the tower gives needs the projector alone to be what the language model takes.
+        projects: Whether forward itself runs the projector over what `get_image_features` gives.
         grouped: Whether a picture's features are others where several pictures stand in a row.
         encoding: Whether prompts go through a chat template, or are a prefix whose suffix is the reply.
         shares_prefix: Whether rows that begin alike can share what is computed of their beginning. Layers that keep one
@@ -54,6 +55,7 @@ class Family(Settings):
     extra: tuple[str, ...] = ()
     features: Literal["list", "stack"] = "list"
     replay: bool = False
+    projects: bool = False
     grouped: bool = False
     encoding: Literal["chat", "prefix-suffix"] = "chat"
     shares_prefix: bool = True
@@ -61,6 +63,11 @@ class Family(Settings):
     template: dict[str, Any] = {}
     beside: tuple[str, ...] = ()
     detected: bool = False
+
+    @property
+    def output(self) -> Literal["pooler_output", "last_hidden_state"]:
+        """What of that which `get_image_features` gives forward takes."""
+        return "last_hidden_state" if self.projects else "pooler_output"
 
     def part_of(self, name: str) -> Part:
         """Return the part that a parameter or module belongs to: that of the longest prefix that fits its name."""
@@ -232,13 +239,15 @@ def _is_recurrent(text: Any) -> bool:
 
 def _detect(model: Any, name: str) -> Family:
     names = {id(module): path for path, module in model.named_modules()}
-    tower = names.get(id(model.get_encoder("image")), "")
+    tower = names.get(id(model.get_encoder("image")), "")  # the model itself, with no name, where there is none
     language = names.get(id(model.get_decoder()), "")
     head = names.get(id(model.get_output_embeddings()), "")
-    missing = [
-        what for what, path in (("a vision tower", tower), ("a language model", language), ("a head", head)) if not path
-    ]
-    projector = () if missing else _between(model, (tower, language, head)) or _inside(model, tower)
+    missing = [what for what, path in (("a language model", language), ("a head", head)) if not path]
+    if not missing and _is_below(head, language):  # a language model with its head
+        language = next(iter(_between(model, (head,))), language)
+    projector = () if missing else _between(model, (tower or language, language, head)) or _inside(model, tower)
+    if not missing and not tower and any(_has_layers(model, name) for name in projector):
+        missing = ["a vision tower"]
     if not missing and not projector:
         missing = ["a projector"]
     if missing:
@@ -247,17 +256,23 @@ def _detect(model: Any, name: str) -> Family:
             f"{' and '.join(missing)} is. Known are: {', '.join(families())}. To add a family, write its prefixes into "
             f"a {OWN_FILE} beside your experiment, or give one by --families; see docs/reference/methods.md."
         )
-    parts = {"tower": (tower,), "projector": projector, "language": language, "head": head}
+    parts = {"tower": (tower,) if tower else (), "projector": projector, "language": language, "head": head}
     return Family(name=name, **parts, shares_prefix=False, detected=True)
 
 
 def _between(model: Any, known: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the modules beside tower and language model that have parameters: the projector."""
+    """Return the modules beside the first of those that are known, and not around them, that have parameters."""
     parent = known[0].rpartition(".")[0]
     owner = model.get_submodule(parent) if parent else model
     with_weights = [name for name, child in owner.named_children() if next(child.parameters(), None) is not None]
     beside = [f"{parent}.{name}" if parent else name for name in with_weights]
-    return tuple(name for name in beside if name not in known)
+    return tuple(name for name in beside if not any(_is_below(one, name) for one in known))
+
+
+def _has_layers(model: Any, name: str) -> bool:
+    import torch
+
+    return any(isinstance(module, torch.nn.ModuleList) for module in model.get_submodule(name).modules())
 
 
 def _inside(model: Any, tower: str) -> tuple[str, ...]:
@@ -265,7 +280,7 @@ def _inside(model: Any, tower: str) -> tuple[str, ...]:
     import torch
 
     width = model.config.get_text_config().hidden_size
-    children = list(model.get_submodule(tower).named_children())
+    children = list(model.get_submodule(tower).named_children()) if tower else []
     lists = [place for place, (_, child) in enumerate(children) if isinstance(child, torch.nn.ModuleList)]
     behind = children[lists[0] + 1 :] if lists else []
     found = []

@@ -55,6 +55,16 @@ def _is_token_id(name: str, value: Any) -> bool:
     return value is None or all(isinstance(one, int) and not isinstance(one, bool) for one in several)
 
 
+def without_weights(where: str, trust_remote_code: bool) -> Any:
+    """Return a model as its configuration describes it, on torch's meta device: shapes without numbers."""
+    import torch
+    from transformers import AutoConfig, AutoModelForImageTextToText
+
+    config = AutoConfig.from_pretrained(where, trust_remote_code=trust_remote_code)
+    with torch.device("meta"):
+        return AutoModelForImageTextToText.from_config(config, trust_remote_code=trust_remote_code)
+
+
 def require_described_size(folder: Path, trust_remote_code: bool) -> None:
     """Make sure that a configuration doesn't describe a model far larger than its weights.
 
@@ -63,8 +73,7 @@ def require_described_size(folder: Path, trust_remote_code: bool) -> None:
     Raises:
         InputError: It does.
     """
-    import torch
-    from transformers import AutoConfig, AutoModelForImageTextToText
+    from transformers import AutoConfig
 
     held = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     if not held:
@@ -72,9 +81,7 @@ def require_described_size(folder: Path, trust_remote_code: bool) -> None:
     config = AutoConfig.from_pretrained(str(folder), trust_remote_code=trust_remote_code)
     if getattr(config, "quantization_config", None):
         return
-    with torch.device("meta"):
-        model = AutoModelForImageTextToText.from_config(config, trust_remote_code=trust_remote_code)
-    described = sum(value.numel() for value in model.parameters())
+    described = sum(value.numel() for value in without_weights(str(folder), trust_remote_code).parameters())
     if described > 2 * held:  # not even half a byte each
         raise InputError(
             f"{str(folder / 'config.json')!r} describes a model of {described:,} numbers, but its safetensors files "
@@ -104,7 +111,7 @@ def require_own_processor(pretrained: PretrainedModel) -> None:
             made = pretrained.processor(text=[text], images=[[Image.new("RGB", size)]], return_tensors="pt")
             outputs = image_features(pretrained, taken_by_tower(pretrained, made))
         tokens = int((made["input_ids"] == pretrained.image_token).sum())
-        features = sum(value.shape[:-1].numel() for value in outputs.pooler_output)
+        features = sum(value.shape[:-1].numel() for value in getattr(outputs, pretrained.family.output))
         if tokens == features or pretrained.family.detected:
             continue
         said = f"it makes {tokens} tokens of a picture, the model's tower {features}"

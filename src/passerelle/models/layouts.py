@@ -9,6 +9,7 @@ tree of several roots, so that none sees another. The likelihoods are the same; 
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,9 +153,16 @@ def grow(rows: Sequence[Encoded], image_token: int, more: int) -> list[tuple[int
 def follows_trees(pretrained: PretrainedModel, longest: int) -> bool:
     """Whether a model's layers are causal, take any mask, and see as far back as the longest row."""
     text = pretrained.bare.config.get_text_config()
-    window = getattr(text, "sliding_window", None)
+    window = _seen_back(text)
     known = _is_causal(pretrained) and pretrained.family.shares_prefix
     return known and text._attn_implementation == "sdpa" and (not window or longest < window)
+
+
+def _seen_back(text: Any) -> int | None:
+    """Return how many tokens a language model's narrowest layers see at once; ``None``: all."""
+    return min(
+        filter(None, (getattr(text, name, None) for name in ("sliding_window", "attention_chunk_size"))), default=None
+    )
 
 
 def _is_causal(pretrained: PretrainedModel) -> bool:
@@ -174,6 +182,8 @@ def _groupings(rows: Sequence[Encoded]) -> list[list[list[int]]]:
 def _price(pretrained: PretrainedModel, lines: int, width: int, masked: bool = True) -> int:
     """Return what lines cost, up to a factor: products with weights, and with the keys and values of the line."""
     text = pretrained.bare.config.get_text_config()
+    if masked and getattr(text, "attn_temperature_tuning", False) and width >= text.floor_scale:
+        return sys.maxsize  # Llama 4 weighs queries by where in the line they stand, from there on
     weights = 4 * text.hidden_size + 3 * getattr(text, "intermediate_size", 4 * text.hidden_size)
     seen = 2 if pretrained.device.type != "cuda" else MASKED if masked else CAUSAL
     return int(lines * width * (weights + seen * width))
@@ -304,7 +314,7 @@ def _padded(pretrained: PretrainedModel, rows: Sequence[_Needed]) -> Layout:
         for name in _names(rows, but="attention_mask" if causal else "")
     }
     # No token sees the padding behind it; without a mask, attention is the fastest kernel there is.
-    if causal and hasattr(pretrained.bare.model, "get_rope_index"):
+    if causal and hasattr(pretrained.bare.base_model, "get_rope_index"):
         placed = [pad(_positions(pretrained, row), (0, width - len(row))) for row in rows]
         inputs["position_ids"] = torch.stack(placed, dim=1)
     places = [index * width + row.predictors for index, row in enumerate(rows)]
@@ -351,7 +361,7 @@ def _fill(pretrained: PretrainedModel, name: str) -> int:
 
 def _positions(pretrained: PretrainedModel, row: _Needed) -> Tensor:
     """Return where the model places each token of a row [axes, tokens]: by its number, or in a picture's grid."""
-    place: Any = getattr(pretrained.bare.model, "get_rope_index", None)
+    place: Any = getattr(pretrained.bare.base_model, "get_rope_index", None)
     if place is None or not row.row.images:
         return torch.arange(len(row))[None].expand(3 if place else 1, -1)
     taken = inspect.signature(place).parameters

@@ -37,11 +37,17 @@ def errors_of_model(where: str, kind: str = "a vision-language model", advice: s
     except (PasserelleError, MemoryError):
         raise
     except ImportError as error:
-        how = f" Install it: {to_install('smolvlm')}" if "num2words" in str(error) else ""
-        raise MissingDependency(f"the processor of {where!r} needs a package: {first_line(error)}{how}") from error
+        raise MissingDependency(f"the processor of {where!r} needs {_wanted(error)}") from error
     except Exception as error:  # broken files make it raise anything
         _raise_again(error)
         raise InputError(f"can't load {where!r} as {kind}: {_said(error)} {advice}") from error
+
+
+def _wanted(error: ImportError) -> str:
+    if "torchvision" in str(error).lower():
+        return "torchvision, which isn't installed: pip install torchvision, of the release that goes with your torch."
+    how = f" Install it: {to_install('smolvlm')}" if "num2words" in str(error) else ""
+    return f"a package: {first_line(error)}{how}"
 
 
 @contextmanager

@@ -105,8 +105,16 @@ def pixel_inputs(pretrained: PretrainedModel, processor: Any, images: Sequence[A
 
 def taken_by_tower(pretrained: PretrainedModel, made: Mapping[str, Any]) -> dict[str, Tensor]:
     """Return what `get_image_features` takes of what a processor made."""
-    taken = inspect.signature(pretrained.bare.get_image_features).parameters
-    return {name: value for name, value in made.items() if name in taken and isinstance(value, Tensor)}
+    names = taken_names(pretrained.bare)
+    return {name: value for name, value in made.items() if name in names and isinstance(value, Tensor)}
+
+
+def taken_names(model: Any) -> set[str]:
+    """Return the names of what a model's `get_image_features` takes; some hand all of it on to the model within."""
+    named = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
+    methods = (inspect.signature(each.get_image_features).parameters for each in (model, model.base_model))
+    found = ({name for name, parameter in method.items() if parameter.kind in named} for method in methods)
+    return next(filter(None, found), set())
 
 
 def pictures_alone(pretrained: PretrainedModel, processor: Any, count: int) -> str:

@@ -13,7 +13,7 @@ import torch.utils.checkpoint
 
 from passerelle.errors import ConfigError, InputError, MissingDependency, to_install
 from passerelle.models.families import PARTS, Family, Part, family_of
-from passerelle.models.fitting import require_described_size, require_token_ids
+from passerelle.models.fitting import require_described_size, require_token_ids, without_weights
 from passerelle.models.loading import (
     errors_of_adapter,
     errors_of_model,
@@ -106,6 +106,8 @@ def load_pretrained(
         require_token_ids(Path(where))
         require_safe_index(where)
         require_described_size(Path(where), trust_remote_code)
+    processor = _load_processor(where, trust_remote_code)  # a package that is missing is told before weights are read
+    with errors_of_model(where):
         model = load_whole(
             AutoModelForImageTextToText,
             where,
@@ -115,7 +117,6 @@ def load_pretrained(
             attn_implementation=_of_language(where, attention, trust_remote_code) if attention else None,
             **quantised,
         )
-    processor = _load_processor(where, trust_remote_code)
     placed = model if bits else model.to(device)
     return PretrainedModel(placed.eval(), processor, family_of(model), where)
 
@@ -138,6 +139,33 @@ def check_pretrained(path: str | Path, *, trust_remote_code: bool = False) -> No
         require_token_ids(Path(where))
         AutoConfig.from_pretrained(where, trust_remote_code=trust_remote_code)
     _load_processor(where, trust_remote_code)
+
+
+def outline(
+    path: str | Path,
+    *,
+    dtype: DtypeName = "auto",
+    device: str | torch.device = "cpu",
+    trust_remote_code: bool = False,
+) -> PretrainedModel:
+    """Load all of a model but its weights, to see what it has: nothing can be computed with it.
+
+    Args:
+        path: As of `load_pretrained`.
+        dtype: That its weights would have, as of `load_pretrained`.
+        device: Where they would be.
+        trust_remote_code: Whether code that comes with the model may be run; never unless asked for.
+
+    Raises:
+        InputError: There is no such model, it isn't a vision-language model, or it lacks a processor.
+        MissingDependency: Its processor needs a package that isn't installed.
+    """
+    check_pretrained(path, trust_remote_code=trust_remote_code)
+    where = str(local_folder(path))
+    with errors_of_model(where):
+        model = without_weights(where, trust_remote_code)
+    model = model.to(DTYPES[dtype] if dtype != "auto" else best_dtype(torch.device(device)))
+    return PretrainedModel(model.eval(), _load_processor(where, trust_remote_code), family_of(model), where)
 
 
 def _load_processor(where: str, trust_remote_code: bool) -> Any:
@@ -175,14 +203,12 @@ def _quantised(
     where: str, bits: Literal[0, 4, 8], dtype: torch.dtype, device: str | torch.device, trust_remote_code: bool
 ) -> dict[str, Any]:
     """Return what makes transformers quantise the language model, and nothing of tower, projector and head."""
-    from transformers import AutoConfig, AutoModelForImageTextToText, BitsAndBytesConfig
+    from transformers import BitsAndBytesConfig
     from transformers.utils import is_bitsandbytes_available
 
     if not is_bitsandbytes_available():
         raise MissingDependency(f"weights of {bits} bits need bitsandbytes: type {to_install('quantised')}")
-    config = AutoConfig.from_pretrained(where, trust_remote_code=trust_remote_code)
-    with torch.device("meta"):
-        family = family_of(AutoModelForImageTextToText.from_config(config, trust_remote_code=trust_remote_code))
+    family = family_of(without_weights(where, trust_remote_code))
     kept = [*family.tower, *family.projector, *family.extra, family.head]
     how = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": dtype}
     chosen = BitsAndBytesConfig(**(how if bits == 4 else {"load_in_8bit": True}), llm_int8_skip_modules=kept)

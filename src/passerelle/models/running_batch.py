@@ -51,7 +51,7 @@ def can_run(pretrained: PretrainedModel, longest: int) -> bool:
     """
     settings = pretrained.bare.generation_config
     counted = (getattr(settings, name, None) not in (None, *neutral) for name, neutral in _COUNTED.items())
-    in_a_grid = hasattr(pretrained.bare.model, "get_rope_index")
+    in_a_grid = hasattr(pretrained.bare.base_model, "get_rope_index")
     return follows_trees(pretrained, longest) and not in_a_grid and not any(counted)
 
 

@@ -16,7 +16,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from passerelle.errors import InputError
+from passerelle.errors import ConfigError, InputError
+from passerelle.models.families import OWN_FILE, Family
 from passerelle.models.parameter_files import tensors_digest
 from passerelle.models.pixels import AHEAD, PixelReader, Shown
 from passerelle.models.pretrained import PretrainedModel
@@ -91,19 +92,24 @@ class VisionFeatures:
         stored = [self._load(one.key) for one in shown]
         device, dtype = self.pretrained.device, self.pretrained.bare.dtype
         moved = [{name: value.to(device, dtype) for name, value in entry.items()} for entry in stored]
+        images = [entry["main"] for entry in moved]
         if self.level == "tower":
-            return {"image": self._assemble(self._project([entry["main"] for entry in moved]), [], {})}
-        beside = {name: moved[0][name] for name in self.pretrained.family.beside}
+            return {"image": self._assemble(images if self._family.projects else self._project(images), [], {})}
+        beside = {name: moved[0][name] for name in self._family.beside}
         deep = sorted({name for entry in moved for name in entry} - {"main", *beside})
         layers = [[entry[name] for entry in moved] for name in deep]
-        return {"image": self._assemble([entry["main"] for entry in moved], layers, beside)}
+        return {"image": self._assemble(images, layers, beside)}
+
+    @property
+    def _family(self) -> Family:
+        return self.pretrained.family
 
     def _shown(self, row: Sequence[Path]) -> list[Shown]:
-        several = self.pretrained.family.grouped and len(row) > 1
+        several = self._family.grouped and len(row) > 1
         return [Shown(path, self._digest(path) + ("+" if several else ""), several) for path in row]
 
     def _project(self, inputs: Sequence[Tensor]) -> list[Tensor]:
-        projector = self.pretrained.family.module(self.pretrained.bare, "projector")
+        projector = self._family.module(self.pretrained.bare, "projector")
         if len({value.shape[1:] for value in inputs}) > 1:
             return [_flat(projector(value)) for value in inputs]
         projected = _flat(projector(torch.cat(list(inputs))))
@@ -113,8 +119,8 @@ class VisionFeatures:
     def _assemble(self, images: list[Tensor], deep: list[list[Tensor]], beside: Mapping[str, Tensor]) -> Any:
         from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-        pooled: Any = torch.cat(images)[None] if self.pretrained.family.features == "stack" else images
-        outputs: Any = BaseModelOutputWithPooling(pooler_output=pooled)
+        pooled: Any = torch.cat(images)[None] if self._family.features == "stack" else images
+        outputs: Any = BaseModelOutputWithPooling(**{self._family.output: pooled})
         if deep:
             outputs.deepstack_features = deep
         for name, value in beside.items():
@@ -124,13 +130,13 @@ class VisionFeatures:
     @torch.no_grad()
     def _compute(self, shown: Shown, following: Sequence[Shown]) -> dict[str, Tensor]:
         self._pixels.ahead(following[:AHEAD])
-        if self.level == "tower":
+        if self.level == "tower" and not self._family.projects:
             return {"main": _projector_input(self.pretrained, lambda: self._run_tower([shown])).cpu()}
         outputs = self._run_tower([shown])
         deep = getattr(outputs, "deepstack_features", None) or []
-        found = {"main": _joined(outputs.pooler_output)}
+        found = {"main": _joined(getattr(outputs, self._family.output))}
         found |= {f"deep{number:02d}": _joined(layer) for number, layer in enumerate(deep)}
-        found |= {name: getattr(outputs, name) for name in self.pretrained.family.beside}
+        found |= {name: getattr(outputs, name) for name in self._family.beside}
         return {name: value.cpu().contiguous() for name, value in found.items()}
 
     def _run_tower(self, shown: Sequence[Shown]) -> Any:
@@ -139,12 +145,12 @@ class VisionFeatures:
         for one in shown:
             outputs = image_features(self.pretrained, self._pixels.get(one))
             if one.several:  # the first of two copies
-                outputs.pooler_output = outputs.pooler_output[:1]
+                setattr(outputs, self._family.output, getattr(outputs, self._family.output)[:1])
             parts.append(outputs)
         deep = [getattr(part, "deepstack_features", None) or [] for part in parts]
         layers = [[_joined(part[number]) for part in deep] for number in range(len(deep[0]))]
-        beside = {name: getattr(parts[0], name) for name in self.pretrained.family.beside}
-        return self._assemble([_joined(part.pooler_output) for part in parts], layers, beside)
+        beside = {name: getattr(parts[0], name) for name in self._family.beside}
+        return self._assemble([_joined(getattr(part, self._family.output)) for part in parts], layers, beside)
 
     def _digest(self, path: Path) -> str:
         if path not in self._digests:
@@ -237,12 +243,22 @@ class _Shard:
 
 
 def image_features(pretrained: PretrainedModel, made: Mapping[str, Tensor]) -> Any:
-    """Return what `get_image_features` makes of what a processor made for it."""
-    model = pretrained.bare
-    tower = pretrained.family.module(model, "tower")
+    """Return what `get_image_features` makes of what a processor made for it.
+
+    Raises:
+        ConfigError: It doesn't give what the family's row says that forward takes.
+    """
+    model, family = pretrained.bare, pretrained.family
+    first = family.module(model, "tower" if family.tower else "projector")
     inputs = {name: value.to(pretrained.device) for name, value in made.items()}
-    inputs["pixel_values"] = inputs["pixel_values"].to(next(tower.parameters()).dtype)
-    return model.get_image_features(**inputs)
+    inputs["pixel_values"] = inputs["pixel_values"].to(next(first.parameters()).dtype)
+    outputs = model.get_image_features(**inputs)
+    if getattr(outputs, family.output, None) is None:
+        raise ConfigError(
+            f"get_image_features of {family.name!r} gives no {family.output}: in a {OWN_FILE} of your own write "
+            f"projects = {str(not family.projects).lower()}, if forward takes the other; see docs/reference/methods.md."
+        )
+    return outputs
 
 
 def level_for(pretrained: PretrainedModel, trained: set[str]) -> Level:

@@ -13,7 +13,6 @@ import torch
 from peft.tuners.lora import Linear
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-from torch.nn.functional import linear
 
 
 class LoraProduct(torch.autograd.Function):
@@ -36,11 +35,17 @@ class LoraProduct(torch.autograd.Function):
         """
         rows = x.reshape(-1, x.shape[-1])
         low = rows @ down.t()
-        result = linear(rows, weight, bias)
-        torch.addmm(result, low, up.t(), alpha=scaling, out=result)
+        # No view is returned: some models add to what a layer gives in place (Llama 4's experts).
+        result = x.new_empty((*x.shape[:-1], weight.shape[0]))
+        flat = result.view(-1, weight.shape[0])
+        if bias is None:
+            torch.mm(rows, weight.t(), out=flat)
+        else:
+            torch.addmm(bias, rows, weight.t(), out=flat)
+        torch.addmm(flat, low, up.t(), alpha=scaling, out=flat)
         ctx.save_for_backward(rows, weight, down, up, low)
         ctx.scaling = scaling
-        return result.view(*x.shape[:-1], -1)
+        return result
 
     @staticmethod
     @once_differentiable
