@@ -50,7 +50,8 @@ def prompt_tokens(given: Any, count: int | None) -> tuple[PromptToken, ...] | No
 def _token(given: Any, *, first: bool) -> PromptToken:
     if given is None and first:
         return PromptToken("", "", 0.0)
-    token, told = next(iter(given.items()), ("", {}))
+    found: list[tuple[str, Any]] = list(given.items())
+    token, told = found[0]
     logprob = told["logprob"]
     if isinstance(logprob, bool) or not isinstance(logprob, int | float) or not -math.inf < logprob <= _ROUNDING:
         raise ValueError("no log-likelihood")
