@@ -101,7 +101,7 @@ class AboutPictures(Handler):
     """Answers a question about a picture: how large it is, and the question."""
 
     def read(self, body: dict[str, Any]) -> dict[str, str]:
-        (message,) = body["messages"]
+        message = body["messages"][0]
         parts = message["content"]
         if isinstance(parts, str):
             return {"text": parts, "picture": ""}
@@ -114,3 +114,40 @@ class AboutPictures(Handler):
             return f"none: {self.texts['text']}"
         image = Image.open(io.BytesIO(base64.b64decode(self.texts["picture"].partition("base64,")[2])))
         return f"{image.width}x{image.height}: {self.texts['text']}"
+
+
+class Likely(AboutPictures):
+    """Says how likely it finds each letter that it is asked, in the fields of vLLM's chat completions.
+
+    Its template is ``<u>PICTURE QUESTION<e>\\n<a>REPLY<e>\\n``; a mark is a token, a letter is one, a picture three.
+    """
+
+    def read(self, body: dict[str, Any]) -> dict[str, str]:
+        found = super().read(body)
+        replies = [message["content"] for message in body["messages"][1:]]
+        self.marks = ["<u>", *["<p>"] * (3 if found["picture"] else 0), *found["text"], "<e>", "\n"]
+        self.marks += ["<a>"] if replies or body.get("add_generation_prompt", True) else []
+        for reply in replies:
+            self.marks += [*reply, *([] if body.get("continue_final_message") else ["<e>", "\n"])]
+        self.is_asked_for_them = "prompt_logprobs" in body
+        return found
+
+    def told(self) -> dict[str, Any]:
+        """Return the fields that a server has which gives likelihoods."""
+        shown = "<p>" in self.marks
+        tokens = [
+            {str(ord(mark[-2:][0])): {"logprob": likely(mark, shown), "decoded_token": mark}} for mark in self.marks
+        ]
+        counts = {"prompt_tokens": len(tokens), "completion_tokens": 1}
+        return {"prompt_logprobs": [None, *tokens[1:]], "usage": counts}
+
+    def say(self, content: Any, finish: str = "stop", usage: bool = True) -> None:
+        if not self.is_asked_for_them:
+            return super().say(content, finish, usage)
+        choice = {"index": 0, "message": {"role": "assistant", "content": "x"}, "finish_reason": "length"}
+        return self.reply(200, json.dumps({"choices": [choice], **self.told()}))
+
+
+def likely(mark: str, shown: bool) -> float:
+    """Return the log-likelihood of a letter or a mark, with a picture or without."""
+    return -(1 + ord(mark[-2:][0]) % (11 if shown else 7)) / 8

@@ -92,6 +92,7 @@ OTHERWISE = {
     "commands/export.py": "installs the plugin that it has just written",
     "doctor.py": "another build of torch, or a package whose name isn't known",
     "errors.py": "the place that says it",
+    "models/loading.py": "the torchvision that goes with the torch that is there",
     "quality/checks/picture.py": "the base is put together of several packages",
     "setting_up.py": "what it runs itself",
 }

@@ -195,13 +195,6 @@ def test_a_question_that_the_server_refuses_is_missing_and_says_why(server: Chat
         member(server).answer(questions(9)[8:], shown, 17)
 
 
-def test_options_are_not_compared_by_likelihood(server: ChatServer, shown: dict[str, Path]) -> None:
-    scored = Question("q", "choice", "a", "test", "fr", "native", "Quoi ?", options=("x", "y"), correct=0)
-    with pytest.raises(ConfigError, match="--method generate"):
-        member(server).answer([scored], shown, 17)
-    assert not server.requests
-
-
 def test_specifications_and_names() -> None:
     name = read_served("openai{extra_body: {a: {b: 1}}}:Org/Model-7B@http://h:8000/v1")
     assert name is not None

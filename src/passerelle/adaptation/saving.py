@@ -17,7 +17,7 @@ from passerelle.errors import RunError, UserError, first_line
 from passerelle.models.families import Family
 from passerelle.models.merging.merging import merge_checkpoints
 from passerelle.models.merging.rules import MergeSettings
-from passerelle.models.merging.weight_files import pattern_in_files
+from passerelle.models.merging.weight_files import pattern_in_files, published_names
 from passerelle.models.names import EMBEDDED, local_folder
 from passerelle.models.pretrained import PretrainedModel
 from passerelle.runs import write_atomically, written_beside
@@ -93,8 +93,11 @@ def _expect_adapter(pretrained: PretrainedModel, folder: Path) -> None:
 
 
 def save_model(pretrained: PretrainedModel, folder: Path) -> Path:
-    """Write the whole model, adapters merged, as transformers' own, with the processor."""
-    with _anew(folder) as beside:
+    """Write the whole model, adapters merged, as transformers' own, with the processor.
+
+    Its tensors get the names that they have in the family's published checkpoints, which servers look for.
+    """
+    with _anew(folder) as beside, published_names(pretrained.model):
         pretrained.model.save_pretrained(beside, safe_serialization=True)
         pretrained.processor.save_pretrained(beside)
     return folder

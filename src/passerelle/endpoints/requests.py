@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from passerelle.endpoints.prompt_tokens import PromptToken, prompt_tokens
 from passerelle.errors import ConfigError, EngineStopped, MissingDependency, to_install
 
 if TYPE_CHECKING:
@@ -33,12 +34,21 @@ class RequestAbandoned(EngineStopped):
 
 @dataclass(frozen=True)
 class Reply:
-    """A model's reply; the endpoint's own count of tokens may be missing."""
+    """A model's reply.
+
+    Attributes:
+        text: What it says.
+        input_tokens: Tokens of the question, as the endpoint counted them; ``None`` where it didn't.
+        output_tokens: Those of the reply.
+        cut_off: Whether it was longer than it might be.
+        prompt: Tokens of the question with their log-likelihoods, where the endpoint was asked for them and gives them.
+    """
 
     text: str
     input_tokens: int | None
     output_tokens: int | None
     cut_off: bool
+    prompt: tuple[PromptToken, ...] | None = None
 
 
 class Endpoint:
@@ -205,14 +215,16 @@ def _read(response: httpx.Response) -> Reply | None:
         found = response.json()
         choice = found["choices"][0]
         text = choice["message"]["content"]
-    except (ValueError, LookupError, TypeError, RecursionError):
+        usage = found.get("usage") or {}
+        prompt = prompt_tokens(found.get("prompt_logprobs"), _count(usage, "prompt_tokens"))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
-    usage = found.get("usage") or {}
     return Reply(
         text=text if isinstance(text, str) else "",
         input_tokens=_count(usage, "prompt_tokens"),
         output_tokens=_count(usage, "completion_tokens"),
         cut_off=choice.get("finish_reason") == "length",
+        prompt=prompt,
     )
 
 

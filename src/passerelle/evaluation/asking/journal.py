@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -104,6 +105,60 @@ class Journal:
                 file.flush()
                 os.fsync(file.fileno())
         return added
+
+
+class PaidOnce:
+    """Replies that are asked for where none is known, each on the disk when it comes; several threads may use it.
+
+    Each is told of once, whoever wants it and however often: as what it took, known or not.
+
+    Args:
+        journal: Where they are kept.
+        charge: Is told of each, and whether it was known.
+    """
+
+    def __init__(self, journal: Journal, charge: Callable[[Kept, bool], None]) -> None:
+        self._journal, self._charge = journal, charge
+        self._lock = threading.Lock()
+        self._asked: dict[str, threading.Lock] = {}
+        self._charged: set[str] = set()
+        self._under_way = 0
+
+    def get(self, key: str, send: Callable[[], Kept]) -> Kept:
+        """Return the reply of a key: the one that is known, else what is sent for.
+
+        Args:
+            key: Of all that determines the reply.
+            send: Asks for it; its time is shared with the requests that are under way beside it.
+        """
+        with self._lock:
+            asked = self._asked.setdefault(key, threading.Lock())
+        with asked:  # who wants the same waits for it
+            known = self._journal.get(key)
+            if known is None:
+                return self._sent(key, send)
+            with self._lock:
+                self._tell(key, known, True)
+            return known
+
+    def _sent(self, key: str, send: Callable[[], Kept]) -> Kept:
+        with self._lock:
+            self._under_way += 1
+            others = self._under_way
+        try:
+            came = send()
+        finally:
+            with self._lock:
+                self._under_way -= 1
+        with self._lock:
+            (kept,) = self._journal.add([key], [replace(came, seconds=came.seconds / others)])
+            self._tell(key, kept, False)
+        return kept
+
+    def _tell(self, key: str, kept: Kept, known: bool) -> None:
+        if key not in self._charged:
+            self._charged.add(key)
+            self._charge(kept, known)
 
 
 def _kept(line: bytes) -> tuple[str, Kept] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -19,7 +19,8 @@ from passerelle.endpoints.pace import FIRST, Pace
 from passerelle.endpoints.requests import Endpoint, Reply, RequestRefused
 from passerelle.endpoints.sending import all_at_once, errors_of, send_within, tokens_in
 from passerelle.errors import ConfigError
-from passerelle.evaluation.asking.journal import Journal, Kept, key_of
+from passerelle.evaluation.asking.journal import Journal, Kept, PaidOnce, key_of
+from passerelle.evaluation.asking.likelihoods import Likelihoods
 from passerelle.evaluation.asking.members import Spent, that_can_be_shown
 from passerelle.evaluation.asking.wrapping import Plain, Wrapping
 from passerelle.evaluation.specification import SERVED, ServedName, read_braces
@@ -110,17 +111,19 @@ class Server:
         """Close the connections. It can't be asked any more."""
         self._endpoint.close()
 
-    def ask(self, prompt: str, picture: Path | None, max_new_tokens: int, stop: threading.Event) -> tuple[Reply, Kept]:
+    def ask(
+        self, turns: Sequence[str], picture: Path | None, fields: Mapping[str, Any], stop: threading.Event
+    ) -> tuple[Reply, Kept]:
         """Ask one question.
 
         Args:
-            prompt: The words.
+            turns: The words, and what is said to them where that is given too.
             picture: The file that is shown.
-            max_new_tokens: Longest answer.
+            fields: Of the request; ``max_tokens`` among them, the longest answer.
             stop: Set by others where there is no point in going on.
 
         Returns:
-            The reply, and what it took, without a question's id.
+            The reply, and what it took, without an answer.
 
         Raises:
             BudgetSpent: The budget doesn't reach.
@@ -129,11 +132,14 @@ class Server:
             ConfigError: The server refuses the key or the model.
         """
         shown = [{"type": "image_url", "image_url": {"url": self._picture(picture)}}] if picture else []
+        prompt, *said = turns
         content = [*shown, {"type": "text", "text": prompt}] if shown else prompt
-        request = {**self._fields, "max_tokens": max_new_tokens, "messages": [{"role": "user", "content": content}]}
-        expected = tokens_in(len(prompt.encode())) + _PICTURE_TOKENS * len(shown), max_new_tokens
+        messages = [{"role": "user", "content": content}, *({"role": "assistant", "content": text} for text in said)]
+        letters = sum(len(text.encode()) for text in turns)
+        expected = tokens_in(letters) + _PICTURE_TOKENS * len(shown), int(fields["max_tokens"])
         with self._pace.slot(1) as busy:
             began = time.perf_counter()
+            request = {**self._fields, **fields, "messages": messages}
             reply, used = send_within(self._budget, self._endpoint, request, expected, stop, busy)
         took = Kept(Answer(""), time.perf_counter() - began, tokens=sum(used), engine_eur=self._prices.cost(*used))
         return reply, took
@@ -154,68 +160,67 @@ class ServedAnswerer:
         server: The server.
         pictures: The file of each picture, by key.
         max_new_tokens: Longest answer.
-        journal: Where replies are kept.
-        charge: Is told of each answer, known or new.
+        paid: Where replies are kept.
         refused: Is filled with why the server can't take questions, by the key of their picture.
     """
 
     server: Server
     pictures: Mapping[str, Path]
     max_new_tokens: int
-    journal: Journal
-    charge: Callable[[Kept, bool], None]
+    paid: PaidOnce
     refused: dict[str, str] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _under_way: int = 0
 
     def answer(self, questions: Sequence[Question]) -> list[Answer]:
-        """Answer the questions, in their order; empty where the server refused one."""
-        if scored := next((question for question in questions if question.options), None):
+        """Answer the questions, in their order; empty where the server refused one.
+
+        Raises:
+            ConfigError: Options are to be compared by likelihood, and the server gives none.
+        """
+        scored = next((question for question in questions if question.options), None)
+        likelihoods = Likelihoods(self._send, self.paid, self._key) if scored else None
+        if scored and likelihoods and (why := likelihoods.refusal()):
             raise ConfigError(
-                f"{self.server.signature}: the options of {scored.source!r} are to be compared by likelihood, which a "
-                "served model isn't asked for: take --method generate for it."
+                f"{self.server.signature}: the options of {scored.source!r} are to be compared by likelihood, and this "
+                f"server doesn't say how likely it finds what it is asked ({why}): take --method generate for it, or "
+                "a server that takes prompt_logprobs, as vLLM does."
             )
-        keys = [self._key(question) for question in questions]
-        different: dict[str, Question] = {}
+        work = partial(self._one, likelihoods)
+        keys = [(question.picture, question.prompt, question.options, question.kind) for question in questions]
+        different: dict[Hashable, Question] = {}
         for key, question in zip(keys, questions, strict=True):
             different.setdefault(key, question)
-        threads = min(self.server.threads, max(1, len(different)))
-        futures = all_at_once(self._one, different.items(), threads, "served")
+        futures = all_at_once(work, different.values(), min(self.server.threads, max(1, len(different))), "served")
         if errors := errors_of(futures):
             raise errors[0]
         answers = {key: future.result() for key, future in zip(different, futures, strict=True)}
         return [replace(answers[key], question=q.id) for key, q in zip(keys, questions, strict=True)]
 
-    def _key(self, question: Question) -> str:
-        """Return what a reply is kept by: another file may have the same name elsewhere, so its content counts."""
-        picture = _digest(self.pictures[question.picture]) if question.picture else ""
-        return key_of(question, f"{self.server.signature} {picture}", self.max_new_tokens)
-
-    def _one(self, asked: tuple[str, Question], stop: threading.Event) -> Answer:
-        key, question = asked
-        shown = self.pictures[question.picture] if question.picture else None
-        with self._lock:
-            known = self.journal.get(key)
-            if known is not None:
-                self.charge(known, True)
-                return known.answer
-            self._under_way += 1
-            others = self._under_way
+    def _one(self, likelihoods: Likelihoods | None, question: Question, stop: threading.Event) -> Answer:
         try:
-            reply, took = self.server.ask(question.prompt, shown, self.max_new_tokens, stop)
+            if likelihoods and question.options:
+                return likelihoods.score(question, stop)
+            key = self._key(question, self.max_new_tokens)
+            fields = {"max_tokens": self.max_new_tokens}
+            return self.paid.get(key, lambda: self._generated(question, fields, stop)).answer
         except RequestRefused as error:
             if not self.server.replied:
                 raise  # it takes none at all
             self.refused[question.picture] = str(error)
             return Answer(question.id)
-        finally:
-            with self._lock:
-                self._under_way -= 1
-        took = replace(took, answer=Answer(question.id, reply.text), seconds=took.seconds / others)
-        with self._lock:
-            (kept,) = self.journal.add([key], [took])
-            self.charge(kept, False)
-        return kept.answer
+
+    def _generated(self, question: Question, fields: Mapping[str, Any], stop: threading.Event) -> Kept:
+        reply, took = self._send(question.picture, (question.prompt,), fields, stop)
+        return replace(took, answer=Answer(question.id, reply.text))
+
+    def _key(self, question: Question, max_new_tokens: int) -> str:
+        """Return what a reply is kept by: another file may have the same name elsewhere, so its content counts."""
+        picture = _digest(self.pictures[question.picture]) if question.picture else ""
+        return key_of(question, f"{self.server.signature} {picture}", max_new_tokens)
+
+    def _send(
+        self, picture: str, turns: Sequence[str], fields: Mapping[str, Any], stop: threading.Event
+    ) -> tuple[Reply, Kept]:
+        return self.server.ask(turns, self.pictures[picture] if picture else None, fields, stop)
 
 
 @dataclass
@@ -231,6 +236,7 @@ class ServedModel:
     wrapping: Wrapping = field(default_factory=Plain)
     _tokens: float = 0.0
     _own: Charge = field(default_factory=Charge)
+    _paid: PaidOnce | None = None
 
     @property
     def spent(self) -> Spent:
@@ -249,11 +255,15 @@ class ServedModel:
         asked, bad = that_can_be_shown(questions, pictures)
         if not asked:
             return [], bad
-        journal = Journal(cache_folder() / "served" / f"{content_hash(self.server.signature)[:16]}.jsonl")
-        inner = ServedAnswerer(self.server, pictures, max_new_tokens, journal, self._charge)
+        if self._paid is None:
+            kept = cache_folder() / "served" / f"{content_hash(self.server.signature)[:16]}.jsonl"
+            self._paid = PaidOnce(Journal(kept), self._charge)
+        inner = ServedAnswerer(self.server, pictures, max_new_tokens, self._paid)
         answers = self.wrapping.wrap(inner, asked[0].language).answer(asked)
         refused = {
-            q.id for q, answer in zip(asked, answers, strict=True) if q.picture in inner.refused and not answer.text
+            q.id
+            for q, answer in zip(asked, answers, strict=True)
+            if q.picture in inner.refused and not (answer.text or answer.logprobs)
         }
         return [answer for answer in answers if answer.question not in refused], bad | inner.refused
 

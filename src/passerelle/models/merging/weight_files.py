@@ -101,6 +101,42 @@ def pattern_in_files(model: Any, pattern: str) -> str:
     return "|".join(re.escape(name) for name in sorted(names))
 
 
+@contextmanager
+def published_names(model: Any) -> Iterator[None]:
+    """Have transformers save a model's tensors under the names of its family's published checkpoints.
+
+    transformers gives a model the names of the files that it was loaded from. Where these lacked the outermost name of
+    a tower (``vision_model`` of CLIP's), as those do that transformers 5 wrote of a model that it had built itself, it
+    would leave it out again: transformers finds the tensors then, and servers refuse them.
+
+    Args:
+        model: A transformers model; it is left as it was.
+    """
+    from transformers.conversion_mapping import get_model_conversion_mapping
+    from transformers.core_model_loading import PrefixChange
+
+    def of_tower(change: Any) -> bool:
+        below = isinstance(change, PrefixChange) and change.prefix_to_remove and change.scope_prefix
+        return bool(below) and not str(change.scope_prefix).startswith("language_model")
+
+    known = get_model_conversion_mapping(model, add_legacy=False)
+    towers = [change for change in known if of_tower(change)]
+    before = getattr(model, "_weight_conversions", None)
+    # Of a model that was built, not loaded, nothing says which outermost names its files have: transformers' own rule.
+    others = before if before is not None else [change for change in known if not isinstance(change, PrefixChange)]
+    if not towers:
+        yield
+        return
+    model._weight_conversions = [*(change for change in others if not of_tower(change)), *towers]
+    try:
+        yield
+    finally:
+        if before is None:
+            del model._weight_conversions
+        else:
+            model._weight_conversions = before
+
+
 def _no_weights(folder: Path) -> str:
     where = repr(str(folder))
     if not folder.is_dir():
