@@ -28,6 +28,12 @@ def instruction(language: str, name: str) -> str:
     return text
 
 
+def _hint_word(language: str) -> str:
+    """Return what stands before a context; nothing where it isn't known, as the context speaks for itself."""
+    found = known(language).instructions
+    return found.hint if found else ""
+
+
 def question_of(item: Item, benchmark: Benchmark, method: str) -> Question:
     """Make the question that a model is asked.
 
@@ -59,7 +65,7 @@ def question_of(item: Item, benchmark: Benchmark, method: str) -> Question:
 
 def prompt_of(item: Item, benchmark: Benchmark, scored: bool) -> str:
     """Return the words of a question: hint, question, options, instruction."""
-    lines = [f"{instruction(item.language, 'hint')} {item.hint}"] if item.hint else []
+    lines = [f"{_hint_word(item.language)} {item.hint}".strip()] if item.hint else []
     lines += [item.question] if item.question else []
     if scored:
         return "\n".join(lines)

@@ -148,7 +148,7 @@ def _by_marks(text: str, letters: str) -> int | None:
 
 def _mentions(text: str, letters: str, own: Sequence[Words]) -> list[_Mention]:
     """Return the letters that a text names as options, those left out that are denied, supposed or words."""
-    found = []
+    found: list[_Mention] = []
     for _, sentence in _sentences(text):
         denied = -1  # where the last denied letter ends: what is joined to it is denied, too
         for match in _small(sentence, own) or _LETTER.finditer(sentence):
@@ -222,10 +222,10 @@ def _joins(between: str, own: Sequence[Words]) -> bool:
 def _paired(before: str, after: str, own: Sequence[Words]) -> bool:
     """Whether a letter stands beside another with "or" or "and" between."""
     for words in own:
-        joint = words.joint
-        if re.match(rf"\s*(?:,|/|{joint})\s*(?:\w{{1,4}}\s)?[A-Z](?![\w'])", after):
+        joint = rf"(?:,\s*{words.joint}|,|/|{words.joint})"
+        if re.match(rf"\s*{joint}\s*(?:\w{{1,4}}\s)?[A-Z](?![\w'])", after):
             return True
-        if re.search(rf"(?<!\w)[A-Z]\s*(?:,|/|{joint})\s*(?:\w{{1,4}}\s)?$", before):
+        if re.search(rf"(?<!\w)[A-Z]\s*{joint}\s*(?:\w{{1,4}}\s)?$", before):
             return True
     return False
 
