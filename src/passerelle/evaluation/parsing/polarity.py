@@ -92,7 +92,8 @@ def _halves(parts: Sequence[str], own: Sequence[Words]) -> bool:
 
 def _cut(clause: str, own: Sequence[Words]) -> list[str]:
     """Cut a clause where it goes over into another without a mark."""
-    cuts = sorted({match.start() for words in own for match in words.cuts.finditer(clause)} - {0})
+    found = (match for words in own for match in words.cuts.finditer(clause))
+    cuts = sorted({match.start() for match in found if clause[match.end() :].strip(QUOTES)} - {0})
     pieces = [clause[a:b].strip(QUOTES) for a, b in zip([0, *cuts], [*cuts, len(clause)], strict=True)]
     return [piece for piece in pieces if piece]
 
