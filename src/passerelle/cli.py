@@ -14,6 +14,7 @@ from passerelle.commands.compare import compare
 from passerelle.commands.evaluate import evaluate
 from passerelle.commands.export import export
 from passerelle.commands.gate import gate
+from passerelle.commands.languages import languages
 from passerelle.commands.memory import memory
 from passerelle.commands.printing import print_json
 from passerelle.commands.quality import quality
@@ -87,6 +88,7 @@ main.add_command(compare)
 main.add_command(evaluate)
 main.add_command(export)
 main.add_command(gate)
+main.add_command(languages)
 main.add_command(memory)
 main.add_command(quality)
 main.add_command(repair)

@@ -15,11 +15,13 @@ from comparisons import write_experiment
 from families.tiny import build
 from passerelle.adaptation.data import read_pool
 from passerelle.cli import main
+from passerelle.comparison import tests as planning
 from passerelle.comparison.screening import Screening
 from passerelle.comparison.settings import QualitySettings, load_experiment
 from passerelle.comparison.texts import Texts
 from passerelle.comparison.translating import translate_file
 from passerelle.errors import ConfigError, InputError
+from passerelle.evaluation.specification import Planned, Source
 from passerelle.runs import find_arm
 from passerelle.translation.both_ways import TranslationSettings
 
@@ -281,3 +283,23 @@ def test_sentences_that_are_known_make_another_translation(own: Path) -> None:
     assert "right by definition: own.toml (" in screening.assess.calibrated_on
     book.write_text('[phrases]\n"What colour is it?" = "De quelle couleur est-ce ?"\n', encoding="utf-8")
     assert translate_file(own / "en.json", own, "machine", "fr", TranslationSettings(phrasebook=book)).path != mine.path
+
+
+def test_a_test_is_asked_in_peoples_words_where_no_engine_reaches_the_language(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Only a comparison that needs the engine for an arm is refused for want of one."""
+
+    def none(*_: object) -> None:
+        raise ConfigError("no engine translates en to de.")
+
+    monkeypatch.setattr(planning, "translate_file", none)
+    demo = Path(__file__).resolve().parents[2] / "experiments" / "demo.yaml"
+    people, machine = (Planned((Source("pope", ("x.json",), code),), "generate") for code in ("de", "en"))
+    asked = planning.PlannedTest("choice", people, machine)
+    experiment = load_experiment(demo, {"language": "de"}, ["zero-shot", "lora-human"])
+    found = planning._translated(experiment, experiment.tests[0], asked, tmp_path)
+    assert (found.people, found.machine) == (people, None)
+    needing = load_experiment(demo, {"language": "de"}, ["zero-shot", "lora-mt"])
+    with pytest.raises(ConfigError, match="no engine"):
+        planning._translated(needing, needing.tests[0], asked, tmp_path)

@@ -29,7 +29,7 @@ def test_a_package_that_is_missing() -> None:
 
 
 def test_a_file_of_a_package() -> None:
-    assert embedded.package_file("passerelle", "data/prompts.toml", "x").is_file()
+    assert embedded.package_file("passerelle", "data/lexicons.toml", "x").is_file()
     for package in (embedded.LANGUAGE_MODEL, embedded.TOWER):
         assert embedded.package_file(*package).stat().st_size > 10_000_000
 

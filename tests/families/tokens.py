@@ -11,7 +11,12 @@ from transformers import PreTrainedTokenizerFast
 
 ROOT = Path(__file__).resolve().parents[2]
 # English and French, from the repository itself.
-TEXTS = ("README.md", "src/passerelle/data/prompts.toml", "src/passerelle/data/exonyms.toml", "docs/howto/translate.md")
+TEXTS = (
+    "README.md",
+    "src/passerelle/data/languages/en.toml",
+    "src/passerelle/data/exonyms.toml",
+    "docs/howto/translate.md",
+)
 VOCABULARY = 1000
 
 

@@ -31,6 +31,9 @@ def _words(what: Callable[[str], Any]) -> Callable[[click.Context, click.Paramet
 @click.option(
     "--families", type=click.Path(path_type=Path), help="TOML with families of your own  [beside EXPERIMENT]."
 )
+@click.option(
+    "--languages", type=click.Path(path_type=Path), help="Folder of languages' files of your own  [beside EXPERIMENT]."
+)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Run folder [runs/NAME].")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of torch  [as many as cores are free].")
 @click.option("--smoke", is_flag=True, help="Everything on a handful of pictures, in a minute or so.")
@@ -43,6 +46,7 @@ def compare(
     model: str | None,
     review: Path | None,
     families: Path | None,
+    languages: Path | None,
     out: Path | None,
     threads: int | None,
     smoke: bool,
@@ -59,6 +63,7 @@ def compare(
     from passerelle.config import merge
 
     given = {"seeds": seeds, "language": target, "model": model, "review": review, "families": families}
+    given["languages"] = languages
     changes = {key: value for key, value in given.items() if value is not None}
     settings = load_experiment(experiment, merge(SMOKE, changes) if smoke else changes, arms)
     if smoke:

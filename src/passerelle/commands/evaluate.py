@@ -38,6 +38,7 @@ from passerelle.commands.quality_options import CALIBRATION, FILE
 @click.option("--judge", help="Judge of chat answers: MODEL@https://HOST/v1; key in OPENAI_API_KEY.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first so many questions of each benchmark.")
 @click.option("--families", type=FILE, help="TOML with families of your own.")
+@click.option("--languages", "folder", type=FILE, help="Folder of languages' files of your own, CODE.toml each.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of torch  [as many as cores are free].")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def evaluate(
@@ -56,6 +57,7 @@ def evaluate(
     judge: str | None,
     limit: int | None,
     families: Path | None,
+    folder: Path | None,
     threads: int | None,
     as_json: bool,
 ) -> None:
@@ -87,7 +89,7 @@ def evaluate(
         quiet()
     options = Options(
         models, benchmarks, languages, method, predictions, images, out, suspects, against, limit,
-        images_anywhere=images_anywhere, families=families,
+        images_anywhere=images_anywhere, families=families, languages_folder=folder,
     )  # fmt: skip
     with machine.threads(threads) if models else nullcontext():
         results = run(options, find, asked)

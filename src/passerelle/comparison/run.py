@@ -27,6 +27,7 @@ from passerelle.evaluation.asking.members import System
 from passerelle.evaluation.asking.systems import open_system
 from passerelle.evaluation.run import Options, evaluate
 from passerelle.evaluation.specification import Named, read_served
+from passerelle.languages.knowledge import known_languages
 from passerelle.models.families import known_families
 from passerelle.models.pretrained import check_pretrained
 from passerelle.progress import quiet, say
@@ -53,7 +54,7 @@ def compare(experiment: Experiment, folder: Path) -> dict[str, Any]:
     """
     if (folder / "results.json").is_file() and not (folder / ARMS).is_file():
         raise UserError(f"{str(folder)!r} is a run of an older version: choose another --out, or remove it.")
-    with held(folder), known_families(experiment.families):
+    with held(folder), known_families(experiment.families), known_languages(experiment.languages):
         remove_leftovers(folder)
         return _compare(experiment, folder)
 

@@ -13,6 +13,7 @@ from passerelle.config import Seeds, Settings, load_settings, merge, parse_setti
 from passerelle.errors import ConfigError, unknown
 from passerelle.evaluation.specification import read_served
 from passerelle.languages.codes import language
+from passerelle.languages.knowledge import languages_beside
 from passerelle.models.families import families_beside
 from passerelle.records import Origin
 from passerelle.translation.both_ways import ENGLISH, TranslationSettings
@@ -136,6 +137,7 @@ class Experiment(Settings):
         examples: Pictures that the report shows.
         review: The ``applied.json`` of `passerelle review apply`: machine text gets its corrections.
         families: TOML with families of models of one's own [``families.toml`` beside the experiment].
+        languages: Folder with files of languages of one's own [``languages`` beside the experiment].
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
@@ -155,6 +157,7 @@ class Experiment(Settings):
     examples: int = Field(default=48, ge=0)
     review: Path | None = None
     families: Path | None = None
+    languages: Path | None = None
 
     @field_validator("arms", "data", mode="before")
     @classmethod
@@ -317,6 +320,8 @@ def load_experiment(path: Path, changes: dict[str, Any] | None = None, arms: lis
     experiment = _checked(load_settings(Experiment, path, changes, complete=_of_this_version))
     if experiment.families is None:
         experiment = experiment.model_copy(update={"families": families_beside(path)})
+    if experiment.languages is None:
+        experiment = experiment.model_copy(update={"languages": languages_beside(path)})
     if arms is not None:
         if not arms:
             raise ConfigError(f"name at least one arm of {', '.join(experiment.arms)}.")

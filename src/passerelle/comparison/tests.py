@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from passerelle.comparison.settings import Experiment, TestEntry
+from passerelle.comparison.settings import MACHINE, Experiment, TestEntry
 from passerelle.comparison.translating import translate_file
 from passerelle.costs.ledger import Phase
-from passerelle.errors import ConfigError, InputError
+from passerelle.errors import ConfigError, InputError, MissingDependency
 from passerelle.evaluation.reading import read_test
 from passerelle.evaluation.specification import DATASETS, Planned, Source, parse_sources
 from passerelle.example.files import SCHEME, example_folder, resolve
+from passerelle.progress import say
 from passerelle.translation.both_ways import ENGLISH
 
 MACHINE_TEST = "{name} (machine)"
@@ -97,6 +98,11 @@ def _translated(experiment: Experiment, entry: TestEntry, test: PlannedTest, fol
                 entry.images,
                 entry.images_anywhere,
             )
+        except (ConfigError, MissingDependency) as error:
+            if test.people is None or _translates(experiment):
+                raise
+            say(f"test {test.name!r} is asked in people's words only: {error}")
+            return replace(test, machine=None)
         except InputError as error:
             more = " Name the places of its texts: fields: [question, choices.*]." if not entry.fields else ""
             raise InputError(f"test {test.name!r} can't be translated: {error}{more}") from None
@@ -117,6 +123,11 @@ def _translated(experiment: Experiment, entry: TestEntry, test: PlannedTest, fol
         phase.characters += each.characters
         phase.engine_eur += each.engine_eur
     return replace(test, machine=plan, phase=phase)
+
+
+def _translates(experiment: Experiment) -> bool:
+    """Whether an arm needs the engine: a pipeline, or one that learns from its translations."""
+    return any(experiment.method(arm) == "pipeline" or MACHINE in experiment.texts(arm) for arm in experiment.arms)
 
 
 def _image_folder(source: Source) -> Path:

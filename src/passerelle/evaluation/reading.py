@@ -13,12 +13,13 @@ from passerelle.evaluation.asking.prompts import prompt_of
 from passerelle.evaluation.benchmarks.base import BadItem, Benchmark, Item
 from passerelle.evaluation.benchmarks.registry import find_benchmark, recognise
 from passerelle.evaluation.benchmarks.scoring import GENERATE
-from passerelle.evaluation.parsing.localised import words_of_language
+from passerelle.evaluation.parsing.localised import is_read, words_of_language
 from passerelle.evaluation.rows import BrokenRow, Row, read_dataset, read_rows
 from passerelle.evaluation.specification import DATASETS, Planned, Source
 from passerelle.formats.images import find_file
 from passerelle.pictures.embedded import decoded, kept
 from passerelle.pictures.opening import check_picture
+from passerelle.progress import say
 from passerelle.records import Origin
 
 MOST_SHOWN = 3
@@ -170,7 +171,13 @@ def _check_language(test: Test, with_pictures: bool) -> None:
     """Make sure that answers can be read, where they are, and that the language can be asked for them."""
     read = test.method == GENERATE or test.benchmark.kind == "open"
     if read and test.benchmark.kind not in ("caption", "chat"):
-        words_of_language(test.language)
+        if test.benchmark.kind == "choice" and not is_read(test.language):
+            say(
+                f"{test.name} ({test.language}): how answers are read isn't known in this language: letters are, and "
+                "words as in English. `passerelle languages` says what can be done."
+            )
+        else:
+            words_of_language(test.language)
     if with_pictures:
         prompt_of(test.items[0], test.benchmark, test.method != GENERATE and bool(test.items[0].options))
 

@@ -23,6 +23,7 @@ from passerelle.evaluation.reading import Test, read_test
 from passerelle.evaluation.results import ENGLISH, Everything, Said, put_together
 from passerelle.evaluation.specification import Named, Planned, parse_languages, parse_named, parse_sources
 from passerelle.evaluation.writing import write_results
+from passerelle.languages.knowledge import known_languages
 from passerelle.models.families import known_families
 from passerelle.progress import Progress, say
 from passerelle.runs import content_hash, held, remove_leftovers
@@ -48,6 +49,7 @@ class Options:
         pairs: Systems that are compared beside those with a reference, first minus second.
         images_anywhere: Whether pictures may lie outside of the image folder.
         families: TOML with families of models of one's own.
+        languages_folder: Folder with files of languages of one's own.
     """
 
     models: tuple[str, ...] = ()
@@ -64,6 +66,7 @@ class Options:
     pairs: tuple[tuple[str, str], ...] = ()
     images_anywhere: bool = False
     families: Path | None = None
+    languages_folder: Path | None = None
 
     def plans(self, languages: Sequence[str]) -> Sequence[Planned]:
         """Return the benchmarks.
@@ -109,7 +112,7 @@ def evaluate(
         UserError: Something that the user can put right.
         StorageError: The disk is full.
     """
-    with held(options.out), known_families(options.families):
+    with held(options.out), known_families(options.families), known_languages(options.languages_folder):
         remove_leftovers(options.out)
         try:
             return _evaluate(options, audit, judge, systems, failed)

@@ -58,7 +58,7 @@ class ExampleData:
         if find_prompts(code) is None:
             raise InputError(
                 f"the example has no questions in this language: {unknown('language', code, languages_with_prompts())} "
-                "Add it to data/prompts.toml."
+                f"Write them into a file languages/{code}.toml of your own, below [prompts]."
             )
         drawn = cache_folder() / "pictures"
         found = tuxpaint.read_pictures(code, drawn / "stamps") + emoji.read_pictures(code, drawn / "emoji")

@@ -18,6 +18,7 @@ from importlib import metadata, resources
 from typing import Any
 
 from passerelle.errors import MissingDependency, to_install
+from passerelle.languages.knowledge import known, shipped_codes
 
 PIVOT = "en"
 """The base model's own language: what an adapted model falls back into."""
@@ -54,11 +55,12 @@ class Lexicon:
 
 @functools.cache
 def load_lexicon() -> Lexicon:
-    """Read ``data/lexicons.toml``; once per process."""
+    """Read the words of the languages that ship with both kinds, and those of no language; once per process."""
     table = tomllib.loads(resources.files("passerelle").joinpath("data/lexicons.toml").read_text("utf-8"))
+    found = {code: words for code in shipped_codes() if (words := known(code).words) and words.common}
     return Lexicon(
-        function={code: frozenset(words.split()) for code, words in table["function"].items()},
-        common={code: frozenset(words.split()) for code, words in table["common"].items()},
+        function={code: frozenset(words.function.split()) for code, words in found.items()},
+        common={code: frozenset(words.common.split()) for code, words in found.items()},
         shared=frozenset(" ".join(table["shared"].values()).split()),
     )
 

@@ -22,7 +22,7 @@ def read_lexicon(source: str, target: str) -> dict[str, str]:
         target: BCP-47 code of the target language.
 
     Returns:
-        For example ``{"yes": "oui", "no": "non"}``; empty where ``prompts.toml`` lacks one of the languages.
+        For example ``{"yes": "oui", "no": "non"}``; empty where one of the languages has no prompts.
     """
     known, wanted = find_prompts(source), find_prompts(target)
     if known is None or wanted is None:

@@ -1,17 +1,16 @@
-"""What is asked about a picture, in each language (`passerelle/data/prompts.toml`)."""
+"""What the example asks about a picture: the part `prompts` of each language's file."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
+
+from passerelle.languages.knowledge import known, languages_with
 
 
 @dataclass(frozen=True)
 class Prompts:
-    """The prompts of one language; see the data file for their placeholders."""
+    """The prompts of one language; `knowledge.ExamplePrompts` says what each is."""
 
     language: str
     yes: str
@@ -41,25 +40,21 @@ class Prompts:
         return self.which.format(a=a, b=b, c=c, d=d)
 
 
-@cache
-def _all() -> dict[str, Prompts]:
-    text = files("passerelle.data").joinpath("prompts.toml").read_text(encoding="utf-8")
-    return {
-        language: Prompts(language=language, **{**entry, "articles": frozenset(entry["articles"])})
-        for language, entry in tomllib.loads(text).items()
-    }
-
-
 def find_prompts(language: str) -> Prompts | None:
-    """Return a language's prompts, or ``None`` where the data file has none."""
-    return _all().get(language)
+    """Return a language's prompts, or ``None`` where its file has none."""
+    found = known(language).prompts
+    if found is None:
+        return None
+    return Prompts(language=language, **{**found.model_dump(), "articles": frozenset(found.articles)})
 
 
 def languages_with_prompts() -> tuple[str, ...]:
-    """Return the codes of the languages that the data file has."""
-    return tuple(_all())
+    """Return the codes of the languages whose files have prompts."""
+    return languages_with("prompts")
 
 
 def english() -> Prompts:
     """Return the English prompts, from which all others were translated."""
-    return _all()["en"]
+    found = find_prompts("en")
+    assert found is not None
+    return found

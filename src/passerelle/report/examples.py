@@ -7,21 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from passerelle.evaluation.parsing.localised import is_read, yes_or_no
 from passerelle.pictures.thumbnails import Thumbnail, make_thumbnail
 from passerelle.report.contents import ENGLISH, Contents
 from passerelle.report.parse import as_list, as_mapping, as_text, as_texts, mappings
 
 TESTS = ("human", "machine", ENGLISH)
-# English answers are judged against "Oui"; words of other languages are compared letter by letter.
-ENGLISH_WORDS = {"yes": True, "no": False}
-TARGET_WORDS = {
-    "fr": {"oui": True, "non": False},
-    "de": {"ja": True, "nein": False},
-    "es": {"sí": True, "si": True, "no": False},
-    "it": {"sì": True, "si": True, "no": False},
-    "pt": {"sim": True, "não": False},
-    "nl": {"ja": True, "nee": False},
-}
 
 
 @dataclass(frozen=True)
@@ -187,5 +178,7 @@ def _is_right(target: str, arm: str, said: str, correct: str) -> bool | None:
         return True
     if arm != ENGLISH:
         return False
-    meant, known = ENGLISH_WORDS.get(word), TARGET_WORDS.get(target.split("-")[0], {}).get(right)
-    return None if meant is None or known is None else meant == known
+    code = target.partition("-")[0]
+    meant = {"yes": "yes", "no": "no"}.get(word)
+    wanted = yes_or_no(right, code) if is_read(code) else None
+    return None if meant is None or wanted is None else meant == wanted

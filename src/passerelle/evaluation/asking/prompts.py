@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-import tomllib
-from functools import cache
-from importlib import resources
-
-from passerelle.errors import ConfigError, unknown
+from passerelle.errors import ConfigError
 from passerelle.evaluation.benchmarks.base import Benchmark, Item
 from passerelle.evaluation.benchmarks.scoring import GENERATE
 from passerelle.evaluation.parsing.published import LETTERS
+from passerelle.languages.knowledge import known, languages_with
 from passerelle.records import Question, QuestionKind
 
 
-@cache
-def instructions(language: str) -> dict[str, str]:
-    """Return the instructions of a language.
+def instruction(language: str, name: str) -> str:
+    """Return an instruction of a language: ``hint``, ``letter``, ``short``, ``yes_no`` or ``caption``.
 
     Raises:
-        ConfigError: ``data/benchmark_prompts.toml`` has none.
+        ConfigError: It isn't known in this language.
     """
-    text = resources.files("passerelle").joinpath("data/benchmark_prompts.toml").read_text("utf-8")
-    table: dict[str, dict[str, str]] = tomllib.loads(text)
-    if language not in table:
-        raise ConfigError(unknown("language of prompts", language, table) + " Add it to data/benchmark_prompts.toml.")
-    return table[language]
+    found = known(language).instructions
+    text = str(getattr(found, name)) if found else ""
+    if not text:
+        raise ConfigError(
+            f"what asks for an answer isn't known in {language!r} (instructions.{name}). Known languages: "
+            f"{', '.join(languages_with('instructions'))}. Write it into a file languages/{language}.toml of your own "
+            f"(passerelle languages {language} --start languages/{language}.toml begins one), and name its folder by "
+            "--languages."
+        )
+    return text
+
+
+def _hint_word(language: str) -> str:
+    """Return what stands before a context; nothing where it isn't known, as the context speaks for itself."""
+    found = known(language).instructions
+    return found.hint if found else ""
 
 
 def question_of(item: Item, benchmark: Benchmark, method: str) -> Question:
@@ -58,7 +65,7 @@ def question_of(item: Item, benchmark: Benchmark, method: str) -> Question:
 
 def prompt_of(item: Item, benchmark: Benchmark, scored: bool) -> str:
     """Return the words of a question: hint, question, options, instruction."""
-    lines = [f"{instructions(item.language)['hint']} {item.hint}"] if item.hint else []
+    lines = [f"{_hint_word(item.language)} {item.hint}".strip()] if item.hint else []
     lines += [item.question] if item.question else []
     if scored:
         return "\n".join(lines)
@@ -66,5 +73,5 @@ def prompt_of(item: Item, benchmark: Benchmark, scored: bool) -> str:
         lines += [f"{letter}. {option}" for letter, option in zip(LETTERS, item.options, strict=False) if option]
     # An open question among choices, as MMMU has them, isn't asked for a letter.
     name = "short" if benchmark.prompt == "letter" and not item.options else benchmark.prompt
-    lines += [instructions(item.language)[name]] if name else []
+    lines += [instruction(item.language, name)] if name else []
     return "\n".join(lines)

@@ -116,7 +116,7 @@ class Benchmark:
         score: Makes measures of answers.
         source: Where rows and rules are published.
         max_new_tokens: Longest answer.
-        prompt: Key of the instruction behind the question in ``benchmark_prompts.toml``; empty for none.
+        prompt: Key of the instruction behind the question among a language's `instructions`; empty for none.
         complete: What to do when all rows were read, for example add rotations; gets the method.
     """
 

@@ -17,7 +17,7 @@ from passerelle.evaluation.benchmarks.scoring import (
     parser_name,
     parsers_for,
 )
-from passerelle.evaluation.parsing.localised import same_answer, words_of_language
+from passerelle.evaluation.parsing.localised import is_read, same_answer, words_of_language
 from passerelle.evaluation.parsing.published import mmmu_open, mmmu_option
 from passerelle.records import Answer
 
@@ -84,12 +84,14 @@ def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list
 def _open_is_right(answer: str, item: Item, as_published: bool) -> bool:
     if as_published or item.language == "en":
         return mmmu_open(answer, item.references)
-    if any(same_answer(answer, reference, item.language) for reference in item.references):
+    if any(same_answer(answer, reference, item.language, item.question) for reference in item.references):
         return True
+    if not is_read(item.language):
+        return False
     words = words_of_language(item.language)
-    keys = [f"{phrase} " for phrase in ("est", "donc", "soit", "vaut", "réponse", "es", "ist", "è", "é")]
-    pointed = _points(answer) if words.table["decimal"] == "," else answer
-    references = [_points(r) if words.table["decimal"] == "," else r for r in item.references]
+    keys = [f"{phrase} " for phrase in (*words.reading.so, *words.reading.option_words, *words.open.copulas)]
+    pointed = _points(answer) if words.numbers.decimal == "," else answer
+    references = [_points(r) if words.numbers.decimal == "," else r for r in item.references]
     return mmmu_open(pointed, references, keys)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from passerelle.evaluation.benchmarks.base import PARSERS, Item, Measure
 from passerelle.evaluation.benchmarks.scoring import mean_measure, parser_name
-from passerelle.evaluation.parsing.localised import answer_words
+from passerelle.evaluation.parsing.localised import same_answer
 from passerelle.records import Answer
 
 Normalise = Callable[[str], str]
@@ -27,10 +27,8 @@ def open_measures(
     """
     found = []
     for parser in PARSERS:
-        values = []
-        for item, answer in zip(items, answers, strict=True):
-            normalise = rule if parser == "published" else _localised(item.language)
-            values.append(accuracy(normalise(answer.text), [normalise(text) for text in item.references]))
+        read = _published(rule) if parser == "published" else _localised
+        values = [accuracy(*read(item, answer.text)) for item, answer in zip(items, answers, strict=True)]
         found += mean_measure(
             "accuracy",
             items,
@@ -44,5 +42,11 @@ def open_measures(
     return found
 
 
-def _localised(language: str) -> Normalise:
-    return lambda text: answer_words(text, language)
+def _published(rule: Normalise) -> Callable[[Item, str], tuple[str, list[str]]]:
+    return lambda item, said: (rule(said), [rule(text) for text in item.references])
+
+
+def _localised(item: Item, said: str) -> tuple[str, list[str]]:
+    """Return an answer, and it again in place of each reference that it is the same as."""
+    same = {text: same_answer(said, text, item.language, item.question) for text in set(item.references)}
+    return said, [said if same[text] else f"not {said}" for text in item.references]

@@ -7,6 +7,7 @@ a half.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,19 @@ from passerelle.evaluation.benchmarks.scoring import (
 from passerelle.evaluation.metrics.choice import as_rule, option_scores
 from passerelle.evaluation.parsing.published import pope_said
 from passerelle.evaluation.statistics.significance import FloatArray, auc_of, corpus_of
+from passerelle.languages.knowledge import known, languages_with
 from passerelle.languages.prompts import english, find_prompts
 from passerelle.records import Answer
+
+
+@cache
+def _truths() -> dict[str, bool]:
+    """Return what labels say by their words, in English and in all languages that are read."""
+    found = {"1": True, "true": True, "0": False, "false": False}
+    for code in languages_with("prompts"):
+        words = known(code).prompts
+        found |= {words.no.lower(): False, words.yes.lower(): True} if words else {}
+    return found | {"yes": True, "no": False}
 
 
 def truth_of(answer: str) -> bool:
@@ -36,10 +48,9 @@ def truth_of(answer: str) -> bool:
         BadItem: It says neither.
     """
     said = answer.lower().strip(" .!")
-    if said in ("yes", "oui", "sí", "ja", "sì", "sim", "1", "true"):
-        return True
-    if said in ("no", "non", "nein", "não", "0", "false"):
-        return False
+    truth = _truths().get(said)
+    if truth is not None:
+        return truth
     raise BadItem(f"the right answer {answer!r} is neither yes nor no" if said else "no right answer")
 
 

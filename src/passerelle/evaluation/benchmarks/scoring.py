@@ -8,7 +8,7 @@ import numpy as np
 
 from passerelle.evaluation.benchmarks.base import PARSERS, Item, Measure, Parser
 from passerelle.evaluation.metrics.choice import best_option
-from passerelle.evaluation.parsing.localised import VERSION, option_of, yes_or_no
+from passerelle.evaluation.parsing.localised import option_of, reader_of, yes_or_no
 from passerelle.evaluation.statistics.significance import FloatArray, Statistic, mean_of
 from passerelle.records import Answer
 
@@ -18,7 +18,7 @@ PublishedOption = Callable[[str, Sequence[str]], int | None]
 
 def parser_name(parser: Parser, language: str) -> str:
     """Name a parser for signatures."""
-    return f"parser:localised-{language}-{VERSION}" if parser == "localised" else f"parser:{parser}"
+    return f"parser:{reader_of(language)}" if parser == "localised" else f"parser:{parser}"
 
 
 def percent(values: Sequence[float] | Sequence[bool] | FloatArray) -> Statistic:
@@ -135,7 +135,7 @@ def said_yes(
         places = [best_option(answer, 2, method) for answer in answers]
         return [None if place is None else place == 0 for place in places]
     said = [
-        rule(answer.text) if parser == "published" else yes_or_no(answer.text, item.language)
+        rule(answer.text) if parser == "published" else yes_or_no(answer.text, item.language, item.question)
         for item, answer in zip(items, answers, strict=True)
     ]
     return [None if word is None else word == "yes" for word in said]

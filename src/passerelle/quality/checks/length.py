@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 import math
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 
 import numpy as np
 
+from passerelle.languages.knowledge import known
 from passerelle.quality.base import Finding, Pair
 from passerelle.quality.checks.direction import Direction
 from passerelle.quality.estimate.deviation import plausibility
 
 VERSION = "length 1"
+ENGLISH = "en"
 
 
 @dataclass(frozen=True)
@@ -57,21 +56,17 @@ def fit(pairs: Sequence[tuple[str, str]]) -> Lengths:
     return Lengths(round(mean, 3), round(variance, 4), round(short, 3))
 
 
-@functools.cache
-def _table() -> dict[str, dict[str, float]]:
-    text = resources.files("passerelle.data").joinpath("lengths.toml").read_text(encoding="utf-8")
-    table: dict[str, dict[str, float]] = tomllib.loads(text)
-    return table
+_UNKNOWN = Lengths(0.0, 0.36, 2.0)
+"""For pairs without figures: nothing is known of the mean, so only extremes are seen."""
 
 
 def find_lengths(direction: Direction) -> Lengths:
     """Return what is usual between two languages; for a pair without figures, one that lets most pass."""
-    table = _table()
-    if (entry := table.get(str(direction))) is not None:
-        return Lengths(**entry)
-    if (entry := table.get(f"{direction.target}-{direction.source}")) is not None:
-        return Lengths(-entry["mean"], entry["variance"], entry["short"])
-    return Lengths(**table["default"])
+    if direction.source == ENGLISH and (found := known(direction.target).length):
+        return Lengths(found.mean, found.variance, found.short)
+    if direction.target == ENGLISH and (found := known(direction.source).length):
+        return Lengths(-found.mean, found.variance, found.short)
+    return _UNKNOWN
 
 
 class LengthCheck:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-import tomllib
 from collections.abc import Iterator, Sequence
-from importlib import resources
 
+from passerelle.languages.knowledge import known
 from passerelle.quality.base import UNKNOWN, Finding, Pair
 from passerelle.quality.checks.direction import Direction
 from passerelle.quality.evidence.analysis import Analysis, Word, open_analysis
@@ -21,14 +19,15 @@ _MAY_PRECEDE = frozenset({"det", "num", "prn", "adv", "preadv", "pr", "cnjcoo", 
 class WordOrderCheck:
     """Looks for adjectives right before a noun that the language puts after it.
 
-    Languages of ``data/adjectives.toml`` (French, Spanish, Catalan) with an Apertium analyser.
+    Languages whose file has `adjectives` (French, Spanish, Catalan), with an Apertium analyser.
     """
 
     name = "word-order"
 
     def __init__(self, source: str, target: str) -> None:
         self._direction = Direction.of(source, target)
-        self._before = _prenominal().get(self._direction.target, frozenset())
+        adjectives = known(self._direction.target).adjectives
+        self._before = frozenset(adjectives.before.split() if adjectives else ())
         self._analysis: Analysis | None = open_analysis(self._direction.target) if self._before else None
         using = f"{self._analysis.signature} {content_hash(sorted(self._before))[:12]}" if self._analysis else "none"
         self.signature = f"{VERSION} {self._direction} {using}"
@@ -84,9 +83,3 @@ def _is_noun_only(word: Word) -> bool:
     if not word.readings:
         return len(word.form) > 1 and word.form.isalpha() and word.form.islower()
     return "n" in word.kinds and not word.kinds & _ADJECTIVES and len(word.form) > 1
-
-
-@functools.cache
-def _prenominal() -> dict[str, frozenset[str]]:
-    text = resources.files("passerelle.data").joinpath("adjectives.toml").read_text(encoding="utf-8")
-    return {code: frozenset(entry["before"].split()) for code, entry in tomllib.loads(text).items()}

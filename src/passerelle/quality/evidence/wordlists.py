@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import functools
-import tomllib
 import unicodedata
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
+from passerelle.languages.knowledge import known
 from passerelle.runs import file_hash
 
 FOLDER = Path("/usr/share/dict")
@@ -49,9 +48,9 @@ def plain_word(word: str) -> str:
 
 
 def package(language: str) -> str | None:
-    """Name the Debian package with a language's words; ``None`` where the table has none."""
-    entry = _table().get(language)
-    return entry["package"] if entry else None
+    """Name the Debian package with a language's words; ``None`` where none is known."""
+    entry = known(language).word_list
+    return entry.package if entry else None
 
 
 def find_word_list(language: str) -> WordList | None:
@@ -61,31 +60,24 @@ def find_word_list(language: str) -> WordList | None:
         language: BCP-47 code.
 
     Returns:
-        ``None`` where the table has no list for it, or the list isn't installed.
+        ``None`` where none is known, or the list isn't installed.
     """
     return _read(language, FOLDER)
 
 
 @functools.lru_cache(maxsize=8)
 def _read(language: str, folder: Path) -> WordList | None:
-    entry = _table().get(language)
+    entry = known(language).word_list
     if entry is None:
         return None
-    path = folder / entry["file"]
+    path = folder / entry.file
     if not path.is_file():
         return None
     text = path.read_text(encoding="utf-8")
     plain = [line.strip() for line in plain_word(text).splitlines()]  # all at once: there are 350,000
     return WordList(
-        name=f"{entry['file']} {file_hash(path)[:12]}",
+        name=f"{entry.file} {file_hash(path)[:12]}",
         words=frozenset(plain),
-        pieces=frozenset(entry["pieces"].split()),
+        pieces=frozenset(entry.pieces.split()),
         common=frozenset(word for line, word in zip(text.splitlines(), plain, strict=True) if line[:1].islower()),
     )
-
-
-@functools.cache
-def _table() -> dict[str, dict[str, str]]:
-    text = resources.files("passerelle.data").joinpath("wordlists.toml").read_text(encoding="utf-8")
-    table: dict[str, dict[str, str]] = tomllib.loads(text)
-    return table

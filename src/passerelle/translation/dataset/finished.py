@@ -17,6 +17,7 @@ from typing import Any
 
 from passerelle.formats.base import Format
 from passerelle.languages.codes import language
+from passerelle.languages.knowledge import own_digest
 from passerelle.runs import content_hash, file_hash
 from passerelle.translation.dataset.counted import Needed
 from passerelle.translation.dataset.frequent import FrequentLines
@@ -88,7 +89,7 @@ def _settings(job: Job, data_format: Format, runner: Runner) -> list[Any]:
     engines = [runner.engine, runner.fallback, runner.glossary, job.open_phrasebook().digest]
     places = [str(path and path.absolute()) for path in (job.source, job.out, job.glossary, job.phrasebook)]
     read = [data_format.name, list(job.fields), list(job.image_fields), job.limit, job.strict, job.images_anywhere]
-    return [languages, job.source_language, job.target_language, engines, places, read, rules(), _code()]
+    return [languages, job.source_language, job.target_language, engines, places, read, rules(), own_digest(), _code()]
 
 
 @cache

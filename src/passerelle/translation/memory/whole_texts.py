@@ -13,6 +13,8 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
+from passerelle.languages.knowledge import FOLDER, own_digest
+
 Key = tuple[int, int]
 """Digest of a text with all that its translation hangs on, in two halves; the memory's index holds the first."""
 
@@ -21,7 +23,7 @@ _WRITE = """
 INSERT OR REPLACE INTO whole_texts (key, rest, translation, way, segments, asked) VALUES (?, ?, ?, ?, ?, ?)
 """
 # Data files by which texts are cut, protected and checked.
-_TABLES = ("placeholders.toml", "prompts.toml", "protected.toml", "reply_faults.toml", "sentences.toml")
+_TABLES = ("placeholders.toml", "protected.toml", "reply_faults.toml")
 _ROOMS = ("translation", *(f"translation.{room}" for room in ("engines", "memory", "prompting", "protection")))
 _CODE = tuple(f"passerelle.{room}" for room in ("languages", *_ROOMS))
 
@@ -71,7 +73,8 @@ def code_digest(rooms: Iterable[str], tables: Iterable[str]) -> str:
     digest = hashlib.sha256()
     code = [file for room in rooms for file in files(room).iterdir() if file.name.endswith(".py")]
     code.sort(key=lambda file: file.name)
-    for file in [*code, *(files("passerelle.data") / name for name in tables)]:
+    known = sorted(files("passerelle.data").joinpath(FOLDER).iterdir(), key=lambda file: file.name)
+    for file in [*code, *(files("passerelle.data") / name for name in tables), *known]:
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[: 2 * _DIGEST_BYTES]
 
@@ -120,5 +123,5 @@ def forget(connection: sqlite3.Connection) -> None:
 
 def settings_digest(settings: Iterable[str]) -> bytes:
     """Return a digest of the settings that texts are translated with, the rules among them."""
-    content = "\0".join([rules(), *settings])
+    content = "\0".join([rules(), own_digest(), *settings])
     return hashlib.blake2b(content.encode(), digest_size=_DIGEST_BYTES).digest()

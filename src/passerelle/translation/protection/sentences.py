@@ -8,11 +8,11 @@ from 2021. This one is linear, and what it gives makes up the exact line when jo
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+
+from passerelle.languages.knowledge import SentenceEnds, known
 
 BREAK = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 """What ends a line: newlines, tabs, all controls. No engine sees them."""
@@ -38,11 +38,13 @@ class _Abbreviations:
     starters: frozenset[str] = frozenset()
 
 
-@cache
 def _abbreviations(language: str) -> _Abbreviations:
-    text = files("passerelle.data").joinpath("sentences.toml").read_text(encoding="utf-8")
-    entry = tomllib.loads(text).get(language, {})
-    return _Abbreviations(**{name: frozenset(words.split()) for name, words in entry.items()})
+    return _apart(known(language).sentences or SentenceEnds())
+
+
+@cache
+def _apart(ends: SentenceEnds) -> _Abbreviations:
+    return _Abbreviations(**{name: frozenset(words.split()) for name, words in ends.model_dump().items()})
 
 
 def split_sentences(line: str, language: str) -> list[str]:

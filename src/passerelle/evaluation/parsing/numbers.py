@@ -1,0 +1,131 @@
+"""Numbers in words: a language's words for some, put together by rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from passerelle.evaluation.parsing.text import folded
+from passerelle.languages.reading_words import Numbers
+
+_MOST_WORDS = 9
+_HUNDRED, _THOUSAND = 100, 1000
+
+
+class NumberWords:
+    """Reads the numbers of a language.
+
+    Args:
+        numbers: Its words and rules.
+    """
+
+    def __init__(self, numbers: Numbers) -> None:
+        self._rules = numbers
+        self._ones = {_key(word) for word in numbers.one}
+        self._joints = {_key(word) for word in numbers.joints}
+        self._longest = max((len(word.split()) for word in self._words), default=1)
+
+    @cached_property
+    def _words(self) -> Mapping[str, int]:
+        return {_key(word): value for word, value in self._rules.words.items()} | dict.fromkeys(self._ones, 1)
+
+    def starting(self, tokens: Sequence[str], place: int) -> tuple[int, int] | None:
+        """Read the longest number that begins at a place.
+
+        Args:
+            tokens: Words in lower case, hyphens in them or not.
+            place: Where it begins.
+
+        Returns:
+            The number and how many tokens it takes; ``None`` where none begins. A word that is an article too is none
+            by itself.
+        """
+        for count in range(min(_MOST_WORDS, len(tokens) - place), 0, -1):
+            words = " ".join(_key(token) for token in tokens[place : place + count]).split()
+            if words[-1] in self._joints or words[0] in self._joints and words[0] not in self._words:
+                continue
+            if len(words) == 1 and words[0] in self._ones and tokens[place] not in self._rules.words:
+                continue
+            value = self._value(words)
+            if value is not None:
+                return value, count
+        return None
+
+    def alone(self, token: str) -> bool:
+        """Whether a word is one where nothing else is said."""
+        return _key(token) in self._ones
+
+    def _value(self, words: Sequence[str]) -> int | None:
+        values = self._values(words)
+        return None if values is None else _sum(values, self._rules.unit_first)
+
+    def _values(self, words: Sequence[str]) -> list[int | None] | None:
+        """Return the value of each number word, ``None`` for a joint; ``None`` if something else is among them."""
+        found: list[int | None] = []
+        place = 0
+        while place < len(words):
+            size = next(
+                (n for n in range(min(self._longest, len(words) - place), 0, -1)
+                 if " ".join(words[place : place + n]) in self._words), 0,
+            )  # fmt: skip
+            if size:
+                found.append(self._words[" ".join(words[place : place + size])])
+                place += size
+            elif words[place] in self._joints:
+                found.append(None)
+                place += 1
+            else:
+                parts = self._unglued(words[place]) if self._rules.glued else None
+                if parts is None:
+                    return None
+                found += parts
+                place += 1
+        return found
+
+    def _unglued(self, word: str) -> list[int | None] | None:
+        """Cut a word into the number words that it is made of, the longest first."""
+        pieces = sorted({*self._words, *self._joints}, key=len, reverse=True)
+
+        def cut(rest: str) -> list[int | None] | None:
+            if not rest:
+                return []
+            for piece in pieces:
+                if rest.startswith(piece) and (after := cut(rest[len(piece) :])) is not None:
+                    return [self._words.get(piece), *after]
+            return None
+
+        return cut(word) if len(word) < 80 else None
+
+
+def _sum(values: Sequence[int | None], unit_first: bool) -> int | None:
+    """Put number words together: what is smaller is added, hundreds and thousands multiply; ``None`` if it can't be."""
+    total, part, last = 0, 0, _THOUSAND * _THOUSAND
+    pending: list[int] = []
+    numbers = [value for value in values if value is not None]
+    joined = [place for place, value in enumerate(values) if value is None]
+    if not numbers or len(joined) > 2 or (len(numbers) == 1 and joined):
+        return None
+    for value in numbers:
+        if value >= _THOUSAND:
+            total += max(part, 1) * value
+            part, last, pending = 0, value, []
+        elif value == _HUNDRED:
+            if part >= _HUNDRED:
+                return None
+            part, last, pending = max(part, 1) * value, value, []
+        elif unit_first and pending and pending[-1] < 10 <= 20 <= value < _HUNDRED:
+            part, last, pending = part + value, 1, []
+        elif value < last and (last >= 20 or not part or value < 10 == last) and _fits(value, last):
+            part, last, pending = part + value, value, [value]
+        else:
+            return None
+    return total + part
+
+
+def _fits(value: int, last: int) -> bool:
+    """Whether a number may stand behind another: units and teens behind tens ("soixante-dix"), any behind hundreds."""
+    return last >= _HUNDRED or value < 20
+
+
+def _key(word: str) -> str:
+    return " ".join(folded(word).replace("-", " ").split())

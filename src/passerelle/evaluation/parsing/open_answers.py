@@ -1,0 +1,182 @@
+"""Open answers: whether two are the same but for how they are written, in the words of their language.
+
+Case, punctuation, articles, elisions, marks of thousands, number words, units in words, ligatures: none of them counts.
+A sign counts ("-5" is not "5"), and accents do where an answer is written with any: "salé" is not "sale", while "sale"
+may stand for "salé" in an answer without accents. Around the answer a sentence may stand, of the question's own words
+and of words that frame an answer ("there are", "it is"); a word more makes it another answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from passerelle.evaluation.parsing.markup import without_markup
+from passerelle.evaluation.parsing.text import alike, folded, plain, unligated
+from passerelle.evaluation.parsing.words import ENGLISH, Words, is_read, words_in, words_of_language
+from passerelle.languages.knowledge import known
+
+_EDGES = '.,;:!?()[]{}"«»“”„…/\\¡¿。、，！？」「'
+_DIGITS_AND_LETTERS = re.compile(r"(?<=\d)(?=[^\W\d_])|(?<=[^\W\d_])(?=\d)")
+_HEAD = re.compile(r":\s|\s[–—-]\s|\n|\(")
+"""What an answer is explained behind: "five: three red ones and two blue ones"."""
+_SIGNS = r"€$£%°¥₹"
+_CURRENCY = re.compile(r"^(r\$|us\$|[€$£¥₹])$")
+
+
+def answer_words(text: str, language: str) -> str:
+    """Normalise an open answer in its own language, as VQA's rules do for English, accents away.
+
+    Args:
+        text: An answer or a reference.
+        language: Its language, ISO 639-1; where nothing is known of it, only case, punctuation and accents go.
+    """
+    return folded(" ".join(_tokens(text, language)))
+
+
+def same_answer(answer: str, reference: str, language: str, question: str = "") -> bool:
+    """Say whether an answer is the same as a reference.
+
+    Args:
+        answer: What was said.
+        reference: What is right.
+        language: The language of both, ISO 639-1.
+        question: What was asked: its words may stand in the answer.
+    """
+    head = _HEAD.split(without_markup(answer), maxsplit=1)[0]
+    texts = [answer] if head == answer or not head.strip() else [answer, head]
+    return any(_is_same(text, reference, language, question) for text in texts)
+
+
+def _is_same(answer: str, reference: str, language: str, question: str) -> bool:
+    said, right = _tokens(answer, language), _tokens(reference, language)
+    if not said or not right:
+        return False
+    has_accents = folded(" ".join(said)) != " ".join(said)
+    spelt = _spelt(language)
+    readings = [said] if has_accents else [said, [folded(word) for word in said]]
+    for words in readings:
+        wanted = right if words is said else [folded(word) for word in right]
+        if words == wanted or _framed(words, wanted, language, question):
+            return True
+    return any(_spelt_out(words, spelt) == _spelt_out(right, spelt) for words in (said,)) if spelt else False
+
+
+def _spelt(language: str) -> tuple[tuple[str, str], ...]:
+    found = known(language).open
+    return tuple(found.spelt.items()) if found else ()
+
+
+def _spelt_out(words: Sequence[str], spelt: Sequence[tuple[str, str]]) -> str:
+    text = " ".join(words)
+    for letter, written in spelt:
+        text = text.replace(letter, written)
+    return text
+
+
+def _framed(said: Sequence[str], right: Sequence[str], language: str, question: str) -> bool:
+    """Whether the right words stand in an answer, once, and all others are of the question or frame an answer."""
+    places = [p for p in range(len(said) - len(right) + 1) if list(said[p : p + len(right)]) == list(right)]
+    if not places or len(said) == len(right) or not is_read(language):
+        return False
+    words = words_of_language(language)
+    if words.is_negated(" ".join(said)):
+        return False
+    asked = [word for word in _tokens(question, language) if not word.isdecimal()]
+    rest = [*said[: places[0]], *said[places[0] + len(right) :]]
+    if any(word in words.joining for word in rest):
+        return False
+    if _is_count(right, rest, places[0]):
+        return True
+    return all(_is_frame(word, asked, words) for word in rest)
+
+
+def _is_count(right: Sequence[str], rest: Sequence[str], place: int) -> bool:
+    """Whether an answer is a number with the word for what is counted behind it: "8500 inhabitants"."""
+    return (
+        place == 0 and len(right) == len(rest) == 1 and right[0].isdecimal() and len(rest[0]) > 3 and rest[0].isalpha()
+    )
+
+
+def _is_frame(word: str, asked: Sequence[str], words: Words) -> bool:
+    pieces = words_in(word)
+    return any(alike(word, other) for other in asked) or (bool(pieces) and words.framing.issuperset(pieces))
+
+
+def _tokens(text: str, language: str) -> list[str]:
+    return list(_cached_tokens(text, words_of_language(language if is_read(language) else ENGLISH)))
+
+
+@lru_cache(maxsize=50_000)
+def _cached_tokens(text: str, words: Words) -> tuple[str, ...]:
+    text = unligated(plain(without_markup(text))).translate({0x2212: "-"})
+    text = _numbers_with_points(text, words.numbers.decimal)
+    text = _ordinals(_with_units(text, words), words)
+    tokens = [token for raw in text.split() for token in _apart(raw, words)]
+    return tuple(_digits([token for token in tokens if token], words))
+
+
+def _numbers_with_points(text: str, decimal: str) -> str:
+    """Write numbers without marks of thousands and with a decimal point."""
+    other = "." if decimal != "." else ","
+    mark, thousands = re.escape(decimal), re.escape(other)
+    grouped = rf"(?<![\d.,])(\d{{1,3}})((?:[{other}' ]\d{{3}})+)(?!\d)(?!{thousands}\d)"
+    text = re.sub(grouped, lambda m: m[1] + re.sub(r"\D", "", m[2]), text)
+    if decimal != ".":
+        text = re.sub(rf"(?<=\d){mark}(?=\d)", ".", text)
+    text = re.sub(rf"(?<=\d)(?=[{_SIGNS}])|(?<=[{_SIGNS}])(?=\d)", " ", text)
+    return _DIGITS_AND_LETTERS.sub(" ", text)
+
+
+def _with_units(text: str, words: Words) -> str:
+    """Write units as their signs."""
+    for pattern, sign in words.units:
+        text = pattern.sub(rf"\1 {sign}", text)
+    return text
+
+
+def _ordinals(text: str, words: Words) -> str:
+    """Write ordinals as digits with a sign: ``3e``, ``3.º`` and ``troisième`` become ``3º``."""
+    if words.ordinal_end is not None:
+        text = words.ordinal_end.sub("º", text)
+    return text
+
+
+def _apart(raw: str, words: Words) -> list[str]:
+    """Split a word at its elision and take its punctuation away; a minus sign before a number stays."""
+    sign = "-" if re.match(r"[(\[\"«]*-\s?\.?\d", raw) else ""
+    elisions = words.open.elisions
+    bare = raw.strip(_EDGES + "-" + "'`*_")
+    if not bare:
+        return []
+    if bare in words.open.whole or not elisions:
+        pieces = re.sub(r"[^\w.%€$£¥₹°º'+²³]+", " ", bare)
+        return [sign + piece for piece in pieces.replace("'", " " if elisions else "'").split()]
+    before, mark, after = bare.partition("'")
+    if mark and before in elisions:
+        return [elisions[before], *_apart(after, words)]
+    found = re.sub(r"[^\w.%€$£¥₹°º+²³]+", " ", bare).split()
+    return [sign + found[0], *found[1:]] if found else []
+
+
+def _digits(tokens: Sequence[str], words: Words) -> list[str]:
+    """Write number words as digits and leave articles out; an article alone is the number one."""
+    if len(tokens) == 1 and words.number_words.alone(tokens[0]):
+        return ["1"]
+    found: list[str] = []
+    place = 0
+    while place < len(tokens):
+        number = words.number_words.starting(tokens, place)
+        if number is not None:
+            found.append(str(number[0]))
+            place += number[1]
+            continue
+        if tokens[place] not in words.articles:
+            found.append(words.ordinals.get(tokens[place], tokens[place]))
+        place += 1
+    if len(found) == 2 and _CURRENCY.match(found[0]):
+        found.reverse()
+    while found and found[0] in words.beginnings:
+        del found[0]
+    return found or list(tokens)

@@ -1,0 +1,335 @@
+"""The words of a language by which answers are read, compiled once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cached_property
+
+from passerelle.errors import ConfigError
+from passerelle.evaluation.parsing.numbers import NumberWords
+from passerelle.evaluation.parsing.published import Said
+from passerelle.evaluation.parsing.text import folded
+from passerelle.languages.knowledge import Knowledge, known, languages_with
+from passerelle.languages.reading_words import Numbers, OpenAnswers, Reading
+
+ENGLISH = "en"
+_NEVER = re.compile(r"(?!)")
+_MARK = r"(?=\s*(?:$|[^\w\s]))"
+_CLAUSE_END = re.compile(r"[,;:(–—\n]|\s-\s")
+_NEAR_WORDS, _NEAR_BEHIND, _NEAR_CHARACTERS = 5, 3, 60
+_WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
+
+
+class Words:
+    """What one language's answers are made of.
+
+    Args:
+        knowledge: Its file; `reading` is known.
+    """
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        assert knowledge.reading is not None
+        self.knowledge = knowledge
+        self.language = knowledge.code
+        self.reading: Reading = knowledge.reading
+        self.open = knowledge.open or OpenAnswers()
+        self.numbers = knowledge.numbers or Numbers()
+        self.number_words = NumberWords(self.numbers)
+
+    @cached_property
+    def said(self) -> list[tuple[re.Pattern[str], Said | None]]:
+        """Patterns of what means yes, no or both at the beginning of a statement, the longest first."""
+        table, end = self.reading, self._end
+        entries: list[tuple[str, str, Said | None]] = [(phrase, end, None) for phrase in table.both]
+        entries += [(phrase, end, "yes") for phrase in (*table.yes, *table.polite)]
+        entries += [(phrase, _MARK, "yes") for phrase in table.yes_alone]
+        entries += [(phrase, end, "no") for phrase in table.no] + [(phrase, _MARK, "no") for phrase in table.no_alone]
+        entries.sort(key=lambda entry: -len(entry[0]))
+        return [(re.compile(_spelt(phrase) + tail), value) for phrase, tail, value in entries]
+
+    @cached_property
+    def both(self) -> re.Pattern[str]:
+        """What means both yes and no: what the table says, or a yes and a no with "or" between."""
+        table = self.reading
+        yes, no, joint = (
+            _either(words) for words in ((*table.yes, *table.yes_alone), (*table.no, *table.no_alone), table.either)
+        )
+        between = rf"\s*,?\s*(?:/|(?:{joint}){self._end})\s*" if joint else r"\s*/\s*"
+        pairs = [f"(?:{first}){between}(?:{second})" for first, second in ((yes, no), (no, yes))]
+        return self._anywhere([*map(_spelt, table.both), *pairs])
+
+    @cached_property
+    def lead(self) -> re.Pattern[str]:
+        """What may stand before an answer: "the answer is", "I think that", "so", "but"."""
+        words = self.reading
+        pieces = [*words.leads, *map(_spelt, (*words.so, *words.but))]
+        joined = "|".join(sorted(pieces, key=len, reverse=True))
+        return re.compile(rf"(?:{joined}){self._end}\s*[:,\-–]?\s*") if pieces else _NEVER
+
+    @cached_property
+    def polite(self) -> re.Pattern[str]:
+        """What means yes unless the answer goes on."""
+        return self._beginning(self.reading.polite)
+
+    @cached_property
+    def refusal(self) -> re.Pattern[str]:
+        """What answers nothing."""
+        return self._anywhere(self.reading.refuses)
+
+    @cached_property
+    def negation(self) -> re.Pattern[str]:
+        """What makes a statement a denial."""
+        return self._anywhere(self.reading.negates, bounded=False)
+
+    @cached_property
+    def not_negation(self) -> re.Pattern[str]:
+        """What looks like a denial and is none."""
+        return self._anywhere(self.reading.not_negated, bounded=False)
+
+    @cached_property
+    def absent(self) -> re.Pattern[str]:
+        """Words that deny by themselves."""
+        return self._anywhere(self.reading.absent)
+
+    @cached_property
+    def exists(self) -> re.Pattern[str]:
+        """Words by which something is there."""
+        return self._anywhere(map(_spelt, self.reading.exists))
+
+    @cached_property
+    def only(self) -> re.Pattern[str]:
+        """What says that nothing else is there."""
+        return self._anywhere(map(_spelt, self.reading.only))
+
+    @cached_property
+    def conditional(self) -> re.Pattern[str]:
+        """Words of what isn't so."""
+        return self._anywhere(map(_spelt, self.reading.conditional))
+
+    @cached_property
+    def cuts(self) -> re.Pattern[str]:
+        """Where a statement goes over into another without a mark: before "but", "so", and "and not"."""
+        words = self.reading
+        starts = [*map(_spelt, (*words.but, *words.so))]
+        if words.either and words.negates:
+            starts.append(rf"(?:{_either(words.either)})\s+(?={'|'.join(words.negates)})")
+        return self._anywhere(starts)
+
+    @cached_property
+    def pictured(self) -> re.Pattern[str]:
+        """An article or a word of the picture."""
+        elided = [f"{piece}'" for piece in self.open.elisions]
+        return re.compile(
+            rf"(?:(?:{_either((*self.open.articles, *self.reading.scene))}){self._end}|{'|'.join(elided) or '(?!)'})\s*"
+        )
+
+    @cached_property
+    def silent(self) -> frozenset[str]:
+        """Words that a question isn't about: little ones, words of the picture, words of being there."""
+        table = self.reading
+        little = [self.knowledge.words.function if self.knowledge.words else "", self.open.frame]
+        little += [*table.exists, *table.scene, *self.open.articles, *table.option_words]
+        return frozenset(word for phrase in little for word in words_in(phrase))
+
+    @cached_property
+    def exclusive(self) -> list[list[str]]:
+        """Sets of words of which only one is true of a thing."""
+        return [words.split() for words in self.reading.exclusive]
+
+    @cached_property
+    def none_of(self) -> re.Pattern[str]:
+        """What says that no option fits."""
+        return self._anywhere(map(_spelt, self.reading.none_of))
+
+    @cached_property
+    def joint(self) -> str:
+        """A pattern of what joins two options."""
+        return rf"(?:{_either(self.reading.either) or '(?!)'}){self._end}"
+
+    @cached_property
+    def article(self) -> str:
+        """A pattern of an article."""
+        return f"(?:{_either(self.open.articles) or '(?!)'})"
+
+    @cached_property
+    def named_before(self) -> str:
+        """A pattern of what stands before an option's letter, with an article between or not."""
+        words = self.reading
+        pieces = [*words.leads, *map(_spelt, (*words.so, *words.option_words))]
+        articles = _either(self.open.articles)
+        joined = "|".join(sorted(pieces, key=len, reverse=True)) or "(?!)"
+        return (
+            rf"{self._start}(?:{joined})[\s:,–-]*(?:(?:{articles})[\s:]*)?" if articles else rf"(?:{joined})[\s:,–-]*"
+        )
+
+    @cached_property
+    def _led(self) -> re.Pattern[str]:
+        articles = _either(self.open.articles)
+        alone = rf"|{self._start}(?:{articles})\s+" if articles else ""
+        return re.compile(rf"(?:{self.named_before}{alone})$")
+
+    def is_led(self, before: str) -> bool:
+        """Whether what stands before a letter says that it is an option's: "the answer is", "option", "la"."""
+        return self._led.search(before) is not None
+
+    @cached_property
+    def right_after(self) -> re.Pattern[str]:
+        """What stands behind the letter of an option that is chosen."""
+        return re.compile(rf"\s*(?:{_either(self.reading.right) or '(?!)'}){self._end}")
+
+    @cached_property
+    def _so(self) -> re.Pattern[str]:
+        return self._anywhere(map(_spelt, self.reading.so))
+
+    def concludes(self, before: str) -> bool:
+        """Whether what stands before a letter brings a conclusion."""
+        return self._so.search(before[-_NEAR_CHARACTERS:]) is not None
+
+    def is_denied(self, before: str, after: str) -> bool:
+        """Whether a letter is denied by a few words before or behind it, in its own clause.
+
+        Args:
+            before: What stands before it, in lower case.
+            after: What stands behind it.
+        """
+        own = _CLAUSE_END.split(before)[-1]
+        if cuts := list(self.cuts.finditer(own)):
+            own = own[cuts[-1].start() :]
+        behind = _CLAUSE_END.split(after)[0]
+        if cut := self.cuts.search(behind):
+            behind = behind[: cut.start()]
+        near = " ".join(own.split()[-_NEAR_WORDS:]) + " x"
+        return self.is_negated(near) or self.is_negated("x " + " ".join(behind.split()[:_NEAR_BEHIND]))
+
+    @cached_property
+    def articles(self) -> frozenset[str]:
+        """What is left out of open answers."""
+        return frozenset(self.open.articles)
+
+    @cached_property
+    def beginnings(self) -> frozenset[str]:
+        """What is left out at the beginning of open answers."""
+        return frozenset(self.open.beginnings)
+
+    @cached_property
+    def framing(self) -> frozenset[str]:
+        """Words that may stand around an open answer in a sentence."""
+        little = [self.open.frame, *self.reading.scene, *self.reading.exists, *self.open.articles]
+        found = frozenset(word for phrase in little for word in words_in(phrase))
+        return found | {folded(word) for word in found if len(word) > 1}
+
+    @cached_property
+    def joining(self) -> frozenset[str]:
+        """Words that make two answers of one."""
+        return frozenset(word for word in self.reading.either if word not in self.framing)
+
+    @cached_property
+    def units(self) -> list[tuple[re.Pattern[str], str]]:
+        """Patterns of units in words behind a number, the longest first, and their signs."""
+        entries = [(word, sign) for sign, found in self.open.units.items() for word in found]
+        entries.sort(key=lambda entry: -len(entry[0]))
+        return [(re.compile(rf"(\w)\s*{_spelt(word)}{self._end}"), sign) for word, sign in entries]
+
+    @cached_property
+    def ordinals(self) -> dict[str, str]:
+        """Ordinals in digits, by their words."""
+        listed = enumerate(self.reading.ordinals, 1)
+        return {word: f"{number}º" for number, forms in listed for word in forms.split()}
+
+    @cached_property
+    def ordinal_end(self) -> re.Pattern[str] | None:
+        """What stands behind the digits of an ordinal."""
+        ends = "|".join(map(re.escape, sorted(self.numbers.ordinals, key=len, reverse=True)))
+        return re.compile(rf"(?<=\d)\s?(?:{ends})(?=\s|$)") if ends else None
+
+    def is_negated(self, clause: str) -> bool:
+        """Whether a clause denies what it speaks of; two denials of unlike kinds affirm."""
+        return self.denies(clause) != (self.absent.search(clause) is not None)
+
+    def denies(self, clause: str) -> bool:
+        """Whether a clause has a negation."""
+        return self.negation.search(self.not_negation.sub(" ", clause)) is not None
+
+    def number_in(self, tokens: list[str]) -> dict[int, int]:
+        """Return the numbers in a list of words, digits or words, by their places."""
+        found: dict[int, int] = {}
+        place = 0
+        while place < len(tokens):
+            number = self.number_words.starting(tokens, place)
+            if tokens[place].isdecimal():
+                number = (int(tokens[place]), 1)
+            if number is not None:
+                found[place] = number[0]
+            place += number[1] if number else 1
+        return found
+
+    @property
+    def _start(self) -> str:
+        return r"(?<!\w)" if self.reading.spaced else ""
+
+    @property
+    def _end(self) -> str:
+        return r"(?!\w)" if self.reading.spaced else ""
+
+    def _anywhere(self, patterns: Iterable[str], bounded: bool = True) -> re.Pattern[str]:
+        joined = "|".join(patterns)
+        if not joined:
+            return _NEVER
+        return re.compile(rf"{self._start}(?:{joined}){self._end}" if bounded else f"(?:{joined})")
+
+    def _beginning(self, phrases: Iterable[str]) -> re.Pattern[str]:
+        joined = _either(phrases)
+        return re.compile(f"(?:{joined}){self._end}") if joined else _NEVER
+
+
+_compiled: dict[str, Words] = {}
+
+
+def words_of_language(language: str) -> Words:
+    """Return the words of a language.
+
+    Raises:
+        ConfigError: How answers are read isn't known in this language.
+    """
+    knowledge = known(language)
+    if knowledge.reading is None:
+        raise ConfigError(
+            f"how answers are read isn't known in {language!r}. Known are {', '.join(languages_with('reading'))}. "
+            f"Write it into a file languages/{language}.toml of your own (passerelle languages {language} --start "
+            f"languages/{language}.toml begins one) and name its folder by --languages; or choose --method pmi, which "
+            "compares likelihoods and reads nothing."
+        )
+    found = _compiled.get(language)
+    if found is None or found.knowledge is not knowledge:
+        found = _compiled[language] = Words(knowledge)
+    return found
+
+
+def with_english(language: str) -> list[Words]:
+    """Return the words of a language and of English, in which many models answer whatever they are asked in."""
+    return [words_of_language(code) for code in dict.fromkeys((language, ENGLISH))]
+
+
+def at_least_english(language: str) -> list[Words]:
+    """Return the same; English alone where nothing is known of how answers are read in the language."""
+    return with_english(language if is_read(language) else ENGLISH)
+
+
+def is_read(language: str) -> bool:
+    """Whether it is known how answers are read in a language."""
+    return known(language).reading is not None
+
+
+def words_in(text: str) -> list[str]:
+    """Return the words of a text in lower case; what an apostrophe or a hyphen cuts off is one of its own."""
+    return [piece for word in _WORD.findall(text.lower()) for piece in re.split("['-]", word) if piece]
+
+
+def _spelt(phrase: str) -> str:
+    """Return a pattern for a phrase, with any blanks and with or without a comma."""
+    return r"\s*,?\s+".join(map(re.escape, phrase.replace(",", "").split()))
+
+
+def _either(phrases: Iterable[str]) -> str:
+    return "|".join(_spelt(phrase) for phrase in sorted(phrases, key=len, reverse=True))

@@ -1,0 +1,133 @@
+"""The parts of a language's file by which answers are read: words of yes and no, of options, of numbers.
+
+Where a pattern is asked for it is a regular expression, tried in lower case with straight apostrophes; everything else
+is words as they stand.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import Field, field_validator
+
+from passerelle.config import Settings
+
+Words = tuple[str, ...]
+
+
+class _Patterns(Settings):
+    @field_validator("refuses", "leads", "negates", "not_negated", mode="after", check_fields=False)
+    @classmethod
+    def _compile(cls, patterns: Words) -> Words:
+        for pattern in patterns:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is no regular expression: {error}.") from None
+        return patterns
+
+
+class Reading(_Patterns):
+    """What yes, no and the letter of an option are told by.
+
+    Attributes:
+        yes: What means yes where a statement begins with it; the longest that fits counts.
+        yes_alone: The same, where nothing or a mark follows ("si": "Si on regarde" means "if").
+        polite: Means yes, unless the answer goes on with a statement: "Sure! There is no dog."
+        no: What means no where a statement begins with it; longer ones count before shorter ones of `yes`.
+        no_alone: The same, where nothing or a mark follows: "not true".
+        both: Means both, and so neither: "yes and no", "perhaps".
+        refuses: Patterns of what answers nothing.
+        negates: Patterns of what makes a statement a denial.
+        not_negated: Patterns of what looks like a denial and is none: "not only", "no doubt".
+        absent: Patterns of words that deny by themselves: "is missing", "empty". A denial of one affirms.
+        only: "only", "nothing but": what is there, so that nothing else is.
+        exists: Words by which something is there, or is this: "there is", "shows", "it is", "you can see".
+        scene: Words for the picture and what is asked of it, which a question isn't about: "image", "visible".
+        leads: Patterns of what may stand before an answer: hedges, "the answer is".
+        so: What brings a conclusion: "so", "therefore".
+        but: What brings the contrary: "but", "however".
+        either: Words that join two answers: "or", "and".
+        conditional: Words of what isn't so: "if", "at first", "would be".
+        option_words: Words for an option: "answer", "option", "letter".
+        right: What stands behind the letter of an option that is chosen: "is correct", "is the right answer".
+        none_of: What says that no option fits.
+        letters: Capital letters that are words too.
+        ordinals: Words for the first, the second, …; blanks between the forms of one.
+        last: Words for the last.
+        exclusive: Words of which only one is true of a thing, with blanks between: colours, left and right.
+        spaced: Whether blanks stand between words.
+    """
+
+    yes: Words = Field(min_length=1)
+    yes_alone: Words = ()
+    polite: Words = ()
+    no: Words = Field(min_length=1)
+    no_alone: Words = ()
+    both: Words = ()
+    refuses: Words = ()
+    negates: Words = ()
+    not_negated: Words = ()
+    absent: Words = ()
+    only: Words = ()
+    exists: Words = ()
+    scene: Words = ()
+    leads: Words = ()
+    so: Words = ()
+    but: Words = ()
+    either: Words = ()
+    conditional: Words = ()
+    option_words: Words = ()
+    right: Words = ()
+    none_of: Words = ()
+    letters: str = ""
+    ordinals: Words = ()
+    last: Words = ()
+    exclusive: Words = ()
+    spaced: bool = True
+
+
+class OpenAnswers(Settings):
+    """How the words of open answers are compared.
+
+    Attributes:
+        articles: Left out.
+        beginnings: Left out at the beginning only, after the articles.
+        copulas: Words behind which an answer stands: "is", "equals".
+        elisions: What a word cut off by an apostrophe stands for; empty: left out.
+        whole: Words with an apostrophe that are one.
+        frame: Words that may stand around an answer in a sentence, blanks between: copulas, prepositions, "I see".
+        spelt: How letters are written by who lacks them: ``{"ä" = "ae"}``.
+        units: Words of units by their sign.
+    """
+
+    articles: Words = ()
+    beginnings: Words = ()
+    copulas: Words = ()
+    elisions: dict[str, str] = {}
+    whole: Words = ()
+    frame: str = ""
+    spelt: dict[str, str] = {}
+    units: dict[str, Words] = {}
+
+
+class Numbers(Settings):
+    """How numbers are written, in digits and in words.
+
+    Attributes:
+        decimal: The decimal mark.
+        words: Numbers by their words: all that aren't put together of others. From 100 on they multiply.
+        one: Words that are one only where nothing else is said, or inside a longer number.
+        joints: What stands between the words of a number: "and".
+        unit_first: Whether units stand before tens, with a joint between: "einundzwanzig".
+        glued: Whether the words of a number are written as one.
+        ordinals: What stands behind the digits of an ordinal: "th", "e", "º".
+    """
+
+    decimal: str = Field(default=".", pattern=r"^[.,٫]$")
+    words: dict[str, int] = {}
+    one: Words = ()
+    joints: Words = ()
+    unit_first: bool = False
+    glued: bool = False
+    ordinals: Words = ()
