@@ -13,6 +13,10 @@ SAID = [
 ]
 
 
+ENDING = 5
+"""One word in so many ends what is said."""
+
+
 def make_causal(folder: Path, template: str = CHATML, seed: int = 5) -> Path:
     """Make a language model that reads bytes, and says words of `SAID` until it comes to one that ends it."""
     import torch
@@ -25,7 +29,9 @@ def make_causal(folder: Path, template: str = CHATML, seed: int = 5) -> Path:
     content.decoder = decoders.ByteLevel()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=content, eos_token="<|im_end|>", bos_token="<|im_start|>")
     first = len(tokenizer)
-    tokenizer.add_tokens([AddedToken(word, normalized=False, special=False) for word in SAID])
+    # Those that end a reply are special, as a server leaves special tokens out of what it sends.
+    words = [AddedToken(word, normalized=False, special=place % ENDING == 0) for place, word in enumerate(SAID)]
+    tokenizer.add_tokens(words)
     tokenizer.chat_template = template or None
     config = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -41,7 +47,7 @@ def make_causal(folder: Path, template: str = CHATML, seed: int = 5) -> Path:
     torch.manual_seed(seed)
     model = LlamaForCausalLM(config)
     model.get_output_embeddings().weight.data[:first] = 0
-    model.generation_config.eos_token_id = [tokenizer.eos_token_id, *range(first, len(tokenizer), 5)]
+    model.generation_config.eos_token_id = [tokenizer.eos_token_id, *range(first, len(tokenizer), ENDING)]
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

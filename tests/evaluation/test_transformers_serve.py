@@ -1,4 +1,4 @@
-"""A tiny model behind `transformers serve`, in a process of its own, answers as it does in this one."""
+"""Tiny models behind `transformers serve`, in a process of its own, answer and translate as they do in this one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from PIL import Image
 
 from families.tiny import build
 from passerelle.evaluation.one_question import ask
+from passerelle.translation.engines.registry import make_engine
+from tiny_causal import make_causal
 
 pytest.importorskip("openai")
 pytest.importorskip("httpx")
@@ -34,3 +36,16 @@ def test_answers_are_those_of_the_model_in_process(
         for number in range(2):
             asked = (tmp_path / f"{number}.png", question)
             assert ask(*asked, prefix + served, "fr", 24) == ask(*asked, f"{prefix}{folder}", "fr", 24)
+
+
+def test_translations_are_those_of_the_model_in_process(url: str, tmp_path: Path) -> None:
+    model = make_causal(tmp_path / "TowerInstruct-tiny")
+    texts = ["A dog.", "The black dog sees the garden.", " été 🦜 ", "", "x", "A dog."]
+    here = make_engine(f"causal:{model}", "en", "fr")
+    for style, system in (("tower", True), ("hunyuan-mt", True), ("plain", True), ("plain", False)):
+        told = make_engine(f"causal:{model}", "en", "fr", style=style, system=system)
+        served = make_engine(f"openai:{model}@{url}", "en", "fr", style=style, system=system, concurrency=1)
+        translations = served.translate(texts)
+        assert translations == told.translate(texts) and len(set(translations)) > 2
+        assert (told.translate(texts) == here.translate(texts)) == (style == "tower")
+        served.close()
