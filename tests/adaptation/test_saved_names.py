@@ -13,7 +13,8 @@ from passerelle.adaptation.saving import save_model
 from passerelle.models.merging.weight_files import WeightFiles
 from passerelle.models.pretrained import load_pretrained
 
-# What stands before the numbers of layers, as in the files of the checkpoints that are named.
+# What stands before the numbers of layers, as in the files of the checkpoints that are named, and as vLLM's models
+# call their parts (`hf_to_vllm_mapper`).
 LLAVA = ("language_model.model.layers", "multi_modal_projector.linear_1", "vision_tower.vision_model.encoder.layers")
 PUBLISHED = {
     "llava": LLAVA,  # llava-hf/llava-1.5-7b-hf

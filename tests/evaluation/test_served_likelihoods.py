@@ -16,7 +16,7 @@ from passerelle.endpoints.prompt_tokens import prompt_tokens
 from passerelle.errors import BudgetSpent, ConfigError, EngineStopped
 from passerelle.evaluation.asking.systems import close_servers
 from passerelle.evaluation.run import Options, evaluate
-from passerelle.records import Answer, Question
+from passerelle.records import Question
 
 pytest.importorskip("httpx")
 pytestmark = pytest.mark.usefixtures("empty_cache")
@@ -68,9 +68,8 @@ def test_no_likelihood_is_paid_twice(server: ChatServer, shown: dict[str, Path])
     again = member(server, prices)
     assert again.answer(turned, shown, 17)[0] == answers
     assert len(server.requests) == 2 + 3 * 4
-    bill = sum(len(asked["body"]["messages"][0]["content"]) > 0 for asked in server.requests)
-    assert bill == 14 and first.spent.translation.engine_eur == pytest.approx(again.spent.translation.engine_eur)
-    assert first.spent.translation.engine_eur > 0 and first.spent.tokens == again.spent.tokens > 0
+    assert 0 < first.spent.translation.engine_eur == pytest.approx(again.spent.translation.engine_eur)
+    assert first.spent.tokens == again.spent.tokens > 0
 
 
 def test_a_server_without_likelihoods_is_found_out_by_one_request(shown: dict[str, Path]) -> None:
@@ -190,7 +189,3 @@ def test_evaluate_tells_by_which_rule_it_chose(bench: Path, server: ChatServer) 
     before = len(server.requests)
     evaluate(options)
     assert len(server.requests) == before
-
-
-def test_an_answer_holds_nothing_where_nothing_came() -> None:
-    assert Answer("q").logprobs == ()
