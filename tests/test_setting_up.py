@@ -98,6 +98,7 @@ OTHERWISE = {
 }
 """Where a text says what to install beside `to_install`, and why."""
 NOT_PACKAGES = {
+    "translation/engines/local_models.py": "a model is got",
     "quality/checks/dictionary.py": "what the dictionaries said",
     "quality/checks/picture.py": "the base is put together of several packages",
     "quality/estimate/calibrated.py": "a calibration is fitted",

@@ -36,8 +36,9 @@ def test_forms():
 
 
 def test_reasons():
-    code = "".join(
-        next((PACKAGE / "translation").rglob(f"{name}.py")).read_text() for name in ("verify", "ways", "safe")
-    )
-    used = set(re.findall(r'"([a-z]+-[a-z]+|dropped|overlong)"', code)) - {"other-placeholder", "yes-no", "utf-8"}
+    names = ("verify", "ways", "safe", "replies")
+    code = "".join(next((PACKAGE / "translation").rglob(f"{name}.py")).read_text() for name in names)
+    ours = r'"([a-z]+-[a-z]+|dropped|overlong)"'
+    of_replies = r'(?:yield|_lost\(|Lost\() ?"([a-z-]+)"'
+    used = {*re.findall(ours, code), *re.findall(of_replies, code)} - {"other-placeholder", "yes-no", "utf-8"}
     assert table("reason") == used

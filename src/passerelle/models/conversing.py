@@ -209,14 +209,11 @@ class Encoder:
 
     def _divide(self, made: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Divide a processor's result into values of tokens and of pictures; pixels are left out."""
+        # A picture's mask can have as many patches as there are tokens: what it is called counts before its shape.
+        taken = {n: value for n, value in made.items() if n in self._forward and not n.startswith("pixel")}
         shape = made["input_ids"].shape
-        tokens = {name: value[0] for name, value in made.items() if value.shape == shape and name in self._forward}
-        described = {
-            name: value
-            for name, value in made.items()
-            if value.shape != shape and name in self._forward and not name.startswith("pixel")
-        }
-        return tokens, described
+        tokens = {name: value[0] for name, value in taken.items() if value.shape == shape}
+        return tokens, {name: value for name, value in taken.items() if value.shape != shape}
 
     def _render(self, messages: Sequence[Message], *, generation: bool = False) -> str:
         with _refusals("template"):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from passerelle.evaluation.parsing.localised import is_read, yes_or_no
 from passerelle.pictures.thumbnails import Thumbnail, make_thumbnail
 from passerelle.report.contents import ENGLISH, Contents
 from passerelle.report.parse import as_list, as_mapping, as_text, as_texts, mappings
@@ -178,6 +177,9 @@ def _is_right(target: str, arm: str, said: str, correct: str) -> bool | None:
         return True
     if arm != ENGLISH:
         return False
+    # Not before: a page without such answers needs no languages.
+    from passerelle.evaluation.parsing.localised import is_read, yes_or_no
+
     code = target.partition("-")[0]
     meant = {"yes": "yes", "no": "no"}.get(word)
     wanted = yes_or_no(right, code) if is_read(code) else None

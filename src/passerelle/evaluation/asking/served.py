@@ -210,7 +210,7 @@ class ServedAnswerer:
 
     def _generated(self, question: Question, fields: Mapping[str, Any], stop: threading.Event) -> Kept:
         reply, took = self._send(question.picture, (question.prompt,), fields, stop)
-        return replace(took, answer=Answer(question.id, reply.text))
+        return replace(took, answer=Answer(question.id, reply.text.strip()))
 
     def _key(self, question: Question, max_new_tokens: int) -> str:
         """Return what a reply is kept by: another file may have the same name elsewhere, so its content counts."""
