@@ -18,6 +18,7 @@ from passerelle.comparison.untrained import ELSEWHERE, ZERO_SHOT
 from passerelle.costs.ledger import Phase
 from passerelle.costs.prices import prices
 from passerelle.costs.summary import cost_of
+from passerelle.evaluation.benchmarks.scoring import GENERATE
 from passerelle.evaluation.specification import find_served
 from passerelle.evaluation.writing import read_answers
 from passerelle.languages.codes import language
@@ -129,6 +130,8 @@ def _notes(found: Collected) -> Iterator[str]:
         yield f"{' and '.join(elsewhere)}: adapted elsewhere, from what data and at what cost isn't known here."
     if served := [name for name in experiment.arms if _is_served(experiment, name)]:
         yield f"{', '.join(served)}: answered by a server, whose operations and energy aren't known here."
+        chosen = {f"{test.name} by {_choosing(plan.method)}": None for test in found.tests for plan in test.plans}
+        yield f"How options are chosen, by all arms, the served ones too: {', '.join(chosen)}."
     pipelines = {name: experiment.engine(name) for name in experiment.arms if experiment.method(name) == "pipeline"}
     used = {name: {way.engine for way in settings.both} for name, settings in pipelines.items()}
     same = [name for name, engines in used.items() if experiment.translation.engine in engines]
@@ -137,6 +140,10 @@ def _notes(found: Collected) -> Iterator[str]:
             continue
         whose = f"{test.name}: the machine test was translated by {experiment.translation.engine}"
         yield whose + (f", the engine of {' and '.join(same)} too, which it favours." if same else ".")
+
+
+def _choosing(method: str) -> str:
+    return "what is written" if method == GENERATE else f"likelihood ({method})"
 
 
 def _key_metrics(found: Collected) -> list[str]:
