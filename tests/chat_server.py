@@ -23,13 +23,13 @@ class ChatServer:
         faults: What to do with the next requests instead of answering them properly, in order.
     """
 
-    def __init__(self, handler: type[Handler] | None = None) -> None:
+    def __init__(self, handler: type[Handler] | None = None, port: int = 0) -> None:
         self.requests: list[dict[str, Any]] = []
         self.faults: list[Callable[[Handler], None]] = []
         self.delay_seconds = 0.0
         self.most_at_once = self._at_once = 0
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler or Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler or Handler)
         self._server.daemon_threads = True
         self._server.owner = self  # type: ignore[attr-defined]
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})

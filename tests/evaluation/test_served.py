@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +17,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+import chat_server
 from chat_server import AboutPictures, ChatServer
 from passerelle.errors import BudgetSpent, ConfigError, EngineStopped
 from passerelle.evaluation.asking.served import ServedModel
@@ -180,6 +187,63 @@ def test_a_server_that_stays_down_ends_it_and_what_came_is_kept(server: ChatServ
     assert len(answers) == 3
     asked = [request["texts"]["text"] for request in server.requests]
     assert asked.count("Question 0 ?") == 1
+
+
+SLOW_SERVER = """
+import sys, time
+from chat_server import AboutPictures, ChatServer
+
+class Slow(AboutPictures):
+    def answered(self):
+        time.sleep(0.2)
+        with open(sys.argv[2], "a") as log:
+            print(self.texts["text"], file=log, flush=True)
+        return super().answered()
+
+print(ChatServer(Slow, int(sys.argv[1])).url, flush=True)
+"""
+
+
+@contextmanager
+def served_apart(port: int, log: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run a slow server in a process of its own; it writes down what it answers."""
+    command = [sys.executable, "-c", SLOW_SERVER, str(port), str(log)]
+    found = os.environ | {"PYTHONPATH": str(Path(chat_server.__file__).parent)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=found) as process:
+        assert process.stdout is not None and process.stdout.readline().startswith("http")
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_server_that_is_killed_midway_and_started_again_is_asked_for_the_rest(
+    shown: dict[str, Path], tmp_path: Path
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    name, log = Named("m", f"openai{{{FAST}, concurrency: 1}}:tiny@http://127.0.0.1:{port}/v1"), tmp_path / "answered"
+    asked = questions(6)
+
+    def answers() -> list[str]:
+        (opener,) = open_system(name).members
+        return [answer.text.partition(": ")[2] for answer in opener.open().answer(asked, shown, 17)[0]]
+
+    try:
+        with served_apart(port, log) as process:
+            threading.Timer(0.7, process.kill).start()
+            with pytest.raises(EngineStopped, match="gave no answer after 3 attempts"):
+                answers()
+        before = log.read_text("utf-8").splitlines()
+        assert 0 < len(before) < len(asked)
+        with served_apart(port, log):
+            assert answers() == [question.prompt for question in asked]
+    finally:
+        close_servers()
+    after = log.read_text("utf-8").splitlines()
+    # What was on its way when the server died came to nobody, and is the only one that may be asked again.
+    assert len(asked) <= len(after) <= len(asked) + 1 and set(after) == {question.prompt for question in asked}
 
 
 def test_a_question_that_the_server_refuses_is_missing_and_says_why(server: ChatServer, shown: dict[str, Path]) -> None:
