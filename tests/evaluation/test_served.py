@@ -8,8 +8,9 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -166,12 +167,18 @@ def failing(handler: Any) -> None:
     handler.reply(500, "oh")
 
 
-@pytest.mark.parametrize("fault", [empty, broken, busy, failing])
+def slow(handler: Any) -> None:
+    time.sleep(1.5)
+    with suppress(OSError):  # whoever asked waits no longer
+        handler.say(handler.answered())
+
+
+@pytest.mark.parametrize("fault", [empty, broken, busy, failing, slow])
 def test_a_bad_answer_is_asked_for_again(
     server: ChatServer, shown: dict[str, Path], fault: Callable[[Any], None]
 ) -> None:
     server.faults += [fault, fault]
-    answers, _ = member(server, f"{FAST}, concurrency: 1").answer(questions(3), shown, 17)
+    answers, _ = member(server, f"{FAST}, concurrency: 1, timeout_seconds: 1").answer(questions(3), shown, 17)
     assert [answer.text[-12:] for answer in answers] == ["Question 0 ?", "Question 1 ?", "Question 2 ?"]
     assert len(server.requests) == 5
 
