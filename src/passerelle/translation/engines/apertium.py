@@ -176,8 +176,11 @@ class ApertiumTranslator:
 
     def __del__(self) -> None:
         """Leave no process behind when the translator is forgotten."""
-        if getattr(self, "_pipeline", None) is not None:
-            self.close()
+        try:
+            if getattr(self, "_pipeline", None) is not None:
+                self.close()
+        except AttributeError:  # at the interpreter's end modules are gone; the programs end with their pipes
+            return
 
 
 def _modes(source: str, target: str, names: Sequence[str] | None) -> tuple[Mode, ...]:
