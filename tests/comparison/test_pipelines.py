@@ -108,7 +108,7 @@ def test_what_was_translated_and_answered_is_asked_of_nobody_again(experiment: P
 
 
 def test_an_arm_whose_budget_is_spent_is_named_and_goes_on(experiment: Path, server: ChatServer) -> None:
-    def run(most_tokens: int) -> dict[str, Any]:
+    def run(most_tokens: int, tests: list[str]) -> dict[str, Any]:
         options = {"most_tokens": most_tokens, "texts_at_once": 1, "concurrency": 1}
         arms = {"pipeline": None, "chat": {"method": "pipeline", "translation": {**chat, "options": options}}}
         write_experiment(experiment, arms=arms, answers="generate", english=False, tests=tests)
@@ -116,12 +116,13 @@ def test_an_arm_whose_budget_is_spent_is_named_and_goes_on(experiment: Path, ser
 
     chat = {"engine": f"openai:tiny@{server.url}"}
     tests = ["pope=pope-{language}.jsonl", "mmbench=mmb-{language}.tsv"]
-    stopped = run(2500)
+    assert run(1_000_000, tests[:1])["chat"]["status"] == "done"
+    stopped = run(600, tests)  # for the first texts of the second test
     assert stopped["chat"]["status"] == "failed" and "raise most_tokens" in stopped["chat"]["error"]
     assert stopped["pipeline"]["scores"], "the others are compared"
     journals = [*(experiment / "runs" / "own" / "evaluation" / "answers").glob("chat-*/pope-*.jsonl")]
     answered = [journal.read_bytes() for journal in journals]
-    done = run(1_000_000)["chat"]
+    done = run(1_000_000, tests)["chat"]
     assert done["status"] == "done" and done["cost"]["sentences_translated"] > 10
     assert [journal.read_bytes() for journal in journals] == answered, "what was answered isn't asked again"
     asked = [text for request in server.requests for text in request["texts"].values()]
