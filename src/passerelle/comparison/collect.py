@@ -14,7 +14,7 @@ from passerelle.comparison.gains import gains, spent
 from passerelle.comparison.settings import MACHINE, Experiment
 from passerelle.comparison.tests import PlannedTest
 from passerelle.comparison.texts import PEOPLE, Texts
-from passerelle.comparison.untrained import ELSEWHERE, ZERO_SHOT
+from passerelle.comparison.untrained import ELSEWHERE, PIPELINE, ZERO_SHOT
 from passerelle.costs.ledger import Phase
 from passerelle.costs.prices import prices
 from passerelle.costs.summary import cost_of
@@ -132,7 +132,7 @@ def _notes(found: Collected) -> Iterator[str]:
         yield f"{', '.join(served)}: answered by a server, whose operations and energy aren't known here."
         chosen = {f"{test.name} by {_choosing(plan.method)}": None for test in found.tests for plan in test.plans}
         yield f"How options are chosen, by all arms, the served ones too: {', '.join(chosen)}."
-    pipelines = {name: experiment.engine(name) for name in experiment.arms if experiment.method(name) == "pipeline"}
+    pipelines = {name: experiment.engine(name) for name in experiment.arms if experiment.method(name) == PIPELINE}
     used = {name: {way.engine for way in settings.both} for name, settings in pipelines.items()}
     same = [name for name, engines in used.items() if experiment.translation.engine in engines]
     for test in found.tests:

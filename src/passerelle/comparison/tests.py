@@ -8,6 +8,7 @@ from pathlib import Path
 
 from passerelle.comparison.settings import MACHINE, Experiment, TestEntry
 from passerelle.comparison.translating import translate_file
+from passerelle.comparison.untrained import PIPELINE
 from passerelle.costs.ledger import Phase
 from passerelle.errors import ConfigError, InputError, MissingDependency
 from passerelle.evaluation.reading import read_test
@@ -127,7 +128,7 @@ def _translated(experiment: Experiment, entry: TestEntry, test: PlannedTest, fol
 
 def _translates(experiment: Experiment) -> bool:
     """Whether an arm needs the engine: a pipeline, or one that learns from its translations."""
-    return any(experiment.method(arm) == "pipeline" or MACHINE in experiment.texts(arm) for arm in experiment.arms)
+    return any(experiment.method(arm) == PIPELINE or MACHINE in experiment.texts(arm) for arm in experiment.arms)
 
 
 def _image_folder(source: Source) -> Path:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
-from passerelle.languages.knowledge import known, languages_with
+from passerelle.languages.knowledge import ExamplePrompts, known, languages_with
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,11 @@ class Prompts:
 def find_prompts(language: str) -> Prompts | None:
     """Return a language's prompts, or ``None`` where its file has none."""
     found = known(language).prompts
-    if found is None:
-        return None
+    return _made(language, found) if found is not None else None
+
+
+@cache
+def _made(language: str, found: ExamplePrompts) -> Prompts:
     return Prompts(language=language, **{**found.model_dump(), "articles": frozenset(found.articles)})
 
 

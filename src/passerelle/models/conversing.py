@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from os.path import commonprefix
 from pathlib import Path
 
 import torch
@@ -353,10 +354,7 @@ def _single_turns(conversation: Conversation) -> list[Conversation]:
 
 def _common(one: str, other: str) -> int:
     """Return how many characters two texts have in common from their beginning."""
-    for index, (a, b) in enumerate(zip(one, other, strict=False)):
-        if a != b:
-            return index
-    return min(len(one), len(other))
+    return len(commonprefix([one, other]))
 
 
 def _placed(learnt: Sequence[tuple[int, bool]], expanded: Sequence[int]) -> Tensor:

@@ -17,6 +17,7 @@ from passerelle.runs import cache_folder, content_hash, read_json, write_json
 from passerelle.translation.base import Translator
 from passerelle.translation.engines.registry import open_engine
 from passerelle.translation.memory.memory import TranslationMemory
+from passerelle.translation.memory.metered import is_paid
 from passerelle.translation.memory.whole_texts import rules
 
 _MOST_LOADED = 2
@@ -121,7 +122,7 @@ def close_engines() -> None:
 
 def _close_others() -> None:
     """Close the engines that were asked longest ago; one that keeps account of a budget holds no model, and stays."""
-    loaded = [key for key, engine in _opened.items() if getattr(engine, "spent", None) is None]
+    loaded = [key for key, engine in _opened.items() if not is_paid(engine)]
     for key in loaded[:-_MOST_LOADED]:
         _close(_opened.pop(key))
 

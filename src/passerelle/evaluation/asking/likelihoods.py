@@ -11,6 +11,7 @@ import json
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from os.path import commonprefix
 from typing import Any, NamedTuple, Protocol
 
 from passerelle.endpoints.prompt_tokens import FIELDS, PromptToken
@@ -123,7 +124,7 @@ class Likelihoods:
         """Return the tokens of a reply, with the one that ends its turn."""
         last: list[str] = json.loads(begun.text)
         start = begun.tokens[0] - len(last)
-        shared = _common(last, [token.id for token in tokens[start:]])
+        shared = len(commonprefix([last, [token.id for token in tokens[start:]]]))
         if not shared:
             return []
         start, end, counted = start + shared, len(tokens), 0
@@ -161,9 +162,3 @@ class Likelihoods:
 
 class _NotGiven(RequestRefused):
     """The server says nothing of the tokens that it was asked."""
-
-
-def _common(one: Sequence[str], other: Sequence[str]) -> int:
-    """Return how many tokens two lists have in common from their beginning."""
-    differs = (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
-    return next(differs, min(len(one), len(other)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -184,16 +184,11 @@ class ServedAnswerer:
                 f"server doesn't say how likely it finds what it is asked ({why}): take --method generate for it, or "
                 "a server that takes prompt_logprobs, as vLLM does."
             )
-        work = partial(self._one, likelihoods)
-        keys = [(question.picture, question.prompt, question.options, question.kind) for question in questions]
-        different: dict[Hashable, Question] = {}
-        for key, question in zip(keys, questions, strict=True):
-            different.setdefault(key, question)
-        futures = all_at_once(work, different.values(), min(self.server.threads, max(1, len(different))), "served")
+        threads = min(self.server.threads, max(1, len(questions)))
+        futures = all_at_once(partial(self._one, likelihoods), questions, threads, "served")
         if errors := errors_of(futures):
             raise errors[0]
-        answers = {key: future.result() for key, future in zip(different, futures, strict=True)}
-        return [replace(answers[key], question=q.id) for key, q in zip(keys, questions, strict=True)]
+        return [replace(future.result(), question=q.id) for q, future in zip(questions, futures, strict=True)]
 
     def _one(self, likelihoods: Likelihoods | None, question: Question, stop: threading.Event) -> Answer:
         try:

@@ -29,6 +29,10 @@ class NumberWords:
     def _words(self) -> Mapping[str, int]:
         return {_key(word): value for word, value in self._rules.words.items()} | dict.fromkeys(self._ones, 1)
 
+    @cached_property
+    def _pieces(self) -> list[str]:
+        return sorted({*self._words, *self._joints}, key=len, reverse=True)
+
     def starting(self, tokens: Sequence[str], place: int) -> tuple[int, int] | None:
         """Read the longest number that begins at a place.
 
@@ -84,12 +88,11 @@ class NumberWords:
 
     def _unglued(self, word: str) -> list[int | None] | None:
         """Cut a word into the number words that it is made of, the longest first."""
-        pieces = sorted({*self._words, *self._joints}, key=len, reverse=True)
 
         def cut(rest: str) -> list[int | None] | None:
             if not rest:
                 return []
-            for piece in pieces:
+            for piece in self._pieces:
                 if rest.startswith(piece) and (after := cut(rest[len(piece) :])) is not None:
                     return [self._words.get(piece), *after]
             return None

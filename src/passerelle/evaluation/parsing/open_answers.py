@@ -60,7 +60,7 @@ def _is_same(answer: str, reference: str, language: str, question: str) -> bool:
         wanted = right if words is said else [folded(word) for word in right]
         if words == wanted or _framed(words, wanted, language, question):
             return True
-    return any(_spelt_out(words, spelt) == _spelt_out(right, spelt) for words in (said,)) if spelt else False
+    return bool(spelt) and _spelt_out(said, spelt) == _spelt_out(right, spelt)
 
 
 def _spelt(language: str) -> tuple[tuple[str, str], ...]:
@@ -110,7 +110,7 @@ def _tokens(text: str, language: str) -> list[str]:
 
 @lru_cache(maxsize=50_000)
 def _cached_tokens(text: str, words: Words) -> tuple[str, ...]:
-    text = unligated(plain(without_markup(text))).translate({0x2212: "-"})
+    text = unligated(plain(without_markup(text)))
     text = _numbers_with_points(text, words.numbers.decimal)
     text = _ordinals(_with_units(text, words), words)
     tokens = [token for raw in text.split() for token in _apart(raw, words)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from os.path import commonprefix
 
 QUOTES = "\"'«»“”„‘’`*_ \t\n"
 _STRUCK = re.compile(r"~~[^~\n]*~~")
@@ -46,7 +47,7 @@ def alike(first: str, second: str) -> bool:
     short, long = sorted((folded(first), folded(second)), key=len)
     if len(short) < 3 or len(long) - len(short) > 5:
         return short == long
-    same = next((place for place, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
+    same = len(commonprefix([short, long]))
     return same >= max(3, (0.75 if len(short) < 6 else 0.65) * len(short)) and same >= 0.5 * len(long)
 
 

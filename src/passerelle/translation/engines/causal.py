@@ -15,12 +15,11 @@ from passerelle.models.loading import errors_of_model, load_whole
 from passerelle.translation.base import Lost
 from passerelle.translation.engines.inner_texts import answer_by_length, answer_limit, translate_inner
 from passerelle.translation.engines.local_models import chosen_device, find_model, number_type, signature_of
-from passerelle.translation.prompting.numbered import read_numbered
+from passerelle.translation.prompting.numbered import numbered_texts, read_numbered
 from passerelle.translation.prompting.replies import LostTexts, judge
 from passerelle.translation.prompting.styles import (
     AUTO,
     Message,
-    numbered_texts,
     open_style,
     said_in,
     style_names,

@@ -19,9 +19,9 @@ from passerelle.languages.codes import language
 from passerelle.runs import content_hash
 from passerelle.translation.base import Lost
 from passerelle.translation.engines.inner_texts import translate_inner
-from passerelle.translation.prompting.numbered import read_numbered
+from passerelle.translation.prompting.numbered import numbered_texts, read_numbered
 from passerelle.translation.prompting.replies import LostTexts, judge
-from passerelle.translation.prompting.styles import PromptStyle, numbered_texts, open_style, read_style, size_of
+from passerelle.translation.prompting.styles import PromptStyle, open_style, read_style, size_of
 
 _log = logging.getLogger(__name__)
 

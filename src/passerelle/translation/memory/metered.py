@@ -81,7 +81,6 @@ class MeteredTranslator:
         self._engine = engine
         self._memorized = MemorizedTranslator(engine, memory)
         self._charged_texts = charged_texts or ChargedTexts()
-        self._seen: set[str] = set()
         self._asked: dict[str, None] = {}
         self._probe = frozenset(probe_texts())
         self._paid = is_paid(engine)
@@ -117,10 +116,8 @@ class MeteredTranslator:
 
     def translate(self, texts: Sequence[str]) -> list[str]:
         """Translate each text, in order, by memory or by the engine."""
-        unseen = [text for text in dict.fromkeys(texts) if text and text not in self._seen]
-        self._seen.update(unseen)
-        to_charge = (text for text in unseen if text not in self._probe and self._charged_texts.charge(self, text))
-        self._asked |= dict.fromkeys(to_charge)
+        asked = (text for text in dict.fromkeys(texts) if text and text not in self._probe)
+        self._asked |= dict.fromkeys(text for text in asked if self._charged_texts.charge(self, text))
         before = cost_so_far(self._engine)
         try:
             return self._memorized.translate(texts)

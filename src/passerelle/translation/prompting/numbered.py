@@ -1,13 +1,20 @@
-"""Numbered translations, as a model gives them back in a JSON object."""
+"""Numbered texts in a JSON object, as a model gets them and gives them back."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
+from typing import Any
 
 from passerelle.translation.prompting.replies import without_reasoning
 
 _FENCE = re.compile(r"\A```[a-z]*\n(.*)\n```\Z", re.DOTALL)
+
+
+def numbered_texts(contents: Sequence[Any]) -> str:
+    """Return contents as a JSON object by their numbers, from 1."""
+    return json.dumps({str(number): content for number, content in enumerate(contents, 1)}, ensure_ascii=False)
 
 
 def read_numbered(said: str, count: int) -> tuple[list[str] | None, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -115,7 +114,7 @@ class PromptStyle:
         """Return what is said for a text.
 
         Args:
-            text: The text, or `numbered_texts` of several.
+            text: The text, or several as `numbered.numbered_texts` writes them.
             system: Whether the model takes a system prompt; without it, what that says begins the user's message.
             again: Whether the first reply wasn't a translation.
             typed: Whether contents are lists of typed parts, as some chat templates want them.
@@ -147,11 +146,6 @@ def said_in(message: Message) -> list[str]:
     """Return the texts of a message."""
     content = message["content"]
     return [content] if isinstance(content, str) else [part.get("text", "") for part in content]
-
-
-def numbered_texts(contents: Sequence[Any]) -> str:
-    """Return contents as a JSON object by their numbers, from 1."""
-    return json.dumps({str(number): content for number, content in enumerate(contents, 1)}, ensure_ascii=False)
 
 
 def style_names() -> list[str]:
