@@ -10,6 +10,8 @@ from click.testing import CliRunner
 
 from passerelle.cli import main
 from passerelle.errors import ConfigError, InputError
+from passerelle.evaluation.benchmarks.base import BadItem
+from passerelle.evaluation.benchmarks.pope import truth_of
 from passerelle.evaluation.parsing.localised import option_of, reader_of, same_answer, yes_or_no
 from passerelle.languages.knowledge import known, known_languages, languages_beside, own_digest, shipped_codes
 from passerelle.languages.overview import WITHOUT, overview, start_file
@@ -83,6 +85,7 @@ def test_a_changed_file_is_read_anew(folder: Path) -> None:
         ("eo.toml", "[reading]\nyes = []\nno = ['ne']", r"reading.yes"),
         ("eo.toml", "[reading]\nyess = ['jes']", r"reading.yess.*Did you mean 'reading.yes'"),
         ("eo.toml", "[reading]\nyes = ['jes']\nno = ['ne']\nnegates = ['(']", "no regular expression"),
+        ("eo.toml", "[reading]\nyes = ['jes']\nno = ['ne']\nabsent = ['[']", "no regular expression"),
         ("eo.toml", "[reading", "not valid TOML"),
         ("epo.toml", "name = 'Esperanto'", r"called eo.toml"),
         ("xx.toml", "name = 'none'", "unknown language 'xx'"),
@@ -119,6 +122,7 @@ def test_a_begun_file_is_right_as_it_is_and_says_what_each_key_is(tmp_path: Path
         assert known("tlh").reading is None
     text = (tmp_path / "eo.toml").read_text(encoding="utf-8")
     assert all(f"# {key}: " in text for key in Reading.model_fields)
+    assert all(f"[{part}]" in text for part in WITHOUT), "every part"
     with pytest.raises(InputError, match="there already"):
         start_file("fr", tmp_path / "fr.toml")
     with pytest.raises(InputError, match=r"called fr.toml"):
@@ -135,3 +139,15 @@ def test_the_command(folder: Path) -> None:
     started = run(main, ["languages", "ca", "--start", str(folder / "ca.toml")])
     assert started.exit_code == 0 and (folder / "ca.toml").is_file()
     assert run(main, ["languages", "--start", "x.toml"]).exit_code == 2
+
+
+def test_labels_are_read_in_the_words_of_ones_own_file(tmp_path: Path) -> None:
+    with pytest.raises(BadItem, match="neither yes nor no"):
+        truth_of("jes")
+    prompts = {"yes": "Jes", "no": "Ne", "caption": "Kio?", "yes_no": "{caption}?", "which": "{a} {b} {c} {d}"}
+    lines = [f'{key} = "{words}"' for key, words in prompts.items()]
+    (tmp_path / "eo.toml").write_text("\n".join(["[prompts]", *lines]), encoding="utf-8")
+    with known_languages(tmp_path):
+        assert truth_of("Jes.") is True and truth_of("ne") is False
+    with pytest.raises(BadItem, match="neither yes nor no"):
+        truth_of("jes")

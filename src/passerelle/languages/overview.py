@@ -6,26 +6,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from passerelle.config import Settings
 from passerelle.errors import InputError
 from passerelle.languages.codes import language
-from passerelle.languages.knowledge import (
-    PARTS,
-    ExamplePrompts,
-    Instructions,
-    Knowledge,
-    Length,
-    Lexicon,
-    SentenceEnds,
-    WordList,
-    known,
-    own_codes,
-    own_digest,
-    shipped_codes,
-)
-from passerelle.languages.reading_words import Numbers, OpenAnswers, Reading
+from passerelle.languages.knowledge import PARTS, Knowledge, known, own_codes, own_digest, shipped_codes
 
 WITHOUT = {
     "prompts": "the embedded example asks nothing; your own files don't need them",
@@ -40,18 +26,6 @@ WITHOUT = {
     "adjectives": "the order of words isn't checked",
 }
 """What a part's absence means."""
-
-_SHAPES: dict[str, type[Settings]] = {
-    "prompts": ExamplePrompts,
-    "instructions": Instructions,
-    "reading": Reading,
-    "open": OpenAnswers,
-    "numbers": Numbers,
-    "sentences": SentenceEnds,
-    "length": Length,
-    "words": Lexicon,
-    "word_list": WordList,
-}
 
 
 @dataclass(frozen=True)
@@ -134,7 +108,8 @@ def _lines(name: str, knowledge: Knowledge) -> Iterator[str]:
     yield f"name = {json.dumps(knowledge.name or name, ensure_ascii=False)}"
     yield f'direction = "{knowledge.direction}"'
     yield "sources = []"
-    for part, shape in _SHAPES.items():
+    for part in PARTS:
+        shape = _shape(part)
         given: Settings | None = getattr(knowledge, part)
         yield ""
         yield f"# Without this part: {WITHOUT[part]}." if given is None else "# This part is known."
@@ -145,6 +120,12 @@ def _lines(name: str, knowledge: Knowledge) -> Iterator[str]:
             value = getattr(given, key) if given is not None else field.get_default()
             is_given = given is not None and key in given.model_fields_set
             yield ("" if is_given else "# ") + f"{key} = {_toml(value, field.annotation)}"
+
+
+def _shape(part: str) -> type[Settings]:
+    """Return the class of a part, as `Knowledge` has it."""
+    shape: type[Settings] = get_args(Knowledge.model_fields[part].annotation)[0]
+    return shape
 
 
 def _about(shape: type[Settings]) -> dict[str, str]:

@@ -15,19 +15,7 @@ from passerelle.config import Settings
 Words = tuple[str, ...]
 
 
-class _Patterns(Settings):
-    @field_validator("refuses", "leads", "negates", "not_negated", mode="after", check_fields=False)
-    @classmethod
-    def _compile(cls, patterns: Words) -> Words:
-        for pattern in patterns:
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise ValueError(f"{pattern!r} is no regular expression: {error}.") from None
-        return patterns
-
-
-class Reading(_Patterns):
+class Reading(Settings):
     """What yes, no and the letter of an option are told by.
 
     Attributes:
@@ -85,6 +73,16 @@ class Reading(_Patterns):
     last: Words = ()
     exclusive: Words = ()
     spaced: bool = True
+
+    @field_validator("refuses", "leads", "negates", "not_negated", "absent")
+    @classmethod
+    def _compile(cls, patterns: Words) -> Words:
+        for pattern in patterns:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is no regular expression: {error}.") from None
+        return patterns
 
 
 class OpenAnswers(Settings):

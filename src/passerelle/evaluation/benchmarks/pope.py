@@ -26,14 +26,18 @@ from passerelle.evaluation.benchmarks.scoring import (
 from passerelle.evaluation.metrics.choice import as_rule, option_scores
 from passerelle.evaluation.parsing.published import pope_said
 from passerelle.evaluation.statistics.significance import FloatArray, auc_of, corpus_of
-from passerelle.languages.knowledge import known, languages_with
+from passerelle.languages.knowledge import known, languages_with, own_digest
 from passerelle.languages.prompts import english, find_prompts
 from passerelle.records import Answer
 
 
 @cache
-def _truths() -> dict[str, bool]:
-    """Return what labels say by their words, in English and in all languages that are read."""
+def _truths(own: str) -> dict[str, bool]:
+    """Return what labels say by their words, in English and in all languages that are read.
+
+    Args:
+        own: Hash of one's own files, which may say other words.
+    """
     found = {"1": True, "true": True, "0": False, "false": False}
     for code in languages_with("prompts"):
         words = known(code).prompts
@@ -48,7 +52,7 @@ def truth_of(answer: str) -> bool:
         BadItem: It says neither.
     """
     said = answer.lower().strip(" .!")
-    truth = _truths().get(said)
+    truth = _truths(own_digest()).get(said)
     if truth is not None:
         return truth
     raise BadItem(f"the right answer {answer!r} is neither yes nor no" if said else "no right answer")
