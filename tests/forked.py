@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,8 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+
+from ports import free_port
 
 _SERVER = get_context("forkserver")
 _SERVER.set_forkserver_preload(
@@ -87,10 +88,7 @@ def fork_ranks(
     arguments: Sequence[str], place: Path, name: str, what: What = command, count: int = 2, timeout: float = 250
 ) -> list[Forked]:
     """Run the command in processes that compute together, as torchrun starts them; when one fails, the others end."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "OMP_NUM_THREADS": "1"}
     shared |= dict.fromkeys(("WORLD_SIZE", "LOCAL_WORLD_SIZE"), str(count))
     ranks = [
         fork(arguments, place, shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)}, f"{name}-{rank}", what)

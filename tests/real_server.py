@@ -5,11 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import socket
-import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,33 +14,19 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ports import free_port, started
+
 PATIENCE = 180
 
 
 @contextmanager
 def transformers_serve(log: Path) -> Iterator[str]:
     """Serve any model's folder by its path; yield the URL, with its version."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "transformers.cli.transformers", "serve", "--device", "cpu"]
     command += ["--host", "127.0.0.1", "--port", str(port)]
-    with log.open("wb") as said:
-        process = subprocess.Popen(command, stdout=said, stderr=said, env=os.environ | {"HF_HUB_OFFLINE": "1"})
-        try:
-            until = time.monotonic() + PATIENCE
-            while not _listens(port):
-                assert process.poll() is None and time.monotonic() < until, log.read_text("utf-8")[-2000:]
-                time.sleep(0.2)
-            yield f"http://127.0.0.1:{port}/v1"
-        finally:
-            process.kill()
-            process.wait()
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as tried:
-        return tried.connect_ex(("127.0.0.1", port)) == 0
+    with started(command, port, log, os.environ | {"HF_HUB_OFFLINE": "1"}, PATIENCE) as url:
+        yield url
 
 
 class Counter:

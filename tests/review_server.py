@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -23,6 +21,7 @@ from fastapi.testclient import TestClient
 from forked import Forked, fork
 from passerelle.review.page.web import make_app
 from passerelle.review.store.database import Database
+from ports import free_port
 
 ARMS = ("pipeline-arm", "finetuned-arm")
 
@@ -36,13 +35,6 @@ def passerelle(*arguments: str) -> Any:
     result = CliRunner().invoke(main, [*arguments, "--json"], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
-
-
-def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with contextlib.closing(socket.socket()) as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 class Server:

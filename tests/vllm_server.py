@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from ports import free_port, started
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = Path(os.environ.get("PASSERELLE_VLLM", ROOT / "build" / "vllm"))
@@ -51,32 +50,11 @@ def widened(model_type: str, folder: Path) -> Path:
 @contextmanager
 def serving(model: Path, log: Path, more: Sequence[str] = ()) -> Iterator[str]:
     """Serve a model under its folder's name; yields the URL."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [str(ENVIRONMENT / "bin" / "vllm"), "serve", str(model), "--served-model-name", model.name]
     command += ["--host", "127.0.0.1", "--port", str(port), "--dtype", "float32", "--max-model-len", "512"]
     command += ["--enforce-eager", "--max-num-seqs", "4", "--limit-mm-per-prompt", '{"image": 1, "video": 0}', *more]
     quiet = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    with log.open("wb") as said:
-        process = subprocess.Popen(command, stdout=said, stderr=said, env=kept | quiet, start_new_session=True)
-        try:
-            until = time.monotonic() + PATIENCE
-            while not listens(port):
-                assert process.poll() is None and time.monotonic() < until, log.read_text("utf-8")[-3000:]
-                time.sleep(0.5)
-            yield f"http://127.0.0.1:{port}/v1"
-        finally:
-            process.terminate()  # its engine is a process of its own, which it takes down
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def listens(port: int) -> bool:
-    """Return whether a port of this machine takes connections."""
-    with socket.socket() as tried:
-        return tried.connect_ex(("127.0.0.1", port)) == 0
+    with started(command, port, log, kept | quiet, PATIENCE) as url:
+        yield url

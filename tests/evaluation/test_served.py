@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -28,6 +27,7 @@ from passerelle.evaluation.run import Options, evaluate
 from passerelle.evaluation.specification import Named, parse_named, read_served
 from passerelle.pictures.data_uri import data_uri
 from passerelle.records import Question
+from ports import free_port
 
 pytest.importorskip("httpx")
 pytestmark = pytest.mark.usefixtures("empty_cache")
@@ -227,9 +227,7 @@ def served_apart(port: int, log: Path) -> Iterator[subprocess.Popen[str]]:
 def test_a_server_that_is_killed_midway_and_started_again_is_asked_for_the_rest(
     shown: dict[str, Path], tmp_path: Path
 ) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     name, log = Named("m", f"openai{{{FAST}, concurrency: 1}}:tiny@http://127.0.0.1:{port}/v1"), tmp_path / "answered"
     asked = questions(6)
 

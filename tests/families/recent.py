@@ -12,19 +12,28 @@ from families import no_torchvision
 from families.models import VISION, WIDTH, finish, siglip, template, text
 from families.tokens import Tokens, make_tokenizer
 
+GEMMA4_MARKS = {
+    "image_token": "<|image|>",
+    "boi_token": "<|image>",
+    "eoi_token": "<image|>",
+    "audio_token": "<|audio|>",
+    "boa_token": "<|audio>",
+    "eoa_token": "<audio|>",
+    "video_token": "<|video|>",
+}
+
+
+def _gemma4_ids(tokenizer: Any) -> dict[str, int]:
+    """Return the numbers of the marks that Gemma 4's configuration names."""
+    named = ("boi_token", "eoi_token", "image_token", "video_token", "audio_token")
+    return {f"{name}_id": getattr(tokenizer, f"{name}_id") for name in named}
+
 
 def gemma4(name: str) -> tuple[Any, Any]:
     """Gemma 4 as its small models are: its own tower for pictures of any shape, embeddings for each layer."""
-    named = {
-        "image_token": "<|image|>",
-        "boi_token": "<|image>",
-        "eoi_token": "<image|>",
-        "audio_token": "<|audio|>",
-        "boa_token": "<|audio>",
-        "eoa_token": "<audio|>",
-        "video_token": "<|video|>",
-    }
-    tokens = Tokens("<eos>", "<pad>", "<bos>", named, ("<|turn>", "<turn|>"), starts=True, ends=("<eos>", "<turn|>"))
+    tokens = Tokens(
+        "<eos>", "<pad>", "<bos>", GEMMA4_MARKS, ("<|turn>", "<turn|>"), starts=True, ends=("<eos>", "<turn|>")
+    )
     tokenizer = make_tokenizer(tokens)
     # 70 tokens are the fewest that its processor gives a picture.
     image_processor = Gemma4ImageProcessorPil(max_soft_tokens=70, patch_size=4)
@@ -49,28 +58,15 @@ def gemma4(name: str) -> tuple[Any, Any]:
             vocab_size_per_layer_input=len(tokenizer),
         ),
         audio_config=None,
-        boi_token_id=tokenizer.boi_token_id,
-        eoi_token_id=tokenizer.eoi_token_id,
-        image_token_id=tokenizer.image_token_id,
-        video_token_id=tokenizer.video_token_id,
-        audio_token_id=tokenizer.audio_token_id,
+        **_gemma4_ids(tokenizer),
     )
     return finish(config, tokens, processor)
 
 
 def gemma4_unified(name: str) -> tuple[Any, Any]:
     """Gemma 4 12B: no tower, patches are projected as they are; pictures' tokens see each other."""
-    named = {
-        "image_token": "<|image|>",
-        "boi_token": "<|image>",
-        "eoi_token": "<image|>",
-        "audio_token": "<|audio|>",
-        "boa_token": "<|audio>",
-        "eoa_token": "<audio|>",
-        "video_token": "<|video|>",
-    }
     others = ("<|turn>", "<turn|>", "<|channel>", "<channel|>", "<|think|>")
-    tokens = Tokens("<eos>", "<pad>", "<bos>", named, others, starts=True, ends=("<eos>", "<turn|>"))
+    tokens = Tokens("<eos>", "<pad>", "<bos>", GEMMA4_MARKS, others, starts=True, ends=("<eos>", "<turn|>"))
     tokenizer = make_tokenizer(tokens)
     # 70 tokens are the fewest that its processor gives a picture, each of nine patches.
     processor = transformers.Gemma4UnifiedProcessor(
@@ -91,11 +87,7 @@ def gemma4_unified(name: str) -> tuple[Any, Any]:
             layer_types=["sliding_attention", "full_attention"],
         ),
         audio_config=None,
-        boi_token_id=tokenizer.boi_token_id,
-        eoi_token_id=tokenizer.eoi_token_id,
-        image_token_id=tokenizer.image_token_id,
-        video_token_id=tokenizer.video_token_id,
-        audio_token_id=tokenizer.audio_token_id,
+        **_gemma4_ids(tokenizer),
     )
     return finish(config, tokens, processor)
 
