@@ -179,3 +179,8 @@ def test_code_that_comes_with_a_model_is_never_run(folder: Path, tmp_path: Path)
     with pytest.raises(InputError, match="can't load"):
         CausalTranslator(tmp_path / "tiny", "en", "fr")
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_style_that_is_none_is_told_before_weights_are_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="unknown prompt style 'towr'"):
+        CausalTranslator(tmp_path / "not-there", "en", "fr", style="towr")

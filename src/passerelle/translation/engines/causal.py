@@ -12,6 +12,7 @@ from typing import Any
 from passerelle.errors import ConfigError, first_line
 from passerelle.languages.codes import language
 from passerelle.models.loading import errors_of_model, load_whole
+from passerelle.progress import quiet
 from passerelle.translation.base import Lost
 from passerelle.translation.engines.inner_texts import answer_by_length, answer_limit, translate_inner
 from passerelle.translation.engines.local_models import chosen_device, find_model, number_type, signature_of
@@ -93,11 +94,12 @@ class CausalTranslator:
             MissingDependency: A package is missing, or there is no such model.
         """
         self.source, self.target = language(source).bcp47, language(target).bcp47
+        named = open_style(style, self.source, self.target) if style != AUTO else None  # before weights are read
         device = chosen_device(device)
         self._model, self._tokenizer = _load(str(model), device, number_type(dtype, device))
         self._template = str(self._tokenizer.chat_template or "")
-        chosen = style_of_model(self._template, Path(model).expanduser().resolve().name) if style == AUTO else style
-        self._style = open_style(chosen, self.source, self.target)
+        usual = style_of_model(self._template, Path(model).expanduser().resolve().name)
+        self._style = named or open_style(usual, self.source, self.target)
         self._names = (self._style.names["source"], self._style.names["target"])
         self._way = self._tried_way(system)
         self._stops = _stops(self._model, self._tokenizer)
@@ -235,6 +237,7 @@ class CausalTranslator:
 def _load(model: str, device: str, dtype: Any) -> tuple[Any, Any]:
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, AutoTokenizer
 
+    quiet()
     place, advice = find_model(model, _EXAMPLE)
     with errors_of_model(model, "a language model", advice):
         config = AutoConfig.from_pretrained(place, trust_remote_code=False)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from passerelle.errors import ConfigError, MissingDependency, to_install
 from passerelle.languages.codes import language, same_language
 from passerelle.models.loading import errors_of_model, load_whole
+from passerelle.progress import quiet
 from passerelle.translation.engines.inner_texts import answer_by_length, translate_inner
 from passerelle.translation.engines.language_tokens import language_tokens
 from passerelle.translation.engines.local_models import chosen_device, find_model, number_type, signature_of
@@ -124,6 +125,7 @@ class Seq2SeqTranslator:
 def _load(model: str, device: str, dtype: torch.dtype) -> tuple[Any, Any]:
     from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer
 
+    quiet()
     place, advice = find_model(model, "Helsinki-NLP/opus-mt-en-fr")
     with errors_of_model(model, "a sequence-to-sequence model", advice):
         config = AutoConfig.from_pretrained(place, trust_remote_code=False)
