@@ -18,11 +18,13 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText
 
 from families.tiny import BUILDERS
-from families.tokens import ROOT, TEXTS
 from passerelle.models.families import family_of
 from passerelle.models.pretrained import PretrainedModel
 
 SHAPES: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("shapes.json").read_text(encoding="utf-8"))
+ROOT = Path(__file__).resolve().parents[2]
+# What questions and replies are put together from: English and French, from the repository itself.
+TEXTS = ("README.md", "src/passerelle/data/languages/en.toml", "src/passerelle/data/exonyms.toml")
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 DTYPE = torch.bfloat16 if DEVICE.type == "cuda" else torch.float32
 # What the smoke run makes of every shape.
