@@ -151,3 +151,15 @@ def test_labels_are_read_in_the_words_of_ones_own_file(tmp_path: Path) -> None:
         assert truth_of("Jes.") is True and truth_of("ne") is False
     with pytest.raises(BadItem, match="neither yes nor no"):
         truth_of("jes")
+
+
+def test_commands_know_ones_own_file_until_they_are_done(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "en.toml").write_text('[sentences]\nbefore_name = "zqx"\n', encoding="utf-8")
+    (tmp_path / "own" / "eo.toml").write_text('[nouns]\nfoo = "bar"\n', encoding="utf-8")
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"text": "A dog."}\n', encoding="utf-8")
+    arguments = [str(rows), "--to", "eo", "--fields", "text", "--dry-run", "--languages", str(tmp_path / "own")]
+    wrong = CliRunner().invoke(main, ["translate", *arguments])
+    assert wrong.exit_code == 2 and "nouns.foo" in wrong.stderr
+    assert own_digest() == ""

@@ -41,6 +41,10 @@ def data(tmp_path: Path) -> Path:
     lines = [json.dumps(row) for row in rows]
     lines[300] = "{"
     lines[301] = json.dumps({"id": 301, "text": "a", "image": "/etc/passwd"})
+    # Ends no sentence where one's own file of English says so.
+    lines[302] = json.dumps({"id": 302, "text": "It is zqx. Five of them."})
+    (tmp_path / "languages").mkdir()
+    (tmp_path / "languages" / "en.toml").write_text('[sentences]\nbefore_name = "zqx"\n')
     (tmp_path / "en.jsonl").write_text("\n".join(lines) + "\n")
     # Python imports it at its start, in the workers too.
     (tmp_path / "site").mkdir()
@@ -50,7 +54,18 @@ def data(tmp_path: Path) -> Path:
 
 def translate(data: Path, out: str, engine: str, *options: str) -> subprocess.CompletedProcess[str]:
     command = ["-c", "from passerelle.cli import main; main()", "translate", "en.jsonl", "--to", "fr", "--json"]
-    command += ["--fields", "text", "--image-fields", "image", "--out", out, "--memory", f"{out}.sqlite"]
+    command += [
+        "--fields",
+        "text",
+        "--image-fields",
+        "image",
+        "--out",
+        out,
+        "--memory",
+        f"{out}.sqlite",
+        "--languages",
+        "languages",
+    ]
     paths = os.pathsep.join([str(data / "site"), *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.run(
         [sys.executable, *command, "--engine", engine, *options],
@@ -74,6 +89,10 @@ def test_two_workers_write_what_one_process_writes(data: Path) -> None:
         assert one[key] == other[key], key
     again = translate(data, "there.jsonl", "fake", "--runner", "ray")
     assert json.loads(again.stdout)["translated"] == 0
+    whole = [
+        row["text"] for row in map(json.loads, (data / "there.jsonl").read_text().splitlines()) if row["id"] == 302
+    ]
+    assert whole == ["[fr] It is zqx. Five of them."], "workers know one's own file, too"
 
 
 @needs_ray

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from passerelle.commands.language_option import LANGUAGES
 from passerelle.commands.printing import print_json
 from passerelle.errors import ConfigError
 
@@ -22,6 +23,7 @@ from passerelle.errors import ConfigError
 @click.option("--language", default="", help="Language of the question  [that of the run, or fr].")
 @click.option("--families", type=click.Path(path_type=Path), help="TOML with families of your own.")
 @click.option("--max-new-tokens", type=click.IntRange(1, 512), default=40, show_default=True, help="Longest answer.")
+@LANGUAGES
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 def answer(
     picture: Path,

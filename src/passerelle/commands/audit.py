@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from passerelle.commands.language_option import LANGUAGES
 from passerelle.commands.printing import print_json
 from passerelle.commands.quality_options import CALIBRATION, FILE, PHRASEBOOK, reading, say_gaps
 
@@ -23,6 +24,7 @@ from passerelle.commands.quality_options import CALIBRATION, FILE, PHRASEBOOK, r
 @click.option("--out", type=FILE, default=Path("audit"), show_default=True, help="Folder of audit.json and audit.html.")
 @CALIBRATION
 @PHRASEBOOK
+@LANGUAGES
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def audit(
     source: Path,

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from passerelle.commands.language_option import LANGUAGES
 from passerelle.commands.printing import print_json
 from passerelle.commands.quality_options import CALIBRATION, FILE, PHRASEBOOK, reading, say_gaps
 from passerelle.errors import InputError
@@ -23,6 +24,7 @@ from passerelle.errors import InputError
 @click.option("--out", type=FILE, required=True, help="File of the kept rows; the others are written beside it.")
 @CALIBRATION
 @PHRASEBOOK
+@LANGUAGES
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def gate(
     source: Path,

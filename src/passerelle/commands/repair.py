@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from passerelle.commands.engine_options import engine_options
+from passerelle.commands.language_option import LANGUAGES
 from passerelle.commands.printing import print_json
 from passerelle.commands.quality_options import CALIBRATION, FILE, PHRASEBOOK, reading, say_gaps
 
@@ -29,6 +30,7 @@ from passerelle.commands.quality_options import CALIBRATION, FILE, PHRASEBOOK, r
 @click.option("--out", type=FILE, required=True, help="File to write; review.jsonl is written beside it.")
 @CALIBRATION
 @PHRASEBOOK
+@LANGUAGES
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def repair(
     source: Path,

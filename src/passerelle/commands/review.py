@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from passerelle.commands.language_option import LANGUAGES
 from passerelle.commands.printing import print_json
 from passerelle.commands.quality_options import CALIBRATION, FILE, PHRASEBOOK, names
 from passerelle.errors import MissingDependency, to_install
@@ -103,6 +104,7 @@ def _sources(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--interface", default="", help="Language of the page: fr or en  [the experts' language, or en].")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of every draw.")
 @click.option("--url", default="http://127.0.0.1:8010", show_default=True, help="Where the page will be reached.")
+@LANGUAGES
 @_JSON
 def create(name: str, where: str, url: str, as_json: bool, **options: Any) -> None:
     """Make the campaign NAME: draw what is reviewed, deal it out, print one secret link for each expert.
@@ -244,6 +246,7 @@ def import_(file: Path, where: str, campaign: str | None, as_json: bool) -> None
 @click.option("--refit/--no-refit", default=True, show_default=True, help="Fit the estimate on the experts' scores.")
 @click.option("--run", "runs", type=FILE, multiple=True, help="Run folder: which of its arms are out of date.")
 @click.option("--dry-run", is_flag=True, help="List what goes into which rows, and write nothing.")
+@LANGUAGES
 @_JSON
 def apply(where: str, campaign: str | None, out: Path, at: Path | None, runs: tuple[Path, ...], dry_run: bool,
           as_json: bool, **how: Any) -> None:  # fmt: skip

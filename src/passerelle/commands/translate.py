@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from passerelle.commands.engine_options import engine_options
+from passerelle.commands.language_option import LANGUAGES
 from passerelle.commands.printing import print_json
 from passerelle.commands.translate_progress import ShownProgress, duration
 from passerelle.errors import ConfigError, InputError
@@ -63,6 +64,7 @@ def _names(context: click.Context, parameter: click.Parameter, value: str) -> tu
 )
 @click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Engines at work, on Ray.")
 @click.option("--ray-address", "address", default="", help="Address of a Ray cluster  [Ray on this machine].")
+@LANGUAGES
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def translate(
     source: Path,

@@ -127,6 +127,20 @@ class Adjectives(Settings):
     before: str
 
 
+class Nouns(Settings):
+    """How nouns are written, and what agrees with them.
+
+    Attributes:
+        agree: Whether articles and adjectives agree with the noun beside them in gender and number.
+        capitals: Whether every noun begins with a capital.
+        masculine_before_a: Masculine articles that stand before feminine nouns with a stressed a: "el agua fría".
+    """
+
+    agree: bool = False
+    capitals: bool = False
+    masculine_before_a: tuple[str, ...] = ()
+
+
 class Knowledge(Settings):
     """All that a file says of a language.
 
@@ -145,6 +159,7 @@ class Knowledge(Settings):
         words: Words by which the language is told.
         word_list: Where its words are listed.
         adjectives: Which stand before their noun.
+        nouns: How they are written, and what agrees with them.
     """
 
     code: str
@@ -161,6 +176,7 @@ class Knowledge(Settings):
     words: Lexicon | None = None
     word_list: WordList | None = None
     adjectives: Adjectives | None = None
+    nouns: Nouns | None = None
 
     @field_validator("code")
     @classmethod
@@ -285,6 +301,17 @@ def shipped_codes() -> tuple[str, ...]:
 def _shipped(code: str) -> Knowledge | None:
     file = files("passerelle.data").joinpath(FOLDER, f"{code}.toml")
     return _parse(file.read_text(encoding="utf-8"), code, file.name) if file.is_file() else None
+
+
+def own_knowledge() -> dict[str, Knowledge]:
+    """Return what is known by files of one's own, by code: for `know` in another process."""
+    return dict(_own)
+
+
+def know(own: dict[str, Knowledge]) -> None:
+    """Know in this process, from now on, what another one knew by files of one's own."""
+    global _own
+    _own = dict(own)
 
 
 def own_codes() -> tuple[str, ...]:

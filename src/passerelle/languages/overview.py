@@ -24,6 +24,7 @@ WITHOUT = {
     "words": "short answers are told by a library's identification alone",
     "word_list": "unknown words aren't found",
     "adjectives": "the order of words isn't checked",
+    "nouns": "whether article, noun and adjective agree isn't checked",
 }
 """What a part's absence means."""
 

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from passerelle.languages.knowledge import Nouns, known
 from passerelle.quality.base import UNKNOWN, Finding, Pair
 from passerelle.quality.checks.direction import Direction
 from passerelle.quality.evidence.analysis import Analysis, Reading, Word, open_analysis
 
 VERSION = "agreement 1"
 
-GENDERED = frozenset({"fr", "es", "ca", "it", "pt"})
-"""Languages whose articles and adjectives agree with the noun in the way that is checked here."""
-
 _GENDERS = frozenset({"m", "f"})
 _NUMBERS = frozenset({"sg", "pl"})
 _ADJECTIVES = frozenset({"adj", "pp"})
 # A word that can be one of these too may have nothing to do with the noun before it.
 _OTHER_USES = frozenset({"pr", "det", "cnjcoo", "cnjsub", "cnjadv", "adv", "num", "prn", "rel", "vblex", "vbser"})
-# Feminine nouns that take "el": "el agua fría".
+# How feminine nouns begin that may take a masculine article; the spelling shows the stress only in part.
 _STRESSED_A = ("a", "ha", "á", "há")
 
 
@@ -33,15 +31,15 @@ class Features(NamedTuple):
 class AgreementCheck:
     """Looks for words side by side of which no readings agree.
 
-    French, Spanish, Catalan, Italian and Portuguese, where an Apertium analyser is installed.
+    Languages whose file says that they do (French, Spanish, Catalan, Italian, Portuguese), with an Apertium analyser.
     """
 
     name = "agreement"
 
     def __init__(self, source: str, target: str) -> None:
         self._direction = Direction.of(source, target)
-        can = self._direction.target in GENDERED
-        self._analysis: Analysis | None = open_analysis(self._direction.target) if can else None
+        self._nouns = known(self._direction.target).nouns or Nouns()
+        self._analysis: Analysis | None = open_analysis(self._direction.target) if self._nouns.agree else None
         self.signature = f"{VERSION} {self._direction} {self._analysis.signature if self._analysis else 'none'}"
 
     def assess(self, pairs: Sequence[Pair]) -> list[Finding]:
@@ -55,13 +53,13 @@ class AgreementCheck:
             return findings
         rows = [row for row, pair in enumerate(pairs) if self._direction.is_of(pair)]
         for row, words in zip(rows, self._analysis.analyse([pairs[row].target for row in rows]), strict=True):
-            findings[row] = _finding(words, self._direction.target)
+            findings[row] = _finding(words, self._nouns)
         return findings
 
 
-def _finding(words: Sequence[Word], code: str) -> Finding:
+def _finding(words: Sequence[Word], nouns: Nouns) -> Finding:
     looked_at, wrong = 0, list[str]()
-    for first, second, agrees in _neighbours(words, code):
+    for first, second, agrees in _neighbours(words, nouns):
         looked_at += 1
         if not agrees:
             wrong.append(f"{first.form} {second.form}")
@@ -74,13 +72,13 @@ def _finding(words: Sequence[Word], code: str) -> Finding:
     return Finding(score, f"don't agree: {'; '.join(wrong[:4])}", "grammar", values)
 
 
-def _neighbours(words: Sequence[Word], code: str) -> Iterator[tuple[Word, Word, bool]]:
+def _neighbours(words: Sequence[Word], nouns: Nouns) -> Iterator[tuple[Word, Word, bool]]:
     """Yield words side by side that should agree, and whether they can."""
     for place, (first, second) in enumerate(zip(words, words[1:], strict=False)):
         if second.after_break or not first.readings or not second.readings:
             continue
         if "det" in first.kinds and second.kinds & {"n", "adj"}:
-            if _is_pronoun_here(words, place) or _takes_masculine(first, second, code):
+            if _is_pronoun_here(words, place) or _takes_masculine(first, second, nouns):
                 continue
             wanted = _of(first, {"det"})
             yield first, second, _any_agree(wanted, _of(second, {"n", *_ADJECTIVES}))
@@ -110,9 +108,8 @@ def _is_pronoun_here(words: Sequence[Word], place: int) -> bool:
     return bool(words[place - 1].kinds & ({"prn", "rel", "np", "n"} | verbs))
 
 
-def _takes_masculine(article: Word, noun: Word, code: str) -> bool:
-    """Spanish "el" and "un" before a stressed a, which the spelling shows only in part."""
-    return code == "es" and article.form.lower() in ("el", "un") and noun.form.lower().startswith(_STRESSED_A)
+def _takes_masculine(article: Word, noun: Word, nouns: Nouns) -> bool:
+    return article.form.lower() in nouns.masculine_before_a and noun.form.lower().startswith(_STRESSED_A)
 
 
 def _of(word: Word, kinds: Iterable[str]) -> list[Features]:

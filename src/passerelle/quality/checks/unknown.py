@@ -6,13 +6,13 @@ import re
 from collections.abc import Sequence
 
 from passerelle.languages.identify import words_of
+from passerelle.languages.knowledge import known
 from passerelle.quality.base import UNKNOWN, Finding, Pair
 from passerelle.quality.checks.direction import Direction
 from passerelle.quality.evidence.loanwords import find_loanwords
 
 VERSION = "unknown 1"
 
-_NOUNS_WITH_CAPITALS = frozenset({"de", "lb"})
 _MARK = re.compile(r"(?<![\w/])([*@#])([^\W\d_][\w'’·-]*)")
 
 
@@ -38,8 +38,8 @@ class UnknownCheck:
     def _one(self, pair: Pair) -> Finding:
         words = words_of(pair.target)
         marked = marked_words(pair)
-        known = self._loanwords.target
-        if not words or (known is None and not marked and pair.marked is None):
+        listed = self._loanwords.target
+        if not words or (listed is None and not marked and pair.marked is None):
             return UNKNOWN
         unlisted = self._unlisted(pair, words)
         wrong = {word.lower() for word in marked} | {word.lower() for word in unlisted}
@@ -58,13 +58,14 @@ class UnknownCheck:
 
     def _unlisted(self, pair: Pair, words: Sequence[str]) -> list[str]:
         """Words that the list lacks; names and loanwords are excepted."""
-        known = self._loanwords.target
-        if known is None:
+        listed = self._loanwords.target
+        if listed is None:
             return []
         names = {word for word in words_of(pair.source)[1:] if word[0].isupper()}
-        if self._direction.target not in _NOUNS_WITH_CAPITALS:
+        nouns = known(self._direction.target).nouns
+        if nouns is None or not nouns.capitals:
             names |= {word for word in words[1:] if word[0].isupper()}
-        return [word for word in words if not (known.knows(word) or word in names or self._loanwords.has(word))]
+        return [word for word in words if not (listed.knows(word) or word in names or self._loanwords.has(word))]
 
 
 def marked_words(pair: Pair) -> list[str]:

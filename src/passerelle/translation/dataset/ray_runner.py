@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from passerelle.errors import MissingDependency, PasserelleError, RunError, to_install
 from passerelle.formats.base import BadRow, Format, Row
 from passerelle.formats.images import ImageFolder
+from passerelle.languages.knowledge import Knowledge, know, own_knowledge
 from passerelle.translation.dataset.counted import CountedMemory, Needed
 from passerelle.translation.dataset.engines import Engines, open_engines
 from passerelle.translation.dataset.job import Job
@@ -137,9 +138,10 @@ class Done:
 
 
 class Worker:
-    """Translates chunks, with engines of its own."""
+    """Translates chunks, with engines of its own, and with what is known of languages where it was made."""
 
-    def __init__(self, job: Job, images: ImageFolder, keeper: Any) -> None:
+    def __init__(self, job: Job, images: ImageFolder, keeper: Any, languages: dict[str, Knowledge]) -> None:
+        know(languages)
         self._job, self._images, self._keeper = job, images, keeper
         self._name = uuid.uuid4().hex
         self._opened: tuple[Engines, RowTranslator] | None = None
@@ -226,7 +228,7 @@ class RayRunner:
             .map_batches(_reader(job, data_format), batch_size=None, num_cpus=_READER_CPUS)
             .map_batches(
                 Worker,
-                fn_constructor_args=(job, job.image_folder(data_format), self._keeper),
+                fn_constructor_args=(job, job.image_folder(data_format), self._keeper, own_knowledge()),
                 batch_size=1,
                 compute=data.ActorPoolStrategy(size=self._workers),
                 num_cpus=_WORKER_CPUS,
