@@ -50,6 +50,7 @@ class Reader:
         for block in blocks_of(page):
             what, _, name = block.comment.partition(": ")
             if what == "file":
+                Path(name).parent.mkdir(exist_ok=True)
                 Path(name).write_text(block.code + "\n", encoding="utf-8")
             elif block.language == "bash" and what != "not run":
                 for words in commands(block):

@@ -163,3 +163,34 @@ def test_commands_know_ones_own_file_until_they_are_done(tmp_path: Path) -> None
     wrong = CliRunner().invoke(main, ["translate", *arguments])
     assert wrong.exit_code == 2 and "nouns.foo" in wrong.stderr
     assert own_digest() == ""
+
+
+def test_answers_whose_meaning_is_known_are_tried(tmp_path: Path) -> None:
+    rows = [
+        {"kind": "yes_no", "question": "Is er een hond?", "answer": "Ja, een hond.", "meaning": "yes"},
+        {"kind": "yes_no", "question": "Is er een hond?", "answer": "Ja, een hond.", "meaning": "no"},
+        {"kind": "yes_no", "question": "Is er een hond?", "answer": "Nee.", "meaning": None},
+        {"kind": "letter", "options": ["a", "b"], "answer": "B", "meaning": "B"},
+        {"kind": "open", "question": "Hoeveel?", "reference": "12", "answer": "twaalf", "meaning": True},
+    ]
+    file = tmp_path / "answers.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    run = CliRunner().invoke
+    said = run(main, ["languages", "nl", "--answers", str(file)]).stdout
+    assert "all      3 of 5 read right" in said and "1 of 1 that answer nothing are taken" in said
+    assert "'Ja, een hond.' is no, read yes" in said
+    found = json.loads(run(main, ["languages", "nl", "--answers", str(file), "--json"]).stdout)
+    assert found["taken"] == 1 and len(found["misread"]) == 2
+    wrong = [
+        ({"meaning": "perhaps"}, "'meaning' is 'perhaps': give one of yes, no, null"),
+        ({"kind": "letter", "options": ["a", "b"], "meaning": "C"}, "give one of A, B, null"),
+        ({"kind": "sentence"}, "kind"),
+        ({"kind": "open", "meaning": True}, "no 'reference'"),
+    ]
+    for change, reason in wrong:
+        file.write_text(json.dumps({**rows[0], **change}), encoding="utf-8")
+        refused = run(main, ["languages", "nl", "--answers", str(file)])
+        assert refused.exit_code == 2 and "row 1" in refused.stderr and reason in refused.stderr, refused.stderr
+    file.write_text("", encoding="utf-8")
+    assert "holds no answers" in run(main, ["languages", "nl", "--answers", str(file)]).stderr
+    assert run(main, ["languages", "--answers", str(file)]).exit_code == 2

@@ -14,8 +14,9 @@ from passerelle.commands.printing import print_json
 @click.argument("code", required=False)
 @click.option("--start", type=click.Path(path_type=Path), help="Write a file to fill in, named CODE.toml.")
 @click.option("--languages", "folder", type=click.Path(path_type=Path), help="Folder of files of your own, read too.")
+@click.option("--answers", type=click.Path(path_type=Path), help="Answers with their meaning: how well they are read.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def languages(code: str | None, start: Path | None, folder: Path | None, as_json: bool) -> None:
+def languages(code: str | None, start: Path | None, folder: Path | None, answers: Path | None, as_json: bool) -> None:
     """Say what is known of every language, or of CODE, and what is missing.
 
     A language is one file: its words for yes and no, its numbers, its prompts. Likelihoods, letters and judged answers
@@ -25,6 +26,7 @@ def languages(code: str | None, start: Path | None, folder: Path | None, as_json
       passerelle languages ca                             what is known of Catalan, and what isn't
       passerelle languages ca --start languages/ca.toml   a file with all of it, to fill in
       passerelle languages ca --languages languages       whether it is right, and what is known now
+      passerelle languages ca --answers answers.jsonl     how well it reads answers whose meaning you know
       passerelle evaluate … --language ca --languages languages
 
     A comparison reads the folder `languages` beside its file by itself.
@@ -34,6 +36,9 @@ def languages(code: str | None, start: Path | None, folder: Path | None, as_json
 
     if start is not None and not code:
         raise click.UsageError("--start needs the language: passerelle languages ca --start languages/ca.toml")
+    if answers is not None:
+        _try(code, answers, folder, as_json)
+        return
     with known_languages(folder):
         found = [overview(code)] if code else overviews()
         if start is not None and code:
@@ -60,3 +65,18 @@ def languages(code: str | None, start: Path | None, folder: Path | None, as_json
         click.echo(
             f"written: {start}. Fill it in, then: passerelle languages {code} --languages {start.parent}", err=True
         )
+
+
+def _try(code: str | None, answers: Path, folder: Path | None, as_json: bool) -> None:
+    from passerelle.evaluation.parsing.labelled import lines_of, read_labelled, try_answers
+    from passerelle.languages.knowledge import known_languages
+
+    if not code:
+        raise click.UsageError("--answers needs the language: passerelle languages ca --answers answers.jsonl")
+    with known_languages(folder):
+        tried = try_answers(read_labelled(answers), code)
+    if as_json:
+        print_json(dataclasses.asdict(tried))
+    else:
+        for line in lines_of(tried):
+            click.echo(line)

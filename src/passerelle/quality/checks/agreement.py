@@ -92,9 +92,9 @@ def _neighbours(words: Sequence[Word], nouns: Nouns) -> Iterator[tuple[Word, Wor
             if after is not None and not after.after_break and "n" in after.kinds:
                 continue  # "bouton bonne affaire": it may belong to the next noun
             earlier = [word for word in words[: place + 1] if "n" in word.kinds]
-            nouns = [features for word in earlier for features in _of(word, {"n"})]
+            wanted = [features for word in earlier for features in _of(word, {"n"})]
             joined = len(earlier) > 1 and any("cnjcoo" in word.kinds for word in words[:place])
-            agrees = _any_agree(nouns, _of(second, _ADJECTIVES))
+            agrees = _any_agree(wanted, _of(second, _ADJECTIVES))
             plural = any("pl" in features.numbers for features in _of(second, _ADJECTIVES))
             yield first, second, agrees or (joined and plural)
 
