@@ -123,11 +123,11 @@ MINE = next(block.code for block in blocks_of(OWN_MODEL) if block.language == "y
 
 
 def load_shown(path: Path, named: dict[str, Any], arms: list[str] | None, page: Path, folder: Path) -> Experiment:
-    """Load the experiment of a command, with its options; mine.yaml is the page's own, else the how-to's."""
-    if path.name == "mine.yaml":
-        path = folder / "mine.yaml"
-        shown = (block.code for block in blocks_of(page) if block.comment == "file: mine.yaml")
-        path.write_text(next(shown, MINE), encoding="utf-8")
+    """Load the experiment of a command, with its options: a file that the page shows, mine.yaml else the how-to's."""
+    shown = next((block.code for block in blocks_of(page) if block.comment == f"file: {path}"), "")
+    if shown or path.name == "mine.yaml":
+        path = folder / path.name
+        path.write_text(shown or MINE, encoding="utf-8")
     return load_experiment(path, named, arms)
 
 
