@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from accessibility import findings
 from passerelle.errors import StorageError
 from passerelle.report import page_text, table_text, write_page
 
@@ -213,6 +214,13 @@ def test_a_browser_opens_the_page(results: dict[str, Any], run_folder: Path, bro
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert complaints == []
     assert [url for url in requests if not url.startswith("data:")] == [path.as_uri()]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_is_for_everybody(results: dict[str, Any], run_folder: Path, browser: Any, scheme: str) -> None:
+    page = browser.new_page(color_scheme=scheme)
+    page.goto(write_page(results, run_folder, run_folder / "report.html").as_uri())
+    assert findings(page) == []
 
 
 def test_filters_choose_the_examples(results: dict[str, Any], run_folder: Path, browser: Any) -> None:

@@ -31,6 +31,15 @@ def test_the_cost_plot_names_every_arm(results: dict[str, Any], cost: Any) -> No
     assert "machine-translated data" in texts
 
 
+def test_the_key_knows_what_every_arm_learnt_from(results: dict[str, Any]) -> None:
+    for arm, origin in zip(results["arms"][1:], ("repaired", "native", "elsewhere", "told by a parrot"), strict=False):
+        arm["trained_on"] = origin
+        arm["name"] = f"arm {origin}"
+    texts = read_texts(cost_plot(results))
+    learnt = {"machine-translated, repaired data", "native speakers' data", "adapted elsewhere", "told by a parrot"}
+    assert learnt <= set(texts)
+
+
 def test_the_dumbbell_plot_names_every_arm(results: dict[str, Any]) -> None:
     assert ADAPTED | {"human test", "machine-translated test"} <= set(read_texts(dumbbell_plot(results)))
 

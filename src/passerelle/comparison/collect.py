@@ -313,6 +313,8 @@ def _origin(experiment: Experiment, arm: str) -> str | None:
     if MACHINE in experiment.texts(arm):
         return "repaired" if experiment.screen(arm) == "repair" else "machine"
     origins = {experiment.data[text].origin or "human-translation" for text in experiment.texts(arm)}
+    if origins == {"native"}:
+        return "native"
     return "human-translation" if origins <= set(PEOPLE) else "machine"
 
 

@@ -96,8 +96,8 @@ class Arm:
         name: Short name, for example ``lora-mt``.
         title: Name for a reader.
         description: One line on what it does.
-        trained_on: ``machine``, ``human-translation``, ``elsewhere`` where it isn't known, or ``None`` where nothing
-            was trained.
+        trained_on: ``machine``, ``repaired``, ``human-translation``, ``native``, ``elsewhere`` where it isn't known, or
+            ``None`` where nothing was trained.
         is_untrained: Whether the results say that nothing was trained (a missing field says nothing).
         failed: Whether it failed.
         error: Why it failed.

@@ -26,14 +26,18 @@ MUTED = "#5b6673"
 LINE = "#dcd9d2"
 UNTRAINED = "#4a5563"
 MACHINE = "#b34b00"
+REPAIRED = "#9a3f77"
 HUMAN = "#0a66a8"
+NATIVE = "#00705a"
 PAPER = "#fffffe"
 
 # What an arm learnt from: its colour, its marker, and the words of the key.
 KINDS: dict[str | None, tuple[str, str, str]] = {
     None: (UNTRAINED, "o", "not trained"),
     "machine": (MACHINE, "s", "machine-translated data"),
+    "repaired": (REPAIRED, "P", "machine-translated, repaired data"),
     "human-translation": (HUMAN, "D", "human-translated data"),
+    "native": (NATIVE, "v", "native speakers' data"),
     "elsewhere": (UNTRAINED, "^", "adapted elsewhere"),
 }
 DURATIONS = {
@@ -194,16 +198,22 @@ def _draw_front(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
 
 
 def _draw_point(axes: Axes, arm: Arm, price: float, score: Score) -> None:
-    color, marker, _ = KINDS.get(arm.trained_on, KINDS[None])
+    color, marker, _ = _kind(arm)
     if score.low is not None and score.high is not None:
         axes.plot([price, price], [score.low, score.high], color=color, linewidth=1.6, alpha=0.45)
     axes.plot([price], [score.value or 0.0], marker, color=color, markersize=7, markeredgecolor=PAPER)
 
 
+def _kind(arm: Arm) -> tuple[str, str, str]:
+    """Return the colour, the marker and the words of what an arm learnt from; what is unknown, as it stands."""
+    return KINDS.get(arm.trained_on) or (UNTRAINED, "X", str(arm.trained_on))
+
+
 def _key(axes: Axes, arms: Sequence[Arm]) -> None:
-    for kind, (color, marker, words) in KINDS.items():
-        if any(arm.trained_on == kind for arm in arms):
-            axes.plot([], [], marker, color=color, markersize=6, markeredgecolor=PAPER, label=words)
+    order = list(KINDS.values())
+    found = {_kind(arm) for arm in arms}
+    for color, marker, words in sorted(found, key=lambda kind: order.index(kind) if kind in order else len(order)):
+        axes.plot([], [], marker, color=color, markersize=6, markeredgecolor=PAPER, label=words)
     legend = axes.legend(
         loc="lower left",
         bbox_to_anchor=(-0.02, 1.0),
