@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import click
 
 from passerelle.commands.adapt import adapt
+from passerelle.commands.advise import advise
 from passerelle.commands.answer import answer
 from passerelle.commands.audit import audit
 from passerelle.commands.compare import compare
@@ -82,6 +83,7 @@ def doctor(target: str, as_json: bool) -> None:
 
 
 main.add_command(adapt)
+main.add_command(advise)
 main.add_command(answer)
 main.add_command(audit)
 main.add_command(compare)

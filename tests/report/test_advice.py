@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import pytest
+import json
+from pathlib import Path
+from typing import Any
 
+import pytest
+from click.testing import CliRunner
+
+from passerelle.cli import main
 from passerelle.errors import ConfigError
 from passerelle.report.advice.advise import Advice, advise, questions_needed
+from passerelle.report.advice.candidates import candidates
 from passerelle.report.advice.volume import Crossing, Line, break_even, cheapest, crossings, parse_volume
 from passerelle.report.advice.wish import Candidate, English, Wish
 from passerelle.report.contents import Difference, Score
+from passerelle.report.parse import read_results
 
 PIPELINE = Line("pipeline", 0.0, 0.002)
 LORA = Line("lora", 8.0, 0.0004)
@@ -127,3 +135,41 @@ def test_without_costs_the_best_score_decides() -> None:
     found = advised([candidate(BASE, 35), candidate(None, 60, "elsewhere"), candidate(LORA, 61)])
     assert found.chosen == "lora"
     assert any("elsewhere would cost isn't known" in text for text in found.why)
+
+
+def test_a_cheaper_arm_that_is_behind_is_named_with_what_it_lacks() -> None:
+    found = advised([candidate(BASE, 35), candidate(PIPELINE, 60), candidate(LORA, 50)])
+    assert found.chosen == "pipeline"
+    assert (
+        "With more than 5\u202f000 answers lora costs less, but scores −10.0 points [−13.0, −7.0] against it."
+        in found.changes
+    )
+    assert "It is +10.0 points [+7.0, +13.0] ahead of lora." in found.sure
+
+
+def test_the_command_advises_on_a_run(run_folder: Path, results: dict[str, Any]) -> None:
+    (run_folder / "results.json").write_text(json.dumps(results), encoding="utf-8")
+    done = CliRunner().invoke(main, ["advise", str(run_folder), "--volume", "1000/day", "--json"])
+    assert done.exit_code == 0, done.output
+    advice = json.loads(done.stdout)
+    assert advice["chosen"] == "pipeline" or advice["measure"]
+    words = CliRunner().invoke(main, ["advise", str(run_folder / "results.json"), "--budget", "0"]).stdout
+    assert words.startswith("No arm holds what was asked for.") and "left out" in words
+    assert CliRunner().invoke(main, ["advise", str(run_folder / "nothing")]).exit_code == 2
+
+
+def test_what_an_arm_costs_is_told_apart_from_asking_it(results: dict[str, Any]) -> None:
+    arm = next(each for each in results["arms"] if each["name"] == "lora-mt")
+    arm["cost"] = {
+        "seconds_per_answer": 2.0,
+        "phases": [
+            {"phase": "training", "seconds": 3600.0, "expert_minutes": 30.0, "engine_eur": 1.0},
+            {"phase": "answers, choice (fr)", "seconds": 200.0, "engine_eur": 0.5},
+        ],
+    }
+    results["hardware"] = {"cores": 2}
+    line = next(each for each in candidates(read_results(results)) if each.name == "lora-mt").line
+    assert line is not None
+    # An hour of two cores at 5 ct, half an hour of a person at 36 €, and 1 €; then 100 answers of 2 s and half a cent.
+    assert line.making == pytest.approx(0.10 + 18 + 1)
+    assert line.per_answer == pytest.approx(2 / 3600 * 0.10 + 0.005)

@@ -74,7 +74,7 @@ def advise(candidates: Sequence[Candidate], differences: Differences, wish: Wish
         chosen.name,
         f"Choose {chosen.title}.",
         tuple(_why(chosen, good, wish)),
-        tuple(_sure(chosen, good, base, differences, wish)),
+        tuple(_sure(chosen, good, able, differences, wish)),
         tuple(_changes(chosen, good, candidates, left_out, differences, wish)),
         left_out,
         tuple(crossings(lines)) if len(lines) == len(good) else (),
@@ -171,10 +171,13 @@ def _why(chosen: Candidate, good: Sequence[Candidate], wish: Wish) -> Iterator[s
 
 
 def _sure(
-    chosen: Candidate, good: Sequence[Candidate], base: Candidate | None, differences: Differences, wish: Wish
+    chosen: Candidate, good: Sequence[Candidate], able: Sequence[Candidate], differences: Differences, wish: Wish
 ) -> Iterator[str]:
-    if base is not None and base is not chosen and (difference := differences(chosen.name, base.name)):
-        yield f"It is {_gap(difference)} ahead of the model as it is."
+    base = next((each for each in able if each.is_base and each is not chosen), None)
+    following = next((each for each in able if each not in good and each is not base), None)
+    for other in filter(None, (base, following)):
+        if (difference := differences(chosen.name, other.name)) is not None:
+            yield f"It is {_gap(difference)} ahead of {'the model as it is' if other.is_base else other.title}."
     as_good = [each for each in good if each is not chosen]
     if as_good:
         yield f"{listed([each.title for each in as_good])} can't be told apart from the best by this test."
@@ -208,6 +211,25 @@ def _changes(
             yield f"{whole(needed)} questions, of {whole(items)} now, would tell {other.title} from it."
     value = chosen.score.value or 0.0
     for other in candidates:
+        if other in good or other.is_base or other.title in left_out or not (chosen.line and other.line):
+            continue
+        answers = break_even(chosen.line, other.line)
+        if answers is not None and other.line.per_answer < chosen.line.per_answer:
+            behind = differences(other.name, chosen.name)
+            said = f"but scores {_gap(behind)} against it" if behind else "but wasn't compared with it"
+            yield f"With more than {whole(answers)} answers {other.title} costs less, {said}."
+    for other in candidates:
         better = (other.score.value or 0.0) > value and other.title in left_out
         if better and not ((d := differences(other.name, chosen.name)) and not d.is_separable):
             yield f"{other.title} scores {decimal(other.score.value)}, and was left out: {left_out[other.title]}."
+
+
+def lines_of(advice: Advice) -> Iterator[str]:
+    """Write an advice as lines, each part under its name."""
+    yield advice.headline
+    parts = (("why", advice.why), ("how sure", advice.sure), ("what would change it", advice.changes))
+    for name, lines in (*parts, ("what to measure", advice.measure)):
+        for place, line in enumerate(lines):
+            yield f"{name if not place else '':22}{line}"
+    for place, (title, reason) in enumerate((advice.left_out or {}).items()):
+        yield f"{'left out' if not place else '':22}{title}: {reason}"

@@ -1,0 +1,75 @@
+"""The arms of a comparison as candidates: their scores, what they cost once and for each answer, their English."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from passerelle.costs.prices import prices
+from passerelle.report.advice.advise import Advice, advise
+from passerelle.report.advice.volume import Line
+from passerelle.report.advice.wish import Candidate, English, Wish
+from passerelle.report.cells import english_metric, headline_metric
+from passerelle.report.contents import ENGLISH, ZERO_SHOT, Arm, Contents, Difference
+from passerelle.report.parse import as_mapping, as_number, as_text, mappings, read_results
+
+
+def advise_on(results: Mapping[str, Any] | Contents, wish: Wish) -> Advice:
+    """Choose one of the arms of a comparison.
+
+    Args:
+        results: What ``results.json`` holds, or the same already read.
+        wish: What the arm has to hold.
+    """
+    contents = results if isinstance(results, Contents) else read_results(results)
+    metric = headline_metric(contents)
+
+    def difference(one: str, other: str) -> Difference | None:
+        return contents.difference(one, other, metric)
+
+    return advise(candidates(contents), difference, wish)
+
+
+def candidates(contents: Contents) -> list[Candidate]:
+    """Return the arms that answer in the target language and have a score, in the order of the comparison."""
+    metric = headline_metric(contents)
+    return [
+        Candidate(
+            arm.name, arm.title, score, _line(contents, arm), None, _english(contents, arm), arm.name == ZERO_SHOT
+        )
+        for arm in contents.adapted_arms()
+        if not arm.failed and (score := arm.score(metric)) is not None
+    ]
+
+
+def _line(contents: Contents, arm: Arm) -> Line | None:
+    """Return what making an arm and each of its answers costs; phases that answer are named so."""
+    own = next((each for each in mappings(contents.raw.get("arms")) if each.get("name") == arm.name), {})
+    phases = list(mappings(as_mapping(own.get("cost")).get("phases")))
+    each_takes = arm.cost.seconds_per_answer
+    cores = as_number(as_mapping(contents.raw.get("hardware")).get("cores"))
+    if not phases or not each_takes:
+        return None
+    answering = [phase for phase in phases if as_text(phase.get("phase")).startswith("answers")]
+    answers = sum(as_number(phase.get("seconds")) or 0.0 for phase in answering) / each_takes
+    making = sum(_euros(phase, cores) for phase in phases if phase not in answering)
+    return Line(arm.name, making, sum(_euros(phase, cores) for phase in answering) / answers) if answers else None
+
+
+def _euros(phase: Mapping[str, Any], cores: float | None) -> float:
+    seconds, minutes, engine = (as_number(phase.get(key)) or 0.0 for key in ("seconds", "expert_minutes", "engine_eur"))
+    return prices().euros(seconds, minutes, int(cores) if cores else None) + engine
+
+
+def _english(contents: Contents, arm: Arm) -> English | None:
+    """Return what an arm lost; one that trains nothing leaves the model's English as it is."""
+    if arm.is_untrained:
+        return English(0.0, 0.0, 0.0)
+    metric = english_metric(contents)
+    paired = contents.difference(ZERO_SHOT, arm.name, metric, ENGLISH)
+    if paired is not None and paired.value is not None:
+        return English(paired.value, paired.low, paired.high)
+    reference = contents.arm(ENGLISH)
+    base = reference.value(metric, ENGLISH) if reference else None
+    value = arm.value(metric, ENGLISH)
+    return None if base is None or value is None else English(base - value, None, None)
