@@ -64,6 +64,53 @@ def test_predictions_are_scored_by_both_parsers(bench):
     )
 
 
+def unreadable(bench, ids, name="unreadable.jsonl"):
+    """Write predictions in French of which some are neither yes nor no."""
+    rows = [json.loads(line) for line in predictions(bench, ("fr",)).read_text(encoding="utf-8").splitlines()]
+    return write_lines(bench / name, [{**row, "text": "Bof."} if row["question_id"] in ids else row for row in rows])
+
+
+def test_unread_answers_are_said_beside_the_score_and_in_the_headline(bench):
+    said = unreadable(bench, (2, 6, 7))
+    results = evaluate(options(bench, predictions=(f"mine={said}",), languages="fr"))
+    share = figure(results, "accuracy", "fr", parser="localised")["unread"]
+    assert share["value"] == 100 * 3 / 16 and share["low"] < 7 and share["high"] > 40
+    assert figure(results, "fidelity", "fr")["unread"] is None
+    sentence, advice = results["warnings"]
+    assert sentence.startswith("pope (fr): more than 5% of the answers couldn't be read: mine 18.8% [")
+    assert "--method mean" in advice and "passerelle review create --unread" in advice and "--reader llm:" in advice
+    arguments = ["evaluate", "--predictions", f"mine={said}", "--benchmark", f"pope={bench}/pope-fr.jsonl"]
+    shown = CliRunner(env={"COLUMNS": "200"}).invoke(
+        main, [*arguments, "--language", "fr", "--out", str(bench / "out")]
+    )
+    assert shown.exit_code == 0, shown.output
+    assert shown.stdout.startswith(sentence) and "16 → 3" in shown.stdout and "18.8% [" in shown.stdout
+    fewer = unreadable(bench, ())
+    assert evaluate(options(bench, predictions=(f"mine={fewer}",), languages="fr"))["warnings"] == []
+
+
+def test_the_headline_is_by_the_reading_that_leaves_fewer_unread(bench, monkeypatch):
+    given = options(bench, predictions=(f"a={predictions(bench)}",))
+    results = evaluate(given)
+    assert {f["parser"] for f in results["figures"] if f["headline"]} == {"localised"}
+    monkeypatch.setattr("passerelle.evaluation.metrics.answer_reading.yes_or_no", lambda *_: None)
+    results = evaluate(given)
+    readings = {row["language"]: row for row in results["readings"]}
+    # Of English answers POPE's rule reads all, of French ones it guesses all.
+    assert (readings["en"]["parser"], readings["en"]["localised"], readings["en"]["published"]) == ("published", 16, 0)
+    assert (readings["fr"]["parser"], readings["fr"]["localised"], readings["fr"]["published"]) == ("localised", 16, 16)
+    headlines = {(f["language"], f["parser"]) for f in results["figures"] if f["headline"]}
+    assert headlines == {("en", "published"), ("fr", "localised")}
+    assert results["warnings"][0] == (
+        "pope (en): scores are by the benchmark's published rule, which leaves 0 of 16 answers unread, where the rules "
+        "of the language leave 16."
+    )
+    rows = [json.loads(line) for line in (bench / "out" / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert all(row["right"] for row in rows if row["language"] == "en")
+    compared = next(c for c in results["comparisons"] if c["language"] == "fr-en")
+    assert compared["difference"] == -100
+
+
 def test_two_systems_are_compared_on_the_same_questions(bench):
     first = predictions(bench, wrong=(1,), name="first.jsonl")
     second = predictions(bench, wrong=(1, 2, 6, 7, 11, 12), name="second.jsonl")

@@ -41,6 +41,18 @@ def test_costs_and_differences_are_in_the_page(results: dict[str, Any], run_fold
     assert 'data-seed="2"' in text
 
 
+def test_unread_answers_are_on_the_first_screen_and_beside_their_score(
+    results: dict[str, Any], run_folder: Path
+) -> None:
+    plain = page_text(results, run_folder)
+    assert 'class="warning"' not in plain and "% unread" not in plain
+    results["warnings"] = ["choice (fr): more than 5% of the answers couldn't be read: lora-mt 9.0% [6.0, 12.9]."]
+    results["arms"][4]["scores"][0]["unread_share"] = {"value": 9.0, "low": 6.0, "high": 12.9}
+    text = page_text(results, run_folder)
+    assert text.index('class="headline"') < text.index('<p class="warning">choice (fr): more') < text.index("<nav")
+    assert text.count("<small>9.0\u00a0% unread [6.0, 12.9]</small>") >= 2, "in the key table and among all scores"
+
+
 def test_provenance_is_in_the_page(results: dict[str, Any], run_folder: Path) -> None:
     text = page_text(results, run_folder)
     for part in (

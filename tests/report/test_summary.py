@@ -22,6 +22,11 @@ def test_a_clear_winner_is_said_to_be_one(results: dict[str, Any]) -> None:
     assert headline == "Translation pipeline answers best, 54.7\u00a0% [50.5, 59.0], clearly ahead of every other arm."
 
 
+def test_unread_answers_are_said_right_behind_the_headline(results: dict[str, Any]) -> None:
+    results["warnings"] = ["pope (fr): more than 5% of the answers couldn't be read: lora-mt 9.0% [6.0, 12.9]."]
+    assert f"clearly ahead of every other arm. {results['warnings'][0]}\n\n" in summary_text(results)
+
+
 def test_an_interval_with_zero_is_not_separable(results: dict[str, Any]) -> None:
     find_comparison(results, "lora-human").update(difference=-2.0, low=-5.0, high=1.0, holm_p=0.3)
     assert "not separable from LoRA on human translations" in summarise(results).headline

@@ -13,6 +13,7 @@ from passerelle.report import table_text
 
 @pytest.mark.parametrize("width", [160, 100, 80, 60])
 def test_every_number_fits(results: dict[str, Any], width: int) -> None:
+    results["arms"][1]["scores"][0]["unread_share"] = {"value": 6.25, "low": 4.1, "high": 9.0}
     text = table_text(results, width)
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text
@@ -24,6 +25,8 @@ def test_every_number_fits(results: dict[str, Any], width: int) -> None:
         "two-stage-human",
         "56.0 (base 63.3)",
         "as base",
+        "Answers that couldn't be read, %",
+        "6.2 [4.1, 9.0]",
     ):
         assert part in text
 

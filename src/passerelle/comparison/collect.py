@@ -103,6 +103,8 @@ def collect(found: Collected) -> dict[str, Any]:
             "training": _training_files(found.runs),
             "training_text": found.texts.summary() if experiment.trained else {},
         },
+        "warnings": evaluation["warnings"],
+        "readings": evaluation["readings"],
         "notes": [*_notes(found), *evaluation["notes"]],
         "shared_costs": [test.phase.to_dict() for test in found.tests if test.phase is not None],
         "arms": arms,
@@ -156,7 +158,7 @@ def _key_metrics(found: Collected) -> list[str]:
 
 
 def _is_key(found: Collected, figure: Row) -> bool:
-    if figure["parser"] == "published":
+    if not figure["used"]:
         return False
     if figure["subtask"]:
         return _is_own(found, figure) and _subtasks(found, figure["benchmark"]) <= MOST_SUBTASKS
@@ -184,11 +186,12 @@ def _metric(found: Collected, figure: Row) -> str:
 
 def _scores(found: Collected, system: str, spoken: str) -> Iterator[tuple[dict[str, Any], Sequence[float]]]:
     for figure in found.evaluation["figures"]:
-        if (figure["system"], figure["language"], figure["parser"] == "published") != (system, spoken, False):
+        if (figure["system"], figure["language"], figure["used"]) != (system, spoken, True):
             continue
         _, test = found.asked(figure["benchmark"], spoken)
         kept = {key: figure[key] for key in ("value", "low", "high", "unit", "direction", "signature")}
         counts = {"items": figure["units"], "pictures": figure["clusters"], "unread": figure["unmatched"]}
+        counts["unread_share"] = figure["unread"]
         score = {"metric": _metric(found, figure), "test": test, **kept, **counts}
         yield score, figure["by_seed"]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from passerelle.evaluation.asking.asking import Answered
 from passerelle.evaluation.asking.prompts import prompt_of
-from passerelle.evaluation.benchmarks.base import Item, Measure
+from passerelle.evaluation.benchmarks.base import DecidedAnswer, Decision, Item, Measure, Parser
 from passerelle.evaluation.benchmarks.languages import consistency_measure, fidelity_measures
 from passerelle.evaluation.benchmarks.scoring import GENERATE
 from passerelle.evaluation.reading import Test
@@ -22,16 +22,25 @@ from passerelle.evaluation.statistics.figures import (
     figure_of,
     split_gap,
 )
+from passerelle.evaluation.unread import Measured, Reading, choose_readings, warnings
+from passerelle.records import Answer
 
 ENGLISH = "en"
 
 
 @dataclass(frozen=True)
 class Said:
-    """What a system said to a benchmark in one language, by seed."""
+    """What a system said to a benchmark in one language, by seed.
+
+    Attributes:
+        test: The benchmark.
+        seeds: What was said.
+        decided: What people or a model say of answers that rules left unread: by question, for each seed.
+    """
 
     test: Test
     seeds: tuple[Answered, ...]
+    decided: tuple[Mapping[str, Decision], ...] = ()
 
     @property
     def method(self) -> str:
@@ -52,12 +61,18 @@ class Said:
         """Return the items of some ids, in an order that is the same in every language."""
         return sorted((item for item in self.test.items if item.id in ids), key=lambda item: item.id)
 
+    def answer(self, seed: int, question: str) -> Answer:
+        """Return what a seed, counted from 0, said to a question, with what was decided of it."""
+        answer = self.seeds[seed].kept[question].answer
+        decision = self.decided[seed].get(question) if self.decided else None
+        return answer if decision is None else DecidedAnswer(**vars(answer), decision=decision)
+
     def measures(self, ids: Collection[str]) -> list[list[Measure]]:
         """Return each measure of some of the items, for every seed."""
         items = self.items(ids)
         by_seed = []
-        for seed in self.seeds:
-            answers = [seed.kept[item.id].answer for item in items]
+        for number in range(len(self.seeds)):
+            answers = [self.answer(number, item.id) for item in items]
             found = self.test.benchmark.score(items, answers, self.method)
             if self.method == GENERATE and self.test.benchmark.kind != "choice":
                 found += fidelity_measures(items, answers, [prompt_of(i, self.test.benchmark, False) for i in items])
@@ -67,12 +82,28 @@ class Said:
 
 @dataclass
 class Results:
-    """All figures of a run."""
+    """All figures of a run.
+
+    Attributes:
+        figures: Every figure, by both readings where there are two.
+        comparisons: Differences, by the reading that counts.
+        gaps: What distances to English are made of.
+        notes: What couldn't be asked or read, for people.
+        readings: Which reading counts, by benchmark and language.
+        warnings: What whoever sees a headline score has to know of it.
+    """
 
     figures: list[Figure] = field(default_factory=list)
     comparisons: list[Comparison] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    readings: dict[tuple[str, str], Reading] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def parser(self, benchmark: str, language: str) -> Parser:
+        """Return by which parser answers to a benchmark count, where there are two."""
+        found = self.readings.get((benchmark, language))
+        return found.parser if found else "localised"
 
 
 Everything = Mapping[str, Mapping[str, Mapping[str, Said]]]
@@ -95,41 +126,55 @@ def put_together(
         pairs: Other systems that are compared.
         apart: Systems that are compared in these pairs only.
     """
-    results = Results()
+    measured = {
+        (system, name, language): each.measures(ids)
+        for system, benchmarks in said.items()
+        for name, languages in benchmarks.items()
+        for language, each in languages.items()
+        if (ids := each.answered())
+    }
+    results = Results(readings=choose_readings(measured))
     for system, benchmarks in said.items():
         for name, languages in benchmarks.items():
             for language, each in languages.items():
-                results.figures += _figures(system, name, language, each)
-            results.figures += _consistency(system, name, languages)
-            results.comparisons += _between_languages(system, name, languages)
+                results.figures += _figures(results, system, name, language, each, measured)
+            results.figures += _consistency(results, system, name, languages)
+            results.comparisons += _between_languages(results, system, name, languages)
             marked = {*suspects.get("", ()), *suspects.get(name, ())}
             results.gaps += _gaps(system, name, languages, marked)
-    results.comparisons += _between_systems(said, references, pairs, apart)
+    results.comparisons += _between_systems(results, said, references, pairs, apart)
     results.comparisons = corrected(results.comparisons)
+    results.warnings = warnings(results.figures, results.readings.values())
     return results
 
 
-def _figures(system: str, name: str, language: str, said: Said) -> Iterator[Figure]:
-    ids = said.answered()
-    if not ids:
-        return
-    for seeds in said.measures(ids):
+def _figures(
+    results: Results, system: str, name: str, language: str, said: Said, measured: Measured
+) -> Iterator[Figure]:
+    """Make the figures of a system; those by the reading that doesn't count are no headline."""
+    parser = results.parser(name, language)
+    for seeds in measured.get((system, name, language), ()):
         figure = figure_of(seeds, system=system, benchmark=name, language=language, missing=said.missing())
         if figure.value == figure.value:
-            yield figure
+            used = figure.parser in ("", parser)
+            yield replace(figure, used=used, headline=figure.headline and used)
 
 
-def _headline(measures: Sequence[list[Measure]], parser: str | None = None) -> list[Measure] | None:
+def _headline(measures: Sequence[list[Measure]], parser: str) -> list[Measure] | None:
     """Return the measure that a benchmark is known by, read by one parser if there are two."""
     found = next((seeds for seeds in measures if seeds[0].headline), None)
-    if found is None or parser is None or not found[0].parser:
+    if found is None or not found[0].parser:
         return found
     same = (found[0].metric, found[0].subtask, parser)
     return next((s for s in measures if (s[0].metric, s[0].subtask, s[0].parser) == same), found)
 
 
 def _between_systems(
-    said: Everything, references: Sequence[str], more: Sequence[tuple[str, str]], apart: Collection[str]
+    results: Results,
+    said: Everything,
+    references: Sequence[str],
+    more: Sequence[tuple[str, str]],
+    apart: Collection[str],
 ) -> Iterator[Comparison]:
     known = [*_pairs([name for name in said if name not in apart], references)]
     known += [pair for pair in more if pair not in known and pair[::-1] not in known]
@@ -137,7 +182,8 @@ def _between_systems(
         for name in said[first]:
             for language, one in said[first][name].items():
                 if (other := said[second][name].get(language)) is not None:
-                    yield from _compared(one, other, (first, second), name, language)
+                    parser = results.parser(name, language)
+                    yield from _compared(one, other, (first, second), name, language, (parser, parser))
 
 
 def _pairs(systems: Sequence[str], references: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -147,33 +193,38 @@ def _pairs(systems: Sequence[str], references: Sequence[str]) -> Iterator[tuple[
         yield from ((name, reference) for name in systems if name != reference and name not in references[:number])
 
 
-def _between_languages(system: str, name: str, languages: Mapping[str, Said]) -> Iterator[Comparison]:
+def _between_languages(results: Results, system: str, name: str, languages: Mapping[str, Said]) -> Iterator[Comparison]:
     """Compare each language with English; captions of two languages have no common measure."""
     english = languages.get(ENGLISH)
     if english is None or english.test.benchmark.kind in ("caption", "chat"):
         return
     for code, said in languages.items():
         if code != ENGLISH:
-            yield from _compared(said, english, (f"{system} {code}", f"{system} {ENGLISH}"), name, f"{code}-{ENGLISH}")
+            names = (f"{system} {code}", f"{system} {ENGLISH}")
+            parsers = (results.parser(name, code), results.parser(name, ENGLISH))
+            yield from _compared(said, english, names, name, f"{code}-{ENGLISH}", parsers)
 
 
-def _compared(one: Said, other: Said, names: tuple[str, str], name: str, language: str) -> Iterator[Comparison]:
+def _compared(
+    one: Said, other: Said, names: tuple[str, str], name: str, language: str, parsers: tuple[Parser, Parser]
+) -> Iterator[Comparison]:
     shared = one.answered() & other.answered()
     if not shared:
         return
-    first, second = _headline(one.measures(shared)), _headline(other.measures(shared))
+    first, second = _headline(one.measures(shared), parsers[0]), _headline(other.measures(shared), parsers[1])
     if first and second and first[0].units == second[0].units:
         found = compare_measures(first, second, names=names, benchmark=name, language=language)
         if found is not None:
             yield found
 
 
-def _consistency(system: str, name: str, languages: Mapping[str, Said]) -> Iterator[Figure]:
+def _consistency(results: Results, system: str, name: str, languages: Mapping[str, Said]) -> Iterator[Figure]:
     for (first, one), (second, other) in combinations(languages.items(), 2):
         shared = one.answered() & other.answered()
         if not shared or one.test.benchmark.kind in ("caption", "chat"):
             continue
-        a, b = _readable(one.measures(shared)), _readable(other.measures(shared))
+        a = _readable(one.measures(shared), results.parser(name, first))
+        b = _readable(other.measures(shared), results.parser(name, second))
         if a is None or b is None:
             continue
         made = [consistency_measure(x, y, (first, second)) for x, y in zip(a, b, strict=False)]
@@ -183,9 +234,9 @@ def _consistency(system: str, name: str, languages: Mapping[str, Said]) -> Itera
             yield figure_of(seeds, system=system, benchmark=name, language=f"{first}-{second}", missing=missing)
 
 
-def _readable(measures: Sequence[list[Measure]]) -> list[Measure] | None:
+def _readable(measures: Sequence[list[Measure]], parser: Parser) -> list[Measure] | None:
     return next(
-        (s for s in measures if s[0].chosen is not None and not s[0].subtask and s[0].parser != "published"), None
+        (s for s in measures if s[0].chosen is not None and not s[0].subtask and s[0].parser in ("", parser)), None
     )
 
 

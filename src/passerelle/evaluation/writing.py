@@ -11,6 +11,7 @@ from typing import Any, get_args
 from passerelle.errors import InputError, first_line
 from passerelle.evaluation.asking.asking import Cost
 from passerelle.evaluation.asking.prompts import prompt_of
+from passerelle.evaluation.benchmarks.base import Parser
 from passerelle.evaluation.benchmarks.scoring import GENERATE
 from passerelle.evaluation.metrics.answer_language import judge_answer
 from passerelle.evaluation.results import Everything, Results, Said
@@ -49,10 +50,12 @@ def write_results(
         "suspects": {name: sorted(ids) for name, ids in suspects.items()},
         "judged": judged,
         "speed": _speed(said),
+        "readings": [dataclasses.asdict(reading) for reading in results.readings.values()],
+        "warnings": results.warnings,
         "notes": results.notes,
     }
     write_json(folder / "results.json", found)
-    rows = list(answer_rows(said))
+    rows = list(answer_rows(said, results))
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     write_atomically(folder / "answers.jsonl", lines)
     _write_parquet(rows, folder / "answers.parquet")
@@ -74,12 +77,12 @@ def _speed(said: Everything) -> list[dict[str, Any]]:
     return rows
 
 
-def answer_rows(said: Everything) -> Iterator[dict[str, Any]]:
-    """Yield every answer with all that reading it needs."""
+def answer_rows(said: Everything, results: Results) -> Iterator[dict[str, Any]]:
+    """Yield every answer with all that reading it needs, and how it was read as it counts."""
     for system, benchmarks in said.items():
         for name, languages in benchmarks.items():
             for code, each in languages.items():
-                read, right = _verdicts(each)
+                read, right = _verdicts(each, results.parser(name, code))
                 for number, seed in enumerate(each.seeds):
                     for item in each.test.items:
                         if item.id not in seed.kept:
@@ -123,14 +126,14 @@ def read_answers(path: Path) -> list[dict[str, Any]]:
         raise InputError(f"no answers at {str(path)!r}: {first_line(error)}") from None
 
 
-def _verdicts(said: Said) -> tuple[dict[tuple[int, str], str], dict[tuple[int, str], bool]]:
+def _verdicts(said: Said, parser: Parser) -> tuple[dict[tuple[int, str], str], dict[tuple[int, str], bool]]:
     """Return how each answer was read and whether it was right, by seed and question."""
     read: dict[tuple[int, str], str] = {}
     right: dict[tuple[int, str], bool] = {}
     ids = said.answered()
     for seeds in said.measures(ids) if ids else []:
         for number, measure in enumerate(seeds):
-            whole = measure.parser != "published" and not measure.subtask and set(measure.units) == ids
+            whole = measure.parser in ("", parser) and not measure.subtask and set(measure.units) == ids
             if whole and measure.chosen is not None:
                 read |= {(number, u): json.dumps(c) for u, c in zip(measure.units, measure.chosen, strict=True)}
             if whole and measure.right is not None and measure.metric in ("accuracy", "vanilla"):

@@ -14,6 +14,7 @@ from passerelle.report.wording import (
     score_text,
     short,
     signed,
+    unread_text,
 )
 
 
@@ -24,6 +25,7 @@ class Cell:
     Attributes:
         text: What is shown first, a value rounded for reading.
         detail: What is shown smaller: the interval.
+        note: What is shown smaller below it: how much couldn't be read.
         value: The number as stored, which the page carries unrounded in ``data-value``.
         data: What the number is: its arm, metric and test, as ``data-`` attributes.
         style: CSS classes.
@@ -36,6 +38,7 @@ class Cell:
     data: dict[str, str] = field(default_factory=dict)
     style: str = ""
     bar: tuple[float, float, float, float] | None = None
+    note: str = ""
 
     @property
     def line(self) -> str:
@@ -70,7 +73,7 @@ def score_cell(arm: Arm, metric: str, test: str) -> Cell:
 
 def _score_as_cell(score: Score | None, data: dict[str, str]) -> Cell:
     value = None if score is None else score.value
-    return Cell(score_text(score), score_interval(score), value, data)
+    return Cell(score_text(score), score_interval(score), value, data, note=unread_text(score))
 
 
 def difference_cell(difference: Difference | None, arm: str, against: str, metric: str) -> Cell:

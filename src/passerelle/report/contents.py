@@ -28,6 +28,8 @@ class Score:
         items: Number of questions.
         pictures: Number of pictures that the questions are about.
         unread: Number of answers that couldn't be read, and count as wrong.
+        unread_share: The same in percent of all answers, with the ends of its interval; ``None`` where nothing had to
+            be read.
         unit: ``%`` or empty.
         higher_is_better: ``None`` where the metric has no good direction.
         signature: How it was measured, to compare with other runs.
@@ -46,6 +48,7 @@ class Score:
     higher_is_better: bool | None = True
     signature: str = ""
     seed: int | None = None
+    unread_share: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -198,6 +201,12 @@ class Contents:
         """Return what a reader has to know of the tests: what couldn't be asked or read, which a machine translated."""
         found = self.raw.get("notes")
         return tuple(str(note) for note in found) if isinstance(found, list | tuple) else ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return what whoever sees a headline score has to know of it: that many answers couldn't be read."""
+        found = self.raw.get("warnings")
+        return tuple(str(each) for each in found) if isinstance(found, list | tuple) else ()
 
     @property
     def test_name(self) -> str:

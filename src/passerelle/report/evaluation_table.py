@@ -20,6 +20,8 @@ def render_evaluation(results: Mapping[str, Any], console: Console) -> None:
         results: What ``results.json`` of ``passerelle evaluate`` holds.
         console: Where to print.
     """
+    for line in results["warnings"]:
+        console.print(line, style="bold", markup=False, highlight=False)
     for title, header, rows in tables_of(results):
         from rich.table import Table
 
@@ -53,13 +55,13 @@ def tables_of(results: Mapping[str, Any]) -> Iterator[TableText]:
         yield "judged", _JUDGED, [_judged(each) for each in results["judged"]]
 
 
-_FIGURES = ["model", "language", "metric", "raw", "localised", "n", "unread"]
+_FIGURES = ["model", "language", "metric", "raw", "localised", "n", "unread", "share unread"]
 _COMPARISONS = ["benchmark", "language", "first − second", "difference", "p", "detectable"]
 _JUDGED = ["model", "language", "judge", "win rate", "n", "orders agree", "natives agree"]
 
 
 def _figure_rows(figures: Sequence[Row]) -> Iterator[list[str]]:
-    """Put what two parsers made of the same answers into one row."""
+    """Put what two parsers made of the same answers into one row; the reading that counts has its interval."""
     published = {_key(f): f for f in figures if f["parser"] == "published"}
     for figure in figures:
         if figure["parser"] == "published":
@@ -69,11 +71,18 @@ def _figure_rows(figures: Sequence[Row]) -> Iterator[list[str]]:
             figure["system"],
             figure["language"],
             figure["metric"],
-            f"{raw['value']:.1f}" if raw else DASH,
-            _with_interval(figure),
+            (f"{raw['value']:.1f}" if figure["used"] else _with_interval(raw)) if raw else DASH,
+            _with_interval(figure) if figure["used"] else f"{figure['value']:.1f}",
             str(figure["units"]),
             f"{raw['unmatched']} → {figure['unmatched']}" if raw else str(figure["unmatched"]),
+            unread_share(figure if figure["used"] or raw is None else raw),
         ]
+
+
+def unread_share(figure: Row) -> str:
+    """Write the share of answers that couldn't be read, with its interval; a dash where none had to be read."""
+    share = figure["unread"]
+    return f"{share['value']:.1f}% [{share['low']:.1f}, {share['high']:.1f}]" if share else DASH
 
 
 def _with_interval(row: Row) -> str:

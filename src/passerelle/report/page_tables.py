@@ -15,7 +15,7 @@ from passerelle.report.cells import (
     score_cell,
 )
 from passerelle.report.contents import ENGLISH, Arm, Contents, Difference
-from passerelle.report.wording import metric_title, probability, signed, title_of_test
+from passerelle.report.wording import metric_title, probability, signed, title_of_test, unread_text
 
 
 @dataclass(frozen=True)
@@ -238,12 +238,16 @@ def scores_table(contents: Contents) -> Table:
 def _score_rows(arm: Arm) -> Iterator[Row]:
     for score in arm.scores:
         counts: Sequence[float | None] = (score.items, score.pictures, score.unread)
+        shares = ("", "", unread_text(score))
         yield Row(
             metric_title(score.metric),
             (
                 Cell(title_of_test(score.test), style="words"),
                 score_cell(arm, score.metric, score.test),
-                *(Cell("–" if count is None else f"{count:.0f}", value=count) for count in counts),
+                *(
+                    Cell("–" if count is None else f"{count:.0f}", share, count)
+                    for count, share in zip(counts, shares, strict=True)
+                ),
                 Cell(score.signature or "–", style="signature"),
             ),
         )

@@ -110,7 +110,13 @@ def _read_score(score: Mapping[str, Any]) -> Score:
         higher_is_better={"higher": True, "lower": False}.get(direction),
         signature=as_text(score.get("signature")),
         seed=seed if isinstance(seed, int) else None,
+        unread_share=_read_share(as_mapping(score.get("unread_share"))),
     )
+
+
+def _read_share(share: Mapping[str, Any]) -> tuple[float, float, float] | None:
+    value, low, high = (as_number(share.get(name)) for name in ("value", "low", "high"))
+    return None if value is None or low is None or high is None else (value, low, high)
 
 
 def read_phases(phases: object) -> tuple[Phase, ...]:

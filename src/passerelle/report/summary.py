@@ -38,10 +38,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Summary:
-    """A sentence to begin with, and the findings behind it."""
+    """A sentence to begin with, what has to be known of its scores, and the findings behind it."""
 
     headline: str
     findings: tuple[Finding, ...]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,13 +78,15 @@ def summarise(results: Mapping[str, Any] | Contents) -> Summary:
         Finding("tests", "Human or machine test", " ".join(_tests(contents, standing.metric))),
         Finding("reservations", "Keep in mind", " ".join(_reservations(contents, standing))),
     ]
-    return Summary(_headline(contents, standing), tuple(finding for finding in findings if finding.text))
+    kept = tuple(finding for finding in findings if finding.text)
+    return Summary(_headline(contents, standing), kept, contents.warnings)
 
 
 def summary_text(results: Mapping[str, Any]) -> str:
     """Write the summary as paragraphs of plain text."""
     summary = summarise(results)
-    return "\n\n".join([summary.headline, *(f"{f.title}: {f.text}" for f in summary.findings)]) + "\n"
+    beginning = " ".join([summary.headline, *summary.warnings])
+    return "\n\n".join([beginning, *(f"{f.title}: {f.text}" for f in summary.findings)]) + "\n"
 
 
 def _standing(contents: Contents) -> _Standing:

@@ -12,12 +12,13 @@ from passerelle.report.cells import (
     difference_cell,
     headline_metric,
     key_columns,
+    own_test,
     quality_metrics,
     score_cell,
 )
 from passerelle.report.contents import HUMAN_TEST, PIPELINE, Arm, Contents
 from passerelle.report.parse import read_results
-from passerelle.report.wording import DASH, MINUS, THIN_SPACE, metric_title, signed
+from passerelle.report.wording import DASH, MINUS, THIN_SPACE, decimal, interval, metric_title, signed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -89,6 +90,8 @@ def _groups(contents: Contents) -> Iterator[tuple[str, _Column, list[_Column]]]:
     ):
         columns = [column for column in key_columns(contents) if column.is_cost == is_cost]
         yield title, names, [_column(c.title, [c.cell(contents, arm) for arm in arms]) for c in columns]
+    if unread := [column for m in quality_metrics(contents) if any((column := _unread(contents, m)).texts)]:
+        yield "Answers that couldn't be read, %", names, unread
     adapted = contents.adapted_arms()
     if contents.main_test == "human" and any(score.test == "machine" for arm in adapted for score in arm.scores):
         names = _Column("Arm", tuple(arm.name for arm in adapted))
@@ -98,6 +101,16 @@ def _groups(contents: Contents) -> Iterator[tuple[str, _Column, list[_Column]]]:
         rows = [arm if against == PIPELINE else f"{arm} - {against}" for arm, against in pairs]
         to = " to the pipeline" if any(against == PIPELINE for _, against in pairs) else ""
         yield f"Paired differences{to}", _Column("Arm", tuple(rows)), _differences(contents, pairs)
+
+
+def _unread(contents: Contents, metric: str) -> _Column:
+    """Show the share of unread answers that each arm's score rests on; nothing where no answer had to be read."""
+    scores = [arm.score(metric, own_test(arm)) for arm in contents.arms]
+    shares = [None if score is None else score.unread_share for score in scores]
+    if not any(shares):
+        return _Column("", ())
+    cells = [Cell(DASH) if s is None else Cell(decimal(s[0]), interval(s[1], s[2])) for s in shares]
+    return _column(metric_title(metric), cells)
 
 
 def _column(title: str, cells: Sequence[Cell]) -> _Column:

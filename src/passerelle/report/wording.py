@@ -57,6 +57,14 @@ def score_interval(score: Score | None) -> str:
     return "" if score is None else interval(score.low, score.high, score_digits(score))
 
 
+def unread_text(score: Score | None) -> str:
+    """Write the share of a score's answers that couldn't be read as ``3.1 % unread [1.2, 6.4]``; empty without one."""
+    if score is None or score.unread_share is None:
+        return ""
+    value, low, high = score.unread_share
+    return f"{decimal(value)}\u00a0% unread {interval(low, high)}"
+
+
 def interval(low: float | None, high: float | None, digits: int = 1, plus: bool = False) -> str:
     """Write an interval as ``[53.1, 65.8]``; empty where an end is missing."""
     if low is None or high is None:

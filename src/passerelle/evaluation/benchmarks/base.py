@@ -58,6 +58,41 @@ class Item:
 
 
 @dataclass(frozen=True)
+class Decision:
+    """What people or a model say of an answer that rules couldn't read.
+
+    Attributes:
+        by: Who says so, as signatures name it.
+        says: Place of the option that the answer names, of yes and no 0 and 1; ``None`` where it names none.
+        right: Whether the answer is right, where that is what was asked; it then goes before `says`.
+    """
+
+    by: str
+    says: int | None = None
+    right: bool | None = None
+
+
+@dataclass(frozen=True)
+class DecidedAnswer(Answer):
+    """An answer that somebody read where rules couldn't."""
+
+    decision: Decision = field(default_factory=lambda: Decision(""))
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Which of the generated answers that a figure rests on couldn't be read.
+
+    Attributes:
+        flags: Whether each couldn't [answers].
+        clusters: The picture of each [answers].
+    """
+
+    flags: tuple[bool, ...]
+    clusters: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Measure:
     """One metric over the units of a benchmark, before intervals.
 
@@ -75,8 +110,9 @@ class Measure:
         unit: ``%`` or the metric's own points.
         direction: ``higher`` is better, or ``none`` for diagnostics.
         bounds: Range of the figure.
-        headline: Whether it is the one that the benchmark is known by.
+        headline: Whether it is the one that the benchmark is known by, by each parser.
         counted: Which units the share that was right is of; ``None``: all.
+        unread: Which answers couldn't be read; ``None`` where none had to be.
     """
 
     metric: str
@@ -94,6 +130,7 @@ class Measure:
     bounds: tuple[float, float] = (0.0, 100.0)
     headline: bool = False
     counted: tuple[bool, ...] | None = None
+    unread: Unread | None = None
 
 
 Read = Callable[[Mapping[str, Any], str], list[Item]]

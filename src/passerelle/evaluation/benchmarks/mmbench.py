@@ -18,8 +18,9 @@ from passerelle.evaluation.benchmarks.scoring import (
     GENERATE,
     choice_measures,
     chosen_options,
+    defined,
     mean_measure,
-    parser_name,
+    one_by_one,
     parsers_for,
 )
 from passerelle.evaluation.parsing.published import mmbench_option
@@ -100,11 +101,11 @@ def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list
     firsts = [replace(items[places[0]], id=group) for group, places in groups.items()]
     circular, vanilla = [], []
     for parser in parsers_for(method):
-        chosen = chosen_options(items, answers, method, parser, mmbench_option)
+        read = chosen_options(items, answers, method, parser, mmbench_option)
+        chosen, unread = [each.place for each in read], one_by_one(read)
         right = [place is not None and place == item.correct for place, item in zip(chosen, items, strict=True)]
-        unmatched = sum(place is None for place in chosen)
         texts = [None if p is None else _unturned(p, i) for p, i in zip(chosen, items, strict=True)]
-        definition = f"method:{method}|{parser_name(parser, items[0].language)}"
+        definition = defined(method, parser, items, answers)
         circular += mean_measure(
             "circular",
             firsts,
@@ -112,14 +113,12 @@ def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list
             f"circular|{definition}",
             parser=parser,
             chosen=[tuple(texts[place] for place in places) for places in groups.values()],
-            unmatched=unmatched,
+            unread=[[unread[place][0] for place in places] for places in groups.values()],
             headline=True,
         )
         vanilla += [
             measure
-            for measure in mean_measure(
-                "vanilla", items, right, definition, parser=parser, chosen=texts, unmatched=unmatched
-            )
+            for measure in mean_measure("vanilla", items, right, definition, parser=parser, chosen=texts, unread=unread)
             if not measure.subtask
         ]
     return circular + vanilla

@@ -12,7 +12,17 @@ import numpy as np
 
 from passerelle.evaluation.benchmarks.base import Benchmark, Item, Measure, Parser, needed, picture_of, text_of
 from passerelle.evaluation.benchmarks.pope import truth_of, yes_and_no
-from passerelle.evaluation.benchmarks.scoring import clusters, ids, mean_measure, parser_name, parsers_for, said_yes
+from passerelle.evaluation.benchmarks.scoring import (
+    as_yes,
+    clusters,
+    defined,
+    ids,
+    mean_measure,
+    one_by_one,
+    parsers_for,
+    said_yes,
+    unread_of,
+)
 from passerelle.evaluation.parsing.published import mme_said
 from passerelle.evaluation.statistics.significance import FloatArray, corpus_of
 from passerelle.records import Answer
@@ -45,18 +55,19 @@ def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list
     """Score accuracy, accuracy+ and the totals."""
     found = []
     for parser in parsers_for(method):
-        said = said_yes(items, answers, method, parser, mme_said)
+        read = said_yes(items, answers, method, parser, mme_said)
+        said, unread = as_yes(read), one_by_one(read)
         right = [yes is not None and yes == (item.correct == 0) for yes, item in zip(said, items, strict=True)]
-        definition = f"method:{method}" + (f"|{parser_name(parser, items[0].language)}" if parser else "")
-        unmatched = sum(yes is None for yes in said)
-        found += [_total(items, right, definition, parser, unmatched, part) for part in _parts(items)]
-        found += mean_measure("accuracy", items, right, definition, parser=parser, chosen=said, unmatched=unmatched)
+        definition = defined(method, parser, items, answers)
+        found += [_total(items, right, definition, parser, unread, part) for part in _parts(items)]
+        found += mean_measure("accuracy", items, right, definition, parser=parser, chosen=said, unread=unread)
         groups: dict[str, list[int]] = {}
         for place, item in enumerate(items):
             groups.setdefault(item.group, []).append(place)
         firsts = [items[places[0]] for places in groups.values()]
         both = [all(right[place] for place in places) for places in groups.values()]
-        found += mean_measure("accuracy+", firsts, both, definition, parser=parser)
+        either = [[unread[place][0] for place in places] for places in groups.values()]
+        found += mean_measure("accuracy+", firsts, both, definition, parser=parser, unread=either)
     return found
 
 
@@ -66,7 +77,12 @@ def _parts(items: Sequence[Item]) -> list[str]:
 
 
 def _total(
-    items: Sequence[Item], right: Sequence[bool], definition: str, parser: Parser, unmatched: int, part: str
+    items: Sequence[Item],
+    right: Sequence[bool],
+    definition: str,
+    parser: Parser,
+    unread: Sequence[Sequence[bool]],
+    part: str,
 ) -> Measure:
     """Make the sum over subtasks of accuracy and accuracy+ one measure."""
     kept = [p for p, i in enumerate(items) if not part or (i.subtask in COGNITION) == (part == "cognition")]
@@ -95,10 +111,11 @@ def _total(
         f"acc+acc+|subtasks:{len(names)}|{definition}",
         parser=parser,
         subtask=part,
-        unmatched=unmatched,
+        unmatched=sum(sum(unread[place]) for place in kept),
         unit="points",
         bounds=(0.0, 200.0 * len(names)),
-        headline=not part and parser != "published",
+        headline=not part,
+        unread=unread_of(part_items, [unread[place] for place in kept]) if parser else None,
     )
 
 

@@ -13,10 +13,11 @@ from passerelle.evaluation.benchmarks.base import BadItem, Benchmark, Item, Meas
 from passerelle.evaluation.benchmarks.choices import correct_place, listed_options
 from passerelle.evaluation.benchmarks.scoring import (
     chosen_options,
+    defined,
     mean_measure,
-    parser_name,
     parsers_for,
 )
+from passerelle.evaluation.metrics.answer_reading import decision_of
 from passerelle.evaluation.parsing.localised import is_read, same_answer, words_of_language
 from passerelle.evaluation.parsing.published import mmmu_open, mmmu_option
 from passerelle.records import Answer
@@ -58,16 +59,18 @@ def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list
     for parser in parsers_for(method):
         choices = [(item, answer) for item, answer in zip(items, answers, strict=True) if item.options]
         chosen = chosen_options([i for i, _ in choices], [a for _, a in choices], method, parser, mmmu_option)
-        places = {item.id: place for (item, _), place in zip(choices, chosen, strict=True)}
-        right, said = [], []
+        read = {item.id: each for (item, _), each in zip(choices, chosen, strict=True)}
+        right: list[bool] = []
+        said: list[int | bool | None] = []
         for item, answer in zip(items, answers, strict=True):
             if item.options:
-                right.append(places[item.id] is not None and places[item.id] == item.correct)
-                said.append(places[item.id])
+                place = read[item.id].place
+                right.append(place is not None and place == item.correct)
+                said.append(place)
             else:
-                right.append(_open_is_right(answer.text, item, parser == "published"))
+                right.append(_open_answer_is_right(answer, item, parser == "published"))
                 said.append(right[-1])
-        definition = f"method:{method}" + (f"|{parser_name(parser, items[0].language)}" if parser else "")
+        definition = defined(method, parser, items, answers)
         found += mean_measure(
             "accuracy",
             items,
@@ -75,10 +78,18 @@ def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list
             definition,
             parser=parser,
             chosen=said,
-            unmatched=sum(place is None for place in chosen),
+            unread=[
+                [read[item.id].unread if item.options else not answer.text.strip()]
+                for item, answer in zip(items, answers, strict=True)
+            ],
             headline=True,
         )
     return found
+
+
+def _open_answer_is_right(answer: Answer, item: Item, as_published: bool) -> bool:
+    decision = None if as_published else decision_of(answer)
+    return _open_is_right(answer.text, item, as_published) or (decision is not None and decision.right is True)
 
 
 def _open_is_right(answer: str, item: Item, as_published: bool) -> bool:

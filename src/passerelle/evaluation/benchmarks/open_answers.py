@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from passerelle.evaluation.benchmarks.base import PARSERS, Item, Measure
 from passerelle.evaluation.benchmarks.scoring import mean_measure, parser_name
+from passerelle.evaluation.metrics.answer_reading import decision_of
 from passerelle.evaluation.parsing.localised import same_answer
 from passerelle.records import Answer
 
@@ -23,23 +24,42 @@ def open_measures(
 ) -> list[Measure]:
     """Measure open answers: normalised as published, and in their own language.
 
-    An empty answer is unmatched.
+    An empty answer is unread. One that is the same as no reference by rules counts as the best of them where somebody
+    decided that it says the same.
     """
     found = []
     for parser in PARSERS:
         read = _published(rule) if parser == "published" else _localised
-        values = [accuracy(*read(item, answer.text)) for item, answer in zip(items, answers, strict=True)]
+        pairs = list(zip(items, answers, strict=True))
+        values = [accuracy(*read(item, answer.text)) for item, answer in pairs]
+        if parser == "localised":
+            values = [
+                value or _decided(item, answer, accuracy) for value, (item, answer) in zip(values, pairs, strict=True)
+            ]
         found += mean_measure(
             "accuracy",
             items,
             values,
-            f"{name}|{parser_name(parser, items[0].language)}",
+            f"{name}|{parser_name(parser, items[0].language, answers)}",
             parser=parser,
             chosen=[value > 0 for value in values],
-            unmatched=sum(not answer.text.strip() for answer in answers),
+            unread=[[not answer.text.strip()] for answer in answers],
             headline=True,
         )
     return found
+
+
+def best_references(references: Sequence[str], accuracy: Accuracy = any_of) -> list[str]:
+    """Return the references that an answer had best be the same as, each once."""
+    values = {text: accuracy(text, references) for text in references}
+    return [text for text, value in values.items() if value == max(values.values())]
+
+
+def _decided(item: Item, answer: Answer, accuracy: Accuracy) -> float:
+    decision = decision_of(answer)
+    if decision is None or not decision.right:
+        return 0.0
+    return max(accuracy(text, item.references) for text in set(item.references))
 
 
 def _published(rule: Normalise) -> Callable[[Item, str], tuple[str, list[str]]]:

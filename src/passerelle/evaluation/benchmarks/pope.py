@@ -15,16 +15,20 @@ import numpy as np
 from passerelle.evaluation.benchmarks.base import BadItem, Benchmark, Item, Measure, needed, picture_of, text_of
 from passerelle.evaluation.benchmarks.scoring import (
     GENERATE,
+    as_yes,
     clusters,
+    defined,
     ids,
     mean_measure,
-    parser_name,
+    one_by_one,
     parsers_for,
     ratio_of,
     said_yes,
+    unread_of,
 )
+from passerelle.evaluation.metrics.answer_reading import Read
 from passerelle.evaluation.metrics.choice import as_rule, option_scores
-from passerelle.evaluation.parsing.published import pope_said
+from passerelle.evaluation.parsing.published import pope_guesses, pope_said
 from passerelle.evaluation.statistics.significance import FloatArray, auc_of, corpus_of
 from passerelle.languages.knowledge import known, languages_with, own_digest
 from passerelle.languages.prompts import english, find_prompts
@@ -81,16 +85,21 @@ def read(row: Mapping[str, Any], language: str) -> list[Item]:
 
 
 def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list[Measure]:
-    """Score as POPE's authors do; an answer that is neither is wrong, and no yes."""
+    """Score as POPE's authors do; an answer that is neither is wrong, and no yes.
+
+    The published rule takes what it can't read for yes: such answers count as unread by it.
+    """
     found: list[Measure] = []
     for parser in parsers_for(method):
-        said = said_yes(items, answers, method, parser, pope_said)
+        read = said_yes(items, answers, method, parser, pope_said)
+        if parser == "published":
+            read = [Read(r.place, pope_guesses(a.text)) for r, a in zip(read, answers, strict=True)]
+        said, unread = as_yes(read), one_by_one(read)
         truth = [item.correct == 0 for item in items]
-        definition = f"method:{method}" + (f"|{parser_name(parser, items[0].language)}" if parser else "")
+        definition = defined(method, parser, items, answers)
         right = [yes is not None and yes == true for yes, true in zip(said, truth, strict=True)]
-        unmatched = sum(yes is None for yes in said)
         found += mean_measure(
-            "accuracy", items, right, definition, parser=parser, chosen=said, unmatched=unmatched, headline=True
+            "accuracy", items, right, definition, parser=parser, chosen=said, unread=unread, headline=True
         )
         table = np.array(
             [
@@ -113,8 +122,9 @@ def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list
                     clusters(items),
                     definition,
                     parser=parser,
-                    unmatched=unmatched,
+                    unmatched=sum(each.unread for each in read),
                     direction="none" if metric == "yes-rate" else "higher",
+                    unread=unread_of(items, unread) if parser else None,
                 )
             )
     return [*found, *_auc(items, answers, method)]

@@ -6,9 +6,10 @@ from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
-from passerelle.evaluation.benchmarks.base import PARSERS, Item, Measure, Parser
+from passerelle.evaluation.benchmarks.base import PARSERS, Item, Measure, Parser, Unread
+from passerelle.evaluation.metrics.answer_reading import NO, YES, Read, deciders, read_option, read_yes_or_no
 from passerelle.evaluation.metrics.choice import best_option
-from passerelle.evaluation.parsing.localised import option_of, reader_of, yes_or_no
+from passerelle.evaluation.parsing.localised import reader_of
 from passerelle.evaluation.statistics.significance import FloatArray, Statistic, mean_of
 from passerelle.records import Answer
 
@@ -16,9 +17,11 @@ GENERATE = "generate"
 PublishedOption = Callable[[str, Sequence[str]], int | None]
 
 
-def parser_name(parser: Parser, language: str) -> str:
-    """Name a parser for signatures."""
-    return f"parser:{reader_of(language)}" if parser == "localised" else f"parser:{parser}"
+def parser_name(parser: Parser, language: str, answers: Sequence[Answer] = ()) -> str:
+    """Name a parser for signatures, and who read what rules couldn't."""
+    return (
+        f"parser:{'+'.join([reader_of(language), *deciders(answers)])}" if parser == "localised" else f"parser:{parser}"
+    )
 
 
 def percent(values: Sequence[float] | Sequence[bool] | FloatArray) -> Statistic:
@@ -55,10 +58,21 @@ def mean_measure(
     *,
     parser: Parser = "",
     chosen: Sequence[Hashable] | None = None,
-    unmatched: int = 0,
+    unread: Sequence[Sequence[bool]] = (),
     headline: bool = False,
 ) -> list[Measure]:
-    """Measure a mean over items, and over those of each subtask."""
+    """Measure a mean over items, and over those of each subtask.
+
+    Args:
+        metric: Name of the metric.
+        items: The items.
+        values: Of each, 0..1 [items].
+        definition: How it is computed, for the signature.
+        parser: How answers were read.
+        chosen: What was said to each [items].
+        unread: Whether each of the answers that an item's value rests on couldn't be read [items × answers].
+        headline: Whether the benchmark is known by it.
+    """
     found = []
     for name in ("", *subtasks(items)):
         kept = [place for place, item in enumerate(items) if name in ("", item.subtask)]
@@ -75,28 +89,40 @@ def mean_measure(
                 subtask=name,
                 right=tuple(value == 1.0 for value in numbers) if exact else None,
                 chosen=tuple(chosen[place] for place in kept) if chosen is not None else None,
-                unmatched=unmatched if not name else 0,
-                headline=headline and not name and parser != "published",
+                unmatched=sum(sum(unread[place]) for place in kept) if unread else 0,
+                headline=headline and not name,
+                unread=unread_of(part, [unread[place] for place in kept]) if unread and parser else None,
             )
         )
     return found
 
 
+def unread_of(items: Sequence[Item], unread: Sequence[Sequence[bool]]) -> Unread:
+    """Return which answers couldn't be read, one or more to an item."""
+    flags = [flag for each in unread for flag in each]
+    pictures = [cluster(item) for item, each in zip(items, unread, strict=True) for _ in each]
+    return Unread(tuple(flags), tuple(pictures))
+
+
+def one_by_one(read: Sequence[Read]) -> list[list[bool]]:
+    """Return whether answers couldn't be read where each item has one."""
+    return [[each.unread] for each in read]
+
+
 def chosen_options(
     items: Sequence[Item], answers: Sequence[Answer], method: str, parser: Parser, rule: PublishedOption
-) -> list[int | None]:
-    """Return which option each answer names, or which is likeliest; ``None`` where none can be told."""
+) -> list[Read]:
+    """Return which option each answer names, or which is likeliest."""
+    pairs = list(zip(items, answers, strict=True))
+    if method == GENERATE and parser != "published":
+        return [read_option(item, answer) for item, answer in pairs]
     if method != GENERATE:
-        pairs = zip(items, answers, strict=True)
-        return [best_option(answer, len(item.options), method) for item, answer in pairs]
-    chosen = [
-        rule(answer.text, item.options)
-        if parser == "published"
-        else option_of(answer.text, item.options, item.language)
-        for item, answer in zip(items, answers, strict=True)
-    ]
-    # The letter of an option that isn't there names none.
-    return [p if p is None or item.options[p] else None for p, item in zip(chosen, items, strict=True)]
+        places = [best_option(answer, len(item.options), method) for item, answer in pairs]
+    else:
+        places = [rule(answer.text, item.options) for item, answer in pairs]
+        # The letter of an option that isn't there names none.
+        places = [p if p is None or item.options[p] else None for p, item in zip(places, items, strict=True)]
+    return [Read(place, place is None) for place in places]
 
 
 def parsers_for(method: str) -> tuple[Parser, ...]:
@@ -110,10 +136,10 @@ def choice_measures(
     """Measure accuracy of choices; unmatched answers are wrong."""
     found = []
     for parser in parsers_for(method):
-        chosen = chosen_options(items, answers, method, parser, rule)
+        read = chosen_options(items, answers, method, parser, rule)
+        chosen = [each.place for each in read]
         right = [place is not None and place == item.correct for place, item in zip(chosen, items, strict=True)]
-        language = items[0].language
-        definition = f"method:{method}" + (f"|{parser_name(parser, language)}" if parser else "")
+        definition = defined(method, parser, items, answers)
         found += mean_measure(
             "accuracy",
             items,
@@ -121,24 +147,33 @@ def choice_measures(
             definition,
             parser=parser,
             chosen=chosen,
-            unmatched=sum(place is None for place in chosen),
+            unread=one_by_one(read),
             headline=True,
         )
     return found
 
 
+def defined(method: str, parser: Parser, items: Sequence[Item], answers: Sequence[Answer]) -> str:
+    """Say how answers were got and read, for signatures."""
+    return f"method:{method}" + (f"|{parser_name(parser, items[0].language, answers)}" if parser else "")
+
+
 def said_yes(
     items: Sequence[Item], answers: Sequence[Answer], method: str, parser: Parser, rule: Callable[[str], str | None]
-) -> list[bool | None]:
-    """Return whether each answer says yes; ``None`` where it says neither."""
+) -> list[Read]:
+    """Return whether each answer says yes or no."""
+    if method == GENERATE and parser != "published":
+        return [read_yes_or_no(item, answer) for item, answer in zip(items, answers, strict=True)]
     if method != GENERATE:
         places = [best_option(answer, 2, method) for answer in answers]
-        return [None if place is None else place == 0 for place in places]
-    said = [
-        rule(answer.text) if parser == "published" else yes_or_no(answer.text, item.language, item.question)
-        for item, answer in zip(items, answers, strict=True)
-    ]
-    return [None if word is None else word == "yes" for word in said]
+    else:
+        places = [{"yes": YES, "no": NO}.get(rule(answer.text) or "") for answer in answers]
+    return [Read(place, place is None) for place in places]
+
+
+def as_yes(read: Sequence[Read]) -> list[bool | None]:
+    """Return whether each answer says yes; ``None`` where it says neither."""
+    return [None if each.place is None else each.place == YES for each in read]
 
 
 def ratio_of(top: int, bottom: Sequence[int]) -> Callable[[FloatArray], FloatArray]:

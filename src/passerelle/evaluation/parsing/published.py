@@ -119,6 +119,11 @@ def pope_said(answer: str) -> Said:
     return "no" if {"No", "not", "no"} & set(words) else "yes"
 
 
+def pope_guesses(answer: str) -> bool:
+    """Whether POPE's rule takes an answer for yes though no yes stands where it looks."""
+    return pope_said(answer) == "yes" and not re.search(r"\byes\b", answer.partition(".")[0], re.IGNORECASE)
+
+
 def mme_said(answer: str) -> Said | None:
     """Read yes or no as MME's `parse_pred_ans`: the whole answer, one letter, or within the first four letters."""
     said = answer.lower().strip().replace(".", "")

@@ -47,6 +47,9 @@ class Figure:
         detectable: Smallest difference to another system that this test could show.
         headline: Whether the benchmark is known by it.
         signature: How it was computed.
+        unread: Share of the generated answers that couldn't be read, in percent: ``value``, ``low`` and ``high``, the
+            ends of its 95% interval over pictures; ``None`` where no answer had to be read.
+        used: Whether reports show it: of two readings of the same answers one is.
     """
 
     system: str
@@ -68,6 +71,8 @@ class Figure:
     detectable: float
     headline: bool
     signature: str
+    unread: Mapping[str, float] | None = None
+    used: bool = True
 
 
 @dataclass(frozen=True)
@@ -169,7 +174,18 @@ def figure_of(seeds: Sequence[Measure], *, system: str, benchmark: str, language
             len(seeds),
             how,
         ),
+        unread=_unread(seeds),
     )
+
+
+def _unread(seeds: Sequence[Measure]) -> dict[str, float] | None:
+    """Return the share of answers that couldn't be read, in percent, with its interval."""
+    flags = [measure.unread.flags for measure in seeds if measure.unread is not None]
+    clusters = seeds[0].unread.clusters if seeds[0].unread is not None else ()
+    if len(flags) < len(seeds) or not clusters:
+        return None
+    found = share(np.mean(np.asarray(flags, dtype=np.float64), axis=0), clusters)
+    return {name: _PERCENT * getattr(found, name) for name in ("value", "low", "high")}
 
 
 def _interval(seeds: Sequence[Measure]) -> tuple[Interval, float, str]:
