@@ -63,9 +63,12 @@ class Said:
 
     def answer(self, seed: int, question: str) -> Answer:
         """Return what a seed, counted from 0, said to a question, with what was decided of it."""
-        answer = self.seeds[seed].kept[question].answer
-        decision = self.decided[seed].get(question) if self.decided else None
+        answer, decision = self.seeds[seed].kept[question].answer, self.decision(seed, question)
         return answer if decision is None else DecidedAnswer(**vars(answer), decision=decision)
+
+    def decision(self, seed: int, question: str) -> Decision | None:
+        """Return what was decided of what a seed said to a question, if rules left it unread."""
+        return self.decided[seed].get(question) if self.decided else None
 
     def measures(self, ids: Collection[str]) -> list[list[Measure]]:
         """Return each measure of some of the items, for every seed."""

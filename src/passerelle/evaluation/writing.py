@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -11,10 +12,13 @@ from typing import Any, get_args
 from passerelle.errors import InputError, first_line
 from passerelle.evaluation.asking.asking import Cost
 from passerelle.evaluation.asking.prompts import prompt_of
-from passerelle.evaluation.benchmarks.base import Parser
+from passerelle.evaluation.benchmarks.base import Item, Parser
 from passerelle.evaluation.benchmarks.scoring import GENERATE
 from passerelle.evaluation.metrics.answer_language import judge_answer
+from passerelle.evaluation.metrics.answer_reading import asked_of
+from passerelle.evaluation.parsing.localised import why_unread
 from passerelle.evaluation.results import Everything, Results, Said
+from passerelle.records import Answer
 from passerelle.runs import write_atomically, write_json
 
 
@@ -42,6 +46,7 @@ def write_results(
     Raises:
         StorageError: The disk is full.
     """
+    rows = list(answer_rows(said, results))
     found = {
         "languages": languages,
         "figures": [dataclasses.asdict(figure) for figure in results.figures],
@@ -52,14 +57,27 @@ def write_results(
         "speed": _speed(said),
         "readings": [dataclasses.asdict(reading) for reading in results.readings.values()],
         "warnings": results.warnings,
+        "unread": _by_reason(rows),
         "notes": results.notes,
     }
     write_json(folder / "results.json", found)
-    rows = list(answer_rows(said, results))
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     write_atomically(folder / "answers.jsonl", lines)
     _write_parquet(rows, folder / "answers.parquet")
     return found
+
+
+def _by_reason(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Count the answers that the reading that counts leaves unread, by reason."""
+    reasons: dict[tuple[str, str, str], Counter[str]] = {}
+    for row in rows:
+        if row["unread"]:
+            where = row["system"], row["benchmark"], row["language"]
+            reasons.setdefault(where, Counter())[row["unread"]] += 1
+    return [
+        {"system": system, "benchmark": name, "language": code, "reasons": dict(found)}
+        for (system, name, code), found in reasons.items()
+    ]
 
 
 _SUMMED: tuple[Cost, ...] = get_args(Cost)
@@ -82,7 +100,8 @@ def answer_rows(said: Everything, results: Results) -> Iterator[dict[str, Any]]:
     for system, benchmarks in said.items():
         for name, languages in benchmarks.items():
             for code, each in languages.items():
-                read, right = _verdicts(each, results.parser(name, code))
+                parser = results.parser(name, code)
+                read, right, unread = _verdicts(each, parser)
                 for number, seed in enumerate(each.seeds):
                     for item in each.test.items:
                         if item.id not in seed.kept:
@@ -110,6 +129,8 @@ def answer_rows(said: Everything, results: Results) -> Iterator[dict[str, Any]]:
                             "translated_by": kept.translated_by,
                             "read": read.get((number, item.id)),
                             "right": right.get((number, item.id)),
+                            "unread": why_left(each, item, kept.answer, parser) if (number, item.id) in unread else "",
+                            "decided_by": decided.by if (decided := each.decision(number, item.id)) else "",
                             "in_language": judged,
                         }
 
@@ -126,10 +147,21 @@ def read_answers(path: Path) -> list[dict[str, Any]]:
         raise InputError(f"no answers at {str(path)!r}: {first_line(error)}") from None
 
 
-def _verdicts(said: Said, parser: Parser) -> tuple[dict[tuple[int, str], str], dict[tuple[int, str], bool]]:
-    """Return how each answer was read and whether it was right, by seed and question."""
+def why_left(said: Said, item: Item, answer: Answer, parser: Parser) -> str:
+    """Say why an answer is unread."""
+    if parser == "published":
+        return "not read by the published rule"
+    options = item.options if asked_of(item, said.test.benchmark) == "letter" else ()
+    return why_unread(answer.text, item.language, options)
+
+
+def _verdicts(
+    said: Said, parser: Parser
+) -> tuple[dict[tuple[int, str], str], dict[tuple[int, str], bool], set[tuple[int, str]]]:
+    """Return how each answer was read, whether it was right, and which weren't read, by seed and question."""
     read: dict[tuple[int, str], str] = {}
     right: dict[tuple[int, str], bool] = {}
+    unread: set[tuple[int, str]] = set()
     ids = said.answered()
     for seeds in said.measures(ids) if ids else []:
         for number, measure in enumerate(seeds):
@@ -138,7 +170,10 @@ def _verdicts(said: Said, parser: Parser) -> tuple[dict[tuple[int, str], str], d
                 read |= {(number, u): json.dumps(c) for u, c in zip(measure.units, measure.chosen, strict=True)}
             if whole and measure.right is not None and measure.metric in ("accuracy", "vanilla"):
                 right |= {(number, u): r for u, r in zip(measure.units, measure.right, strict=True)}
-    return read, right
+            if whole and measure.unread is not None and len(measure.unread.flags) == len(measure.units):
+                flags = zip(measure.units, measure.unread.flags, strict=True)
+                unread |= {(number, unit) for unit, flag in flags if flag}
+    return read, right, unread
 
 
 def _write_parquet(rows: Sequence[Mapping[str, Any]], path: Path) -> None:

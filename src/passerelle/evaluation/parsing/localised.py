@@ -7,9 +7,13 @@ guessed: what can't be told is unmatched.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from passerelle.evaluation.parsing import options as by_option
+from passerelle.evaluation.parsing import polarity
 from passerelle.evaluation.parsing.open_answers import answer_words, same_answer
-from passerelle.evaluation.parsing.options import option_of
-from passerelle.evaluation.parsing.polarity import yes_or_no
+from passerelle.evaluation.parsing.plain_rules import plain_option, plain_yes_or_no, why_unread
+from passerelle.evaluation.parsing.published import Said
 from passerelle.evaluation.parsing.words import is_read, words_of_language
 from passerelle.languages.knowledge import own_digest
 
@@ -23,9 +27,22 @@ __all__ = [
     "option_of",
     "reader_of",
     "same_answer",
+    "why_unread",
     "words_of_language",
     "yes_or_no",
 ]
+
+
+def yes_or_no(answer: str, language: str, question: str = "") -> Said | None:
+    """Read a yes or a no: see `polarity.yes_or_no`; what only MME's rule reads is taken where that is safe."""
+    said = polarity.yes_or_no(answer, language, question)
+    return said if said is not None else plain_yes_or_no(answer, language)
+
+
+def option_of(answer: str, options: Sequence[str], language: str) -> int | None:
+    """Find the option that is named: see `options.option_of`; what only MMBench's rule reads is taken where safe."""
+    place = by_option.option_of(answer, options, language)
+    return place if place is not None else plain_option(answer, options, language)
 
 
 def reader_of(language: str) -> str:
