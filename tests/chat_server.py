@@ -116,6 +116,23 @@ class AboutPictures(Handler):
         return f"{image.width}x{image.height}: {self.texts['text']}"
 
 
+class Reads(Handler):
+    """Reads answers that are neither yes nor no as its table says; equal is what has the same first letter."""
+
+    replies = {"Bof.": "YES", "Euh.": "no.", "Mmh.": "NONE", "Hum.": "I think that it says yes", "Ah.": "YES"}
+
+    def read(self, body: dict[str, Any]) -> dict[str, str]:
+        prompt = body["messages"][0]["content"]
+        assert body["temperature"] == 0 and body["max_tokens"] == 16
+        shown = {name: prompt.partition(f"[{name}]\n")[2].partition("\n[End")[0] for name in ("Answer", "Right answer")}
+        return {"answer": shown["Answer"], "right": shown["Right answer"], "prompt": prompt}
+
+    def answered(self) -> str:
+        if self.texts["right"]:
+            return "EQUAL" if self.texts["right"][0].lower() == self.texts["answer"][0].lower() else "DIFFERENT"
+        return self.replies.get(self.texts["answer"], "B")
+
+
 class Likely(AboutPictures):
     """Says how likely it finds each letter that it is asked, in the fields of vLLM's chat completions.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from chat_server import AboutPictures, ChatServer
+from chat_server import AboutPictures, ChatServer, Reads
 from comparison.conftest import compare
 from comparisons import write_experiment
 from passerelle.cli import main
@@ -49,6 +50,48 @@ def test_a_served_model_is_the_base_of_a_comparison(own: Path, server: ChatServe
     asked = len(server.requests)
     compare()
     assert len(server.requests) == asked, "nothing is paid twice"
+
+
+def test_unread_answers_are_said_and_a_model_reads_them_at_a_price(own: Path, server: ChatServer) -> None:
+    model = f"openai{{first_wait_seconds: 0.01}}:base@{server.url}"
+    tests = ["pope=pope-{language}.jsonl", "mmbench=mmb-{language}.tsv"]
+    given = {"model": model, "arms": {"zero-shot": None}, "answers": "generate", "english": False, "tests": tests}
+    write_experiment(own, **given)
+    results, _ = compare()
+    assert "mmbench (fr): more than 5% of the answers couldn't be read: zero-shot 100.0% [" in " ".join(
+        results["warnings"]
+    )
+    page = (own / "runs" / "own" / "report.html").read_text(encoding="utf-8")
+    assert page.index('<p class="warning">') < page.index("<nav")
+    reader = ChatServer(Reads)
+    try:
+        at = f"llm{{first_wait_seconds: 0.01, input_price: 10}}:small@{reader.url}"
+        write_experiment(own, **given, reader=at)
+        results, _ = compare()
+    finally:
+        reader.close()
+    (phase,) = results["shared_costs"]
+    assert phase["phase"].startswith("tests, answers read by llm-1:small@") and phase["engine_eur"] > 0
+    assert results["decided"]["reader"]["decided"] > 0 and "agreement with people not measured" in " ".join(
+        results["notes"]
+    )
+    (arm,) = results["arms"]
+    score = next(score for score in arm["scores"] if score["metric"] == "mmbench")
+    assert score["unread"] == 0 == score["unread_share"]["value"] and "+llm-1:small@" in score["signature"]
+
+
+def test_arms_that_translate_nothing_need_no_engine_for_the_language(own: Path, server: ChatServer) -> None:
+    for name in ("pope-{}.jsonl", "mmb-{}.tsv"):
+        shutil.copy(own / name.format("fr"), own / name.format("de"))
+    tests = [{"benchmark": "mmbench=mmb-{language}.tsv", "machine": True}, "pope=pope-{language}.jsonl"]
+    model = f"openai{{first_wait_seconds: 0.01}}:base@{server.url}"
+    arms = {"zero-shot": None, "prompted": None, "pipeline": None}
+    write_experiment(own, model=model, arms=arms, tests=tests, answers="generate", limit=1)
+    results, said = compare("--target", "de", "--arms", "zero-shot,prompted")
+    assert all(arm["scores"] for arm in results["arms"])
+    assert "test 'mmbench' is asked in people's words only" in said
+    done = CliRunner().invoke(main, ["compare", "own.yaml", "--target", "de"])
+    assert done.exit_code == 2 and "translates de to en" in done.stderr
 
 
 def test_a_served_model_cannot_be_trained_here(own: Path, server: ChatServer) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -377,6 +378,26 @@ def test_rows_without_a_language_are_refused_where_there_are_two(bench):
     write_lines(bench / "said.jsonl", [{"question_id": 1, "text": "Oui"}])
     with pytest.raises(InputError, match="rows without a language, and fr and en are asked for"):
         evaluate(options(bench, predictions=(str(bench / "said.jsonl"),)))
+
+
+@pytest.mark.parametrize("language", ["is", "eu", "sw"])
+def test_likelihoods_need_no_words_of_a_language(bench, language):
+    shutil.copy(bench / "pope-fr.jsonl", bench / f"pope-{language}.jsonl")
+    scored = [{"question_id": n, "logprobs": [-1.0, -2.0], "priors": [-1.5, -1.5]} for n in range(1, 17)]
+    given = options(bench, languages=language, method="pmi")
+    results = evaluate(replace(given, predictions=(str(write_lines(bench / "scored.jsonl", scored)),)))
+    found = figure(results, "accuracy", language)
+    assert (found["value"], found["unread"], results["warnings"]) == (25, None, [])
+    with pytest.raises(ConfigError, match=f"how answers are read isn't known in '{language}'.*--method pmi"):
+        evaluate(replace(given, predictions=(str(bench / "scored.jsonl"),), method="generate"))
+
+
+def test_letters_that_others_were_told_are_read_in_any_language(bench):
+    shutil.copy(bench / "mmb-fr.tsv", bench / "mmb-is.tsv")
+    said = [{"index": n + k * 1_000_000, "text": "ABCD"[(n - 1 - k) % 4]} for n in range(1, 5) for k in range(4)]
+    given = options(bench, benchmarks=(f"mmbench={bench}/mmb-is.tsv",), languages="is")
+    results = evaluate(replace(given, predictions=(str(write_lines(bench / "said.jsonl", said)),)))
+    assert figure(results, "circular", "is", parser="localised")["value"] == 100
 
 
 def test_command_prints_tables_and_json(bench):

@@ -34,6 +34,8 @@ def _words(what: Callable[[str], Any]) -> Callable[[click.Context, click.Paramet
 @click.option(
     "--languages", type=click.Path(path_type=Path), help="Folder of languages' files of your own  [beside EXPERIMENT]."
 )
+@click.option("--reader", help="Model that reads what rules can't: llm:MODEL@https://HOST/v1.")
+@click.option("--labels", type=click.Path(path_type=Path), help="People's labels, of `passerelle review export`.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Run folder [runs/NAME].")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of torch  [as many as cores are free].")
 @click.option("--smoke", is_flag=True, help="Everything on a handful of pictures, in a minute or so.")
@@ -47,6 +49,8 @@ def compare(
     review: Path | None,
     families: Path | None,
     languages: Path | None,
+    reader: str | None,
+    labels: Path | None,
     out: Path | None,
     threads: int | None,
     smoke: bool,
@@ -63,7 +67,7 @@ def compare(
     from passerelle.config import merge
 
     given = {"seeds": seeds, "language": target, "model": model, "review": review, "families": families}
-    given["languages"] = languages
+    given |= {"languages": languages, "reader": reader, "labels": labels}
     changes = {key: value for key, value in given.items() if value is not None}
     settings = load_experiment(experiment, merge(SMOKE, changes) if smoke else changes, arms)
     if smoke:

@@ -36,6 +36,8 @@ from passerelle.commands.quality_options import CALIBRATION, FILE
 @click.option("--audit", is_flag=True, help="Find suspect items by the audit's estimate; needs en among the languages.")
 @CALIBRATION
 @click.option("--judge", help="Judge of chat answers: MODEL@https://HOST/v1; key in OPENAI_API_KEY.")
+@click.option("--reader", default="", help="Model that reads what rules can't: llm:MODEL@https://HOST/v1.")
+@click.option("--labels", type=FILE, help="People's labels of answers, of `passerelle review export`.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first so many questions of each benchmark.")
 @click.option("--families", type=FILE, help="TOML with families of your own.")
 @click.option("--languages", "folder", type=FILE, help="Folder of languages' files of your own, CODE.toml each.")
@@ -55,6 +57,8 @@ def evaluate(
     audit: bool,
     calibration: Path | None,
     judge: str | None,
+    reader: str,
+    labels: Path | None,
     limit: int | None,
     families: Path | None,
     folder: Path | None,
@@ -89,7 +93,7 @@ def evaluate(
         quiet()
     options = Options(
         models, benchmarks, languages, method, predictions, images, out, suspects, against, limit,
-        images_anywhere=images_anywhere, families=families, languages_folder=folder,
+        images_anywhere=images_anywhere, families=families, languages_folder=folder, reader=reader, labels=labels,
     )  # fmt: skip
     with machine.threads(threads) if models else nullcontext():
         results = run(options, find, asked)

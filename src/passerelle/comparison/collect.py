@@ -104,15 +104,24 @@ def collect(found: Collected) -> dict[str, Any]:
             "training_text": found.texts.summary() if experiment.trained else {},
         },
         "warnings": evaluation["warnings"],
+        "decided": evaluation["decided"],
         "readings": evaluation["readings"],
         "notes": [*_notes(found), *evaluation["notes"]],
-        "shared_costs": [test.phase.to_dict() for test in found.tests if test.phase is not None],
+        "shared_costs": [phase.to_dict() for phase in _shared(found)],
         "arms": arms,
         "comparisons": comparisons,
         "gains": _gains(found, comparisons),
         "gaps": evaluation["gaps"],
         "examples": examples_of(answers, found.folder, experiment.target, experiment.examples, found.asked),
     }
+
+
+def _shared(found: Collected) -> Iterator[Phase]:
+    """Yield what measuring cost, whichever arms there are: translated tests, answers that a model read."""
+    yield from (test.phase for test in found.tests if test.phase is not None)
+    if reader := (found.evaluation["decided"] or {}).get("reader"):
+        took = {"tokens": round(reader["tokens"]), "engine_eur": reader["engine_eur"]}
+        yield Phase(f"tests, answers read by {reader['name']}", reader["seconds"], **took)
 
 
 def _engines(answers: Sequence[Row]) -> dict[str, list[str]]:

@@ -23,6 +23,8 @@ from passerelle.comparison.tests import PlannedTest, plan_tests
 from passerelle.comparison.texts import Texts
 from passerelle.comparison.untrained import PIPELINE, ZERO_SHOT
 from passerelle.errors import RunError, UserError
+from passerelle.evaluation.asking.deciding import open_reader
+from passerelle.evaluation.asking.labelled import read_labels
 from passerelle.evaluation.asking.members import System
 from passerelle.evaluation.asking.systems import open_system
 from passerelle.evaluation.run import Options, evaluate
@@ -111,6 +113,10 @@ def _check(experiment: Experiment, texts: Texts) -> None:
         close_engines()  # training needs the memory
     if any(experiment.screen(name) in ("gate", "repair") for name in experiment.arms):
         check_estimate(experiment)
+    if experiment.reader:
+        open_reader(experiment.reader)
+    if experiment.labels:
+        read_labels(experiment.labels)
 
 
 def _check_model(arm: str, model: str) -> None:
@@ -155,6 +161,8 @@ def _ask(
         planned=tuple(plan for test in tests for plan in test.plans),
         out=folder / "evaluation",
         references=references,
+        reader=experiment.reader,
+        labels=experiment.labels,
         pairs=(*_pairs(experiment, names), *((system.name.split(" ")[0], system.name) for system in before)),
     )
     by_name = {run.name: run for run in runs}

@@ -138,6 +138,8 @@ class Experiment(Settings):
         review: The ``applied.json`` of `passerelle review apply`: machine text gets its corrections.
         families: TOML with families of models of one's own [``families.toml`` beside the experiment].
         languages: Folder with files of languages of one's own [``languages`` beside the experiment].
+        reader: A model that reads the answers that rules can't: ``llm:MODEL@URL``.
+        labels: People's labels of answers, as `passerelle review export` writes them; they go before the reader.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
@@ -158,6 +160,8 @@ class Experiment(Settings):
     review: Path | None = None
     families: Path | None = None
     languages: Path | None = None
+    reader: str = ""
+    labels: Path | None = None
 
     @field_validator("arms", "data", mode="before")
     @classmethod

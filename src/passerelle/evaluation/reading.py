@@ -107,7 +107,7 @@ class Pictures:
         return path
 
 
-def read_test(plan: Planned, source: Source, embedded: Path, *, with_pictures: bool) -> Test:
+def read_test(plan: Planned, source: Source, embedded: Path, *, with_pictures: bool, has_reader: bool = False) -> Test:
     """Read a benchmark in one language.
 
     Args:
@@ -115,6 +115,7 @@ def read_test(plan: Planned, source: Source, embedded: Path, *, with_pictures: b
         source: Where its rows are; one of the plan's.
         embedded: Where pictures that stand in rows are kept.
         with_pictures: Whether anything is to be asked, so that pictures are needed.
+        has_reader: Whether a model reads what rules can't, so that no rules need to be known.
 
     Raises:
         ConfigError: Answers in the language can't be read, or it can't be asked for them.
@@ -138,7 +139,7 @@ def read_test(plan: Planned, source: Source, embedded: Path, *, with_pictures: b
         test.items = [replace(item, picture=_cheap_key(item)) for item in test.items]
     if not test.items:
         raise InputError(f"nothing in {place!r} can be asked. {test.says_what_is_missing()}")
-    _check_language(test, with_pictures)
+    _check_language(test, with_pictures, has_reader)
     return test
 
 
@@ -167,14 +168,16 @@ def _cut(items: list[Item], plan: Planned) -> list[Item]:
     return items
 
 
-def _check_language(test: Test, with_pictures: bool) -> None:
+def _check_language(test: Test, with_pictures: bool, has_reader: bool) -> None:
     """Make sure that answers can be read, where they are, and that the language can be asked for them."""
     read = test.method == GENERATE or test.benchmark.kind == "open"
     if read and test.benchmark.kind not in ("caption", "chat"):
-        if test.benchmark.kind == "choice" and not is_read(test.language):
+        if (has_reader or test.benchmark.kind == "choice") and not is_read(test.language):
             say(
                 f"{test.name} ({test.language}): how answers are read isn't known in this language: letters are, and "
-                "words as in English. `passerelle languages` says what can be done."
+                "words as in English"
+                + (", and the reader reads the rest." if has_reader else ".")
+                + " `passerelle languages` says what can be done."
             )
         else:
             words_of_language(test.language)

@@ -70,6 +70,15 @@ class Said:
         """Return what was decided of what a seed said to a question, if rules left it unread."""
         return self.decided[seed].get(question) if self.decided else None
 
+    def by_answer(self, parser: Parser) -> list[Measure] | None:
+        """Return, of each seed, the measure that says of every single answer how a parser read it."""
+        ids = self.answered()
+        for seeds in self.measures(ids) if ids else []:
+            one = seeds[0]
+            if one.parser in ("", parser) and not one.subtask and one.chosen is not None and set(one.units) == ids:
+                return seeds
+        return None
+
     def measures(self, ids: Collection[str]) -> list[list[Measure]]:
         """Return each measure of some of the items, for every seed."""
         items = self.items(ids)
@@ -78,7 +87,8 @@ class Said:
             answers = [self.answer(number, item.id) for item in items]
             found = self.test.benchmark.score(items, answers, self.method)
             if self.method == GENERATE and self.test.benchmark.kind != "choice":
-                found += fidelity_measures(items, answers, [prompt_of(i, self.test.benchmark, False) for i in items])
+                prompts = [prompt_of(item, self.test.benchmark, False, is_asked=False) for item in items]
+                found += fidelity_measures(items, answers, prompts)
             by_seed.append(found)
         return [list(seeds) for seeds in zip(*by_seed, strict=True)]
 

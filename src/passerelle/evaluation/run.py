@@ -11,7 +11,9 @@ from typing import Any
 
 from passerelle.errors import ConfigError, StorageError, unknown
 from passerelle.evaluation.asking.asking import Answered, ask
+from passerelle.evaluation.asking.deciding import ModelReader, decide, sentences
 from passerelle.evaluation.asking.journal import Journal
+from passerelle.evaluation.asking.labelled import read_labels
 from passerelle.evaluation.asking.members import Member, System
 from passerelle.evaluation.asking.predictions import answers_to, read_predictions
 from passerelle.evaluation.asking.suspects import SUSPECT_BELOW, read_suspects
@@ -50,6 +52,8 @@ class Options:
         images_anywhere: Whether pictures may lie outside of the image folder.
         families: TOML with families of models of one's own.
         languages_folder: Folder with files of languages of one's own.
+        reader: A model that reads what rules can't, ``llm:MODEL@URL``.
+        labels: File of people's labels of answers, as ``passerelle review export`` writes it.
     """
 
     models: tuple[str, ...] = ()
@@ -67,6 +71,8 @@ class Options:
     images_anywhere: bool = False
     families: Path | None = None
     languages_folder: Path | None = None
+    reader: str = ""
+    labels: Path | None = None
 
     def plans(self, languages: Sequence[str]) -> Sequence[Planned]:
         """Return the benchmarks.
@@ -127,6 +133,8 @@ def _evaluate(
     for plan in options.plans(languages):
         if plan.method != GENERATE:
             as_rule(plan.method)
+    reader = ModelReader(options.reader, options.out) if options.reader else None
+    labels = read_labels(options.labels) if options.labels else None
     files = [parse_named(text) for text in options.predictions]
     systems = [*opened, *(open_system(parse_named(text)) for text in options.models)]
     _check_names(options, [system.name for system in systems] + [named.name for named in files])
@@ -156,10 +164,11 @@ def _evaluate(
     if audit is not None:
         suspects = _audit(tests, audit, suspects)
     apart = {system.name for system in systems if system.kept_as}
-    results = put_together(said, suspects, options.references, options.pairs, apart)
-    results.notes = notes
+    everything, decided = decide(said, reader, labels) if reader or labels else (said, None)
+    results = put_together(everything, suspects, options.references, options.pairs, apart)
+    results.notes = [*notes, *(sentences(decided) if decided else [])]
     judged = judge(said) if judge else []
-    return write_results(options.out, options.languages, said, results, suspects, judged)
+    return write_results(options.out, options.languages, everything, results, suspects, judged, decided)
 
 
 def _check_names(options: Options, names: Sequence[str]) -> None:
@@ -186,7 +195,8 @@ def read_tests(options: Options, languages: Sequence[str], with_pictures: bool) 
     """
     found: dict[str, dict[str, Test]] = {}
     for plan in options.plans(languages):
-        tests = [read_test(plan, s, options.out / "pictures", with_pictures=with_pictures) for s in plan.sources]
+        how = {"with_pictures": with_pictures, "has_reader": bool(options.reader)}
+        tests = [read_test(plan, source, options.out / "pictures", **how) for source in plan.sources]
         name = tests[0].name
         if name in found:
             raise ConfigError(

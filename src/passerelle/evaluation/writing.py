@@ -29,6 +29,7 @@ def write_results(
     results: Results,
     suspects: Mapping[str, set[str]],
     judged: list[dict[str, Any]],
+    decided: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write ``results.json``, ``answers.jsonl`` and, where pyarrow is installed, ``answers.parquet``.
 
@@ -39,6 +40,7 @@ def write_results(
         results: The figures.
         suspects: Ids of suspect items by benchmark.
         judged: What a judge found.
+        decided: Who decided what rules had left unread.
 
     Returns:
         What ``results.json`` holds.
@@ -54,6 +56,7 @@ def write_results(
         "gaps": [gap.as_dict() for gap in results.gaps],
         "suspects": {name: sorted(ids) for name, ids in suspects.items()},
         "judged": judged,
+        "decided": decided,
         "speed": _speed(said),
         "readings": [dataclasses.asdict(reading) for reading in results.readings.values()],
         "warnings": results.warnings,
@@ -107,7 +110,7 @@ def answer_rows(said: Everything, results: Results) -> Iterator[dict[str, Any]]:
                         if item.id not in seed.kept:
                             continue
                         kept = seed.kept[item.id]
-                        prompt = prompt_of(item, each.test.benchmark, each.method != GENERATE)
+                        prompt = prompt_of(item, each.test.benchmark, each.method != GENERATE, is_asked=False)
                         judged = judge_answer(kept.answer.text, prompt, code).verdict if kept.answer.text else ""
                         yield {
                             "system": system,
@@ -162,17 +165,13 @@ def _verdicts(
     read: dict[tuple[int, str], str] = {}
     right: dict[tuple[int, str], bool] = {}
     unread: set[tuple[int, str]] = set()
-    ids = said.answered()
-    for seeds in said.measures(ids) if ids else []:
-        for number, measure in enumerate(seeds):
-            whole = measure.parser in ("", parser) and not measure.subtask and set(measure.units) == ids
-            if whole and measure.chosen is not None:
-                read |= {(number, u): json.dumps(c) for u, c in zip(measure.units, measure.chosen, strict=True)}
-            if whole and measure.right is not None and measure.metric in ("accuracy", "vanilla"):
-                right |= {(number, u): r for u, r in zip(measure.units, measure.right, strict=True)}
-            if whole and measure.unread is not None and len(measure.unread.flags) == len(measure.units):
-                flags = zip(measure.units, measure.unread.flags, strict=True)
-                unread |= {(number, unit) for unit, flag in flags if flag}
+    for number, measure in enumerate(said.by_answer(parser) or ()):
+        read |= {(number, u): json.dumps(c) for u, c in zip(measure.units, measure.chosen or (), strict=True)}
+        if measure.right is not None:
+            right |= {(number, u): r for u, r in zip(measure.units, measure.right, strict=True)}
+        if measure.unread is not None:
+            flags = zip(measure.units, measure.unread.flags, strict=True)
+            unread |= {(number, unit) for unit, flag in flags if flag}
     return read, right, unread
 
 

@@ -16,8 +16,7 @@ def instruction(language: str, name: str) -> str:
     Raises:
         ConfigError: It isn't known in this language.
     """
-    found = known(language).instructions
-    text = str(getattr(found, name)) if found else ""
+    text = _instruction(language, name)
     if not text:
         raise ConfigError(
             f"what asks for an answer isn't known in {language!r} (instructions.{name}). Known languages: "
@@ -26,6 +25,11 @@ def instruction(language: str, name: str) -> str:
             "--languages."
         )
     return text
+
+
+def _instruction(language: str, name: str) -> str:
+    found = known(language).instructions
+    return str(getattr(found, name)) if found else ""
 
 
 def _hint_word(language: str) -> str:
@@ -63,8 +67,18 @@ def question_of(item: Item, benchmark: Benchmark, method: str) -> Question:
     )
 
 
-def prompt_of(item: Item, benchmark: Benchmark, scored: bool) -> str:
-    """Return the words of a question: hint, question, options, instruction."""
+def prompt_of(item: Item, benchmark: Benchmark, scored: bool, *, is_asked: bool = True) -> str:
+    """Return the words of a question: hint, question, options, instruction.
+
+    Args:
+        item: The question.
+        benchmark: Its benchmark.
+        scored: Whether the likelihoods of its options are compared.
+        is_asked: Whether a model is to be asked this; what somebody else asked may lack the instruction.
+
+    Raises:
+        ConfigError: A model is to be asked, and the instruction isn't known in the language.
+    """
     lines = [f"{_hint_word(item.language)} {item.hint}".strip()] if item.hint else []
     lines += [item.question] if item.question else []
     if scored:
@@ -73,5 +87,6 @@ def prompt_of(item: Item, benchmark: Benchmark, scored: bool) -> str:
         lines += [f"{letter}. {option}" for letter, option in zip(LETTERS, item.options, strict=False) if option]
     # An open question among choices, as MMMU has them, isn't asked for a letter.
     name = "short" if benchmark.prompt == "letter" and not item.options else benchmark.prompt
-    lines += [instruction(item.language, name)] if name else []
-    return "\n".join(lines)
+    if name:
+        lines.append(instruction(item.language, name) if is_asked else _instruction(item.language, name))
+    return "\n".join(filter(None, lines))

@@ -103,6 +103,11 @@ class Server:
         return self._pace.most
 
     @property
+    def place(self) -> str:
+        """Host and path."""
+        return self._endpoint.place
+
+    @property
     def replied(self) -> bool:
         """Whether it took a request in this process."""
         return self._budget.spent.requests > 0

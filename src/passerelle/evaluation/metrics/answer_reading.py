@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from passerelle.evaluation.benchmarks.base import Benchmark, DecidedAnswer, Decision, Item
-from passerelle.evaluation.parsing.localised import option_of, yes_or_no
+from passerelle.evaluation.parsing.localised import is_read, option_of, yes_or_no
 from passerelle.records import Answer
 
 Asked = Literal["letter", "yes-no", "equal"]
@@ -53,7 +53,8 @@ def read_option(item: Item, answer: Answer) -> Read:
 
 def read_yes_or_no(item: Item, answer: Answer) -> Read:
     """Read whether an answer says yes or no."""
-    said = yes_or_no(answer.text, item.language, item.question)
+    language = item.language if is_read(item.language) else "en"
+    said = yes_or_no(answer.text, language, item.question)
     return _read(None if said is None else YES if said == "yes" else NO, item, answer)
 
 
