@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from benchmark_files import write_bench, write_lines
 from passerelle.cli import main
+from passerelle.evaluation.run import Options, evaluate
 from passerelle.review.store.database import Database
 from passerelle.translation.memory.memory import TranslationMemory
 from review_server import ARMS, SAID, HttpExpert, passerelle
@@ -74,3 +77,34 @@ def test_every_task_goes_the_whole_way(sources: list[str], tasks: tuple[str, ...
     done = passerelle("review", "apply", "--db", where, *out)
     assert done["native"]["texts"] == (sum(line["task"] == "write" for line in lines))
     assert done["calibration"]["labels"] == (4 if "translation" in tasks else 0)
+
+
+def test_labels_of_unread_answers_count_in_the_scores(tmp_path: Path) -> None:
+    bench, where, out = write_bench(tmp_path), str(tmp_path / "review.sqlite"), tmp_path / "out"
+    said = {1: "Bof.", 2: "Bof.", 3: "Euh."}
+    rows = [{"question_id": n, "text": said.get(n, "Oui" if n in (1, 6, 11, 16) else "Non")} for n in range(1, 17)]
+    write_lines(bench / "first.jsonl", rows)
+    write_lines(bench / "second.jsonl", [{**row, "text": "Ah."} if row["question_id"] == 2 else row for row in rows])
+    predictions = tuple(f"{name}={bench / name}.jsonl" for name in ("first", "second"))
+    options = Options(benchmarks=(f"pope={bench}/pope-fr.jsonl",), languages="fr", out=out, predictions=predictions)
+    evaluate(options)
+    create = ("review", "create", "c", "--db", where, "--run", str(out), "--unread", "--experts", "Ann,Bob")
+    create += ("--images", str(bench))
+    made = passerelle(*create, "--overlap", "1", "--attention", "0", "--repeats", "0")
+    assert made["items"] == {"label": 4}, "what both said to one question is labelled once"
+    with Database(where) as database:
+        for name in ("Ann", "Bob"):
+            expert = HttpExpert(database, made["links"][name].rpartition("/")[2])
+            while (item := expert.current()) is not None:
+                says = "wrong" if "Euh." in item["page"] else "right"
+                assert expert.save(item["key"], {"label": says}, item["version"]).status_code == 200
+    labels = tmp_path / "labels.jsonl"
+    assert CliRunner().invoke(main, ["review", "export", "--db", where, "--out", str(labels)]).exit_code == 0
+    results = evaluate(dataclasses.replace(options, labels=labels))
+    found = [f for f in results["figures"] if f["headline"]]
+    assert [(f["value"], f["unmatched"]) for f in found] == [(100 * 15 / 16, 0)] * 2
+    assert results["decided"]["labels"]["counted"] == 4 and results["warnings"] == []
+    nothing = CliRunner().invoke(main, [*create[:2], "d", *create[3:], "--to", "de"])
+    assert nothing.exit_code == 2 and "no answer in 'de' is unread" in nothing.stderr
+    refused = CliRunner().invoke(main, [*create[:2], "d", *create[3:], "--tasks", "judge"])
+    assert refused.exit_code == 2 and "with --unread give --tasks label" in refused.stderr

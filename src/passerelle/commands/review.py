@@ -66,6 +66,7 @@ def _sources(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(
         (
             click.option("--run", "run_folder", type=FILE, help="Run folder of `passerelle compare`: its answers."),
+            click.option("--unread", is_flag=True, help="Of --run what rules couldn't read, to be labelled."),
             click.option("--answers", type=FILE, help="Answers from elsewhere, as JSON lines."),
             click.option("--arms", callback=names, default="", help="Whose answers, two or more to compare."),
             click.option("--data", type=FILE, help="A data set that was translated."),
@@ -76,7 +77,7 @@ def _sources(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--format", default="", help="Format of the data  [found out]."),
             click.option("--fields", callback=names, default="", help="Places of the texts, for any rows."),
             click.option("--image-fields", callback=names, default="", help="Places of image paths, with --fields."),
-            click.option("--images", type=FILE, help="Folder of the images of --data."),
+            click.option("--images", type=FILE, help="Folder of the images of --data, or of --unread."),
             click.option("--images-anywhere", is_flag=True, help="Take images that lie outside of that folder, too."),
         )
     ):

@@ -50,7 +50,9 @@ def collect(
         InputError: A file can't be read.
     """
     plan = _plan(name, experts or tuple(f"expert-{number}" for number in range(1, annotators + 1)), given)
-    answered, arms = _answers(given)
+    if given["unread"]:
+        tasks = _only_labels(tasks, given)
+    answered, arms = _answers(given, plan.target_language)
     paired = _pairs(given)
     wanted = _tasks(tasks, answered, paired)
     sources = _sources(given)
@@ -107,12 +109,25 @@ def _plan(name: str, experts: Sequence[str], given: dict[str, Any]) -> Plan:
     )  # fmt: skip
 
 
-def _answers(given: dict[str, Any]) -> tuple[list[Answered], list[str]]:
+def _only_labels(tasks: Sequence[str], given: dict[str, Any]) -> tuple[str, ...]:
+    """Return what is asked of answers that rules left unread."""
+    if tasks and tuple(tasks) != ("label",):
+        raise ConfigError("unread answers are labelled: with --unread give --tasks label, or no tasks.")
+    if not given["run_folder"]:
+        raise ConfigError("--unread needs the run whose answers couldn't be read: --run RUN or --run EVALUATION.")
+    return ("label",)
+
+
+def _answers(given: dict[str, Any], target: str) -> tuple[list[Answered], list[str]]:
     if given["run_folder"] and given["answers"]:
         raise ConfigError("give either --run or --answers.")
     answered: list[Answered] = []
     if given["answers"]:
         answered = read_answers(given["answers"])
+    elif given["unread"]:
+        from passerelle.comparison.answered import read_unread
+
+        answered = read_unread(given["run_folder"], given["arms"], target, given["images"])
     elif given["run_folder"]:
         from passerelle.comparison.answered import read_run
 

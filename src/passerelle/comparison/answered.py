@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,22 @@ def read_run(folder: Path, arms: Sequence[str]) -> list[Answered]:
     return [_answered(answers) for answers in by_question.values() if len(answers) == len(wanted)]
 
 
+def _shown(answered: Answered, images: Path | None) -> Answered:
+    """Return a question with its picture where it is."""
+    if answered.picture is None or answered.picture.is_file():
+        return answered
+    found = images / answered.picture if images else answered.picture
+    if not found.is_file():
+        raise InputError(f"no picture at {str(found)!r}: say where pictures are, --images FOLDER.")
+    return replace(answered, picture=found)
+
+
+def _is_left(row: Row) -> bool:
+    """Whether rules left an answer to people or a model, which may have decided it since."""
+    is_open = row["kind"] in ("open", "choice") and not row["options"] and row["read"] == "false"
+    return bool(row["text"].strip() and (row["unread"] or row["decided_by"] or is_open))
+
+
 def _is_asked(row: Row, results: Row) -> bool:
     """Whether an answer is one that experts judge: of the first seed, to the main test in the target language."""
     by_machine = row["benchmark"] not in results["headline_metrics"]
@@ -74,7 +91,44 @@ def _answered(answers: Mapping[str, Row]) -> Answered:
         first["picture"] or first["id"],
         right,
         automatic,
+        {key: str(first[key]) for key in ("benchmark", "language", "id")},
     )
+
+
+def read_unread(folder: Path, arms: Sequence[str], target: str, images: Path | None = None) -> list[Answered]:
+    """Read the answers that rules couldn't read, for people to label: each question with each thing that was said.
+
+    Of open answers these are the ones that are the same as no reference by rules.
+
+    Args:
+        folder: A run folder, or the folder of an evaluation.
+        arms: Whose; all where none is named.
+        target: BCP-47 code of the language of the questions.
+        images: Folder of the pictures, where answers were given as predictions and so nobody looked for them.
+
+    Raises:
+        ConfigError: Such an arm or model has no answers there.
+        InputError: There are no answers, none is unread, or a picture isn't found.
+    """
+    inner = folder / "evaluation" / "answers.jsonl"
+    rows = read_answers(inner if inner.is_file() else folder / "answers.jsonl")
+    known = {row["system"]: None for row in rows}
+    for arm in arms:
+        if arm not in known:
+            raise ConfigError(unknown("arm", arm, known))
+    said: dict[tuple[str, str], dict[str, dict[str, Row]]] = {}
+    for row in rows:
+        if row["system"] in (arms or known) and row["language"] == target and _is_left(row):
+            texts = said.setdefault((row["benchmark"], row["id"]), {})
+            texts.setdefault(row["text"], {}).setdefault(row["system"], row)
+    if not said:
+        raise InputError(f"no answer in {target!r} is unread in {str(folder)!r}: nothing is left for people to label.")
+    found = []
+    for texts in said.values():
+        for number, answers in enumerate(texts.values(), 1):
+            one = _shown(_answered(answers), images)
+            found.append(one if len(texts) == 1 else replace(one, id=f"{one.id} ({number})"))
+    return found
 
 
 def _text(row: Row) -> str:

@@ -53,6 +53,7 @@ class Answered:
         cluster: The picture's name.
         reference: A right answer; empty: not known.
         automatic: An automatic score of each arm's answer, 0..100.
+        asked: The question's ``benchmark``, ``language`` and ``id``, by which labels count in scores.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Answered:
     cluster: str = ""
     reference: str = ""
     automatic: Mapping[str, float] = field(default_factory=dict)
+    asked: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_answers(path: Path) -> list[Answered]:
@@ -154,16 +156,18 @@ def _closeness(scores: Sequence[float | None]) -> float:
 
 
 def label_items(answered: Sequence[Answered], arms: Sequence[str], seed: int) -> list[NewItem]:
-    """Make items in which one answer is right or wrong; each question shows one of the arms, all equally often."""
+    """Make items in which one answer is right or wrong; each question shows one of its arms, all equally often."""
     order = list(arms)
     draw = random.Random(f"label/{seed}")
     items = []
     for number, row in enumerate(answered):
         if number % len(order) == 0:
             draw.shuffle(order)
-        arm = order[number % len(order)]
-        if arm in row.answers:
+        turn = order[number % len(order) :] + order[: number % len(order)]
+        arm = next((arm for arm in turn if arm in row.answers), None)
+        if arm is not None:
             hidden = {"arm": arm, "automatic": row.automatic.get(arm), "question": row.id}
+            hidden |= {"asked": dict(row.asked)} if row.asked else {}
             shown = {"question": row.question, "answer": row.answers[arm]}
             items.append(NewItem("label", row.id, shown, hidden, row.stratum, row.cluster, row.picture, 1.0))
     return items
