@@ -134,7 +134,7 @@ def _evaluate(
         if plan.method != GENERATE:
             as_rule(plan.method)
     reader = ModelReader(options.reader, options.out) if options.reader else None
-    labels = read_labels(options.labels) if options.labels else None
+    labels = read_labels(Path(options.labels)) if options.labels else None
     files = [parse_named(text) for text in options.predictions]
     systems = [*opened, *(open_system(parse_named(text)) for text in options.models)]
     _check_names(options, [system.name for system in systems] + [named.name for named in files])

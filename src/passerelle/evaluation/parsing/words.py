@@ -298,7 +298,7 @@ def words_of_language(language: str) -> Words:
             f"how answers are read isn't known in {language!r}. Known are {', '.join(languages_with('reading'))}. "
             f"Write it into a file languages/{language}.toml of your own (passerelle languages {language} --start "
             f"languages/{language}.toml begins one) and name its folder by --languages; or choose --method pmi, which "
-            "compares likelihoods and reads nothing."
+            "compares likelihoods and reads nothing; or have a model read the answers, --reader llm:MODEL@URL."
         )
     found = _compiled.get(language)
     if found is None or found.knowledge is not knowledge:

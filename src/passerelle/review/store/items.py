@@ -166,7 +166,7 @@ def label_items(answered: Sequence[Answered], arms: Sequence[str], seed: int) ->
         turn = order[number % len(order) :] + order[: number % len(order)]
         arm = next((arm for arm in turn if arm in row.answers), None)
         if arm is not None:
-            hidden = {"arm": arm, "automatic": row.automatic.get(arm), "question": row.id}
+            hidden: dict[str, Any] = {"arm": arm, "automatic": row.automatic.get(arm), "question": row.id}
             hidden |= {"asked": dict(row.asked)} if row.asked else {}
             shown = {"question": row.question, "answer": row.answers[arm]}
             items.append(NewItem("label", row.id, shown, hidden, row.stratum, row.cluster, row.picture, 1.0))
