@@ -31,11 +31,13 @@ def number(value: float | None, *, plus: bool = False, digits: int = 1) -> str:
 
 
 def with_interval(found: dict[str, Any] | None, key: str = "value", *, plus: bool = False) -> str:
-    """Write a score or a difference with its interval, as ``59.7 [53.1, 65.8]``."""
+    """Write a score or a difference with its interval, as ``59.7 [53.1, 65.8]``, and what of it couldn't be read."""
     if found is None:
         return DASH
     low, high = (number(found[end], plus=plus) for end in ("low", "high"))
-    return f"{number(found[key], plus=plus)} [{low}, {high}]"
+    unread = found.get("unread_share")
+    more = f"; {with_interval(unread).replace(' [', '% unread [')}" if unread and unread["value"] else ""
+    return f"{number(found[key], plus=plus)} [{low}, {high}]{more}"
 
 
 def probability(p: float | None) -> str:
@@ -115,7 +117,8 @@ def results_table(results: Results) -> str:
         minutes = number(arm["cost"]["total_seconds"] / 60)
         rows.append([named(arm), *cells, with_interval(in_english(results, arm, kept)), minutes])
     headings = ("arm", *map(metric_title, metrics), "English kept", "minutes")
-    return f"{markdown(headings, rows)}\n\n{provenance(results)}"
+    warnings = " ".join(results.get("warnings", ()))
+    return "\n\n".join(filter(None, [warnings, markdown(headings, rows), provenance(results)]))
 
 
 def english_table(results: Results) -> str:

@@ -426,6 +426,15 @@ def test_results_are_filled_in_between_the_markers(filler: ModuleType, tmp_path:
     assert page.read_text(encoding="utf-8") == first
 
 
+def test_unread_answers_stand_in_the_tables(filler: ModuleType) -> None:
+    results = tiny_results()
+    results["warnings"] = ["pope (fr): more than 5% of the answers couldn't be read: pipeline 9.0% [4.0, 17.0]."]
+    results["arms"][2]["scores"][0]["unread_share"] = {"value": 9.0, "low": 4.0, "high": 17.0}
+    table = filler.results_table(results)
+    assert table.startswith(results["warnings"][0] + "\n\n|")
+    assert "| 60.0 [55.0, 65.0]; 9.0% unread [4.0, 17.0] |" in table and table.count("unread") == 1
+
+
 def test_other_tables_are_filled_in_too(filler: ModuleType) -> None:
     page = "".join(f"<!-- {name}:begin -->\n<!-- {name}:end -->\n" for name in filler.TABLES)
     filled = filler.fill(page, tiny_results())

@@ -97,12 +97,14 @@ class Evaluation:
         comparisons: Paired differences.
         notes: What couldn't be asked or read, for people.
         answers: The file of all answers.
+        warnings: What whoever sees a headline score has to know of it: how much couldn't be read.
     """
 
     figures: tuple[Figure, ...]
     comparisons: tuple[Difference, ...]
     notes: tuple[str, ...]
     answers: Path
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -328,6 +330,7 @@ def evaluate(
         tuple(Difference(**row) for row in found["comparisons"]),
         tuple(found["notes"]),
         Path(out) / "answers.jsonl",
+        tuple(found["warnings"]),
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from benchmark_files import write_lines
 from chat_server import AboutPictures, ChatServer, Reads
 from comparison.conftest import compare
 from comparisons import write_experiment
@@ -66,18 +67,23 @@ def test_unread_answers_are_said_and_a_model_reads_them_at_a_price(own: Path, se
     reader = ChatServer(Reads)
     try:
         at = f"llm{{first_wait_seconds: 0.01, input_price: 10}}:small@{reader.url}"
-        write_experiment(own, **given, reader=at)
+        said = read_answers(own / "runs" / "own" / "evaluation" / "answers.jsonl")
+        asked = next(row for row in said if row["benchmark"] == "mmbench")
+        label = {"expert": "Marie", "task": "label", "content": {"label": "right"}, "shown": {"answer": asked["text"]}}
+        label["hidden"] = {"asked": {key: asked[key] for key in ("benchmark", "language", "id")}}
+        labels = write_lines(own / "labels.jsonl", [label])
+        write_experiment(own, **given, reader=at, labels=str(labels))
         results, _ = compare()
     finally:
         reader.close()
     (phase,) = results["shared_costs"]
     assert phase["phase"].startswith("tests, answers read by llm-1:small@") and phase["engine_eur"] > 0
-    assert results["decided"]["reader"]["decided"] > 0 and "agreement with people not measured" in " ".join(
-        results["notes"]
-    )
+    assert results["decided"]["reader"]["decided"] > 0 and results["decided"]["labels"]["counted"] == 1
+    assert "of 1 labelled answers" in " ".join(results["notes"])
     (arm,) = results["arms"]
     score = next(score for score in arm["scores"] if score["metric"] == "mmbench")
     assert score["unread"] == 0 == score["unread_share"]["value"] and "+llm-1:small@" in score["signature"]
+    assert "+people|" in score["signature"]
 
 
 def test_arms_that_translate_nothing_need_no_engine_for_the_language(own: Path, server: ChatServer) -> None:

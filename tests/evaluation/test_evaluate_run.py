@@ -77,6 +77,9 @@ def test_unread_answers_are_said_beside_the_score_and_in_the_headline(bench):
     share = figure(results, "accuracy", "fr", parser="localised")["unread"]
     assert share["value"] == 100 * 3 / 16 and share["low"] < 7 and share["high"] > 40
     assert figure(results, "fidelity", "fr")["unread"] is None
+    assert results["unread"] == [
+        {"system": "mine", "benchmark": "pope", "language": "fr", "reasons": {"nothing said": 3}}
+    ]
     sentence, advice = results["warnings"]
     assert sentence.startswith("pope (fr): more than 5% of the answers couldn't be read: mine 18.8% [")
     assert "--method mean" in advice and "passerelle review create --unread" in advice and "--reader llm:" in advice

@@ -114,7 +114,7 @@ def _check(experiment: Experiment, texts: Texts) -> None:
     if any(experiment.screen(name) in ("gate", "repair") for name in experiment.arms):
         check_estimate(experiment)
     if experiment.reader:
-        open_reader(experiment.reader)
+        open_reader(experiment.reader)[0].close()
     if experiment.labels:
         read_labels(experiment.labels)
 

@@ -73,20 +73,20 @@ class Said:
     def by_answer(self, parser: Parser) -> list[Measure] | None:
         """Return, of each seed, the measure that says of every single answer how a parser read it."""
         ids = self.answered()
-        for seeds in self.measures(ids) if ids else []:
+        for seeds in self.measures(ids, with_language=False) if ids else []:
             one = seeds[0]
             if one.parser in ("", parser) and not one.subtask and one.chosen is not None and set(one.units) == ids:
                 return seeds
         return None
 
-    def measures(self, ids: Collection[str]) -> list[list[Measure]]:
-        """Return each measure of some of the items, for every seed."""
+    def measures(self, ids: Collection[str], *, with_language: bool = True) -> list[list[Measure]]:
+        """Return each measure of some of the items, for every seed; those of the answers' language only if wanted."""
         items = self.items(ids)
         by_seed = []
         for number in range(len(self.seeds)):
             answers = [self.answer(number, item.id) for item in items]
             found = self.test.benchmark.score(items, answers, self.method)
-            if self.method == GENERATE and self.test.benchmark.kind != "choice":
+            if with_language and self.method == GENERATE and self.test.benchmark.kind != "choice":
                 prompts = [prompt_of(item, self.test.benchmark, False, is_asked=False) for item in items]
                 found += fidelity_measures(items, answers, prompts)
             by_seed.append(found)

@@ -165,6 +165,8 @@ def _evaluate(
         suspects = _audit(tests, audit, suspects)
     apart = {system.name for system in systems if system.kept_as}
     everything, decided = decide(said, reader, labels) if reader or labels else (said, None)
+    if reader:
+        reader.close()
     results = put_together(everything, suspects, options.references, options.pairs, apart)
     results.notes = [*notes, *(sentences(decided) if decided else [])]
     judged = judge(said) if judge else []

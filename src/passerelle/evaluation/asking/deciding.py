@@ -21,7 +21,7 @@ from passerelle.errors import ConfigError
 from passerelle.evaluation.asking.journal import Journal, Kept, PaidOnce
 from passerelle.evaluation.asking.labelled import PEOPLE, Key, Labels
 from passerelle.evaluation.asking.served import Server, open_server
-from passerelle.evaluation.benchmarks.base import Decision
+from passerelle.evaluation.benchmarks.base import Decision, Measure
 from passerelle.evaluation.benchmarks.scoring import cluster
 from passerelle.evaluation.metrics.answer_reading import asked_of
 from passerelle.evaluation.metrics.model_reader import LONGEST_REPLY, VERSION, Job
@@ -95,6 +95,10 @@ class ModelReader:
         self.name = f"{READER}-{VERSION}:{model}@{self._server.place}"
         self.taken = Taken()
         self._paid = PaidOnce(Journal(folder / "read.jsonl"), self.taken.add)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._server.close()
 
     def decide(
         self, jobs: Sequence[Job], watch: Callable[[int, int], None] = lambda done, total: None
@@ -189,7 +193,8 @@ def _ask(
         for name, languages in benchmarks.items():
             for code, each in languages.items():
                 found = left[system, name, code] = [
-                    dict(_left(each, seed, name, code, known)) for seed in range(len(each.seeds))
+                    dict(_left(each, seed, measure, code, name, known))
+                    for seed, measure in enumerate(each.by_answer("localised") or ())
                 ]
                 jobs = {one.key: one.job for seed in found for one in seed.values() if one.key not in decisions}
                 if reader is not None and jobs:
@@ -198,10 +203,11 @@ def _ask(
     return decisions, left
 
 
-def _left(said: Said, seed: int, name: str, code: str, known: Mapping[Key, bool]) -> Iterator[tuple[str, _Left]]:
-    measure = said.by_answer("localised")
-    one = measure[seed] if measure else None
-    if one is None or one.unread is None:
+def _left(
+    said: Said, seed: int, one: Measure, code: str, name: str, known: Mapping[Key, bool]
+) -> Iterator[tuple[str, _Left]]:
+    """Yield by question what rules left of one seed's answers, and what people labelled of them."""
+    if one.unread is None:
         return
     items = {item.id: item for item in said.test.items}
     for unit, unread, chosen in zip(one.units, one.unread.flags, one.chosen or (), strict=True):
@@ -221,6 +227,8 @@ def _decided(
     known: Mapping[Key, bool],
     by_model: Mapping[Key, Decision | None],
 ) -> Said:
+    if not left:
+        return said
     seeds: list[dict[str, Decision]] = []
     for each in left:
         found: dict[str, Decision] = {}
