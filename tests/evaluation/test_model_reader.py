@@ -19,6 +19,7 @@ from passerelle.evaluation.asking.deciding import open_reader
 from passerelle.evaluation.asking.labelled import read_labels
 from passerelle.evaluation.benchmarks.base import Decision, Item
 from passerelle.evaluation.metrics.model_reader import Job
+from passerelle.evaluation.parsing.localised import VERSION
 from passerelle.evaluation.run import Options, evaluate
 
 pytest.importorskip("httpx")
@@ -67,7 +68,7 @@ def test_only_what_rules_left_is_asked_once_and_priced(bench: Path, server: Chat
     results = evaluate(asked)
     found = accuracy(results)
     assert (found["value"], found["unmatched"]) == (100 * 13 / 16, 2), "none is read and wrong, chatter is unread"
-    assert f"parser:localised-fr-3+llm-1:small@{server.url.removeprefix('http://')}|" in found["signature"]
+    assert f"parser:localised-fr-{VERSION}+llm-1:small@{server.url.removeprefix('http://')}|" in found["signature"]
     reader = results["decided"]["reader"]
     assert (reader["asked"], reader["decided"], reader["agreement"]) == (5, 3, None)
     assert reader["engine_eur"] == pytest.approx(len(server.requests) * (100 * 10 + 30 * 100) / 1e6)
@@ -92,7 +93,7 @@ def test_labels_go_before_the_model_and_measure_it(bench: Path, server: ChatServ
     labels = write_lines(tmp_path / "labels.jsonl", rows)
     alone = evaluate(replace(options, labels=labels))
     assert accuracy(alone)["unmatched"] == 2 and accuracy(alone)["value"] == 100 * 12 / 16
-    assert "parser:localised-fr-3+people|" in accuracy(alone)["signature"]
+    assert f"parser:localised-fr-{VERSION}+people|" in accuracy(alone)["signature"]
     known = alone["decided"]["labels"]
     assert (known["people"], known["answers"], known["counted"], known["of_other_answers"]) == (2, 5, 3, 1)
     assert known["left_out"] == {

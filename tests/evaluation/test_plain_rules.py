@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from passerelle.evaluation.parsing import options, polarity
-from passerelle.evaluation.parsing.localised import option_of, why_unread, yes_or_no
-from passerelle.evaluation.parsing.published import mmbench_option, mme_said
+from passerelle.evaluation.parsing.localised import option_of, same_answer, why_unread, yes_or_no
+from passerelle.evaluation.parsing.published import mmbench_option, mme_said, vqa_words
 
 OPTIONS = ("a dog", "a cat", "a horse", "a cow")
 AROUND = ["{}", "{}.", "({})", "**{}**", '"{}"', "{}!", "- {}", "{}\n", "<answer>{}</answer>", r"\boxed{{{}}}", "{} ✅"]
@@ -78,6 +78,24 @@ def test_the_plain_rules_never_read_what_a_reader_couldnt() -> None:
         if kind == "letter" and label == "-":
             offered = given.split("|")
             assert option_of(answer, offered, "fr") == options.option_of(answer, offered, "fr"), answer
+
+
+def test_what_vqas_rule_finds_the_same_in_english_is_the_same() -> None:
+    for words in ("don't know", "two dogs", "o'clock", "black and white", "stop sign", "t-shirt", "5", "1/2", "2:30"):
+        for said in (
+            words,
+            words.upper(),
+            f"{words}.",
+            f"the {words}",
+            words.replace("'", ""),
+            f'"{words}"!',
+            f" {words},",
+        ):
+            if vqa_words(said) == vqa_words(words):
+                assert same_answer(said, words, "en"), said
+    for said, right in (("-5", "5"), ("1.5", "15"), ("dont", "do"), ("", "a")):
+        assert not same_answer(said, right, "en"), said
+    assert not same_answer("lets go", "let's go", "fr")
 
 
 @pytest.mark.parametrize("answer", ["No lo sé.", "No es fácil decirlo.", "No hay manera de saberlo", "Non so."])

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from passerelle.evaluation.parsing import open_answers, polarity
 from passerelle.evaluation.parsing import options as by_option
-from passerelle.evaluation.parsing import polarity
-from passerelle.evaluation.parsing.open_answers import answer_words, same_answer
-from passerelle.evaluation.parsing.plain_rules import plain_option, plain_yes_or_no, why_unread
+from passerelle.evaluation.parsing.open_answers import answer_words
+from passerelle.evaluation.parsing.plain_rules import plain_option, plain_same, plain_yes_or_no, why_unread
 from passerelle.evaluation.parsing.published import Said
 from passerelle.evaluation.parsing.words import is_read, words_of_language
 from passerelle.languages.knowledge import own_digest
@@ -43,6 +43,11 @@ def option_of(answer: str, options: Sequence[str], language: str) -> int | None:
     """Find the option that is named: see `options.option_of`; what only MMBench's rule reads is taken where safe."""
     place = by_option.option_of(answer, options, language)
     return place if place is not None else plain_option(answer, options, language)
+
+
+def same_answer(answer: str, reference: str, language: str, question: str = "") -> bool:
+    """Whether two answers are the same: see `open_answers.same_answer`; in English by VQA's rule, too."""
+    return open_answers.same_answer(answer, reference, language, question) or plain_same(answer, reference, language)
 
 
 def reader_of(language: str) -> str:

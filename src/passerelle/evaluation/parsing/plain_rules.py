@@ -1,7 +1,7 @@
 """The benchmarks' plain rules where ours read nothing, and why an answer is left unread.
 
-No reading may be worse than the plain one: what MMBench's rule finds by a letter, or MME's by a yes or no at the
-beginning, is taken where nothing in the answer speaks against it.
+No reading may be worse than the plain one: what MMBench's rule finds by a letter, MME's by a yes or no at the
+beginning, or VQA's in English is taken where nothing in the answer speaks against it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from passerelle.evaluation.parsing.markup import without_markup
-from passerelle.evaluation.parsing.published import LETTERS, Said, mmbench_option, mme_said
+from passerelle.evaluation.parsing.published import LETTERS, Said, mmbench_option, mme_said, vqa_words
 from passerelle.evaluation.parsing.text import composed, plain
 from passerelle.evaluation.parsing.words import Words, at_least_english
 
@@ -20,6 +20,7 @@ Why = Literal["empty", "refusal", "both", "none of the options", "denied or supp
 what the answer isn't or might be, a letter that is a word of its language, or nothing that is known."""
 
 _YES_OR_NO = re.compile(r"\W*(?:yes|no)\W*(?:[.,!;:\n]|$)|\W*[yn]\W*$", re.IGNORECASE)
+_NUMBER = re.compile(r"-?\d[\d.,:]*")
 _ALONE = r"(?<![^\W\d_]){}(?![^\W\d_])"
 
 
@@ -35,6 +36,14 @@ def plain_option(answer: str, options: Sequence[str], language: str) -> int | No
     """Read an option by the letter that MMBench's rule finds, where it is no word and neither denied nor supposed."""
     place = _letter(composed(without_markup(answer)), options)
     return place if why_unread(answer, language, options) == "nothing said" else None
+
+
+def plain_same(answer: str, reference: str, language: str) -> bool:
+    """Whether an English answer is the same as a reference by VQA's rule, and has the same numbers with their signs."""
+    if language != "en":
+        return False
+    said, right = (composed(without_markup(text)) for text in (answer, reference))
+    return vqa_words(said) == vqa_words(right) != "" and _NUMBER.findall(said) == _NUMBER.findall(right)
 
 
 def why_unread(answer: str, language: str, options: Sequence[str] = ()) -> Why:
