@@ -13,7 +13,7 @@ from typing import Literal
 from passerelle.evaluation.parsing.markup import without_markup
 from passerelle.evaluation.parsing.published import LETTERS, Said, mmbench_option, mme_said, vqa_words
 from passerelle.evaluation.parsing.text import composed, plain
-from passerelle.evaluation.parsing.words import Words, at_least_english
+from passerelle.evaluation.parsing.words import ENGLISH, Words, is_read, with_english
 
 Why = Literal["empty", "refusal", "both", "none of the options", "denied or supposed", "a word", "nothing said"]
 """Why an answer is unread: it is empty, answers nothing, says yes and no or several letters, that no option fits, only
@@ -40,7 +40,7 @@ def plain_option(answer: str, options: Sequence[str], language: str) -> int | No
 
 def plain_same(answer: str, reference: str, language: str) -> bool:
     """Whether an English answer is the same as a reference by VQA's rule, and has the same numbers with their signs."""
-    if language != "en":
+    if language != ENGLISH:
         return False
     said, right = (composed(without_markup(text)) for text in (answer, reference))
     return vqa_words(said) == vqa_words(right) != "" and _NUMBER.findall(said) == _NUMBER.findall(right)
@@ -54,7 +54,8 @@ def why_unread(answer: str, language: str, options: Sequence[str] = ()) -> Why:
         language: The language asked for.
         options: The options, where one is to be named.
     """
-    text, own = composed(without_markup(answer)), at_least_english(language)
+    text = composed(without_markup(answer))
+    own = with_english(language if is_read(language) else ENGLISH)
     if not re.search(r"\w", text):
         return "empty"
     low = plain(text)
