@@ -9,6 +9,7 @@ import click
 
 from passerelle.commands.printing import print_json
 from passerelle.commands.quality_options import CALIBRATION, FILE
+from passerelle.evaluation.parsing.peers import RULES
 
 
 @click.command()
@@ -39,6 +40,7 @@ from passerelle.commands.quality_options import CALIBRATION, FILE
 @click.option("--reader", default="", help="Model that reads what rules can't: llm:MODEL@https://HOST/v1.")
 @click.option("--labels", type=FILE, help="People's labels of answers, of `passerelle review export`.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first so many questions of each benchmark.")
+@click.option("--rules", type=click.Choice(RULES), help="Whose rules raw scores are by  [each benchmark's own].")
 @click.option("--families", type=FILE, help="TOML with families of your own.")
 @click.option("--languages", "folder", type=FILE, help="Folder of languages' files of your own, CODE.toml each.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of torch  [as many as cores are free].")
@@ -60,6 +62,7 @@ def evaluate(
     reader: str,
     labels: Path | None,
     limit: int | None,
+    rules: str | None,
     families: Path | None,
     folder: Path | None,
     threads: int | None,
@@ -94,6 +97,7 @@ def evaluate(
     options = Options(
         models, benchmarks, languages, method, predictions, images, out, suspects, against, limit,
         images_anywhere=images_anywhere, families=families, languages_folder=folder, reader=reader, labels=labels,
+        rules=rules or "",
     )  # fmt: skip
     with machine.threads(threads) if models else nullcontext():
         results = run(options, find, asked)

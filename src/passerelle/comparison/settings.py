@@ -77,6 +77,7 @@ class TestEntry(Settings):
         max_new_tokens: Longest answer [the benchmark's own].
         limit: Only so many questions, the first ones.
         pictures: Only the questions about so many pictures, the first ones.
+        rules: Whose rules raw scores are by: ``lmms-eval``, ``vlmevalkit`` or ``authors`` [the benchmark's own].
     """
 
     benchmark: str = Field(min_length=1)
@@ -91,6 +92,7 @@ class TestEntry(Settings):
     max_new_tokens: int | None = Field(default=None, ge=1)
     limit: int | None = Field(default=None, ge=1)
     pictures: int | None = Field(default=None, ge=1)
+    rules: Literal["", "lmms-eval", "vlmevalkit", "authors"] = ""
 
     @model_validator(mode="before")
     @classmethod

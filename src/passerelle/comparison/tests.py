@@ -147,6 +147,7 @@ def _plan(experiment: Experiment, entry: TestEntry, sources: Sequence[Source]) -
         limit=entry.limit if experiment.limit is None else experiment.limit,
         pictures=entry.pictures,
         images_anywhere=entry.images_anywhere,
+        rules=entry.rules,
     )
 
 

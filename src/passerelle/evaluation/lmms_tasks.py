@@ -64,7 +64,7 @@ def _headline(results: Sequence[Mapping[str, str]], parser: str) -> float:
     benchmark = find_benchmark(results[0]["benchmark"])
     pairs = sorted(((item_of(r["item"]), r["text"]) for r in results), key=lambda pair: pair[0].id)
     items = [item for item, _ in pairs]
-    measures = benchmark.score(items, [Answer(item.id, text=text) for item, text in pairs], GENERATE)
+    measures = benchmark.score(items, [Answer(item.id, text=text) for item, text in pairs], GENERATE, "")
     head = next(measure for measure in measures if measure.headline)
     return _value(next((m for m in measures if _same(m, head) and m.parser in ("", parser)), head))
 

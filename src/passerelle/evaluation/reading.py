@@ -42,6 +42,7 @@ class Test:
         language: Of its questions.
         name: What results call it.
         method: ``generate``, or the rule by which the likelihood of options is compared.
+        rules: Whose published rules raw scores are by; empty: the benchmark's own.
         items: Those that can be asked, rotations included; their pictures are keys of `pictures`.
         pictures: File of each picture, by key; empty where nothing is to be asked.
         missing: Questions that can't be asked.
@@ -51,6 +52,7 @@ class Test:
     language: str
     name: str
     method: str
+    rules: str = ""
     items: list[Item] = field(default_factory=list)
     pictures: dict[str, Path] = field(default_factory=dict)
     missing: list[Missing] = field(default_factory=list)
@@ -129,7 +131,7 @@ def read_test(plan: Planned, source: Source, embedded: Path, *, with_pictures: b
         raise InputError(f"{place!r} has no rows.")
     benchmark = find_benchmark(source.benchmark) if source.benchmark else recognise(_whole(first, place), place)
     benchmark = _as_planned(benchmark, plan, source.language)
-    test = Test(benchmark, source.language, plan.name or benchmark.name, plan.method)
+    test = Test(benchmark, source.language, plan.name or benchmark.name, plan.method, _rules_of(benchmark, plan))
     _read_items(test, chain([first], rows))
     test.items = benchmark.complete([_worded(item, plan) for item in _cut(test.items, plan)], plan.method)
     if with_pictures:
@@ -148,6 +150,13 @@ def _as_planned(benchmark: Benchmark, plan: Planned, language: str) -> Benchmark
     longest = plan.max_new_tokens or benchmark.max_new_tokens
     prompt = "" if language in plan.prompts else benchmark.prompt
     return replace(benchmark, max_new_tokens=longest, prompt=prompt)
+
+
+def _rules_of(benchmark: Benchmark, plan: Planned) -> str:
+    """Return the published rules that a plan wants, where the benchmark has them; say so where it hasn't."""
+    if plan.rules and benchmark.rules and plan.rules not in benchmark.rules:
+        say(f"{benchmark.name}: {plan.rules} has no rules for it; raw scores are by {benchmark.rules[0]}'s.")
+    return plan.rules if plan.rules in benchmark.rules else ""
 
 
 def _worded(item: Item, plan: Planned) -> Item:

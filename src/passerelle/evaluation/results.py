@@ -85,7 +85,7 @@ class Said:
         by_seed = []
         for number in range(len(self.seeds)):
             answers = [self.answer(number, item.id) for item in items]
-            found = self.test.benchmark.score(items, answers, self.method)
+            found = self.test.benchmark.score(items, answers, self.method, self.test.rules)
             if with_language and self.method == GENERATE and self.test.benchmark.kind != "choice":
                 prompts = [prompt_of(item, self.test.benchmark, False, is_asked=False) for item in items]
                 found += fidelity_measures(items, answers, prompts)

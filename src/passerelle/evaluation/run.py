@@ -21,6 +21,7 @@ from passerelle.evaluation.asking.systems import forget_loaded, open_system
 from passerelle.evaluation.benchmarks.base import Item
 from passerelle.evaluation.benchmarks.scoring import GENERATE
 from passerelle.evaluation.metrics.choice import as_rule
+from passerelle.evaluation.parsing.peers import checked_rules
 from passerelle.evaluation.reading import Test, read_test
 from passerelle.evaluation.results import ENGLISH, Everything, Said, put_together
 from passerelle.evaluation.specification import Named, Planned, parse_languages, parse_named, parse_sources
@@ -54,6 +55,7 @@ class Options:
         languages_folder: Folder with files of languages of one's own.
         reader: A model that reads what rules can't, ``llm:MODEL@URL``.
         labels: File of people's labels of answers, as ``passerelle review export`` writes it.
+        rules: Whose published rules raw scores are by, ``lmms-eval`` for example; empty: each benchmark's own.
     """
 
     models: tuple[str, ...] = ()
@@ -73,6 +75,7 @@ class Options:
     languages_folder: Path | None = None
     reader: str = ""
     labels: Path | None = None
+    rules: str = ""
 
     def plans(self, languages: Sequence[str]) -> Sequence[Planned]:
         """Return the benchmarks.
@@ -83,7 +86,11 @@ class Options:
         if self.planned:
             return self.planned
         found = parse_sources(self.benchmarks, languages)
-        more: dict[str, Any] = {"limit": self.limit, "images_anywhere": self.images_anywhere}
+        more: dict[str, Any] = {
+            "limit": self.limit,
+            "images_anywhere": self.images_anywhere,
+            "rules": checked_rules(self.rules),
+        }
         return [Planned(tuple(sources), self.method, "", self.images, **more) for sources in found]
 
 

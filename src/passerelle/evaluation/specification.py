@@ -52,6 +52,7 @@ class Planned:
         pictures: Only the questions about so many pictures, the first ones.
         machine: Languages whose rows were translated by machine.
         images_anywhere: Whether pictures may lie outside of the image folder.
+        rules: Whose published rules raw scores are by; empty: the benchmark's own.
     """
 
     sources: tuple[Source, ...]
@@ -64,6 +65,7 @@ class Planned:
     pictures: int | None = None
     machine: tuple[str, ...] = ()
     images_anywhere: bool = False
+    rules: str = ""
 
 
 def parse_languages(given: str) -> tuple[str, ...]:

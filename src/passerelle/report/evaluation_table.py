@@ -47,7 +47,8 @@ def tables_of(results: Mapping[str, Any]) -> Iterator[TableText]:
     """Yield (title, header, rows) of each table, all as text."""
     figures: Sequence[Row] = results["figures"]
     for name in dict.fromkeys(figure["benchmark"] for figure in figures):
-        yield name, _FIGURES, list(_figure_rows([f for f in figures if f["benchmark"] == name and not f["subtask"]]))
+        of_it = [f for f in figures if f["benchmark"] == name and not f["subtask"]]
+        yield name + _raw_by(of_it), _FIGURES, list(_figure_rows(of_it))
     if results["comparisons"]:
         title = "differences, p corrected by Holm over all of them"
         yield title, _COMPARISONS, [_comparison(each) for each in results["comparisons"]]
@@ -58,6 +59,14 @@ def tables_of(results: Mapping[str, Any]) -> Iterator[TableText]:
 _FIGURES = ["model", "language", "metric", "raw", "localised", "n", "unread", "share unread"]
 _COMPARISONS = ["benchmark", "language", "first − second", "difference", "p", "detectable"]
 _JUDGED = ["model", "language", "judge", "win rate", "n", "orders agree", "natives agree"]
+
+
+def _raw_by(figures: Sequence[Row]) -> str:
+    """Say whose rules raw scores are by; nothing where there are none."""
+    published = next((f for f in figures if f["parser"] == "published"), None)
+    parts = published["signature"].split("|") if published else []
+    rules = next((part.removeprefix("parser:") for part in parts if part.startswith("parser:")), "")
+    return f" (raw: {rules})" if rules else ""
 
 
 def _figure_rows(figures: Sequence[Row]) -> Iterator[list[str]]:

@@ -7,9 +7,12 @@ from typing import Any
 
 from passerelle.evaluation.benchmarks.base import Benchmark, Item, Measure, needed, picture_of
 from passerelle.evaluation.benchmarks.choices import correct_place, listed_options
-from passerelle.evaluation.benchmarks.scoring import choice_measures
-from passerelle.evaluation.parsing.published import ai2d_option
+from passerelle.evaluation.benchmarks.scoring import PublishedOption, choice_measures
+from passerelle.evaluation.parsing import lmms_eval
+from passerelle.evaluation.parsing.peers import LMMS_EVAL
 from passerelle.records import Answer
+
+RULES: dict[str, PublishedOption] = {LMMS_EVAL: lmms_eval.ai2d_option}
 
 
 def read(row: Mapping[str, Any], language: str) -> list[Item]:
@@ -27,9 +30,9 @@ def read(row: Mapping[str, Any], language: str) -> list[Item]:
     ]
 
 
-def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list[Measure]:
+def score(items: Sequence[Item], answers: Sequence[Answer], method: str, rules: str = "") -> list[Measure]:
     """Score by accuracy."""
-    return choice_measures(items, answers, method, ai2d_option)
+    return choice_measures(items, answers, method, RULES, rules)
 
 
 BENCHMARK = Benchmark(
@@ -41,4 +44,5 @@ BENCHMARK = Benchmark(
     score=score,
     source="https://arxiv.org/abs/1603.07396",
     prompt="letter",
+    rules=tuple(RULES),
 )

@@ -136,8 +136,9 @@ class Measure:
 Read = Callable[[Mapping[str, Any], str], list[Item]]
 """Makes items of one row in a language; raises `BadItem`."""
 
-Score = Callable[[Sequence[Item], Sequence[Answer], str], list[Measure]]
-"""Scores answers to items; the last argument is the method: ``generate`` or a scoring rule."""
+Score = Callable[[Sequence[Item], Sequence[Answer], str, str], list[Measure]]
+"""Scores answers to items; then the method, ``generate`` or a scoring rule, and whose published rules, empty for the
+benchmark's own."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,7 @@ class Benchmark:
         score: Makes measures of answers.
         source: Where rows and rules are published.
         max_new_tokens: Longest answer.
+        rules: Names of the published rules that it can be scored by; the first are its own.
         prompt: Key of the instruction behind the question among a language's `instructions`; empty for none.
         complete: What to do when all rows were read, for example add rotations; gets the method.
     """
@@ -166,6 +168,7 @@ class Benchmark:
     source: str
     max_new_tokens: int = 16
     prompt: str = ""
+    rules: tuple[str, ...] = ()
     complete: Callable[[list[Item], str], list[Item]] = lambda items, method: items
 
 

@@ -34,7 +34,7 @@ def texts_of(value: Any) -> list[Any]:
     return []
 
 
-def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list[Measure]:
+def score(items: Sequence[Item], answers: Sequence[Answer], method: str, rules: str = "") -> list[Measure]:
     """Score CIDEr-D and chrF."""
     hypotheses, references = [answer.text for answer in answers], [item.references for item in items]
     unmatched = sum(not text.strip() for text in hypotheses)

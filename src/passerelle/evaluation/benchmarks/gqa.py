@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from passerelle.evaluation.benchmarks.base import Benchmark, Item, Measure, needed, picture_of, text_of
-from passerelle.evaluation.benchmarks.open_answers import any_of, open_measures
-from passerelle.evaluation.parsing.published import without_punctuation
+from passerelle.evaluation.benchmarks.open_answers import Normalise, any_of, open_measures
+from passerelle.evaluation.parsing import lmms_eval, vlmevalkit
+from passerelle.evaluation.parsing.peers import LMMS_EVAL, VLMEVALKIT
 from passerelle.records import Answer
+
+RULES: dict[str, Normalise] = {LMMS_EVAL: lmms_eval.gqa_words, VLMEVALKIT: vlmevalkit.gqa_words}
 
 
 def read(row: Mapping[str, Any], language: str) -> list[Item]:
@@ -29,9 +32,9 @@ def read(row: Mapping[str, Any], language: str) -> list[Item]:
     ]
 
 
-def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list[Measure]:
+def score(items: Sequence[Item], answers: Sequence[Answer], method: str, rules: str = "") -> list[Measure]:
     """Score exact match."""
-    return open_measures(items, answers, without_punctuation, any_of, "exact-match")
+    return open_measures(items, answers, RULES, rules, any_of, "exact-match")
 
 
 BENCHMARK = Benchmark(
@@ -43,4 +46,5 @@ BENCHMARK = Benchmark(
     score=score,
     source="https://arxiv.org/abs/1902.09506",
     prompt="short",
+    rules=tuple(RULES),
 )

@@ -32,7 +32,7 @@ def read(row: Mapping[str, Any], language: str) -> list[Item]:
     ]
 
 
-def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list[Measure]:
+def score(items: Sequence[Item], answers: Sequence[Answer], method: str, rules: str = "") -> list[Measure]:
     """Score nothing by itself: judging is `passerelle.evaluation.metrics.judge`, language is fidelity."""
     return []
 

@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from passerelle.evaluation.benchmarks.base import BadItem, Benchmark, Item, Measure, needed, picture_of, text_of
-from passerelle.evaluation.benchmarks.open_answers import any_of, open_measures
+from passerelle.evaluation.benchmarks.open_answers import Normalise, any_of, open_measures
+from passerelle.evaluation.parsing.peers import EXACT_MATCH
 from passerelle.evaluation.parsing.published import without_punctuation
 from passerelle.records import Answer
+
+RULES: dict[str, Normalise] = {EXACT_MATCH: without_punctuation}
 
 
 def read(row: Mapping[str, Any], language: str) -> list[Item]:
@@ -30,9 +33,9 @@ def _item(row: Mapping[str, Any], picture: Any, language: str) -> Item:
     return Item(identifier, needed(row, "question"), language, picture=picture, references=references)
 
 
-def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list[Measure]:
+def score(items: Sequence[Item], answers: Sequence[Answer], method: str, rules: str = "") -> list[Measure]:
     """Score exact match against any reference."""
-    return open_measures(items, answers, without_punctuation, any_of, "any-reference")
+    return open_measures(items, answers, RULES, rules, any_of, "any-reference")
 
 
 BENCHMARK = Benchmark(
@@ -44,4 +47,5 @@ BENCHMARK = Benchmark(
     score=score,
     source="https://arxiv.org/abs/2209.05401",
     prompt="short",
+    rules=tuple(RULES),
 )

@@ -16,6 +16,7 @@ from passerelle.evaluation.benchmarks.base import BadItem, Benchmark, Item, Meas
 from passerelle.evaluation.benchmarks.choices import correct_place, lettered_options
 from passerelle.evaluation.benchmarks.scoring import (
     GENERATE,
+    PublishedOption,
     choice_measures,
     chosen_options,
     defined,
@@ -23,10 +24,13 @@ from passerelle.evaluation.benchmarks.scoring import (
     one_by_one,
     parsers_for,
 )
-from passerelle.evaluation.parsing.published import mmbench_option
+from passerelle.evaluation.metrics.answer_reading import Read
+from passerelle.evaluation.parsing import lmms_eval, vlmevalkit
+from passerelle.evaluation.parsing.peers import LMMS_EVAL, VLMEVALKIT, chosen_rules
 from passerelle.formats.values.missing import may_be_missing
 from passerelle.records import Answer
 
+RULES: dict[str, PublishedOption] = {VLMEVALKIT: vlmevalkit.option, LMMS_EVAL: lmms_eval.mmbench_option}
 TURN = 1_000_000
 """A rotation's index is its question's plus a multiple of this (VLMEvalKit, lmms-eval)."""
 
@@ -91,21 +95,28 @@ def _there(item: Item) -> list[int]:
     return [place for place, option in enumerate(item.options) if option]
 
 
-def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list[Measure]:
-    """Score by CircularEval, and all rotations one by one."""
+def score(items: Sequence[Item], answers: Sequence[Answer], method: str, rules: str = "") -> list[Measure]:
+    """Score by CircularEval, and all rotations one by one.
+
+    What lmms-eval's rule takes a letter from wherever it stands counts as unread by it.
+    """
     if method != GENERATE:
-        return choice_measures(items, answers, method, mmbench_option)
+        return choice_measures(items, answers, method, RULES, rules)
+    name, rule = chosen_rules(RULES, rules)
     groups: dict[str, list[int]] = {}
     for place, item in enumerate(items):
         groups.setdefault(item.group, []).append(place)
     firsts = [replace(items[places[0]], id=group) for group, places in groups.items()]
     circular, vanilla = [], []
     for parser in parsers_for(method):
-        read = chosen_options(items, answers, method, parser, mmbench_option)
+        read = chosen_options(items, answers, method, parser, rule)
+        if parser == "published" and name == LMMS_EVAL:
+            guessed = [lmms_eval.mmbench_guesses(a.text, i.options) for a, i in zip(answers, items, strict=True)]
+            read = [Read(r.place, r.unread or guess) for r, guess in zip(read, guessed, strict=True)]
         chosen, unread = [each.place for each in read], one_by_one(read)
         right = [place is not None and place == item.correct for place, item in zip(chosen, items, strict=True)]
         texts = [None if p is None else _unturned(p, i) for p, i in zip(chosen, items, strict=True)]
-        definition = defined(method, parser, items, answers)
+        definition = defined(method, parser, items, answers, name)
         circular += mean_measure(
             "circular",
             firsts,
@@ -139,5 +150,6 @@ BENCHMARK = Benchmark(
     score=score,
     source="https://arxiv.org/abs/2307.06281",
     prompt="letter",
+    rules=tuple(RULES),
     complete=complete,
 )

@@ -13,6 +13,7 @@ import numpy as np
 from passerelle.evaluation.benchmarks.base import Benchmark, Item, Measure, Parser, needed, picture_of, text_of
 from passerelle.evaluation.benchmarks.pope import truth_of, yes_and_no
 from passerelle.evaluation.benchmarks.scoring import (
+    PublishedSaid,
     as_yes,
     clusters,
     defined,
@@ -23,10 +24,12 @@ from passerelle.evaluation.benchmarks.scoring import (
     said_yes,
     unread_of,
 )
-from passerelle.evaluation.parsing.published import mme_said
+from passerelle.evaluation.parsing import lmms_eval, vlmevalkit
+from passerelle.evaluation.parsing.peers import LMMS_EVAL, VLMEVALKIT, chosen_rules
 from passerelle.evaluation.statistics.significance import FloatArray, corpus_of
 from passerelle.records import Answer
 
+RULES: dict[str, PublishedSaid] = {LMMS_EVAL: lmms_eval.mme_said, VLMEVALKIT: vlmevalkit.said}
 COGNITION = ("commonsense_reasoning", "numerical_calculation", "text_translation", "code_reasoning")
 """Subtasks of cognition (lmms-eval, MME's `calculation.py`); all others are perception."""
 
@@ -51,14 +54,15 @@ def read(row: Mapping[str, Any], language: str) -> list[Item]:
     ]
 
 
-def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list[Measure]:
+def score(items: Sequence[Item], answers: Sequence[Answer], method: str, rules: str = "") -> list[Measure]:
     """Score accuracy, accuracy+ and the totals."""
+    name, rule = chosen_rules(RULES, rules)
     found = []
     for parser in parsers_for(method):
-        read = said_yes(items, answers, method, parser, mme_said)
+        read = said_yes(items, answers, method, parser, rule)
         said, unread = as_yes(read), one_by_one(read)
         right = [yes is not None and yes == (item.correct == 0) for yes, item in zip(said, items, strict=True)]
-        definition = defined(method, parser, items, answers)
+        definition = defined(method, parser, items, answers, name)
         found += [_total(items, right, definition, parser, unread, part) for part in _parts(items)]
         found += mean_measure("accuracy", items, right, definition, parser=parser, chosen=said, unread=unread)
         groups: dict[str, list[int]] = {}
@@ -131,4 +135,5 @@ BENCHMARK = Benchmark(
     read=read,
     score=score,
     source="https://arxiv.org/abs/2306.13394",
+    rules=tuple(RULES),
 )

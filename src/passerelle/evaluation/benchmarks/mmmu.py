@@ -6,22 +6,31 @@ Questions with several pictures are left out and counted: what is asked here has
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from passerelle.evaluation.benchmarks.base import BadItem, Benchmark, Item, Measure, needed, picture_of, text_of
 from passerelle.evaluation.benchmarks.choices import correct_place, listed_options
 from passerelle.evaluation.benchmarks.scoring import (
+    PublishedOption,
     chosen_options,
     defined,
     mean_measure,
     parsers_for,
 )
 from passerelle.evaluation.metrics.answer_reading import decision_of
+from passerelle.evaluation.parsing import lmms_eval, vlmevalkit
 from passerelle.evaluation.parsing.localised import is_read, same_answer, words_of_language
-from passerelle.evaluation.parsing.published import mmmu_open, mmmu_option
+from passerelle.evaluation.parsing.peers import LMMS_EVAL, VLMEVALKIT, chosen_rules
+from passerelle.evaluation.parsing.published import mmmu_open
 from passerelle.records import Answer
 
+PublishedRight = Callable[[str, Sequence[str]], bool]
+RULES: dict[str, tuple[PublishedOption, PublishedRight]] = {
+    LMMS_EVAL: (lmms_eval.mmmu_option, lmms_eval.mmmu_open),
+    VLMEVALKIT: (vlmevalkit.option, vlmevalkit.mmmu_open),
+}
+"""How choices are read, and open answers judged."""
 _MARK = re.compile(r"\s*<image (\d)>\s*")
 
 
@@ -53,12 +62,13 @@ def read(row: Mapping[str, Any], language: str) -> list[Item]:
     ]
 
 
-def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list[Measure]:
+def score(items: Sequence[Item], answers: Sequence[Answer], method: str, rules: str = "") -> list[Measure]:
     """Score by accuracy over choices and open questions."""
+    name, (rule, is_right) = chosen_rules(RULES, rules)
     found = []
     for parser in parsers_for(method):
         choices = [(item, answer) for item, answer in zip(items, answers, strict=True) if item.options]
-        chosen = chosen_options([i for i, _ in choices], [a for _, a in choices], method, parser, mmmu_option)
+        chosen = chosen_options([i for i, _ in choices], [a for _, a in choices], method, parser, rule)
         read = {item.id: each for (item, _), each in zip(choices, chosen, strict=True)}
         right: list[bool] = []
         said: list[int | bool | None] = []
@@ -68,9 +78,12 @@ def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list
                 right.append(place is not None and place == item.correct)
                 said.append(place)
             else:
-                right.append(_open_answer_is_right(answer, item, parser == "published"))
+                as_published = parser == "published"
+                right.append(
+                    is_right(answer.text, item.references) if as_published else _open_answer_is_right(answer, item)
+                )
                 said.append(right[-1])
-        definition = defined(method, parser, items, answers)
+        definition = defined(method, parser, items, answers, name)
         found += mean_measure(
             "accuracy",
             items,
@@ -87,13 +100,13 @@ def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list
     return found
 
 
-def _open_answer_is_right(answer: Answer, item: Item, as_published: bool) -> bool:
-    decision = None if as_published else decision_of(answer)
-    return _open_is_right(answer.text, item, as_published) or (decision is not None and decision.right is True)
+def _open_answer_is_right(answer: Answer, item: Item) -> bool:
+    decision = decision_of(answer)
+    return _open_is_right(answer.text, item) or (decision is not None and decision.right is True)
 
 
-def _open_is_right(answer: str, item: Item, as_published: bool) -> bool:
-    if as_published or item.language == "en":
+def _open_is_right(answer: str, item: Item) -> bool:
+    if item.language == "en":
         return mmmu_open(answer, item.references)
     if any(same_answer(answer, reference, item.language, item.question) for reference in item.references):
         return True
@@ -119,5 +132,6 @@ BENCHMARK = Benchmark(
     score=score,
     source="https://arxiv.org/abs/2311.16502",
     prompt="letter",
+    rules=tuple(RULES),
     max_new_tokens=16,
 )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from passerelle.evaluation.benchmarks.base import PARSERS, Item, Measure
 from passerelle.evaluation.benchmarks.scoring import mean_measure, parser_name
 from passerelle.evaluation.metrics.answer_reading import decision_of
 from passerelle.evaluation.parsing.localised import same_answer
+from passerelle.evaluation.parsing.peers import chosen_rules
 from passerelle.records import Answer
 
 Normalise = Callable[[str], str]
@@ -20,13 +21,19 @@ def any_of(answer: str, references: Sequence[str]) -> float:
 
 
 def open_measures(
-    items: Sequence[Item], answers: Sequence[Answer], rule: Normalise, accuracy: Accuracy, name: str
+    items: Sequence[Item],
+    answers: Sequence[Answer],
+    rules: Mapping[str, Normalise],
+    wanted: str,
+    accuracy: Accuracy,
+    name: str,
 ) -> list[Measure]:
     """Measure open answers: normalised as published, and in their own language.
 
     An empty answer is unread. One that is the same as no reference by rules counts as the best of them where somebody
     decided that it says the same.
     """
+    of, rule = chosen_rules(rules, wanted)
     found = []
     for parser in PARSERS:
         read = _published(rule) if parser == "published" else _localised
@@ -40,7 +47,7 @@ def open_measures(
             "accuracy",
             items,
             values,
-            f"{name}|{parser_name(parser, items[0].language, answers)}",
+            f"{name}|{parser_name(parser, items[0].language, of, answers)}",
             parser=parser,
             chosen=[value > 0 for value in values],
             unread=[[not answer.text.strip()] for answer in answers],

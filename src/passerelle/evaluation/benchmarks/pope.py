@@ -15,6 +15,7 @@ import numpy as np
 from passerelle.evaluation.benchmarks.base import BadItem, Benchmark, Item, Measure, needed, picture_of, text_of
 from passerelle.evaluation.benchmarks.scoring import (
     GENERATE,
+    PublishedSaid,
     as_yes,
     clusters,
     defined,
@@ -28,11 +29,15 @@ from passerelle.evaluation.benchmarks.scoring import (
 )
 from passerelle.evaluation.metrics.answer_reading import Read
 from passerelle.evaluation.metrics.choice import as_rule, option_scores
+from passerelle.evaluation.parsing import lmms_eval, vlmevalkit
+from passerelle.evaluation.parsing.peers import AUTHORS, LMMS_EVAL, VLMEVALKIT, chosen_rules
 from passerelle.evaluation.parsing.published import pope_guesses, pope_said
 from passerelle.evaluation.statistics.significance import FloatArray, auc_of, corpus_of
 from passerelle.languages.knowledge import known, languages_with, own_digest
 from passerelle.languages.prompts import english, find_prompts
 from passerelle.records import Answer
+
+RULES: dict[str, PublishedSaid] = {AUTHORS: pope_said, LMMS_EVAL: lmms_eval.pope_said, VLMEVALKIT: vlmevalkit.said}
 
 
 @cache
@@ -84,26 +89,29 @@ def read(row: Mapping[str, Any], language: str) -> list[Item]:
     ]
 
 
-def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list[Measure]:
+def score(items: Sequence[Item], answers: Sequence[Answer], method: str, rules: str = "") -> list[Measure]:
     """Score as POPE's authors do; an answer that is neither is wrong, and no yes.
 
-    The published rule takes what it can't read for yes: such answers count as unread by it.
+    Their rule takes what it can't read for yes: such answers count as unread by it. lmms-eval leaves answers that are
+    neither out of the recall.
     """
+    name, rule = chosen_rules(RULES, rules)
     found: list[Measure] = []
     for parser in parsers_for(method):
-        read = said_yes(items, answers, method, parser, pope_said)
-        if parser == "published":
+        read = said_yes(items, answers, method, parser, rule)
+        if parser == "published" and name == AUTHORS:
             read = [Read(r.place, pope_guesses(a.text)) for r, a in zip(read, answers, strict=True)]
         said, unread = as_yes(read), one_by_one(read)
         truth = [item.correct == 0 for item in items]
-        definition = defined(method, parser, items, answers)
+        definition = defined(method, parser, items, answers, name)
         right = [yes is not None and yes == true for yes, true in zip(said, truth, strict=True)]
         found += mean_measure(
             "accuracy", items, right, definition, parser=parser, chosen=said, unread=unread, headline=True
         )
+        left_out = parser == "published" and name == LMMS_EVAL
         table = np.array(
             [
-                (yes is True and true, yes is True and not true, true and yes is not True, 1)
+                (yes is True and true, yes is True and not true, true and not yes and not (left_out and yes is None), 1)
                 for yes, true in zip(said, truth, strict=True)
             ],
             dtype=np.float64,
@@ -162,4 +170,5 @@ BENCHMARK = Benchmark(
     score=score,
     source="https://arxiv.org/abs/2305.10355",
     prompt="yes_no",
+    rules=tuple(RULES),
 )

@@ -7,9 +7,12 @@ from typing import Any
 
 from passerelle.evaluation.benchmarks.base import Benchmark, Item, Measure, needed, picture_of, text_of
 from passerelle.evaluation.benchmarks.choices import correct_place, listed_options
-from passerelle.evaluation.benchmarks.scoring import choice_measures
-from passerelle.evaluation.parsing.published import scienceqa_option
+from passerelle.evaluation.benchmarks.scoring import PublishedOption, choice_measures
+from passerelle.evaluation.parsing import lmms_eval, vlmevalkit
+from passerelle.evaluation.parsing.peers import LMMS_EVAL, VLMEVALKIT
 from passerelle.records import Answer
+
+RULES: dict[str, PublishedOption] = {LMMS_EVAL: lmms_eval.scienceqa_option, VLMEVALKIT: vlmevalkit.option}
 
 
 def read(row: Mapping[str, Any], language: str) -> list[Item]:
@@ -32,9 +35,9 @@ def read(row: Mapping[str, Any], language: str) -> list[Item]:
     ]
 
 
-def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list[Measure]:
+def score(items: Sequence[Item], answers: Sequence[Answer], method: str, rules: str = "") -> list[Measure]:
     """Score by accuracy."""
-    return choice_measures(items, answers, method, scienceqa_option)
+    return choice_measures(items, answers, method, RULES, rules)
 
 
 BENCHMARK = Benchmark(
@@ -46,4 +49,5 @@ BENCHMARK = Benchmark(
     score=score,
     source="https://arxiv.org/abs/2209.09513",
     prompt="letter",
+    rules=tuple(RULES),
 )

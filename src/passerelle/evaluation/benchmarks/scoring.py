@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 import numpy as np
 
@@ -10,18 +10,20 @@ from passerelle.evaluation.benchmarks.base import PARSERS, Item, Measure, Parser
 from passerelle.evaluation.metrics.answer_reading import NO, YES, Read, deciders, read_option, read_yes_or_no
 from passerelle.evaluation.metrics.choice import best_option
 from passerelle.evaluation.parsing.localised import reader_of
+from passerelle.evaluation.parsing.peers import chosen_rules, versioned
 from passerelle.evaluation.statistics.significance import FloatArray, Statistic, mean_of
 from passerelle.records import Answer
 
 GENERATE = "generate"
 PublishedOption = Callable[[str, Sequence[str]], int | None]
+PublishedSaid = Callable[[str], str | None]
 
 
-def parser_name(parser: Parser, language: str, answers: Sequence[Answer] = ()) -> str:
-    """Name a parser for signatures, and who read what rules couldn't."""
-    return (
-        f"parser:{'+'.join([reader_of(language), *deciders(answers)])}" if parser == "localised" else f"parser:{parser}"
-    )
+def parser_name(parser: Parser, language: str, rules: str, answers: Sequence[Answer] = ()) -> str:
+    """Name a parser for signatures: whose published rules, or the language's and who read what they couldn't."""
+    if parser == "localised":
+        return f"parser:{'+'.join([reader_of(language), *deciders(answers)])}"
+    return f"parser:{versioned(rules)}"
 
 
 def percent(values: Sequence[float] | Sequence[bool] | FloatArray) -> Statistic:
@@ -131,15 +133,24 @@ def parsers_for(method: str) -> tuple[Parser, ...]:
 
 
 def choice_measures(
-    items: Sequence[Item], answers: Sequence[Answer], method: str, rule: PublishedOption
+    items: Sequence[Item], answers: Sequence[Answer], method: str, rules: Mapping[str, PublishedOption], wanted: str
 ) -> list[Measure]:
-    """Measure accuracy of choices; unmatched answers are wrong."""
+    """Measure accuracy of choices; unmatched answers are wrong.
+
+    Args:
+        items: The items.
+        answers: What was said.
+        method: ``generate``, or the rule by which likelihoods are compared.
+        rules: The published rules by name.
+        wanted: Which of them; see `chosen_rules`.
+    """
+    name, rule = chosen_rules(rules, wanted)
     found = []
     for parser in parsers_for(method):
         read = chosen_options(items, answers, method, parser, rule)
         chosen = [each.place for each in read]
         right = [place is not None and place == item.correct for place, item in zip(chosen, items, strict=True)]
-        definition = defined(method, parser, items, answers)
+        definition = defined(method, parser, items, answers, name)
         found += mean_measure(
             "accuracy",
             items,
@@ -153,13 +164,13 @@ def choice_measures(
     return found
 
 
-def defined(method: str, parser: Parser, items: Sequence[Item], answers: Sequence[Answer]) -> str:
+def defined(method: str, parser: Parser, items: Sequence[Item], answers: Sequence[Answer], rules: str) -> str:
     """Say how answers were got and read, for signatures."""
-    return f"method:{method}" + (f"|{parser_name(parser, items[0].language, answers)}" if parser else "")
+    return f"method:{method}" + (f"|{parser_name(parser, items[0].language, rules, answers)}" if parser else "")
 
 
 def said_yes(
-    items: Sequence[Item], answers: Sequence[Answer], method: str, parser: Parser, rule: Callable[[str], str | None]
+    items: Sequence[Item], answers: Sequence[Answer], method: str, parser: Parser, rule: PublishedSaid
 ) -> list[Read]:
     """Return whether each answer says yes or no."""
     if method == GENERATE and parser != "published":

@@ -9,9 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from passerelle.evaluation.benchmarks.base import BadItem, Benchmark, Item, Measure, needed, picture_of, text_of
-from passerelle.evaluation.benchmarks.open_answers import open_measures
-from passerelle.evaluation.parsing.published import vqa_accuracy, vqa_words
+from passerelle.evaluation.benchmarks.open_answers import Normalise, open_measures
+from passerelle.evaluation.parsing import lmms_eval, vlmevalkit
+from passerelle.evaluation.parsing.peers import LMMS_EVAL, VLMEVALKIT
+from passerelle.evaluation.parsing.published import vqa_accuracy
 from passerelle.records import Answer
+
+RULES: dict[str, Normalise] = {LMMS_EVAL: lmms_eval.vqa_words, VLMEVALKIT: vlmevalkit.vqa_words}
 
 
 def references_of(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -48,9 +52,9 @@ def read(row: Mapping[str, Any], language: str) -> list[Item]:
     ]
 
 
-def score(items: Sequence[Item], answers: Sequence[Answer], method: str) -> list[Measure]:
+def score(items: Sequence[Item], answers: Sequence[Answer], method: str, rules: str = "") -> list[Measure]:
     """Score VQA accuracy."""
-    return open_measures(items, answers, vqa_words, vqa_accuracy, "vqa-accuracy")
+    return open_measures(items, answers, RULES, rules, vqa_accuracy, "vqa-accuracy")
 
 
 BENCHMARK = Benchmark(
@@ -62,4 +66,5 @@ BENCHMARK = Benchmark(
     score=score,
     source="https://arxiv.org/abs/1612.00837",
     prompt="short",
+    rules=tuple(RULES),
 )

@@ -34,14 +34,33 @@ def _vqa() -> dict[str, Any]:
 
 def vqa_words(text: str) -> str:
     """Normalise an answer as VQAv2's evaluation does (`vqaEval.py`: processPunctuation, processDigitArticle)."""
-    rules = _vqa()
-    text = text.replace("\n", " ").replace("\t", " ").strip()
-    out, numeric = text, _COMMA.search(text) is not None
-    for mark in rules["punctuation"]:
+    return plain_words(without_marks(one_line(text), _COMMA, _PERIOD))
+
+
+def one_line(text: str) -> str:
+    """Return a text without line ends, tabs, and blanks around."""
+    return text.replace("\n", " ").replace("\t", " ").strip()
+
+
+def without_marks(text: str, comma: re.Pattern[str], period: re.Pattern[str]) -> str:
+    """Take punctuation away as VQA does: it leaves a blank where none touches it, unless the text has a number's comma.
+
+    Args:
+        text: The text.
+        comma: What a comma within a number is.
+        period: Points that go.
+    """
+    out, numeric = text, comma.search(text) is not None
+    for mark in _vqa()["punctuation"]:
         touching = mark + " " in text or " " + mark in text or numeric
         out = out.replace(mark, "" if touching else " ")
-    out = _PERIOD.sub("", out, count=_MOST_PERIODS)
-    words = [rules["numbers"].get(word, word) for word in out.lower().split()]
+    return period.sub("", out, count=_MOST_PERIODS)
+
+
+def plain_words(text: str) -> str:
+    """Leave articles out, write number words as digits and contractions with their apostrophes, as VQA does."""
+    rules = _vqa()
+    words = [rules["numbers"].get(word, word) for word in text.lower().split()]
     return " ".join(rules["contractions"].get(w, w) for w in words if w not in rules["articles"])
 
 
@@ -63,27 +82,37 @@ def without_punctuation(text: str) -> str:
 
 
 def mmbench_option(answer: str, options: Sequence[str]) -> int | None:
-    """Find the option by MMBench's heuristic (VLMEvalKit `can_infer`: option letters, then option texts)."""
-    words = answer.split()
+    """Find the option by MMBench's first heuristic (VLMEvalKit of 2023): a letter alone, then the options' texts."""
     choices = [letter for place, letter in enumerate(LETTERS[:5]) if place >= len(options) or options[place]]
-    if len(found := [c for c in choices if c in words]) == 1 and not ("A" in words and len(words) > 3):
-        return _within(LETTERS.index(found[0]), options)
-    for before, after in _AROUND:
-        found = [c for c in choices if f"{before}{c}{after}" in words]
-        if len(found) == 1:
-            return _within(LETTERS.index(found[0]), options)
+    if letter := letter_alone(answer, choices):
+        return within(LETTERS.index(letter), options)
     lower = answer.lower()
     held = [place for place, option in enumerate(options) if option and option.lower() in lower]
     return held[0] if len(held) == 1 else None
+
+
+def letter_alone(answer: str, letters: Sequence[str]) -> str:
+    """Return the one letter that stands as a word of its own, bare or with its marks; empty if none or several do.
+
+    An A among more than three words may be the article: then no bare letter counts.
+    """
+    words = answer.split()
+    if len(found := [c for c in letters if c in words]) == 1 and not ("A" in words and len(words) > 3):
+        return found[0]
+    for before, after in _AROUND:
+        found = [c for c in letters if f"{before}{c}{after}" in words]
+        if len(found) == 1:
+            return found[0]
+    return ""
 
 
 def scienceqa_option(answer: str, options: Sequence[str]) -> int | None:
     """Find the option as LLaVA's ScienceQA evaluation does: a bare letter, or ``A.`` at the beginning."""
     said = answer.strip()
     if len(said) == 1 and said.isalpha():
-        return _within(LETTERS.find(said.upper()), options)
+        return within(LETTERS.find(said.upper()), options)
     if len(said) >= 2 and said[0].isupper() and said[1] == ".":
-        return _within(LETTERS.find(said[0]), options)
+        return within(LETTERS.find(said[0]), options)
     return None
 
 
@@ -92,7 +121,7 @@ def ai2d_option(answer: str, options: Sequence[str]) -> int | None:
     match = re.match(r"\s*([A-Z])\.", answer)
     said = match[1] if match else answer
     letter = without_punctuation(said)
-    return _within(LETTERS.find(letter.upper()), options) if len(letter) == 1 else None
+    return within(LETTERS.find(letter.upper()), options) if len(letter) == 1 else None
 
 
 def mmmu_option(answer: str, options: Sequence[str]) -> int | None:
@@ -164,12 +193,21 @@ def _mmmu_candidates(answer: str, keys: Sequence[str]) -> list[str | float]:
     parts, found = re.split(r"\.\s(?=[A-Z])|\n", whole), []
     for place, part in enumerate(parts):
         marks = [*keys, "="] if place == len(parts) - 1 else keys
-        tails = [part.split(mark)[-1].strip() for mark in marks if mark in part]
-        if tails and (shortest := min((t for t in tails if t), key=len, default="")) not in ("", *":,.!?;'"):
+        if (shortest := _shortest_tail(part, marks)) not in ("", *":,.!?;'"):
             found.append(shortest)
     found = found or [whole]
     numbers = [number for text in found for pattern in _NUMBERS for number in pattern.findall(text)]
     return [value for text in (*found, *numbers) for value in _mmmu_values(text)]
+
+
+def _shortest_tail(text: str, marks: Sequence[str]) -> str:
+    """Return the shortest of what stands behind the last of each mark; after an empty one the search begins anew."""
+    shortest = ""
+    for mark in marks:
+        if mark in text:
+            tail = text.split(mark)[-1].strip()
+            shortest = tail if not shortest or len(tail) < len(shortest) else shortest
+    return shortest
 
 
 def _mmmu_values(text: str) -> list[str | float]:
@@ -181,7 +219,8 @@ def _mmmu_values(text: str) -> list[str | float]:
         return [f" {lower}", f"{lower} "] if len(lower) == 1 else [lower]
 
 
-def _within(place: int, options: Sequence[str]) -> int | None:
+def within(place: int, options: Sequence[str]) -> int | None:
+    """Return a place if there is an option; else nothing."""
     return place if 0 <= place < len(options) else None
 
 
