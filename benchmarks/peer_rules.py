@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from passerelle.evaluation.benchmarks import gqa, mmbench, mme, mmmu, pope, scienceqa, vqav2
+from passerelle.evaluation.benchmarks import ai2d, gqa, mmbench, mme, mmmu, pope, scienceqa, vqav2
 from passerelle.evaluation.benchmarks.base import Item, Measure
 from passerelle.evaluation.benchmarks.registry import BENCHMARKS
 from passerelle.evaluation.parsing.peers import LMMS_EVAL, VLMEVALKIT, versioned
@@ -34,7 +34,11 @@ TUNING = Path(__file__).with_name("reading") / "tuning"
 OTHERS = ("fr", "es", "de", "it")
 LETTERS = "ABCDEFGHI"
 NAMES = (LMMS_EVAL, VLMEVALKIT)
-KINDS = {"choice": ("mmbench", "scienceqa", "mmmu"), "yes_no": ("pope", "mme"), "open": ("vqav2", "gqa", "mmmu")}
+KINDS = {
+    "choice": ("mmbench", "scienceqa", "mmmu", "ai2d"),
+    "yes_no": ("pope", "mme"),
+    "open": ("vqav2", "gqa", "mmmu"),
+}
 TOGETHER = ("circular", "pope_figures", "mme_total")
 Case = dict[str, Any]
 
@@ -123,6 +127,9 @@ def _together() -> Case:
         "?",
         "({L})",
         "{L} or not",
+        "It shows a thing that nobody would call anything but {L}, all in all",
+        "{L}x",
+        "Surely opt{n}, and nothing of another kind that one might think of",
     )
     circular = []
     for base in range(100):
@@ -188,6 +195,7 @@ CHOICE = {
     "mmbench": lambda rules: mmbench.RULES[rules],
     "scienceqa": lambda rules: scienceqa.RULES[rules],
     "mmmu": lambda rules: mmmu.RULES[rules][0],
+    "ai2d": lambda rules: ai2d.RULES[rules],
 }
 YES_NO = {"pope": pope.RULES, "mme": mme.RULES}
 OPEN = {"vqav2": vqav2.RULES, "gqa": gqa.RULES}

@@ -43,7 +43,14 @@ class LmmsEval:
 
     def __init__(self, folder: Path) -> None:
         tasks = ("mmbench", "mme", "mmmu", "pope", "scienceqa", "vqav2", "ai2d", "_task_utils")
-        bare(folder, "lmms_eval", "lmms_eval.api", "lmms_eval.tasks", *(f"lmms_eval.tasks.{task}" for task in tasks))
+        bare(
+            folder,
+            "lmms_eval",
+            "lmms_eval.api",
+            "lmms_eval.filters",
+            "lmms_eval.tasks",
+            *(f"lmms_eval.tasks.{task}" for task in tasks),
+        )
         registry = types.ModuleType("lmms_eval.api.registry")  # the real one loads torch
         for decorator in ("register_metric", "register_aggregation"):
             setattr(registry, decorator, lambda *_, **__: lambda function: function)
@@ -52,6 +59,7 @@ class LmmsEval:
         self.strip = load("lmms_eval.api.reasoning").strip_reasoning_tags
         self.exact = load("lmms_eval.api.metrics").exact_match_hf_evaluate
         self.mmbench = load("lmms_eval.tasks.mmbench.mmbench_evals").MMBench_Evaluator()
+        self.ai2d = load("lmms_eval.tasks.ai2d.utils").MultiChoiceRegexFilter(regex_pattern="([A-Z])\\.")
         for task in ("mme", "mmmu", "pope", "scienceqa", "vqav2"):
             setattr(self, task, load(f"lmms_eval.tasks.{task}.utils"))
 
@@ -68,7 +76,13 @@ class LmmsEval:
             "mmbench": first(LETTERS[: len(options)], lambda right: self.mmbench_is_right(answer, options, right)),
             "scienceqa": first(letters, lambda right: self.scienceqa_is_right(answer, listed, right)),
             "mmmu": first(letters, lambda right: self.mmmu_is_right(answer, listed, right)),
+            "ai2d": first(letters, lambda right: self.ai2d_is_right(case["answer"], right)),
         }
+
+    def ai2d_is_right(self, answer: str, right: str) -> bool:
+        """Say whether an answer is right by AI2D's task, whose filter comes before reasoning is taken away."""
+        filtered = self.said(self.ai2d.apply([[answer]], [{}])[0])
+        return bool(self.exact([filtered], [right], **PLAIN)["exact_match"])
 
     def mmbench_is_right(self, answer: str, options: Sequence[str], right: str) -> int:
         """Say whether an answer is right by MMBench's static task; its data write nan for what isn't there."""
@@ -170,6 +184,7 @@ class VlmEvalKit:
             "mmbench": first(LETTERS[: len(options)], lambda right: self.is_right(answer, options, right)),
             "scienceqa": found,
             "mmmu": found,
+            "ai2d": found,
         }
 
     def is_right(self, answer: str, options: Sequence[str], right: str) -> int:
@@ -202,10 +217,9 @@ class VlmEvalKit:
 
         nothing = float("nan")
         row = {"index": 1, "question": "q", "prediction": answer, "answer": right, "A": nothing, "B": nothing}
-        data, meta = pandas.DataFrame([row]).astype({"A": object, "B": object}), pandas.DataFrame([row])
+        data = pandas.DataFrame([row]).astype({"A": object, "B": object})
         data = self.mcq.MMMU_preproc(data)
         truth = right if right in list("ABCDEFGHIJKLMNOPQRSTUVWXYZ") else "A"
-        del meta
         return float(self.mcq.eval_vanilla(None, {**data.iloc[0].to_dict(), "GT": truth}, "MMMU_DEV_VAL")["hit"])
 
     def circular(self, rows: Sequence[Case]) -> Case:

@@ -16,6 +16,7 @@ from passerelle.evaluation.asking.suspects import read_suspects
 from passerelle.evaluation.run import Options, evaluate
 from passerelle.quality.assessing import FakeAssess
 from passerelle.quality.suspects import audited
+from passerelle.report.evaluation_table import tables_of
 
 WORDS = {"en": ("Yes", "No"), "fr": ("Oui", "Non")}
 
@@ -45,6 +46,29 @@ def options(bench, **changes):
         "out": bench / "out",
     }
     return Options(**{**given, **changes})
+
+
+def test_raw_scores_are_by_the_rules_that_are_named(bench, capsys):
+    given = options(bench, predictions=(str(predictions(bench)),), languages="en")
+    found = {}
+    for rules in ("", "lmms-eval", "vlmevalkit"):
+        results = evaluate(replace(given, rules=rules))
+        raw = figure(results, "accuracy", "en", parser="published")
+        found[next(p for p in raw["signature"].split("|") if p.startswith("parser:"))] = raw["value"]
+    # lmms-eval's POPE wants the bare word: "Yes." is wrong there.
+    assert found == {"parser:authors": 100, "parser:lmms-eval-0.7.3": 0, "parser:vlmevalkit-2026-08-18": 100}
+    with pytest.raises(ConfigError, match="did you mean 'vlmevalkit'|vlmevalkit"):
+        evaluate(replace(given, rules="vlmeval"))
+    assert "raw: vlmevalkit-2026-08-18" in next(tables_of(results))[0]
+
+
+def test_a_benchmark_without_the_named_rules_keeps_its_own_and_says_so(bench, capsys):
+    write_lines(bench / "maxm.jsonl", [{"question_id": "1", "question": "What?", "answers": ["a dog"]}])
+    said = write_lines(bench / "a.jsonl", [{"question_id": "1", "text": "A dog."}])
+    given = options(bench, predictions=(str(said),), languages="en", benchmarks=(f"maxm={bench}/maxm.jsonl",))
+    results = evaluate(replace(given, rules="vlmevalkit"))
+    assert "parser:exact-match" in figure(results, "accuracy", "en", parser="published")["signature"]
+    assert "maxm: vlmevalkit has no rules for it; raw scores are by exact-match's." in capsys.readouterr().err
 
 
 def test_predictions_are_scored_by_both_parsers(bench):

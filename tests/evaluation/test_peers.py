@@ -1,9 +1,9 @@
-"""Scorers say what their peers say: lmms-eval 0.7.3's own functions, VQA's rules, sacrebleu, pycocoevalcap.
+"""Scorers say what their peers say: lmms-eval, VLMEvalKit, sacrebleu, pycocoevalcap.
 
-`peer_cases.json` lists English answers with what lmms-eval's functions made of them; `benchmarks/peer_cases.py`
-wrote it.
+`peer_rules.json` lists answers with what the peers' own code made of them; `benchmarks/peer_rules.py` wrote it.
 """
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -12,102 +12,105 @@ import pytest
 from pycocoevalcap.cider.cider import Cider
 from sacrebleu.metrics.chrf import CHRF
 
-from passerelle.evaluation.benchmarks import captioning, mmbench, mme, pope
+from passerelle.evaluation.benchmarks import captioning, mmbench, pope, registry, vqav2
 from passerelle.evaluation.benchmarks.base import Item
 from passerelle.evaluation.metrics.captions import best_chrf_statistics, chrf_from_sums
 from passerelle.evaluation.metrics.cider import cider_d, tokens_of
 from passerelle.evaluation.parsing import published
+from passerelle.evaluation.parsing.peers import versioned
 from passerelle.records import Answer
 
-CASES = json.loads((Path(__file__).parent / "peer_cases.json").read_text(encoding="utf-8"))
-OPTIONS = ["a cat", "a dog", "a car", "a tree"]
+SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "peer_rules.py"
 
 
-def figure(measures, metric, parser="published", subtask=""):
-    found = next(m for m in measures if (m.metric, m.parser, m.subtask) == (metric, parser, subtask))
-    return float(found.statistic(np.ones((1, len(found.units))))[0])
+def script():
+    spec = importlib.util.spec_from_file_location("peer_rules", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def pairs(*names):
-    return [pytest.param(name, *case, id=f"{name} {case[0]!r}") for name in names for case in CASES[name]]
+PEERS = script()
+BENCHMARKS = ("mmbench", "scienceqa", "mmmu", "ai2d", "pope", "mme", "vqav2", "gqa")
 
 
-@pytest.mark.parametrize(("name", "answer", "letter"), pairs("mmbench", "scienceqa", "ai2d", "mmmu"))
-def test_option_is_the_peers(name, answer, letter):
-    rule = getattr(published, f"{name}_option")
-    place = rule(answer, OPTIONS)
-    # A letter beyond the options is no option; the peers return it and find it wrong.
-    assert (None if place is None else "ABCD"[place]) == (letter if letter in set("ABCD") else None)
+@pytest.fixture(scope="module")
+def stored():
+    return PEERS.read_stored()
 
 
-@pytest.mark.parametrize(("answer", "words"), CASES["vqa_words"])
-def test_vqa_normalisation_is_the_peers(answer, words):
-    assert published.vqa_words(answer) == words
+@pytest.fixture(scope="module")
+def compared(stored):
+    return {(benchmark, rules): (count, differing) for benchmark, rules, count, differing in PEERS.compare(*stored)}
 
 
-@pytest.mark.parametrize(("answer", "references", "accuracy"), CASES["vqa_accuracy"])
-def test_vqa_accuracy_is_the_peers(answer, references, accuracy):
-    found = published.vqa_accuracy(published.vqa_words(answer), [published.vqa_words(r) for r in references])
-    assert found == pytest.approx(accuracy, abs=1e-12)
+def test_versions_are_those_that_were_compared():
+    stored = json.loads(PEERS.STORED.read_text(encoding="utf-8"))
+    assert stored["versions"] == {name: versioned(name) for name in ("lmms-eval", "vlmevalkit")}
 
 
-@pytest.mark.parametrize(("answer", "said"), CASES["mme"])
-def test_mme_reads_as_the_peer(answer, said):
-    assert (published.mme_said(answer) or "other") == said
+@pytest.mark.parametrize("rules", ["lmms-eval", "vlmevalkit"])
+@pytest.mark.parametrize("benchmark", BENCHMARKS)
+def test_answers_are_scored_as_the_peer_scores_them(compared, benchmark, rules):
+    count, differing = compared[benchmark, rules]
+    assert count >= 300
+    assert not differing, differing[:5]
 
 
-@pytest.mark.parametrize(("answer", "references"), CASES["gqa"])
-def test_gqa_matches_as_the_peer(answer, references):
-    tried = ["left", "tshirt", "t-shirt", "yes", "red", "its", "the left"]
-    plain = published.without_punctuation
-    assert [r for r in tried if plain(answer) == plain(r)] == references
+@pytest.mark.parametrize("rules", ["lmms-eval", "vlmevalkit"])
+@pytest.mark.parametrize("what", ["circular", "pope figures", "mme total"])
+def test_figures_are_the_peers(compared, what, rules):
+    assert compared[what, rules][1] == []
 
 
-@pytest.mark.parametrize(("answer", "reference", "right"), CASES["mmmu_open"])
-def test_mmmu_open_is_the_peers(answer, reference, right):
-    assert published.mmmu_open(answer, [reference]) is right
+def test_peers_verdicts_tell_answers_and_each_other_apart(stored):
+    answers, verdicts = stored
+    for kind, benchmarks in PEERS.KINDS.items():
+        for benchmark in benchmarks:
+            lmms, vlm = ([row[benchmark] for row in verdicts[name][kind]] for name in PEERS.NAMES)
+            assert lmms != vlm and len(set(lmms)) > 1 and len(set(vlm)) > 1, benchmark
+    assert verdicts["lmms-eval"]["circular"] != verdicts["vlmevalkit"]["circular"]
+    assert len(answers["circular"]) == 400
 
 
-def test_mmbench_circular_is_the_peers():
-    items, answers = [], []
-    for index, answer, prediction, category in CASES["mmbench_circular"]["rows"]:
-        turn, base = divmod(index, mmbench.TURN)
-        options = tuple(f"opt{(place + turn) % 4}" for place in range(4))
-        items.append(
-            Item(
-                str(index), "q", "en", options=options, correct="ABCD".index(answer), subtask=category, group=str(base)
-            )
-        )
-        answers.append(Answer(str(index), text=prediction))
-    measures = mmbench.score(items, answers, "generate")
-    expected = CASES["mmbench_circular"]
-    assert figure(measures, "circular") == pytest.approx(100 * expected["overall"])
-    assert 20 < figure(measures, "circular") < figure(measures, "vanilla") < 100
-    for category, share in expected["categories"].items():
-        assert figure(measures, "circular", subtask=category) == pytest.approx(100 * share)
+def test_every_benchmark_says_whose_rules_it_can_be_scored_by():
+    for name in BENCHMARKS:
+        assert {"lmms-eval", "vlmevalkit"} <= set(registry.BENCHMARKS[name].rules)
+    assert registry.BENCHMARKS["pope"].rules[0] == "authors"
+    assert registry.BENCHMARKS["mmbench"].rules[0] == "vlmevalkit"
 
 
-def test_mme_total_is_the_peers():
-    rows, total = CASES["mme_total"]
-    items, answers = [], []
-    for number, (category, pair, score) in enumerate(rows):
-        item = Item(f"{pair}#{number % 2}", "q", "en", options=("Yes", "No"), correct=number % 2, subtask=category)
-        items.append(Item(**{**vars(item), "group": f"{category}/{pair}"}))
-        answers.append(Answer(item.id, text=("Yes", "No")[item.correct if score else 1 - item.correct]))
-    assert figure(mme.score(items, answers, "generate"), "total") == pytest.approx(total)
+def mmbench_items(*options):
+    return [Item(str(n + 1), "q", "en", options=o, correct=0, group=str(n + 1)) for n, o in enumerate(options)]
 
 
-def test_pope_figures_are_the_peers():
-    said = CASES["pope"]["said"]
-    items = [
-        Item(str(i), "q", "en", picture=str(i), options=("Yes", "No"), correct=0 if truth == "yes" else 1)
-        for i, (_, truth) in enumerate(said)
-    ]
-    measures = pope.score(items, [Answer(str(i), text=text) for i, (text, _) in enumerate(said)], "generate")
-    for metric in ("accuracy", "precision", "recall", "f1"):
-        assert figure(measures, metric) == pytest.approx(100 * CASES["pope"][metric]), metric
-    # lmms-eval's ratio counts the labels; POPE's authors count the predictions.
-    assert figure(measures, "yes-rate") == pytest.approx(100 * np.mean([text == "yes" for text, _ in said]))
+def test_a_letter_taken_from_anywhere_is_scored_and_counts_as_unread():
+    items = mmbench_items(("dog", "cat"), ("dog", "cat"))
+    said = [Answer("1", text="A small bird sings here."), Answer("2", text="A.")]
+    by = {
+        rules: [m for m in mmbench.score(items, said, "generate", rules) if m.parser == "published"][0]
+        for rules in ("lmms-eval", "vlmevalkit")
+    }
+    assert by["lmms-eval"].right == (True, True) and by["lmms-eval"].unmatched == 1
+    assert by["vlmevalkit"].right == (False, True) and by["vlmevalkit"].unmatched == 1
+    assert by["lmms-eval"].definition == "circular|method:generate|parser:lmms-eval-0.7.3"
+    assert by["vlmevalkit"].definition == "circular|method:generate|parser:vlmevalkit-2026-08-18"
+
+
+def test_yes_rate_is_of_the_predictions_by_all_rules():
+    """lmms-eval's ratio counts the labels; POPE's authors count the predictions."""
+    said = [Answer("0", text="yes"), Answer("1", text="yes"), Answer("2", text="yes"), Answer("3", text="no")]
+    items = [Item(str(n), "q", "en", options=("Yes", "No"), correct=n % 2) for n in range(4)]
+    for rules in ("authors", "lmms-eval", "vlmevalkit"):
+        found = pope.score(items, said, "generate", rules)
+        assert PEERS.value(found, "yes-rate") == 75.0
+
+
+def test_one_reference_is_exact_match_by_all_rules():
+    """Their leave-one-out has nothing left to match there, so that they score every answer 0."""
+    for rules in ("lmms-eval", "vlmevalkit"):
+        found = vqav2.score([Item("1", "q", "en", references=("two",))], [Answer("1", text="2.")], "generate", rules)
+        assert PEERS.value(found, "accuracy") == (100.0 if rules == "lmms-eval" else 0.0)  # VLMEvalKit leaves "2." so
 
 
 @pytest.mark.parametrize(

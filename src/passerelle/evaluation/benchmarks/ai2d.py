@@ -8,11 +8,11 @@ from typing import Any
 from passerelle.evaluation.benchmarks.base import Benchmark, Item, Measure, needed, picture_of
 from passerelle.evaluation.benchmarks.choices import correct_place, listed_options
 from passerelle.evaluation.benchmarks.scoring import PublishedOption, choice_measures
-from passerelle.evaluation.parsing import lmms_eval
-from passerelle.evaluation.parsing.peers import LMMS_EVAL
+from passerelle.evaluation.parsing import lmms_eval, vlmevalkit
+from passerelle.evaluation.parsing.peers import LMMS_EVAL, VLMEVALKIT
 from passerelle.records import Answer
 
-RULES: dict[str, PublishedOption] = {LMMS_EVAL: lmms_eval.ai2d_option}
+RULES: dict[str, PublishedOption] = {LMMS_EVAL: lmms_eval.ai2d_option, VLMEVALKIT: vlmevalkit.option}
 
 
 def read(row: Mapping[str, Any], language: str) -> list[Item]:

@@ -6,6 +6,7 @@ is the static task (`mmbench_en_dev_static`), and where MMMU's rule would draw a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from passerelle.evaluation.parsing import published
@@ -13,6 +14,7 @@ from passerelle.evaluation.parsing.peers import LMMS_EVAL, peer
 from passerelle.evaluation.parsing.published import LETTERS, Said
 
 _MMBENCH, _MMBENCH_ALONE = LETTERS[:4], LETTERS[:5]
+_LETTER_FIRST = re.compile(r"\s*([A-Z])\.")
 _STRIPPED = ",.!?;:'\""
 _START, _END, _PHRASE, _SPACE, _ANYWHERE = 10, 9, 7, 2, 0
 _MARKED = (("({})", 6), ("{}.", 5), ("{}:", 4), ("{})", 3), ("{} ", _SPACE))
@@ -91,8 +93,10 @@ def mmmu_option(answer: str, options: Sequence[str]) -> int | None:
 
 
 def ai2d_option(answer: str, options: Sequence[str]) -> int | None:
-    """Find the option as AI2D's task does: ``A.`` at the beginning, or nothing but the letter."""
-    return published.ai2d_option(answer, options)
+    """Find the option as AI2D's task does: ``A.`` at the beginning, before reasoning is away, or only the letter."""
+    match = _LETTER_FIRST.match(answer)
+    letter = published.without_punctuation(match[1] if match else said(answer))
+    return published.within(LETTERS.find(letter.upper()), options) if len(letter) == 1 else None
 
 
 def mmmu_open(answer: str, references: Sequence[str]) -> bool:
@@ -117,5 +121,9 @@ def vqa_words(text: str) -> str:
 
 
 def gqa_words(text: str) -> str:
-    """Normalise an answer as GQA's task does: case and ASCII punctuation away."""
-    return published.without_punctuation(said(text))
+    """Normalise an answer as GQA's task does: case and ASCII punctuation away.
+
+    Its array of numpy has room for as many letters as before: "İa" and "İb" are the same, for İ becomes two.
+    """
+    text = said(text)
+    return published.without_punctuation(text.lower()[: len(text)])

@@ -116,14 +116,6 @@ def scienceqa_option(answer: str, options: Sequence[str]) -> int | None:
     return None
 
 
-def ai2d_option(answer: str, options: Sequence[str]) -> int | None:
-    """Find the option as lmms-eval's AI2D does: ``A.`` at the beginning, or nothing but the letter."""
-    match = re.match(r"\s*([A-Z])\.", answer)
-    said = match[1] if match else answer
-    letter = without_punctuation(said)
-    return within(LETTERS.find(letter.upper()), options) if len(letter) == 1 else None
-
-
 def mmmu_option(answer: str, options: Sequence[str]) -> int | None:
     """Find the option as MMMU's `parse_multi_choice_response`: of several candidates the last one said."""
     for mark in ",.!?;:'":
