@@ -285,6 +285,13 @@ def test_sentences_that_are_known_make_another_translation(own: Path) -> None:
     assert translate_file(own / "en.json", own, "machine", "fr", TranslationSettings(phrasebook=book)).path != mine.path
 
 
+def test_a_test_names_whose_rules_raw_scores_are_by() -> None:
+    demo = load_experiment(Path(__file__).resolve().parents[2] / "experiments" / "demo.yaml")
+    entry = demo.tests[0].model_copy(update={"rules": "vlmevalkit"})
+    assert planning._plan(demo, entry, []).rules == "vlmevalkit"
+    assert planning._plan(demo, demo.tests[0], []).rules == ""
+
+
 def test_a_test_is_asked_in_peoples_words_where_no_engine_reaches_the_language(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

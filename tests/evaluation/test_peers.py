@@ -73,6 +73,15 @@ def test_peers_verdicts_tell_answers_and_each_other_apart(stored):
     assert len(answers["circular"]) == 400
 
 
+@pytest.mark.parametrize("benchmark", BENCHMARKS)
+def test_the_page_states_the_agreement_that_is_measured(compared, benchmark):
+    page = (SCRIPT.parents[1] / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
+    section = page.partition("### Whose rules raw scores are by")[2].partition("\n**")[0]
+    row = next(line for line in section.splitlines() if line.startswith(f"| `{benchmark}` |"))
+    count = compared[benchmark, "lmms-eval"][0]
+    assert f"| {count} of {count}" in row
+
+
 def test_every_benchmark_says_whose_rules_it_can_be_scored_by():
     for name in BENCHMARKS:
         assert {"lmms-eval", "vlmevalkit"} <= set(registry.BENCHMARKS[name].rules)
