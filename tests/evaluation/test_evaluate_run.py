@@ -57,7 +57,7 @@ def test_raw_scores_are_by_the_rules_that_are_named(bench, capsys):
         found[next(p for p in raw["signature"].split("|") if p.startswith("parser:"))] = raw["value"]
     # lmms-eval's POPE wants the bare word: "Yes." is wrong there.
     assert found == {"parser:authors": 100, "parser:lmms-eval-0.7.3": 0, "parser:vlmevalkit-2026-08-18": 100}
-    with pytest.raises(ConfigError, match="did you mean 'vlmevalkit'|vlmevalkit"):
+    with pytest.raises(ConfigError, match="vlmevalkit"):
         evaluate(replace(given, rules="vlmeval"))
     assert "raw: vlmevalkit-2026-08-18" in next(tables_of(results))[0]
 
@@ -68,7 +68,7 @@ def test_a_benchmark_without_the_named_rules_keeps_its_own_and_says_so(bench, ca
     given = options(bench, predictions=(str(said),), languages="en", benchmarks=(f"maxm={bench}/maxm.jsonl",))
     results = evaluate(replace(given, rules="vlmevalkit"))
     assert "parser:exact-match" in figure(results, "accuracy", "en", parser="published")["signature"]
-    assert "maxm: vlmevalkit has no rules for it; raw scores are by exact-match's." in capsys.readouterr().err
+    assert "maxm: vlmevalkit has no rules for it; raw scores are by exact-match." in capsys.readouterr().err
 
 
 def test_predictions_are_scored_by_both_parsers(bench):

@@ -155,7 +155,7 @@ def _as_planned(benchmark: Benchmark, plan: Planned, language: str) -> Benchmark
 def _rules_of(benchmark: Benchmark, plan: Planned) -> str:
     """Return the published rules that a plan wants, where the benchmark has them; say so where it hasn't."""
     if plan.rules and benchmark.rules and plan.rules not in benchmark.rules:
-        say(f"{benchmark.name}: {plan.rules} has no rules for it; raw scores are by {benchmark.rules[0]}'s.")
+        say(f"{benchmark.name}: {plan.rules} has no rules for it; raw scores are by {benchmark.rules[0]}.")
     return plan.rules if plan.rules in benchmark.rules else ""
 
 
