@@ -17,6 +17,7 @@ from passerelle.report.advice.volume import Crossing, Line, break_even, cheapest
 from passerelle.report.advice.wish import Candidate, English, Wish
 from passerelle.report.contents import Difference, Score
 from passerelle.report.parse import read_results
+from passerelle.report.summary import summarise
 
 PIPELINE = Line("pipeline", 0.0, 0.002)
 LORA = Line("lora", 8.0, 0.0004)
@@ -173,3 +174,15 @@ def test_what_an_arm_costs_is_told_apart_from_asking_it(results: dict[str, Any])
     # An hour of two cores at 5 ct, half an hour of a person at 36 €, and 1 €; then 100 answers of 2 s and half a cent.
     assert line.making == pytest.approx(0.10 + 18 + 1)
     assert line.per_answer == pytest.approx(2 / 3600 * 0.10 + 0.005)
+
+
+def test_the_report_begins_with_what_to_choose(results: dict[str, Any]) -> None:
+    finding = summarise(results).findings[0]
+    assert (finding.key, finding.title) == ("choice", "What to choose")
+    assert finding.text.startswith("Choose ") and "answers" in finding.text or "none is worth its cost" in finding.text
+    # With two questions nothing can be told from anything.
+    for each in results["comparisons"]:
+        each["low"], each["high"] = -90.0, 90.0
+    refused = summarise(results).findings[0].text
+    assert refused.startswith("No arm is shown to be better than the model as it is") and "80 times in 100" in refused
+    assert all(finding.key != "choice" for finding in summarise({}).findings)

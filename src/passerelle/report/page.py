@@ -32,6 +32,8 @@ COLOURS = {
     plot.UNTRAINED: "untrained",
     plot.MACHINE: "machine",
     plot.HUMAN: "human",
+    plot.REPAIRED: "repaired",
+    plot.NATIVE: "native",
     plot.PAPER: "card",
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from passerelle.report.advice.by_volume import choice_by_volume
 from passerelle.report.cells import headline_metric
 from passerelle.report.contents import ENGLISH, ZERO_SHOT, Arm, Contents, Difference, Score
 from passerelle.report.pareto import pareto_front
@@ -71,6 +72,7 @@ def summarise(results: Mapping[str, Any] | Contents) -> Summary:
     contents = results if isinstance(results, Contents) else read_results(results)
     standing = _standing(contents)
     findings = [
+        Finding("choice", "What to choose", " ".join(choice_by_volume(contents))),
         Finding("quality", "Quality", " ".join(_quality(contents, standing))),
         Finding("english", "English", " ".join(_english(contents, standing.metric))),
         Finding("cost", "Cost", " ".join(_cost(contents, standing))),
