@@ -117,8 +117,10 @@ def test_a_language_without_rules_is_read_by_the_model(bench: Path, server: Chat
 
 def test_open_answers_that_match_nothing_are_asked_about(bench: Path, server: ChatServer) -> None:
     rows = [{"question_id": n, "image": "red.png", "question": "Quoi ?", "answer": "chat"} for n in range(1, 5)]
-    write_lines(bench / "vqa.jsonl", [{**row, "answers": [row["answer"]]} for row in rows])
-    texts = ("chat", "Chaton tigré de Lyon", "un chien", "")
+    annotators = ["chat", *["chaton"] * 2, *["félin"] * 7]
+    answers = {1: ["chat"], 2: annotators, 3: ["chat"], 4: ["chat"]}
+    write_lines(bench / "vqa.jsonl", [{**row, "answers": answers[row["question_id"]]} for row in rows])
+    texts = ("chat", "Fauve de Lyon", "un chien", "")
     write_lines(bench / "said.jsonl", [{"question_id": n, "text": text} for n, text in enumerate(texts, 1)])
     options = Options(
         benchmarks=(f"vqav2={bench}/vqa.jsonl",), languages="fr", out=bench / "out",
@@ -127,6 +129,8 @@ def test_open_answers_that_match_nothing_are_asked_about(bench: Path, server: Ch
     results = evaluate(options)
     assert (accuracy(results)["value"], accuracy(results)["unmatched"]) == (50, 1)
     assert results["decided"]["reader"]["asked"] == 2
+    right = {request["texts"]["answer"]: request["texts"]["right"] for request in server.requests}
+    assert right == {"Fauve de Lyon": "félin", "un chien": "chat"}, "what most annotators said"
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,8 @@ def test_labels_of_unread_answers_count_in_the_scores(tmp_path: Path) -> None:
     found = [f for f in results["figures"] if f["headline"]]
     assert [(f["value"], f["unmatched"]) for f in found] == [(100 * 15 / 16, 0)] * 2
     assert results["decided"]["labels"]["counted"] == 4 and results["warnings"] == []
+    done = CliRunner().invoke(main, [*create[:2], "d", *create[3:]])
+    assert done.exit_code == 2 and "no answer in 'fr' is unread" in done.stderr, "all of them are labelled"
     nothing = CliRunner().invoke(main, [*create[:2], "d", *create[3:], "--to", "de"])
     assert nothing.exit_code == 2 and "no answer in 'de' is unread" in nothing.stderr
     refused = CliRunner().invoke(main, [*create[:2], "d", *create[3:], "--tasks", "judge"])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from passerelle.errors import ConfigError, InputError, unknown
+from passerelle.evaluation.asking.labelled import PEOPLE
 from passerelle.evaluation.writing import read_answers
 from passerelle.quality.evidence.chrf import sentence_chrf
 from passerelle.review.store.items import Answered
@@ -61,9 +62,10 @@ def _shown(answered: Answered, images: Path | None) -> Answered:
 
 
 def _is_left(row: Row) -> bool:
-    """Whether rules left an answer to people or a model, which may have decided it since."""
+    """Whether rules left an answer to people, who haven't decided it yet; a model may have."""
     is_open = row["kind"] in ("open", "choice") and not row["options"] and row["read"] == "false"
-    return bool(row["text"].strip() and (row["unread"] or row["decided_by"] or is_open))
+    is_left = row["unread"] or row["decided_by"] or is_open
+    return bool(row["text"].strip() and is_left and row["decided_by"] != PEOPLE)
 
 
 def _is_asked(row: Row, results: Row) -> bool:

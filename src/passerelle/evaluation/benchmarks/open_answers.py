@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from passerelle.evaluation.benchmarks.base import PARSERS, Item, Measure
@@ -56,17 +57,17 @@ def open_measures(
     return found
 
 
-def best_references(references: Sequence[str], accuracy: Accuracy = any_of) -> list[str]:
-    """Return the references that an answer had best be the same as, each once."""
-    values = {text: accuracy(text, references) for text in references}
-    return [text for text, value in values.items() if value == max(values.values())]
+def best_references(references: Sequence[str]) -> list[str]:
+    """Return the references that an answer had best be the same as, each once: what most annotators said."""
+    counts = Counter(references)
+    return [text for text, count in counts.items() if count == max(counts.values())]
 
 
 def _decided(item: Item, answer: Answer, accuracy: Accuracy) -> float:
     decision = decision_of(answer)
     if decision is None or not decision.right:
         return 0.0
-    return max(accuracy(text, item.references) for text in set(item.references))
+    return max(accuracy(text, item.references) for text in best_references(item.references))
 
 
 def _published(rule: Normalise) -> Callable[[Item, str], tuple[str, list[str]]]:
