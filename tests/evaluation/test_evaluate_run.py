@@ -139,6 +139,17 @@ def test_the_headline_is_by_the_reading_that_leaves_fewer_unread(bench, monkeypa
     assert compared["difference"] == -100
 
 
+def test_a_refusal_that_a_published_rule_takes_for_an_answer_is_unread_by_it_too(bench):
+    file = predictions(bench)
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    rows[0]["text"] = "I'm not sure, I can't see that."
+    file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    results = evaluate(options(bench, predictions=(f"a={file}",)))
+    reading = next(row for row in results["readings"] if row["language"] == rows[0]["language"])
+    assert (reading["parser"], reading["localised"], reading["published"]) == ("localised", 1, 1)
+    assert not any("published rule" in warning for warning in results["warnings"])
+
+
 def test_two_systems_are_compared_on_the_same_questions(bench):
     first = predictions(bench, wrong=(1,), name="first.jsonl")
     second = predictions(bench, wrong=(1, 2, 6, 7, 11, 12), name="second.jsonl")

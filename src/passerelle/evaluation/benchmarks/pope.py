@@ -100,7 +100,7 @@ def score(items: Sequence[Item], answers: Sequence[Answer], method: str, rules: 
     for parser in parsers_for(method):
         read = said_yes(items, answers, method, parser, rule)
         if parser == "published" and name == AUTHORS:
-            read = [Read(r.place, pope_guesses(a.text)) for r, a in zip(read, answers, strict=True)]
+            read = [Read(r.place, r.unread or pope_guesses(a.text)) for r, a in zip(read, answers, strict=True)]
         said, unread = as_yes(read), one_by_one(read)
         truth = [item.correct == 0 for item in items]
         definition = defined(method, parser, items, answers, name)

@@ -7,7 +7,15 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 import numpy as np
 
 from passerelle.evaluation.benchmarks.base import PARSERS, Item, Measure, Parser, Unread
-from passerelle.evaluation.metrics.answer_reading import NO, YES, Read, deciders, read_option, read_yes_or_no
+from passerelle.evaluation.metrics.answer_reading import (
+    NO,
+    YES,
+    Read,
+    deciders,
+    is_guessed,
+    read_option,
+    read_yes_or_no,
+)
 from passerelle.evaluation.metrics.choice import best_option
 from passerelle.evaluation.parsing.localised import reader_of
 from passerelle.evaluation.parsing.peers import chosen_rules, versioned
@@ -114,7 +122,7 @@ def one_by_one(read: Sequence[Read]) -> list[list[bool]]:
 def chosen_options(
     items: Sequence[Item], answers: Sequence[Answer], method: str, parser: Parser, rule: PublishedOption
 ) -> list[Read]:
-    """Return which option each answer names, or which is likeliest."""
+    """Return which option each answer names, or which is likeliest; one that a rule guesses counts as unread."""
     pairs = list(zip(items, answers, strict=True))
     if method == GENERATE and parser != "published":
         return [read_option(item, answer) for item, answer in pairs]
@@ -124,6 +132,7 @@ def chosen_options(
         places = [rule(answer.text, item.options) for item, answer in pairs]
         # The letter of an option that isn't there names none.
         places = [p if p is None or item.options[p] else None for p, item in zip(places, items, strict=True)]
+        return [Read(p, p is None or is_guessed(*pair, as_option=True)) for p, pair in zip(places, pairs, strict=True)]
     return [Read(place, place is None) for place in places]
 
 
@@ -172,13 +181,15 @@ def defined(method: str, parser: Parser, items: Sequence[Item], answers: Sequenc
 def said_yes(
     items: Sequence[Item], answers: Sequence[Answer], method: str, parser: Parser, rule: PublishedSaid
 ) -> list[Read]:
-    """Return whether each answer says yes or no."""
+    """Return whether each answer says yes or no; where a rule guesses it counts as unread."""
+    pairs = list(zip(items, answers, strict=True))
     if method == GENERATE and parser != "published":
-        return [read_yes_or_no(item, answer) for item, answer in zip(items, answers, strict=True)]
+        return [read_yes_or_no(item, answer) for item, answer in pairs]
     if method != GENERATE:
         places = [best_option(answer, 2, method) for answer in answers]
     else:
         places = [{"yes": YES, "no": NO}.get(rule(answer.text) or "") for answer in answers]
+        return [Read(p, p is None or is_guessed(*pair, as_option=False)) for p, pair in zip(places, pairs, strict=True)]
     return [Read(place, place is None) for place in places]
 
 

@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from passerelle.evaluation.benchmarks.base import Benchmark, DecidedAnswer, Decision, Item
-from passerelle.evaluation.parsing.localised import is_read, option_of, yes_or_no
+from passerelle.evaluation.parsing.localised import is_read, option_of, why_unread, yes_or_no
+from passerelle.evaluation.parsing.plain_rules import Why
 from passerelle.records import Answer
 
 Asked = Literal["letter", "yes-no", "equal"]
 """What is to be found out of an answer: the option that it names, yes or no, or whether it is a right one."""
 YES, NO = 0, 1
+
+
+_NOTHING: frozenset[Why] = frozenset({"refusal", "both", "none of the options"})
 
 
 class Read(NamedTuple):
@@ -56,6 +60,18 @@ def read_yes_or_no(item: Item, answer: Answer) -> Read:
     language = item.language if is_read(item.language) else "en"
     said = yes_or_no(answer.text, language, item.question)
     return _read(None if said is None else YES if said == "yes" else NO, item, answer)
+
+
+def is_guessed(item: Item, answer: Answer, as_option: bool) -> bool:
+    """Whether a rule that reads something in an answer guesses: it refuses, says both or several, or that none fits.
+
+    Args:
+        item: The question.
+        answer: What was said.
+        as_option: Whether an option is asked for, else yes or no.
+    """
+    read = read_option(item, answer) if as_option else read_yes_or_no(item, answer)
+    return read.unread and why_unread(answer.text, item.language, item.options if as_option else ()) in _NOTHING
 
 
 def _read(place: int | None, item: Item, answer: Answer) -> Read:
