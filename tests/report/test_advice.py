@@ -145,7 +145,7 @@ def test_a_cheaper_arm_that_is_behind_is_named_with_what_it_lacks() -> None:
         "With more than 5\u202f000 answers lora costs less, but scores −10.0 points [−13.0, −7.0] against it."
         in found.changes
     )
-    assert "It is +10.0 points [+7.0, +13.0] ahead of lora." in found.sure
+    assert found.sure[0].endswith("ahead of the model as it is and +10.0 points [+7.0, +13.0] ahead of lora.")
 
 
 def test_the_command_advises_on_a_run(run_folder: Path, results: dict[str, Any]) -> None:

@@ -175,9 +175,13 @@ def _sure(
 ) -> Iterator[str]:
     base = next((each for each in able if each.is_base and each is not chosen), None)
     following = next((each for each in able if each not in good and each is not base), None)
-    for other in filter(None, (base, following)):
-        if (difference := differences(chosen.name, other.name)) is not None:
-            yield f"It is {_gap(difference)} ahead of {'the model as it is' if other.is_base else other.title}."
+    ahead = [
+        f"{_gap(difference)} ahead of {'the model as it is' if other.is_base else other.title}"
+        for other in filter(None, (base, following))
+        if (difference := differences(chosen.name, other.name)) is not None
+    ]
+    if ahead:
+        yield f"It is {' and '.join(ahead)}."
     as_good = [each for each in good if each is not chosen]
     if as_good:
         yield f"{listed([each.title for each in as_good])} can't be told apart from the best by this test."

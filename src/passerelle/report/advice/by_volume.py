@@ -31,4 +31,4 @@ def choice_by_volume(contents: Contents) -> Iterator[str]:
         parts.append(f"{able[name or ''].title} for {listed(shown)} answers")
     yield f"Choose {'; '.join(parts)}."
     yield from last.sure
-    yield "passerelle advise takes your own volume, budget and limits."
+    yield "For a volume, a budget and limits of your own: passerelle advise."
