@@ -124,18 +124,25 @@ def try_answers(answers: Sequence[Labelled], code: str) -> Tried:
     silent = [(each, as_what) for each, as_what in read if each.meaning is None]
     return Tried(
         language,
-        dict(_shares(read)),
+        shares_of(read),
         tuple((each, as_what) for each, as_what in read if as_what != each.meaning),
         len(silent),
         sum(as_what is not None for _, as_what in silent),
     )
 
 
-def _shares(read: Sequence[tuple[Labelled, object]]) -> Iterator[tuple[str, tuple[Share, int]]]:
+def shares_of(read: Sequence[tuple[Labelled, object]]) -> dict[str, tuple[Share, int]]:
+    """Return the share that a reader reads right, by kind and of ``all``, and how many answers there are.
+
+    Args:
+        read: Answers, and what each was read as.
+    """
+    found = {}
     for kind in (*KINDS, "all"):
         right = [float(as_what == each.meaning) for each, as_what in read if kind in (each.kind, "all")]
         if right:
-            yield kind, (share(right, [str(place) for place in range(len(right))]), len(right))
+            found[kind] = (share(right, [str(place) for place in range(len(right))]), len(right))
+    return found
 
 
 def lines_of(tried: Tried) -> Iterator[str]:
