@@ -114,7 +114,10 @@ def results_table(results: Results) -> str:
     for arm in results["arms"]:
         test = ENGLISH if arm["name"] == ENGLISH else results["main_test"]
         cells = [with_interval(score(arm, metric, test)) for metric in metrics]
-        minutes = number(arm["cost"]["total_seconds"] / 60)
+        cost = arm["cost"]
+        # Older results have one sum, by the clock.
+        seconds = cost["make"]["processor_seconds"] if "make" in cost else cost["total_seconds"]
+        minutes = number(seconds / 60)
         rows.append([named(arm), *cells, with_interval(in_english(results, arm, kept)), minutes])
     headings = ("arm", *map(metric_title, metrics), "English kept", "minutes")
     warnings = " ".join(results.get("warnings", ()))

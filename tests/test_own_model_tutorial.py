@@ -142,7 +142,7 @@ def test_the_whole_journey(reader: Reader) -> None:
         for name in ("zero-shot", "plain-peft")
     }
     assert len(chrf["plain-peft"]) == 1 and chrf["plain-peft"] != chrf["zero-shot"], "the adapter acts"
-    assert arms["plain-peft"]["cost"]["total_seconds"] is None
+    assert arms["plain-peft"]["cost"]["make"] is None
     assert any(note.startswith("plain-peft: adapted elsewhere") for note in results["notes"])
 
     # What the expert wrote is in the data, and the arms that learn from them learnt it anew.

@@ -114,6 +114,11 @@ def free_cores(root: Path = _ROOT, seconds: float = _WATCHED_SECONDS) -> float:
     )
 
 
+def busy_core_seconds(root: Path = _ROOT) -> float:
+    """Return the seconds that all processes have computed so far on the cores that this process may use."""
+    return _busy(root)[0][1]
+
+
 def _busy(root: Path) -> list[tuple[float, float]]:
     """Return limits in cores, and the seconds that were computed under each, of all processes."""
     cores = _affinity()

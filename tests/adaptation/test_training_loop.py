@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import math
 import os
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from passerelle.adaptation.optimizer import MasterAdamW, ParameterGroup
 from passerelle.adaptation.processes import Alone
 from passerelle.adaptation.settings import PartSettings, StageSettings
 from passerelle.adaptation.stages import attach
+from passerelle.costs.limits import LimitReached, Limits, allowed, is_spent
 from passerelle.errors import StorageError, TrainingError
 from passerelle.models.parameter_files import save_tensors
 
@@ -126,6 +128,18 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(
     assert resumed.flops == whole.flops
     assert (resumed.seconds_before > 0) == (killed_at >= 3), "the time up to the last checkpoint isn't lost"
     assert whole.seconds_before == 0, "the time of a run that wasn't cut off is on the clock of whoever runs it"
+
+
+def test_a_limit_keeps_every_step_that_was_taken(tiny: Any, fresh: Callable[[], Any], tmp_path: Path) -> None:
+    model = fresh()
+    with allowed(Limits(euros=1e-12), tmp_path), pytest.raises(LimitReached, match="limit of 1e-12 €"):
+        train(model, checkpoint=tmp_path / "cut", checkpoint_steps=1000)
+    assert not is_spent(), "behind the block there is none"
+    seen: list[int] = []
+    train(fresh(), checkpoint=tmp_path / "cut", checkpoint_steps=1000, watch=lambda step, *_: seen.append(step))
+    assert seen[0] == 2, "the one step that was taken isn't taken again"
+    spent = json.loads((tmp_path / "spent.json").read_text(encoding="utf-8"))
+    assert spent["took"]["processor_seconds"] > 0
 
 
 DAMAGES = ["cut weights", "no weights", "cut record", "other weights", "no moments", "other bytes", "other record"]

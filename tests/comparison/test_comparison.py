@@ -68,10 +68,13 @@ def test_what_arms_share_is_charged_to_each_and_paid_once(ran: Ran) -> None:
     assert people["expert_minutes"] > 0 == people["sentences"]
     for name in TRAINED:
         cost = arms[name]["cost"]
-        assert cost["total_seconds"] == pytest.approx(sum(phase["seconds"] for phase in cost["phases"]))
-        paid = sum(phase["seconds"] / phase["shared_by"] for phase in cost["phases"])
-        assert cost["paid_seconds"] == pytest.approx(paid)
-        assert (cost["paid_seconds"] < cost["total_seconds"]) == (name != "lora-human")
+        made = [phase for phase in cost["phases"] if phase["kind"] == "make"]
+        assert not any(phase["phase"].startswith("answers") for phase in made)
+        for clock in ("seconds", "processor_seconds"):
+            assert cost["make"][clock] == pytest.approx(sum(phase[clock] for phase in made))
+            paid = sum(max(0, phase[clock] - phase[f"spared_{clock}"]) / phase["shared_by"] for phase in made)
+            assert cost["make"]["paid"][clock] == pytest.approx(paid)
+        assert cost["make"]["paid"]["euros"] < cost["make"]["euros"] or name == "lora-human"
         training = [phase for key, phase in phases[name].items() if key.startswith("training")]
         assert len(training) == (2 if name == "two-stage" else 1)
         assert all(phase["seconds"] > 0 and phase["flops"] > 0 and phase["tokens"] > 0 for phase in training)
@@ -79,6 +82,56 @@ def test_what_arms_share_is_charged_to_each_and_paid_once(ran: Ran) -> None:
     assert arms["pipeline"]["cost"]["sentences_translated"] > 0 == arms["zero-shot"]["cost"]["sentences_translated"]
     (test,) = ran.results["shared_costs"]
     assert test["phase"] == "tests, translation of mmbench" and test["sentences"] > 0
+
+
+def test_asking_is_told_for_the_language_at_work_and_measuring_apart(ran: Ran) -> None:
+    """English is asked of trained arms too, to see what they kept: it is no price of what they answer."""
+    for arm in arms_of(ran).values():
+        cost = arm["cost"]
+        asked = {code: [p for p in cost["phases"] if p["language"] == code] for code in ("fr", "en")}
+        at_work = "en" if arm["name"] == "english" else "fr"
+        answers = {"fr": 24, "en": 20}[at_work]
+        for amount in ("seconds", "processor_seconds", "flops"):
+            one = sum(phase[amount] for phase in asked[at_work])
+            assert cost["per_1000"][amount] == pytest.approx(one / answers * 1000)
+            every = [phase[amount] for phases in asked.values() for phase in phases]
+            assert cost["measuring"][amount] == pytest.approx(sum(every))
+        assert cost["per_1000"]["processor_seconds"] > 0 and cost["per_1000"]["euros"] > 0
+        assert (cost["make"]["euros"] > 0) == (arm["name"] in TRAINED)
+    pipeline = arms_of(ran)["pipeline"]["cost"]
+    assert pipeline["per_1000"]["sentences"] > 0
+
+
+def test_the_parts_of_the_ledger_add_up_to_the_whole(ran: Ran) -> None:
+    ledger = ran.results["ledger"]
+    names = {row["part"] for row in ledger["parts"]}
+    assert {
+        "check", "translate, tests", "translate, data", "translate, answering", "data, gate", "data, repair",
+        "features", "train, training", "train, language", "ask, fr", "ask, en", "score", "load and save", "results",
+    } <= names  # fmt: skip
+    for clock in ("seconds", "processor_seconds"):
+        parts = sum(row[clock] for row in ledger["parts"])
+        assert parts + ledger["everything_else"][clock] == pytest.approx(ledger["whole"][clock])
+        assert parts == pytest.approx(ledger["whole"][clock], rel=0.02), "everything else is little"
+    assert ledger["whole"]["seconds"] == pytest.approx(ran.results["wall_seconds"], rel=0.02, abs=0.2)
+    asked = sum(row["seconds"] for row in ledger["parts"] if row["arm"] == "zero-shot")
+    cost = arms_of(ran)["zero-shot"]["cost"]["measuring"]
+    assert 0 < cost["paid"]["seconds"] <= asked
+
+
+def test_features_are_charged_to_each_and_paid_once(ran: Ran) -> None:
+    arms = arms_of(ran)
+    asked = arms["prompted"]["cost"]["per_1000"]
+    assert asked["paid"]["processor_seconds"] < asked["processor_seconds"]
+    assert asked["flops_by_part"].keys() == {"tower forward", "projector forward", "language forward", "head forward"}
+    assert sum(asked["flops_by_part"].values()) == pytest.approx(asked["flops"])
+    features = phases_of(arms["two-stage"])
+    found = [phase for name, phase in features.items() if name.startswith("features")]
+    assert found and sum(phase["processor_seconds"] for phase in found) > 0
+    assert sum(phase["flops"] for phase in found) > 0
+    stages = [phase["flops_by_part"] for name, phase in features.items() if name.startswith("training")]
+    assert all({"language forward", "language backward", "head backward"} <= parts.keys() for parts in stages)
+    assert any("projector backward" in parts for parts in stages) and not any("tower backward" in p for p in stages)
 
 
 def test_the_text_that_was_learnt_is_described(ran: Ran) -> None:

@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from passerelle.comparison.gains import gains, spent
 from passerelle.costs.ledger import Phase
-from passerelle.costs.prices import Prices, prices
-
-PRICES = Prices(core_hour_eur=0.05, expert_hour_eur=36.0, words_per_hour=360.0)
-
-
-def test_euros_are_core_hours_and_people() -> None:
-    assert PRICES.euros(3600, 0, cores=2) == pytest.approx(0.10)
-    assert PRICES.euros(0, 10) == pytest.approx(6.0)
-    assert PRICES.translation_minutes(["a red frog", "a", "two dogs"]) == pytest.approx(1.0)
-    assert prices().expert_hour_eur / prices().words_per_hour == pytest.approx(0.10), "as the docs say"
+from passerelle.costs.prices import known_prices, prices
+from passerelle.costs.summary import cost_of
+from passerelle.errors import ConfigError
 
 
-def test_answers_are_not_what_the_data_cost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+def test_euros_are_core_hours_device_hours_and_people(tmp_path: Path) -> None:
+    own = tmp_path / "prices.toml"
+    own.write_text("[compute]\ncore_hour_eur = 0.1\n[devices.Own]\nhour_eur = 7\nwatts = 100\n", encoding="utf-8")
+    with known_prices(own):
+        assert prices().euros(3600, 0, 10) == pytest.approx(0.10 + 6.0)
+        assert prices().device("An Own One").hour_eur == 7 and prices().device("NVIDIA H100 80GB HBM3").watts == 700
+        assert prices().euros(0, 3600, 0) == prices().devices[""].hour_eur
+        assert prices().translation_minutes(["a red frog", "a", "two dogs"]) == pytest.approx(1.0)
+        assert prices().watt_hours(3600, 0) == pytest.approx(prices().compute.watts_per_core)
+    people = prices().people
+    assert people.expert_hour_eur / people.words_per_hour == pytest.approx(0.10), "as the docs say"
+    assert prices().compute.core_hour_eur == 0.05 and prices().as_of and prices().sources
+
+
+@pytest.mark.parametrize(("text", "told"), [("[compute]\ncore_eur = 1", "core_eur"), ("[compute", "can't be read")])
+def test_prices_that_cannot_be_used_are_named(text: str, told: str, tmp_path: Path) -> None:
+    own = tmp_path / "prices.toml"
+    own.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=told), known_prices(own):
+        pass
+
+
+def test_answers_are_not_what_the_data_cost() -> None:
     phases = [
-        Phase("training data", 1800, expert_minutes=5),
-        Phase("training", 1800),
-        Phase("answers, human test", 9e9),
+        Phase("training data", expert_minutes=5, processor_seconds=3600),
+        Phase("training", processor_seconds=3600),
+        Phase("answers, human test", processor_seconds=9e9, kind="answers", language="fr"),
     ]
-    assert spent(phases, PRICES) == (pytest.approx(3.1), 5)
+    assert spent(cost_of([phases], {"fr": 10}, "fr")["make"]) == (pytest.approx(3.1), 5)
 
 
 def difference(arm: str, against: str = "lora-mt", test: str = "human") -> dict[str, Any]:

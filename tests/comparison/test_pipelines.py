@@ -76,7 +76,7 @@ def test_engines_each_way_are_arms_of_one_comparison(experiment: Path, server: C
         cost = arm["cost"]
         assert cost["sentences_translated"] > 5, "four questions, and what was answered"
         assert cost["characters_translated"] > 5 * cost["sentences_translated"]
-        assert (cost["engine_eur"] > 0) == (name == "chat") and cost["total_euros"] >= cost["engine_eur"]
+        assert (cost["engine_eur"] > 0) == (name == "chat") and cost["measuring"]["euros"] >= cost["engine_eur"]
     spent = sum(100 + 10 * len(request["texts"]) for request in server.requests) * 100 / 1_000_000
     assert arms["chat"]["cost"]["engine_eur"] == pytest.approx(spent, rel=0.01)
 

@@ -40,7 +40,7 @@ def test_a_served_model_is_the_base_of_a_comparison(own: Path, server: ChatServe
     assert all(found[name]["cost"]["engine_eur"] > 0 for name in arms)
     assert "zero-shot, prompted, pipeline, adapted: answered by a server" in " ".join(results["notes"])
     assert "How options are chosen, by all arms, the served ones too: pope by what is written." in results["notes"]
-    assert all(found[name]["cost"]["total_flops"] is None for name in found), "unknown, not nothing"
+    assert all(found[name]["cost"]["per_1000"]["flops"] is None for name in found), "unknown, not nothing"
     phases = [phase for arm in found.values() for phase in arm["cost"]["phases"]]
     assert all(phase["flops"] is None for phase in phases if phase["phase"].startswith("answers"))
     said: dict[str, list[str]] = {}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
+from torch.utils.checkpoint import checkpoint
 
-from passerelle.costs.ledger import FlopMeter, Phase, forget_peak_memory, measured, peak_memory_bytes
+from passerelle.costs.flops import FlopMeter
+from passerelle.costs.ledger import Phase, forget_peak_memory, measured, peak_memory_bytes
 
 
 def product() -> torch.Tensor:
@@ -58,9 +61,42 @@ def test_training_costs_three_times_a_forward_pass() -> None:
     assert meter.flops == 3 * 2 * 4 * 8 * 16
 
 
+def test_operations_are_told_apart_by_part_and_pass_as_counted_by_hand() -> None:
+    """Three rows through a frozen tower 8→16, a projector 16→4, two language layers 4→4 recomputed, a head 4→10."""
+    tower, projector, head = (torch.nn.Linear(*size) for size in ((8, 16), (16, 4), (4, 10)))
+    language = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 4))
+    tower.requires_grad_(False)
+    meter = FlopMeter()
+    layers = dict.fromkeys(language.modules(), "language")
+    meter.tell_apart({tower: "tower", projector: "projector", **layers, head: "head"})
+
+    def step() -> None:
+        shown = projector(tower(torch.ones(3, 8)))
+        spoken: Any = checkpoint(language, shown, use_reentrant=False)
+        (head(spoken) @ torch.ones(10, 1)).sum().backward()
+
+    meter.run(3, step)
+    rows = 2 * 3
+    by_hand = {
+        "tower forward": rows * 8 * 16,
+        "projector forward": rows * 16 * 4,
+        "projector backward": rows * 16 * 4,  # of its weights only: nothing before it is trained
+        "language forward": 2 * rows * 4 * 4,
+        "language recomputed": rows * 4 * 4,  # of the last layer nothing is needed but what comes in
+        "language backward": 2 * 2 * rows * 4 * 4,
+        "head forward": rows * 4 * 10,
+        "head backward": 2 * rows * 4 * 10,
+        "other forward": rows * 10 * 1,
+        "other backward": rows * 10 * 1,  # of what comes in; the ones aren't trained
+    }
+    assert meter.flops_by_part == by_hand and meter.flops == sum(by_hand.values())
+    again = FlopMeter(**asdict(meter))
+    assert again.flops_by_part == by_hand, "as a checkpoint keeps it"
+
+
 def test_seconds_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([10.0, 11.5, 20.0, 20.25])
-    monkeypatch.setattr("passerelle.costs.ledger.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("passerelle.costs.clocks.time.perf_counter", lambda: next(clock))
     phase = Phase("training")
     with measured(phase) as same:
         assert same is phase

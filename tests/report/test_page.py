@@ -32,6 +32,39 @@ def test_every_score_is_in_the_page_unrounded(results: dict[str, Any], run_folde
     assert 'data-value="59.7123456"' in text
 
 
+def with_ledger(results: dict[str, Any]) -> dict[str, Any]:
+    """Give the arms the costs that results have now, in place of an older version's."""
+    for number, arm in enumerate(results["arms"]):
+        one = {"seconds": 9.0, "processor_seconds": 12.0 + number, "device_seconds": 0.0, "flops": 3e12, "tokens": 500}
+        one |= {"euros": 0.02, "watt_hours": 0.1, "expert_minutes": 0, "others_cores": 1.5, "clock_holds": number != 2}
+        one |= {"paid": {"seconds": 4.0, "processor_seconds": 6.0, "euros": 0.01}}
+        nothing = {**one, "processor_seconds": 0.0, "euros": 0.0, "flops": 0.0, "seconds": 0.0, "clock_holds": True}
+        asked = {**one, "p50_seconds": 0.2, "p95_seconds": 0.4, "asked_by_themselves": 10}
+        older = arm["cost"]
+        arm["cost"] = {
+            "phases": [{**phase, "processor_seconds": 30.0} for phase in older["phases"]],
+            "make": one if arm["trained_on"] else nothing,
+            "per_1000": asked,
+            "measuring": one,
+            "peak_bytes": 2.1e9,
+        }
+    return results
+
+
+def test_making_asking_and_measuring_stand_apart(results: dict[str, Any], run_folder: Path) -> None:
+    text = page_text(with_ledger(results), run_folder)
+    for row, value in (("make", "16.0"), ("per-1000", "16.0"), ("measuring", "16.0")):
+        assert f'data-arm="lora-mt" data-sum="{row}" data-metric="processor-seconds" data-value="{value}"' in text
+    assert "total-seconds" not in text and "older version" not in text
+    assert text.count("not to be trusted: others, 1.5 cores") == 2, "of the arm whose clock can't be trusted"
+    assert "Other processes held the machine while Prompted ran" in text
+    assert ">200 ms, 400 ms<" in text and "Core time for 1,000 answers" in text and ">nothing<" in text
+
+
+def test_costs_of_an_older_version_say_what_they_lack(results: dict[str, Any], run_folder: Path) -> None:
+    assert "These results are of an older version" in page_text(results, run_folder)
+
+
 def test_costs_and_differences_are_in_the_page(results: dict[str, Any], run_folder: Path) -> None:
     text = page_text(results, run_folder)
     assert 'data-arm="lora-mt" data-metric="total-seconds" data-value="441.0"' in text

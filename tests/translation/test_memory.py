@@ -81,7 +81,7 @@ def test_a_memory_saves_the_engine(memory):
     assert translator.translate(["d", "c", "c"]) == ["[fr] d", "[fr] c", "[fr] c"]
     assert fake.received == ["a", "b", "c", "d"]
     assert (translator.translated, translator.from_memory) == (4, 1)
-    assert translator.seconds > 0
+    assert translator.took.seconds > 0
     assert (translator.source, translator.target, translator.signature) == PLACE
 
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from passerelle.adaptation.optimizer import MasterAdamW
 from passerelle.adaptation.processes import Processes
-from passerelle.costs.ledger import FlopMeter
+from passerelle.costs.clocks import Took
+from passerelle.costs.flops import FlopMeter
 from passerelle.models.parameter_files import load_tensors, save_tensors
 from passerelle.progress import say
 from passerelle.runs import content_hash, read_json, write_json
@@ -33,7 +34,7 @@ class Checkpoints:
     steps: int = 25
 
     def save(
-        self, optimizer: MasterAdamW, record: StageRecord, meter: FlopMeter, seconds: float, processes: Processes
+        self, optimizer: MasterAdamW, record: StageRecord, meter: FlopMeter, took: Took, processes: Processes
     ) -> None:
         """Save where a stage is; a kill at any moment leaves this checkpoint or the one before whole.
 
@@ -42,7 +43,7 @@ class Checkpoints:
             record: What was done.
             meter: Counts operations: a step that is counted rounds its gradients otherwise than one that isn't, so a
                 training that goes on must count the steps that it would have counted.
-            seconds: What it has taken, earlier runs included.
+            took: What it has taken, earlier runs included.
             processes: The processes of the stage; all of them have to call this.
         """
         name = f"step-{record.steps}"
@@ -52,7 +53,7 @@ class Checkpoints:
         if not processes.first:
             return
         state = {"file": name, "pieces": _pieces(optimizer, processes)}
-        done = asdict(replace(record, seconds_before=seconds))
+        done = asdict(replace(record, seconds_before=took.seconds, took_before=asdict(took)))
         content = {**state, "record": done, "meter": asdict(meter)}
         write_json(self.folder / _RECORD, {**content, "sha256": content_hash(content)})
         for old in self.folder.glob("step-*"):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -16,7 +15,9 @@ from passerelle.adaptation.checkpoints import Checkpoints
 from passerelle.adaptation.optimizer import MasterAdamW, ParameterGroup
 from passerelle.adaptation.processes import ALONE, Processes
 from passerelle.adaptation.settings import Optim
-from passerelle.costs.ledger import FlopMeter
+from passerelle.costs.clocks import Stopwatch, Took
+from passerelle.costs.flops import ByPart, FlopMeter, scaled
+from passerelle.costs.limits import is_spent, require_allowance
 from passerelle.errors import TrainingError
 
 _COUNTED = 50
@@ -93,14 +94,16 @@ class Rates:
 
 @dataclass
 class StageRecord:
-    """What a stage did; `seconds_before` is the time of runs that were cut off before their last checkpoint."""
+    """What a stage did; what begins with `took_before` is of runs that were cut off, up to their last checkpoint."""
 
     name: str
     seconds_before: float = 0.0
+    took_before: dict[str, float] = field(default_factory=dict)
     steps: int = 0
     samples: int = 0
     tokens: int = 0
     flops: float = 0.0
+    flops_by_part: ByPart = field(default_factory=dict)
     trainable_parameters: int = 0
     learning_rates: dict[str, float] = field(default_factory=dict)
     loss: list[tuple[int, float]] = field(default_factory=list)
@@ -126,6 +129,7 @@ def train(
     divide: bool = False,
     seed: int | None = None,
     optim: Optim = "adamw_torch_fused",
+    modules: Mapping[Any, str] | None = None,
 ) -> StageRecord:
     """Train the parameters of `groups`, which require gradients already, and nothing else.
 
@@ -142,12 +146,14 @@ def train(
         seed: Seeds what is drawn in each step, such as dropout, anew: a step that is taken after a kill draws what it
             would have drawn; ``None`` where nothing is drawn.
         optim: Which optimizer takes the steps.
+        modules: The part of the model that each module belongs to, by which operations are told apart.
 
     Returns:
         `record`: steps, tokens, operations, losses.
 
     Raises:
         TrainingError: The loss isn't finite, there is nothing to train on, or memory doesn't hold a part.
+        LimitReached: A limit leaves no room for another step; what is done is in the checkpoint.
     """
     if not len(feed):
         raise TrainingError(f"stage {record.name!r} has no examples to train on.")
@@ -155,7 +161,8 @@ def train(
     optimizer = MasterAdamW(groups, processes, optim)
     known = checkpoints.load(optimizer, record, processes) if checkpoints else None
     meter = known or FlopMeter(every=_COUNTED)
-    start = time.perf_counter()
+    meter.tell_apart(modules or {})
+    watch_of_stage = Stopwatch()
     for index in range(record.steps, len(feed)):
         if seed is not None:
             torch.manual_seed((seed * len(feed) + index) * processes.count + processes.index)
@@ -165,8 +172,12 @@ def train(
         optimizer.step(rates.share(index, len(feed)), rates.clip)
         record.add_step(round(samples), round(tokens), loss)
         record.flops = meter.flops * processes.count
-        if checkpoints and (index + 1) % checkpoints.steps == 0 and index + 1 < len(feed):
-            checkpoints.save(optimizer, record, meter, record.seconds_before + time.perf_counter() - start, processes)
+        record.flops_by_part = scaled(meter.flops_by_part, processes.count)
+        is_last, stops = index + 1 == len(feed), is_spent()
+        if checkpoints and not is_last and (stops or (index + 1) % checkpoints.steps == 0):
+            checkpoints.save(optimizer, record, meter, Took(**record.took_before) + watch_of_stage.took(), processes)
+        if stops and not is_last:
+            require_allowance()
         if watch:
             watch(index + 1, len(feed), loss)
         if monitor and monitor(index + 1, len(feed)):

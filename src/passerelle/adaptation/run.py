@@ -25,6 +25,9 @@ from passerelle.adaptation.saving import push, save_outputs
 from passerelle.adaptation.settings import AdaptSettings, StageSettings
 from passerelle.adaptation.stages import adapted_modules, attach, detach
 from passerelle.adaptation.trackers import Trackers
+from passerelle.costs.book import part
+from passerelle.costs.clocks import Stopwatch, Took
+from passerelle.costs.flops import added
 from passerelle.costs.ledger import Phase, measured
 from passerelle.errors import InputError, RunError, UserError
 from passerelle.machine import threads
@@ -209,9 +212,9 @@ def _stage(job: _Job, stage: StageSettings, steps: int) -> dict[str, Any]:
     if job.divided:
         groups = _divide(job, groups)
         parameters = _parameters_of(groups)
-    phase = Phase(stage.name)
+    phase, features = Phase(stage.name), Phase("features")
     with measured(phase):
-        rows, vision = _rows(job, stage, steps)
+        rows, vision = _rows(job, stage, steps, features)
         audit = audit_labels(job.pretrained, rows, settings.language)
         if processes.first and is_shown():
             by = type(job.pretrained.processor.image_processor).__name__
@@ -220,10 +223,13 @@ def _stage(job: _Job, stage: StageSettings, steps: int) -> dict[str, Any]:
             print_labels(audit, settings.language)
         feed = _feed(job, rows, vision, steps)
         memory = prepare_memory(settings, stage, feed, groups)
-        alarms = _train(job, stage, groups, feed, record)
+        with part(f"train, {stage.name}"):
+            alarms = _train(job, stage, groups, feed, record)
     result = {
         "name": stage.name,
         "seconds": phase.seconds + record.seconds_before,
+        "took": _without(phase, features, record).to_dict(),
+        "features_took": features.to_dict(),
         "peak_bytes": phase.peak_bytes,
         "memory": memory,
         "features": vision.level,
@@ -243,6 +249,24 @@ def _stage(job: _Job, stage: StageSettings, steps: int) -> dict[str, Any]:
     if job.divided:
         job.pretrained = _whole(job, stage)
     return result
+
+
+def _without(phase: Phase, features: Phase, record: StageRecord) -> Phase:
+    """Return what a stage took but for its features; what runs that were cut off took before is added."""
+    processor = (phase.processor_seconds or 0.0) - (features.processor_seconds or 0.0)
+    device = (phase.device_seconds or 0.0) - (features.device_seconds or 0.0)
+    now = replace(
+        phase,
+        seconds=phase.seconds - (features.seconds - features.spared_seconds),
+        processor_seconds=processor + features.spared_processor_seconds,
+        device_seconds=device + features.spared_device_seconds,
+        others_core_seconds=phase.others_core_seconds - features.others_core_seconds,
+        flops=record.flops,
+        flops_by_part=record.flops_by_part,
+        tokens=record.tokens,
+    )
+    now.add(Took(**record.took_before) if record.took_before else Took(record.seconds_before))
+    return now
 
 
 def _parameters_of(groups: Sequence[ParameterGroup]) -> dict[str, Any]:
@@ -270,7 +294,7 @@ def _whole(job: _Job, last: StageSettings) -> PretrainedModel:
     return pretrained
 
 
-def _rows(job: _Job, stage: StageSettings, steps: int) -> tuple[list[Encoded], VisionFeatures]:
+def _rows(job: _Job, stage: StageSettings, steps: int, features: Phase) -> tuple[list[Encoded], VisionFeatures]:
     settings = job.settings
     count = steps * settings.per_device_train_batch_size * settings.gradient_accumulation_steps * job.processes.count
     with _progress(job, f"{stage.name}: samples", "sample") as progress:
@@ -278,8 +302,21 @@ def _rows(job: _Job, stage: StageSettings, steps: int) -> tuple[list[Encoded], V
     vision = VisionFeatures(job.pretrained, cache_folder() / "vision", stage.train)
     held = [c.images for c in job.pool.usable(job.pool.held, job.encoder) if c.images]
     with _progress(job, f"{stage.name}: vision features", "picture") as progress:
+        watch = Stopwatch()
         vision.prepare([*pictures_of(rows), *held], progress)
+    _charge_features(features, watch.took(), vision)
     return rows, vision
+
+
+def _charge_features(phase: Phase, took: Took, vision: VisionFeatures) -> None:
+    """Charge a phase for features as if none had been known."""
+    spared = vision.costs.spared
+    phase.add(took + spared)
+    phase.flops += vision.costs.flops
+    phase.flops_by_part = added(phase.flops_by_part, vision.costs.flops_by_part)
+    phase.spared_seconds += spared.seconds
+    phase.spared_processor_seconds += spared.processor_seconds
+    phase.spared_device_seconds += spared.device_seconds
 
 
 def _progress(job: _Job, title: str, unit: str) -> Any:
@@ -334,6 +371,7 @@ def _train(
             divide=settings.auto_batch,
             seed=settings.seed,
             optim=settings.optim,
+            modules=job.pretrained.modules_by_part(),
         )
     set_training(job.pretrained.model, False)
     return alarms

@@ -12,6 +12,8 @@ from passerelle.adaptation.run import adapt, adaptation_key
 from passerelle.comparison.settings import MACHINE, Experiment
 from passerelle.comparison.texts import Texts
 from passerelle.comparison.untrained import ELSEWHERE, PIPELINE, PROMPTED, UNTRAINED, ZERO_SHOT
+from passerelle.costs.book import part
+from passerelle.costs.limits import LimitReached, require_allowance
 from passerelle.errors import PasserelleError, StorageError, first_line
 from passerelle.evaluation.asking.members import Opener, System
 from passerelle.evaluation.asking.systems import open_system
@@ -49,11 +51,13 @@ class ArmRun:
         name: Its name.
         records: What `adapt` did, by seed; empty for an arm that isn't trained.
         error: Why it failed; empty if it didn't.
+        left_out: Whether it didn't fail, but a limit left no room for it.
     """
 
     name: str
     records: dict[int, dict[str, Any]] = field(default_factory=dict)
     error: str = ""
+    left_out: bool = False
 
     @property
     def models(self) -> dict[str, str]:
@@ -104,12 +108,15 @@ def train_arm(experiment: Experiment, arm: str, texts: Texts, folder: Path) -> A
     for seed in experiment.seeds if arm in experiment.trained else ():
         say(f"{arm} (seed {seed})")
         try:
-            run.records[seed] = adapt(_settings(experiment, arm, seed, texts, folder))
+            require_allowance()
+            with part("load and save", arm):
+                run.records[seed] = adapt(_settings(experiment, arm, seed, texts, folder))
         except StorageError:
             raise
         except Exception as error:  # a library may raise anything, and the other arms are worth having
             run.error = failure(error, folder / "arms" / f"{arm}.failed.txt")
-            say(f"{arm} (seed {seed}): failed: {run.error}")
+            run.left_out = isinstance(error, LimitReached)
+            say(f"{arm} (seed {seed}): {'' if run.left_out else 'failed: '}{run.error}")
             break
     return run
 

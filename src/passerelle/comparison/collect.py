@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from passerelle.comparison.settings import MACHINE, Experiment
 from passerelle.comparison.tests import PlannedTest
 from passerelle.comparison.texts import PEOPLE, Texts
 from passerelle.comparison.untrained import ELSEWHERE, PIPELINE, ZERO_SHOT
+from passerelle.costs.flops import scaled
 from passerelle.costs.ledger import Phase
 from passerelle.costs.prices import prices
 from passerelle.costs.summary import cost_of
@@ -25,7 +27,7 @@ from passerelle.languages.codes import language
 from passerelle.provenance import hardware, versions
 from passerelle.translation.both_ways import ENGLISH
 
-SCHEMA = 2
+SCHEMA = 3
 Row = Mapping[str, Any]
 KEY_METRICS = ("fidelity", "auc", "chrf")
 """Metrics that have a column beside a test's own."""
@@ -107,10 +109,12 @@ def collect(found: Collected) -> dict[str, Any]:
         "decided": evaluation["decided"],
         "readings": evaluation["readings"],
         "notes": [*_notes(found), *evaluation["notes"]],
+        "prices": prices().model_dump(),
+        "left_out": {run.name: run.error for run in found.runs if run.left_out},
         "shared_costs": [phase.to_dict() for phase in _shared(found)],
         "arms": arms,
         "comparisons": comparisons,
-        "gains": _gains(found, comparisons),
+        "gains": _gains(found, arms, comparisons),
         "gaps": evaluation["gaps"],
         "examples": examples_of(answers, found.folder, experiment.target, experiment.examples, found.asked),
     }
@@ -139,6 +143,11 @@ def _notes(found: Collected) -> Iterator[str]:
     elsewhere = [name for name in experiment.arms if experiment.is_elsewhere(name)]
     if elsewhere:
         yield f"{' and '.join(elsewhere)}: adapted elsewhere, from what data and at what cost isn't known here."
+    if left_out := [run.name for run in found.runs if run.left_out]:
+        yield (
+            f"{', '.join(left_out)}: left out, for the limits of the comparison left no room; the same command with "
+            "higher limits goes on."
+        )
     if served := [name for name in experiment.arms if _is_served(experiment, name)]:
         yield f"{', '.join(served)}: answered by a server, whose operations and energy aren't known here."
         chosen = {f"{test.name} by {_choosing(plan.method)}": None for test in found.tests for plan in test.plans}
@@ -218,7 +227,7 @@ def _english(found: Collected) -> dict[str, Any]:
         "error": None,
         "scores": [score for score, _ in _scores(found, ZERO_SHOT, ENGLISH)],
         "seed_scores": [],
-        "cost": _cost([phases], found, ZERO_SHOT, ENGLISH, served=_is_served(found.experiment)),
+        "cost": _cost([phases], found, ZERO_SHOT, ENGLISH, at_work=ENGLISH, served=_is_served(found.experiment)),
         "training": None,
     }
 
@@ -232,7 +241,9 @@ def _arm(found: Collected, run: ArmRun) -> dict[str, Any]:
     records = list(run.records.values())
     trainable = max((s["record"]["trainable_parameters"] for r in records for s in r["stages"]), default=0)
     served = _is_served(experiment, run.name)
-    cost = _cost(_phases(found, run), found, run.name, *spoken, served=served)
+    cost = _cost(_phases(found, run), found, run.name, *spoken, at_work=experiment.target, served=served)
+    if experiment.is_elsewhere(run.name):
+        cost["make"] = _made_elsewhere(experiment, run.name, cost["make"])
     return {
         "name": run.name,
         "title": title_of(experiment, run.name),
@@ -249,7 +260,7 @@ def _arm(found: Collected, run: ArmRun) -> dict[str, Any]:
             if len(by_seed) > 1
             for seed, value in zip(run.records, by_seed, strict=False)
         ],
-        "cost": {**cost, "trainable_parameters": trainable, **dict.fromkeys(_unknown_totals(experiment, run.name))},
+        "cost": {**cost, "trainable_parameters": trainable},
         "training": {"stages": [_stage(stage) for stage in records[0]["stages"]]} if records else None,
     }
 
@@ -260,12 +271,9 @@ def _is_served(experiment: Experiment, arm: str = "") -> bool:
     return find_served(model)[1] is not None
 
 
-def _unknown_totals(experiment: Experiment, arm: str) -> tuple[str, ...]:
-    """Return the totals of an arm that nobody here can know: of one that was adapted elsewhere."""
-    if not experiment.is_elsewhere(arm):
-        return ()
-    timed = "training_seconds" in experiment.arms[arm]
-    return ("total_flops",) if timed else ("total_flops", "total_seconds", "total_euros", "paid_seconds", "paid_euros")
+def _made_elsewhere(experiment: Experiment, arm: str, make: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what making an arm took that was adapted elsewhere: its time, where the experiment says it."""
+    return {**make, "flops": None, "tokens": None} if "training_seconds" in experiment.arms[arm] else None
 
 
 def _phases(found: Collected, run: ArmRun) -> list[list[Phase]]:
@@ -275,40 +283,71 @@ def _phases(found: Collected, run: ArmRun) -> list[list[Phase]]:
     answering = [p for code in (experiment.target, ENGLISH) for p in _answering(found, run.name, code, seeds)]
     if run.name not in experiment.trained:
         seconds = experiment.arms[run.name].get("training_seconds")
-        return [[Phase("training, elsewhere", float(seconds)), *answering] if seconds else answering]
+        unmeasured = Phase("training, elsewhere", float(seconds or 0), processor_seconds=None, device_seconds=None)
+        return [[unmeasured, *answering] if seconds else answering]
     made = found.texts.phases(run.name) if run.records else []
     return [[*made, *_training(record), *answering] for record in run.records.values()] or [[]]
 
 
 def _cost(
-    phases: Sequence[Sequence[Phase]], found: Collected, system: str, *languages: str, served: bool
+    phases: Sequence[Sequence[Phase]], found: Collected, system: str, *languages: str, at_work: str, served: bool
 ) -> dict[str, Any]:
     """Sum up what an arm cost; what isn't measured while answering is left open: memory, and a server's operations."""
     rows = [r for r in found.evaluation["speed"] if r["system"] == system and r["language"] in languages]
-    cost = cost_of(phases, sum(row["answers"] for row in rows) // max(1, len(phases)))
+    seeds = max(1, len(phases))
+    answered = {code: sum(r["answers"] for r in rows if r["language"] == code) // seeds for code in languages}
+    cost = cost_of(phases, answered, at_work)
     for phase in cost["phases"]:
         phase |= {key: phase[key] or None for key in ("tokens", "peak_bytes")}
-        if served and phase["phase"].startswith("answers"):
-            phase["flops"] = None
-    return {**cost, "peak_bytes": cost["peak_bytes"] or None, **({"total_flops": None} if served else {})}
+        if served and phase["kind"] == "answers":
+            phase |= dict.fromkeys(_SERVERS)
+    for code, asked in cost["per_1000_by_language"].items():
+        waits = [wait for row in rows if row["language"] == code for wait in row.get("asked_by_themselves", [])]
+        asked |= {"asked_by_themselves": len(waits), "p50_seconds": _at(waits, 0.5), "p95_seconds": _at(waits, 0.95)}
+    for asked in (*cost["per_1000_by_language"].values(), cost["measuring"]) if served else ():
+        asked |= {**dict.fromkeys((*_SERVERS, "watt_hours", "grams_co2")), "euros": asked["engine_eur"] or None}
+    return {**cost, "peak_bytes": cost["peak_bytes"] or None}
+
+
+_SERVERS = ("flops", "processor_seconds", "device_seconds")
+"""What only a server knows of its answers: what is measured here is the waiting."""
+
+
+def _at(values: Sequence[float], share: float) -> float | None:
+    """Return the smallest value that so large a share of them doesn't exceed; ``None`` where there is none."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)] if values else None
 
 
 def _answering(found: Collected, system: str, spoken: str, seeds: int) -> Iterator[Phase]:
     for row in found.evaluation["speed"]:
         if (row["system"], row["language"]) == (system, spoken):
-            phase = Phase(f"answers, {row['benchmark']} ({spoken})")
-            for amount in ("seconds", "flops", "engine_eur"):
-                setattr(phase, amount, row[amount] / seeds)
+            phase = Phase(f"answers, {row['benchmark']} ({spoken})", kind="answers", language=spoken)
+            for amount in _MEASURED:
+                value = row.get(amount)
+                setattr(phase, amount, None if value is None else value / seeds)
             for count in ("tokens", "sentences", "characters"):
                 setattr(phase, count, round(row[count] / seeds))
+            phase.flops_by_part = scaled(row.get("flops_by_part", {}), 1 / seeds)
             yield phase
+
+
+_MEASURED = (
+    "seconds", "flops", "engine_eur", "processor_seconds", "device_seconds", "others_core_seconds",
+    "spared_seconds", "spared_processor_seconds", "spared_device_seconds",
+)  # fmt: skip
 
 
 def _training(record: Row) -> Iterator[Phase]:
     for stage in record["stages"]:
         done = stage["record"]
-        name = "training" if stage["name"] == "training" else f"training, {stage['name']} stage"
-        yield Phase(name, stage["seconds"], done["flops"], done["tokens"], stage["peak_bytes"])
+        several = stage["name"] != "training"
+        if features := stage.get("features_took"):
+            yield replace(Phase.read(features), phase=f"features, {stage['name']} stage" if several else "features")
+        name = f"training, {stage['name']} stage" if several else "training"
+        older = {"seconds": stage["seconds"], "flops": done["flops"], "tokens": done["tokens"]}
+        yield replace(
+            Phase.read({"phase": name, **stage.get("took", older)}), phase=name, peak_bytes=stage["peak_bytes"]
+        )
 
 
 def _stage(stage: Row) -> dict[str, Any]:
@@ -346,14 +385,12 @@ def _comparisons(found: Collected) -> Iterator[dict[str, Any]]:
         yield {**names, "test": who, **kept}
 
 
-def _gains(found: Collected, comparisons: Sequence[Row]) -> list[dict[str, Any]]:
+def _gains(found: Collected, arms: Sequence[Row], comparisons: Sequence[Row]) -> list[dict[str, Any]]:
     """Say what the training data of each arm buys, where the arm that all are held against was trained too."""
     experiment = found.experiment
     if experiment.reference not in experiment.trained:
         return []
-    done = {run.name: _phases(found, run) for run in found.runs if run.records and not run.error}
-    spendings = {}
-    for name, seeds in done.items():
-        each = [spent(phases, prices()) for phases in seeds]
-        spendings[name] = (sum(e for e, _ in each) / len(each), sum(m for _, m in each) / len(each))
-    return gains(spendings, comparisons, experiment.reference)
+    done = {run.name for run in found.runs if run.records and not run.error}
+    spendings = {arm["name"]: spent(arm["cost"]["make"]) for arm in arms if arm["name"] in done}
+    known = {name: spending for name, spending in spendings.items() if spending is not None}
+    return gains(known, comparisons, experiment.reference)

@@ -5,20 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from passerelle.costs.ledger import Phase
-from passerelle.costs.prices import Prices
-
 SMALLEST_EUROS = 0.005
 """Half a cent: where two arms' data differ by less, points for a euro would be points for nothing."""
 SMALLEST_MINUTES = 0.5
 
 
-def spent(phases: Sequence[Phase], prices: Prices) -> tuple[float, float]:
-    """Return euros and expert minutes of all that an arm took but for its answers."""
-    made = [phase for phase in phases if not phase.phase.startswith("answers")]
-    minutes = sum(phase.expert_minutes for phase in made)
-    engines = sum(phase.engine_eur for phase in made)
-    return prices.euros(sum(phase.seconds for phase in made), minutes) + engines, minutes
+def spent(made: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Return euros and expert minutes of making an arm, from its cost; ``None`` where they aren't known."""
+    return None if made["euros"] is None else (made["euros"], made["expert_minutes"])
 
 
 def gains(

@@ -9,6 +9,7 @@ from typing import Any
 
 from passerelle.comparison.settings import ENGLISH_DATA, Experiment
 from passerelle.comparison.translating import Made
+from passerelle.costs.book import part
 from passerelle.costs.ledger import Phase, measured
 from passerelle.errors import ConfigError, InputError
 from passerelle.runs import content_hash, read_json
@@ -93,7 +94,7 @@ def corrected_file(machine: Made, english: Path, review: Review, experiment: Exp
         images_anywhere=data.images_anywhere,
     )
     phase = Phase("data, experts' corrections")
-    with measured(phase):
+    with measured(phase), part("data, experts' corrections"):
         found = retranslate(job, machine.path, review.texts, left_out=rejected_rows(machine.path))
     phase.expert_minutes = review.expert_hours * 60
     if not found.changed:

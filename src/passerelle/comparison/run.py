@@ -22,6 +22,9 @@ from passerelle.comparison.settings import MACHINE, Experiment, parse_experiment
 from passerelle.comparison.tests import PlannedTest, plan_tests
 from passerelle.comparison.texts import Texts
 from passerelle.comparison.untrained import PIPELINE, ZERO_SHOT
+from passerelle.costs.book import Book, booked, part
+from passerelle.costs.limits import Allowance, LimitReached, allowed
+from passerelle.costs.prices import known_prices
 from passerelle.errors import RunError, UserError
 from passerelle.evaluation.asking.deciding import open_reader
 from passerelle.evaluation.asking.labelled import read_labels
@@ -58,28 +61,37 @@ def compare(experiment: Experiment, folder: Path) -> dict[str, Any]:
         raise UserError(f"{str(folder)!r} is a run of an older version: choose another --out, or remove it.")
     with held(folder), known_families(experiment.families), known_languages(experiment.languages):
         remove_leftovers(folder)
-        return _compare(experiment, folder)
+        with known_prices(experiment.prices), allowed(experiment.limits, folder) as allowance, booked() as book:
+            return _compare(experiment, folder, allowance, book)
 
 
-def _compare(experiment: Experiment, folder: Path) -> dict[str, Any]:
+def _compare(experiment: Experiment, folder: Path, allowance: Allowance | None, book: Book) -> dict[str, Any]:
     quiet()
     start = time.perf_counter()
     review = None if experiment.review is None else read_review(experiment.review, experiment.target)
     texts = Texts(experiment, folder, review)
-    _check(experiment, texts)
-    tests = plan_tests(experiment, folder)
+    with part("check"):
+        _check(experiment, texts)
+        tests = plan_tests(experiment, folder)
+    if allowance:
+        _keep_room_for_asking(experiment, tests, folder, allowance)
     runs = [train_arm(experiment, name, texts, folder) for name in experiment.arms]
+    if allowance:
+        allowance.reserve = 0.0
     _raise_if_all_failed(runs)
     before, without_before = _before_review(experiment, texts, folder) if review else ([], [])
-    evaluation = _ask(experiment, tests, runs, before, folder)
+    with part("score"):
+        evaluation = _ask(experiment, tests, runs, before, folder)
     write_arms(folder, [record_of(experiment, run) for run in runs])
     _raise_if_all_failed(runs)
-    results = collect(Collected(experiment, folder, runs, tests, texts, evaluation))
+    with part("results"):
+        results = collect(Collected(experiment, folder, runs, tests, texts, evaluation))
     results["review"] = None
     if review:
         touched = [system.name for system in before]
         names = [name for name in experiment.arms if BEFORE.format(arm=name) in touched]
         results["review"] = review_change(review, results["comparisons"], names, without_before)
+    results["ledger"] = book.close(folder)
     results["wall_seconds"] = round(time.perf_counter() - start, 1)
     write_json(folder / "results.json", results)
     write_page(results, folder, folder / "report.html")
@@ -171,9 +183,27 @@ def _ask(
         report = folder / "arms" / f"{system.name}.failed.txt"
         if system.name in by_name:
             by_name[system.name].error = failure(error, report)
-        say(f"{system.name}: failed: {failure(error, report)}")
+            by_name[system.name].left_out = isinstance(error, LimitReached)
+        failed = "" if isinstance(error, LimitReached) else "failed: "
+        say(f"{system.name}: {failed}{failure(error, report)}")
 
     return evaluate(options, systems=[*systems, *before], failed=failed)
+
+
+def _keep_room_for_asking(experiment: Experiment, tests: list[PlannedTest], folder: Path, allowance: Allowance) -> None:
+    """Ask the arms that aren't trained first, and keep of the limits what asking the others takes by that."""
+    untrained = [ArmRun(name) for name in experiment.arms if name not in experiment.trained]
+    before = allowance.share()
+    asked = [system for system in systems_of(experiment, untrained)]
+    if not asked or not experiment.trained:
+        return
+    _ask(experiment, tests, untrained, [], folder)
+    members = len(experiment.trained) * len(experiment.seeds)
+    allowance.reserve = min(0.5, _ROOM * (allowance.share() - before) / len(asked) * members)
+
+
+_ROOM = 1.5
+"""So many times what asking an arm that isn't trained takes is kept for one that is: it is asked in English too."""
 
 
 def _pairs(experiment: Experiment, names: list[str]) -> list[tuple[str, str]]:

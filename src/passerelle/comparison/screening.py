@@ -13,6 +13,7 @@ from pathlib import Path
 
 from passerelle.comparison.settings import QualitySettings
 from passerelle.comparison.translating import Made
+from passerelle.costs.book import part
 from passerelle.costs.ledger import Phase, measured
 from passerelle.errors import InputError
 from passerelle.formats.saving import save
@@ -104,7 +105,7 @@ class Screening:
         if (known := Made.known(out)) is not None:
             return known
         phase = Phase(f"data, {how}")
-        with measured(phase):
+        with measured(phase), part(f"data, {how}"):
             rows, by = make(out)
         if not rows:
             raise InputError(f"the screen {how!r} keeps no row of {str(self.machine)!r}: raise quality.keep_share.")

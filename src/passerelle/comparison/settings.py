@@ -10,6 +10,8 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from passerelle.adaptation.settings import METHODS, AdaptSettings, complete_adaptation
 from passerelle.comparison.untrained import ELSEWHERE, UNTRAINED, ZERO_SHOT, check_untrained
 from passerelle.config import Seeds, Settings, load_settings, merge, parse_settings
+from passerelle.costs.limits import Limits
+from passerelle.costs.prices import prices_beside
 from passerelle.errors import ConfigError, unknown
 from passerelle.evaluation.specification import read_served
 from passerelle.languages.codes import language
@@ -142,6 +144,8 @@ class Experiment(Settings):
         languages: Folder with files of languages of one's own [``languages`` beside the experiment].
         reader: A model that reads the answers that rules can't: ``llm:MODEL@URL``.
         labels: People's labels of answers, as `passerelle review export` writes them; they go before the reader.
+        limits: What it may spend in all, in euros and hours; what would go beyond is left out, and named.
+        prices: TOML with prices of one's own [``prices.toml`` beside the experiment].
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
@@ -164,6 +168,8 @@ class Experiment(Settings):
     languages: Path | None = None
     reader: str = ""
     labels: Path | None = None
+    prices: Path | None = None
+    limits: Limits | None = None
 
     @field_validator("arms", "data", mode="before")
     @classmethod
@@ -328,6 +334,8 @@ def load_experiment(path: Path, changes: dict[str, Any] | None = None, arms: lis
         experiment = experiment.model_copy(update={"families": families_beside(path)})
     if experiment.languages is None:
         experiment = experiment.model_copy(update={"languages": languages_beside(path)})
+    if experiment.prices is None:
+        experiment = experiment.model_copy(update={"prices": prices_beside(path)})
     if arms is not None:
         if not arms:
             raise ConfigError(f"name at least one arm of {', '.join(experiment.arms)}.")

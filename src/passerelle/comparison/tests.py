@@ -119,10 +119,7 @@ def _translated(experiment: Experiment, entry: TestEntry, test: PlannedTest, fol
     )
     phase = Phase(f"tests, translation of {test.name}")
     for each in phases:
-        phase.seconds += each.seconds
-        phase.sentences += each.sentences
-        phase.characters += each.characters
-        phase.engine_eur += each.engine_eur
+        phase.include(each)
     return replace(test, machine=plan, phase=phase)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from passerelle.costs.ledger import Charge, Phase
+from passerelle.costs.book import part
+from passerelle.costs.ledger import Charge, Phase, measured
+from passerelle.costs.limits import require_allowance
 from passerelle.errors import InputError, RunError
 from passerelle.formats.base import BadRow
 from passerelle.languages.phrasebook import read_phrasebook
@@ -19,7 +21,7 @@ from passerelle.translation.dataset.runner import Progress as Done
 from passerelle.translation.dataset.summary import Summary
 from passerelle.translation.engines.registry import open_engine
 from passerelle.translation.memory.memory import TranslationMemory
-from passerelle.translation.memory.metered import SAMPLE, Work, is_paid, price, seconds_per_sentence
+from passerelle.translation.memory.metered import SAMPLE, Work, charge_of, is_paid, price, took_for_a_sentence
 
 VERSION = 1
 """Raised when the same file would be translated otherwise."""
@@ -54,7 +56,7 @@ class Made:
         found = read_json(_record(path))
         if found is None or not path.exists():
             return None
-        return cls(path, Phase(**found["phase"]), found["rows"], found["rejected"], found["by"])
+        return cls(path, Phase.read(found["phase"]), found["rows"], found["rejected"], found["by"])
 
 
 def _record(path: Path) -> Path:
@@ -110,36 +112,55 @@ def translate_file(
         images=images,
         images_anywhere=anywhere,
     )
-    with Progress(f"translating {source.name} into {target}", "row") as progress:
+    done_now = Phase(f"data, translation of {source.name}")
+    counted = part(f"translate, {folder.name}")
+    with Progress(f"translating {source.name} into {target}", "row") as progress, measured(done_now), counted:
         summary = translate(job, lambda done: _show(done, progress))
     rejected = summary.tally.rejected.total()
     if not summary.tally.written:
         raise RunError(f"no row of {str(source)!r} could be translated: {str(job.rejects)!r} says why.")
     if rejected:
         say(f"{source.name}: {rejected} of {summary.tally.rows} rows left out; {str(job.rejects)!r} says why")
-    charge = _alone(job, summary)
-    phase = Phase(f"data, translation of {source.name}", charge.seconds, sentences=round(charge.sentences))
-    phase.characters, phase.engine_eur = round(charge.characters), charge.engine_eur
+    phase = _phase(done_now, _alone(job, summary))
     return Made(out, phase, summary.tally.written, rejected, summary.engine).keep()
 
 
+def _phase(now: Phase, more: Charge) -> Phase:
+    """Return what a translation takes alone, from what it took now and what it takes more without a memory."""
+    return replace(
+        now,
+        seconds=now.seconds + more.seconds,
+        processor_seconds=(now.processor_seconds or 0.0) + more.processor_seconds,
+        device_seconds=(now.device_seconds or 0.0) + more.device_seconds,
+        spared_seconds=more.seconds,
+        spared_processor_seconds=more.processor_seconds,
+        spared_device_seconds=more.device_seconds,
+        sentences=round(more.sentences),
+        characters=round(more.characters),
+        engine_eur=more.engine_eur,
+    )
+
+
 def _show(done: Done, progress: Progress) -> None:
+    require_allowance()
     if done.total:
         progress(done.tally.rows, done.total)
 
 
 def _alone(job: Job, summary: Summary) -> Charge:
-    """Return what a translation takes whoever has no memory of it: by the clock, or at the engine's measured rates."""
+    """Return sentences, characters and their price, and the time that whoever has no memory of them takes more."""
     needed, cost = summary.needed, getattr(summary.spent, "cost", 0.0)
     characters = _characters(summary)
     if not needed.from_memory:
-        return Charge(needed.unique, characters, summary.seconds, cost)
+        return Charge(needed.unique, characters, engine_eur=cost)
     memory = TranslationMemory(job.memory)
     engine = open_engine(job.engine, ENGLISH, job.target_language, job.engine_options, memory)
     if is_paid(engine):
         done = Work(needed.translated, needed.characters_translated, summary.seconds, cost)
-        return price(engine, done, needed.unique, characters)
-    return Charge(needed.unique, characters, needed.unique * seconds_per_sentence(engine, _sample(job)))
+        return price(engine, done, needed.unique, characters) - Charge(seconds=summary.seconds)
+    return charge_of(took_for_a_sentence(engine, _sample(job)), needed.from_memory, characters) + Charge(
+        needed.unique - needed.from_memory
+    )
 
 
 def _characters(summary: Summary) -> int:

@@ -1,15 +1,17 @@
-"""The ledger: what each phase of an arm cost in seconds, floating-point operations and memory."""
+"""The ledger: what each phase of an arm cost in time, floating-point operations and memory."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal
 
-T = TypeVar("T")
+from passerelle.costs.clocks import Stopwatch, Took
+from passerelle.costs.flops import ByPart
+
+Kind = Literal["make", "answers"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class Charge:
         seconds: What their translation takes beyond the clock, for whoever has no memory of it.
         engine_eur: What the engine's owner takes for them, by the prices that were given.
         untranslated: Different texts that the engine couldn't translate.
+        processor_seconds: As `seconds`, of processors: what the engine takes here beyond what it took now.
+        device_seconds: The same of an accelerator.
     """
 
     sentences: float = 0
@@ -29,6 +33,13 @@ class Charge:
     seconds: float = 0.0
     engine_eur: float = 0.0
     untranslated: float = 0
+    processor_seconds: float = 0.0
+    device_seconds: float = 0.0
+
+    @classmethod
+    def of(cls, took: Took) -> Charge:
+        """Return a charge of time alone."""
+        return cls(seconds=took.seconds, processor_seconds=took.processor_seconds, device_seconds=took.device_seconds)
 
     def __add__(self, other: Charge) -> Charge:
         return Charge(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
@@ -39,10 +50,10 @@ class Charge:
 
 @dataclass
 class Phase:
-    """One phase of an arm.
+    """One phase of an arm: what it takes alone, as if nothing had been known or shared.
 
     Attributes:
-        phase: Its name, such as "training" or "answers, human test".
+        phase: Its name, such as "training" or "answers, pope (fr)".
         seconds: Wall-clock time, over all the runs that it took.
         flops: Floating-point operations, forward and backward.
         tokens: Tokens that the language model computed, without padding.
@@ -53,6 +64,15 @@ class Phase:
         expert_minutes: What people's work takes, by the table of prices.
         shared_by: How many arms need the same work, which was done once for all of them: each is charged for all of
             it, as if it were alone, and has paid this share of it.
+        kind: Whether it makes the arm, or asks it.
+        language: In which it is asked; empty where it isn't.
+        processor_seconds: Of this process and its children; ``None`` where an older version didn't measure it.
+        device_seconds: Of an accelerator; ``None`` as before.
+        others_core_seconds: What other processes computed on the same cores meanwhile.
+        spared_seconds: What of `seconds` wasn't spent here, since it was known already: from a memory, or features.
+        spared_processor_seconds: What of `processor_seconds` wasn't.
+        spared_device_seconds: What of `device_seconds` wasn't.
+        flops_by_part: `flops` by part of the model and pass, as in ``language backward``.
     """
 
     phase: str
@@ -65,21 +85,57 @@ class Phase:
     engine_eur: float = 0.0
     expert_minutes: float = 0.0
     shared_by: int = 1
+    kind: Kind = "make"
+    language: str = ""
+    processor_seconds: float | None = 0.0
+    device_seconds: float | None = 0.0
+    others_core_seconds: float = 0.0
+    spared_seconds: float = 0.0
+    spared_processor_seconds: float = 0.0
+    spared_device_seconds: float = 0.0
+    flops_by_part: ByPart = field(default_factory=dict)
+
+    def add(self, took: Took) -> None:
+        """Add what some of its work took."""
+        self.seconds += took.seconds
+        self.processor_seconds = (self.processor_seconds or 0.0) + took.processor_seconds
+        self.device_seconds = (self.device_seconds or 0.0) + took.device_seconds
+        self.others_core_seconds += took.others_core_seconds
+
+    def include(self, other: Phase) -> None:
+        """Add another phase's amounts."""
+        for name in _ADDED:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            setattr(self, name, None if mine is None or theirs is None else mine + theirs)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the phase as plain JSON types."""
         return asdict(self)
 
+    @classmethod
+    def read(cls, row: dict[str, Any]) -> Phase:
+        """Return a phase that was kept; what an older version didn't measure is left open."""
+        known = {each.name for each in fields(cls)}
+        unknown = {"processor_seconds": None, "device_seconds": None}
+        return cls(**{**unknown, **{name: value for name, value in row.items() if name in known}})
+
+
+_ADDED = (
+    "seconds", "processor_seconds", "device_seconds", "others_core_seconds",
+    "spared_seconds", "spared_processor_seconds", "spared_device_seconds",
+    "flops", "tokens", "sentences", "characters", "engine_eur", "expert_minutes",
+)  # fmt: skip
+
 
 @contextmanager
 def measured(phase: Phase) -> Iterator[Phase]:
-    """Add the time that the block takes, and its peak memory, to `phase`."""
+    """Add what the block takes, and its peak memory, to `phase`."""
     forget_peak_memory()
-    start = time.perf_counter()
+    watch = Stopwatch()
     try:
         yield phase
     finally:
-        phase.seconds += time.perf_counter() - start
+        phase.add(watch.took())
         phase.peak_bytes = max(phase.peak_bytes, peak_memory_bytes())
 
 
@@ -108,67 +164,3 @@ def peak_memory_bytes() -> int:
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-@dataclass
-class FlopMeter:
-    """Counts floating-point operations with torch's own counter, on a sample of the calls.
-
-    Counting slows a call down, and operations are nearly proportional to tokens: so every
-    `every`-th call is counted and the rest is taken at the counted rate per token.
-    """
-
-    every: int = 10
-    calls: int = 0
-    tokens: int = 0
-    counted_tokens: int = 0
-    counted_flops: float = field(default=0.0)
-
-    def run(self, tokens: int, work: Callable[[], T]) -> T:
-        """Do `work`, which computes `tokens` tokens, and count it or take it at the rate."""
-        return self.measure(lambda: (work(), tokens))
-
-    def measure(self, work: Callable[[], tuple[T, int]]) -> T:
-        """Do `work`, which says itself how many tokens it has computed, and count it or take it at the rate."""
-        self.calls += 1
-        if (self.calls - 1) % self.every:
-            result, tokens = work()
-            self.tokens += tokens
-            return result
-        from torch.utils.flop_counter import FlopCounterMode
-
-        with FlopCounterMode(display=False, custom_mapping=_attention_formulas()) as counter:
-            result, tokens = work()
-        self.tokens += tokens
-        self.counted_flops += float(counter.get_total_flops())
-        self.counted_tokens += tokens
-        return result
-
-    @property
-    def flops(self) -> float:
-        """Operations of all calls."""
-        return self.counted_flops / self.counted_tokens * self.tokens if self.counted_tokens else 0.0
-
-
-def _attention_formulas() -> dict[Any, Any]:
-    """Return formulas for the CPU's fused attention, which torch's counter does not know.
-
-    The forward is two products of [queries × head] by [head × keys]; the backward is five.
-    """
-    import torch
-
-    def product(query: Any, key: Any) -> int:
-        batch, heads, queries, size = query
-        return int(2 * batch * heads * queries * key[-2] * size)
-
-    def forward(query: Any, key: Any, value: Any, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
-        return 2 * product(query, key)
-
-    def backward(grad: Any, query: Any, key: Any, value: Any, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
-        return 5 * product(query, key)
-
-    aten = torch.ops.aten
-    return {
-        aten._scaled_dot_product_flash_attention_for_cpu: forward,
-        aten._scaled_dot_product_flash_attention_for_cpu_backward: backward,
-    }

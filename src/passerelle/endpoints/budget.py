@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
+from passerelle.costs.limits import pay
 from passerelle.errors import BudgetSpent, ConfigError
 
 _MILLION = 1_000_000
@@ -104,6 +105,7 @@ class Budget:
 
     def spend(self, input_tokens: int, output_tokens: int) -> None:
         """Count what a request has cost."""
+        pay(self._prices.cost(input_tokens, output_tokens))
         with self._lock:
             self._spent = Spent(
                 self._spent.requests + 1,

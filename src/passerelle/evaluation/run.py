@@ -9,6 +9,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from passerelle.costs.book import part
 from passerelle.errors import ConfigError, StorageError, unknown
 from passerelle.evaluation.asking.asking import Answered, ask
 from passerelle.evaluation.asking.deciding import ModelReader, decide, sentences
@@ -235,7 +236,8 @@ def _ask_system(
                     continue
                 journal = Journal(folder / f"{_file_name(name)}-{language}-{test.method}.jsonl")
                 by = opener.translated_by(language)
-                with Progress(f"{title}: {name} ({language})", "question") as progress:
+                asking = part(f"ask, {language}", system.name)
+                with asking, Progress(f"{title}: {name} ({language})", "question") as progress:
                     answered = ask(opened, opener.signature, test, journal, progress, by)
                 say(f"{title}: {name} ({language}): {answered.fresh} asked now, {len(answered.kept)} answers")
                 done.append(answered)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
+from passerelle.costs.flops import added
 from passerelle.errors import InputError, first_line
 from passerelle.evaluation.asking.asking import Cost
 from passerelle.evaluation.asking.prompts import prompt_of
@@ -94,6 +95,13 @@ def _speed(said: Everything) -> list[dict[str, Any]]:
                 if any(seed.total("seconds") for seed in each.seeds):
                     sums = {str(what): sum(seed.total(what) for seed in each.seeds) for what in _SUMMED}
                     row: dict[str, Any] = {"system": system, "benchmark": name, "language": code, **sums}
+                    if not all(seed.is_measured for seed in each.seeds):
+                        row |= {"processor_seconds": None, "device_seconds": None}
+                    row["flops_by_part"] = {}
+                    for seed in each.seeds:
+                        row["flops_by_part"] = added(row["flops_by_part"], seed.flops_by_part())
+                    waits = [seconds for seed in each.seeds for seconds in seed.waits()]
+                    row["asked_by_themselves"] = [round(seconds, 6) for seconds in waits]
                     rows.append({**row, "answers": sum(len(seed.kept) for seed in each.seeds)})
     return rows
 

@@ -50,6 +50,11 @@ class PretrainedModel:
         """The transformers model inside of PEFT's, adapters in place."""
         return self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
 
+    def modules_by_part(self) -> dict[Any, str]:
+        """Return the part of each module that belongs to one: tower, projector, language or head."""
+        named = ((module, self.family.part_of(name)) for name, module in self.bare.named_modules())
+        return {module: part for module, part in named if part != "extra"}
+
     @property
     def tokenizer(self) -> Any:
         """The processor's tokenizer."""

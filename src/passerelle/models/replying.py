@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from passerelle.costs.ledger import FlopMeter
+from passerelle.costs.flops import FlopMeter
 from passerelle.formats.conversations import Conversation
 from passerelle.models.conversing import IGNORED, Encoded, Encoder
 from passerelle.models.pretrained import PretrainedModel

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from passerelle.costs.ledger import FlopMeter
+from passerelle.costs.flops import FlopMeter
 from passerelle.models.batches import layout_logprobs, target_logprobs
 from passerelle.models.conversing import IGNORED, Encoded
 from passerelle.models.layouts import follows_trees, grow, lay_out

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from passerelle.errors import ConfigError, InputError
 from passerelle.models.families import OWN_FILE, Family
+from passerelle.models.feature_costs import FeatureCosts
 from passerelle.models.parameter_files import tensors_digest
 from passerelle.models.pixels import AHEAD, PixelReader, Shown
 from passerelle.models.pretrained import PretrainedModel
@@ -40,6 +42,7 @@ class VisionFeatures:
     Attributes:
         computed: Pictures whose features were computed.
         damaged: Pictures whose features were kept, but not whole: they are computed anew.
+        costs: What features took, and what those that were found would have taken.
     """
 
     def __init__(self, pretrained: PretrainedModel, folder: Path | None, trained: Iterable[str] = ()) -> None:
@@ -47,6 +50,8 @@ class VisionFeatures:
         self.level = level_for(pretrained, set(trained))
         self.computed = self.damaged = 0
         self._folder = folder / _signature(pretrained, self.level) if folder and self.level != "pixels" else None
+        self.costs = FeatureCosts(self._folder, pretrained.modules_by_part())
+        self._asked: set[str] = set()
         self._known: dict[str, dict[str, Tensor] | _Shard] = {}
         self._whole: set[str] = set()
         self._pixels = PixelReader(pretrained, SHARD if self.level == "pixels" else 0)
@@ -68,9 +73,12 @@ class VisionFeatures:
         wanted = {shown.key: shown for row in rows for shown in self._shown(row)}
         self._drop_damaged(wanted)
         todo = [shown for key, shown in wanted.items() if key not in self._known]
+        if found := sum(key in self._known and key not in self._asked for key in wanted):
+            self.costs.found(found)
+        self._asked |= wanted.keys()
         for start in range(0, len(todo), SHARD):
             part = todo[start : start + SHARD]
-            self._keep({shown.key: self._compute(shown, part[at + 1 :]) for at, shown in enumerate(part)})
+            self._keep(self.costs.computed(len(part), partial(self._compute_all, part)))
             self.computed += len(part)
             if watch:
                 watch(min(start + SHARD, len(todo)), len(todo))
@@ -126,6 +134,9 @@ class VisionFeatures:
         for name, value in beside.items():
             setattr(outputs, name, value)
         return outputs
+
+    def _compute_all(self, part: Sequence[Shown]) -> dict[str, dict[str, Tensor]]:
+        return {shown.key: self._compute(shown, part[at + 1 :]) for at, shown in enumerate(part)}
 
     @torch.no_grad()
     def _compute(self, shown: Shown, following: Sequence[Shown]) -> dict[str, Tensor]:

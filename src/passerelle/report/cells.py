@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
-from passerelle.report.contents import ENGLISH, Arm, Contents, Difference, Score
+from passerelle.report.contents import ENGLISH, Amounts, Arm, Contents, Difference, Score
 from passerelle.report.wording import (
     DASH,
     interval,
@@ -126,13 +127,43 @@ def _quality_column(metric: str) -> Column:
 
 def key_columns(contents: Contents) -> tuple[Column, ...]:
     """Return the columns of the key table: quality, the English that was kept, costs."""
-    return (*map(_quality_column, quality_metrics(contents)), *_COST_COLUMNS)
+    costs = _ledger_columns(contents) if contents.has_ledger else _OLDER_COLUMNS
+    return (*map(_quality_column, quality_metrics(contents)), Column("English kept", retention_cell, True), *costs)
 
 
-_COST_COLUMNS = (
-    Column("English kept", retention_cell, True),
+def _ledger_columns(contents: Contents) -> Iterator[Column]:
+    """Yield what making an arm takes and what a thousand answers take, by what doesn't depend on other processes."""
+    whose = "GPU" if contents.on_device else "core"
+    for title, key, of in (("To make", "make", _make), ("1,000 answers", "per-1000", _asking)):
+        yield Column(f"{title}, {whose} min", partial(_computing_cell, key, of), True)
+        yield Column(f"{title}, TFLOP", partial(_amount_cell, f"{key}-flops", of, "flops", 1e12), True)
+        yield Column(f"{title}, €", partial(_amount_cell, f"{key}-euros", of, "euros", 1.0), True)
+    yield _PEAK
+
+
+def _make(arm: Arm) -> Amounts | None:
+    return arm.cost.make
+
+
+def _asking(arm: Arm) -> Amounts | None:
+    return arm.cost.asking
+
+
+def _computing_cell(key: str, of: Callable[[Arm], Amounts | None], contents: Contents, arm: Arm) -> Cell:
+    return number_cell(arm, f"{key}-computing-seconds", contents.computing(of(arm)), 60)
+
+
+def _amount_cell(
+    key: str, of: Callable[[Arm], Amounts | None], what: str, scale: float, contents: Contents, arm: Arm
+) -> Cell:
+    amounts = of(arm)
+    return number_cell(arm, key, getattr(amounts, what) if amounts else None, scale)
+
+
+_PEAK = Column("Peak GB", lambda _, arm: number_cell(arm, "peak-bytes", arm.cost.peak_bytes, 1e9), True)
+_OLDER_COLUMNS = (
     Column("Minutes", lambda _, arm: number_cell(arm, "total-seconds", arm.cost.seconds, 60), True),
     Column("TFLOP", lambda _, arm: number_cell(arm, "total-flops", arm.cost.flops, 1e12), True),
-    Column("Peak GB", lambda _, arm: number_cell(arm, "peak-bytes", arm.cost.peak_bytes, 1e9), True),
+    _PEAK,
     Column("s/answer", lambda _, arm: number_cell(arm, "seconds-per-answer", arm.cost.seconds_per_answer), True),
 )

@@ -61,13 +61,66 @@ class Phase:
     peak_bytes: float | None = None
     tokens: float | None = None
     shared_by: float | None = None
+    processor_seconds: float | None = None
+    device_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """What making an arm, asking it, or measuring it takes alone, and what was paid of that here.
+
+    Attributes:
+        seconds: By the wall clock.
+        processor_seconds: Of processors, over all cores.
+        device_seconds: Of an accelerator.
+        flops: Floating-point operations.
+        tokens: Tokens of the language model.
+        euros: By the table of prices, from processor, device and people's time.
+        watt_hours: An estimate of the energy.
+        expert_minutes: Of people.
+        paid_seconds: What of `seconds` was spent here.
+        paid_processor_seconds: What of `processor_seconds` was.
+        paid_euros: What of `euros` was.
+        others_cores: How many cores other processes kept busy meanwhile.
+        clock_holds: Whether they left the machine to it; ``None`` where that isn't known.
+        p50_seconds: How long one waits for an answer that is asked for by itself.
+        p95_seconds: How long for the slowest of twenty.
+        asked_by_themselves: From how many answers that is known.
+    """
+
+    seconds: float | None = None
+    processor_seconds: float | None = None
+    device_seconds: float | None = None
+    flops: float | None = None
+    tokens: float | None = None
+    euros: float | None = None
+    watt_hours: float | None = None
+    expert_minutes: float | None = None
+    paid_seconds: float | None = None
+    paid_processor_seconds: float | None = None
+    paid_euros: float | None = None
+    others_cores: float | None = None
+    clock_holds: bool | None = None
+    p50_seconds: float | None = None
+    p95_seconds: float | None = None
+    asked_by_themselves: float | None = None
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What an arm costs alone, in all and phase by phase; `paid_seconds` divides what several arms needed."""
+    """What an arm costs alone; `seconds`, `paid_seconds`, `flops` are sums of all, in results of older versions only.
+
+    Attributes:
+        phases: Phase by phase.
+        make: Making it.
+        asking: A thousand answers.
+        measuring: All its answers here.
+    """
 
     phases: tuple[Phase, ...] = ()
+    make: Amounts | None = None
+    asking: Amounts | None = None
+    measuring: Amounts | None = None
     seconds: float | None = None
     paid_seconds: float | None = None
     flops: float | None = None
@@ -240,6 +293,23 @@ class Contents:
             if (found.arm, found.against) == (against, arm):
                 return found.reversed()
         return None
+
+    @property
+    def has_ledger(self) -> bool:
+        """Whether the results tell making, asking and measuring apart, as those of older versions don't."""
+        return any(arm.cost.make or arm.cost.asking for arm in self.arms)
+
+    @property
+    def on_device(self) -> bool:
+        """Whether an accelerator did the work that arms are ranked by; else processors did."""
+        costs = [cost for arm in self.arms for cost in (arm.cost.make, arm.cost.asking) if cost]
+        return any(cost.device_seconds for cost in costs)
+
+    def computing(self, amounts: Amounts | None) -> float | None:
+        """Return the time that doesn't depend on who else was on the machine: the accelerator's, or processors'."""
+        if amounts is None:
+            return None
+        return amounts.device_seconds if self.on_device else amounts.processor_seconds
 
     def adapted_arms(self) -> tuple[Arm, ...]:
         """Return the arms that answer in the target language: all but the English reference."""

@@ -2,25 +2,90 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from passerelle.report.cells import Cell
-from passerelle.report.contents import Arm, Contents, Phase, Stage
+from passerelle.report.contents import Amounts, Arm, Contents, Phase, Stage
 from passerelle.report.page_tables import Group, Row, Table
 from passerelle.report.parse import read_phases
 from passerelle.report.wording import DASH, decimal, duration, short, whole
 
 
+def ledger_table(contents: Contents) -> Table:
+    """Show what making each arm, a thousand of its answers, and measuring it here take, never added up."""
+    groups = []
+    asked = [arm.cost.asking for arm in contents.arms if arm.cost.asking]
+    shown = (contents.on_device, any(asking.p50_seconds is not None for asking in asked))
+    for arm in contents.arms if contents.has_ledger else ():
+        cost = arm.cost
+        sums = (("To make", "make", cost.make), ("1,000 answers", "per-1000", cost.asking))
+        rows = [_ledger_row(arm, *each, shown) for each in (*sums, ("Measuring it here", "measuring", cost.measuring))]
+        groups.append(Group(arm.title, tuple(rows)))
+    device, waiting = shown
+    return Table(
+        "ledger",
+        "Three things that are never added up. Core and GPU time don't depend on who else was on the machine; the "
+        "clock does: where it can't be trusted, it says how many cores others kept busy. All is told as if the arm "
+        "were alone; what was paid here is less where translations or features were known already, or other arms "
+        "needed the same. Energy is an estimate from core and GPU time."
+        + (
+            " Waiting is told from answers that were asked for one by one: half of them, and 95 in 100, came within it."
+            if waiting
+            else ""
+        ),
+        "Arm",
+        (
+            "Core time",
+            *(["GPU time"] if device else []),
+            "TFLOP",
+            "Tokens",
+            "€",
+            "Wh",
+            "Paid here, €",
+            *(["Waiting"] if waiting else []),
+            "By the clock",
+        ),
+        tuple(groups),
+    )
+
+
+def _ledger_row(arm: Arm, title: str, key: str, found: Amounts | None, shown: tuple[bool, bool]) -> Row:
+    of, data = found or Amounts(), {"arm": arm.name, "sum": key}
+    waits = "" if of.p50_seconds is None else f"{duration(of.p50_seconds)}, {duration(of.p95_seconds)}"
+    device = _plain(duration(of.device_seconds) if of.device_seconds else "", of.device_seconds, data, "device-seconds")
+    waiting = _plain(waits, of.p50_seconds, data, "p50-seconds")
+    clock = _plain(duration(of.seconds), of.seconds, data, "seconds")
+    cells = (
+        _plain(duration(of.processor_seconds), of.processor_seconds, data, "processor-seconds"),
+        *([device] if shown[0] else []),
+        _plain(short(of.flops, 1e12), of.flops, data, "flops"),
+        _plain(whole(of.tokens), of.tokens, data, "tokens"),
+        _plain(short(of.euros), of.euros, data, "euros"),
+        _plain(short(of.watt_hours), of.watt_hours, data, "watt-hours"),
+        _plain(short(of.paid_euros), of.paid_euros, data, "paid-euros"),
+        *([waiting] if shown[1] else []),
+        replace(clock, detail=_doubt(of)),
+    )
+    return Row(title, cells)
+
+
+def _doubt(of: Amounts) -> str:
+    """Say where the clock can't be trusted."""
+    if of.clock_holds is not False or of.others_cores is None:
+        return ""
+    return f"not to be trusted: others, {decimal(of.others_cores)} cores"
+
+
 def phases_table(contents: Contents) -> Table:
-    """Show what each phase of each arm cost, and the sum."""
-    seconds = [x for arm in contents.arms for x in (arm.cost.seconds, *(p.seconds for p in arm.cost.phases)) if x]
-    longest = max(seconds, default=1.0)
+    """Show what each phase of each arm takes alone."""
+    phases = [phase for arm in contents.arms for phase in arm.cost.phases]
+    longest = max(filter(None, (*(arm.cost.seconds for arm in contents.arms), *map(_shown, phases))), default=1.0)
     groups = []
     for arm in contents.arms:
         rows = [_phase_row(arm, phase, longest) for phase in arm.cost.phases]
-        total = Phase("in all", arm.cost.seconds, arm.cost.flops, arm.cost.peak_bytes, _tokens(arm))
-        if rows or total.seconds is not None:
+        if arm.cost.seconds is not None:  # an older version's sum of all
+            total = Phase("in all", arm.cost.seconds, arm.cost.flops, arm.cost.peak_bytes)
             rows.append(_phase_row(arm, total, longest, "total"))
-        if arm.cost.paid_seconds is not None and any((phase.shared_by or 1) > 1 for phase in arm.cost.phases):
-            rows.append(_phase_row(arm, Phase("paid here", arm.cost.paid_seconds), longest, "paid"))
         groups += [Group(arm.title, tuple(rows))] if rows else []
     shared = read_phases(contents.raw.get("shared_costs"))
     if shared:
@@ -28,28 +93,29 @@ def phases_table(contents: Contents) -> Table:
         groups.append(Group("The tests themselves", tuple(rows)))
     return Table(
         "phases",
-        "What each phase costs an arm, as if it were alone; what several arms need was done once, and each paid its "
-        "share of it. Tokens count what the model read and wrote, pictures included.",
+        "What each phase takes, as if the arm were alone; what several arms need was done once. Bars are of core time, "
+        "where it is known. Tokens count what the model read and wrote, pictures included.",
         "Phase",
-        ("Time", "", "TFLOP", "Peak GB", "Tokens", "Shared by"),
+        ("Core time", "", "By the clock", "TFLOP", "Peak GB", "Tokens", "Shared by"),
         tuple(groups),
     )
 
 
-def _tokens(arm: Arm) -> float | None:
-    counts = [phase.tokens for phase in arm.cost.phases]
-    return None if None in counts or not counts else sum(count for count in counts if count is not None)
+def _shown(phase: Phase) -> float | None:
+    return phase.seconds if phase.processor_seconds is None else phase.processor_seconds
 
 
 def _phase_row(arm: Arm, phase: Phase, longest: float, style: str = "") -> Row:
     data = {"arm": arm.name, "phase": style or phase.name}
     sharing = phase.shared_by if (phase.shared_by or 1) > 1 else None
-    bar = None if phase.seconds is None else (0.0, phase.seconds / longest, phase.seconds / longest, 0.0)
+    shown, core = _shown(phase), phase.processor_seconds
+    bar = None if shown is None else (0.0, shown / longest, shown / longest, 0.0)
     return Row(
         phase.name,
         (
-            Cell(duration(phase.seconds), value=phase.seconds, data=data | {"metric": "seconds"}),
+            Cell(duration(core), value=core, data=data | {"metric": "processor-seconds"}),
             Cell("", bar=bar, style="glyph amount"),
+            Cell(duration(phase.seconds), value=phase.seconds, data=data | {"metric": "seconds"}),
             Cell(short(phase.flops, 1e12), value=phase.flops, data=data | {"metric": "flops"}),
             Cell(short(phase.peak_bytes, 1e9), value=phase.peak_bytes, data=data | {"metric": "peak-bytes"}),
             Cell(whole(phase.tokens), value=phase.tokens, data=data | {"metric": "tokens"}),
@@ -60,7 +126,7 @@ def _phase_row(arm: Arm, phase: Phase, longest: float, style: str = "") -> Row:
 
 
 def work_table(contents: Contents) -> Table:
-    """Show what each arm needs at work: time for an answer, what was translated at which price, parameters trained."""
+    """Show what was translated for each arm at which price, and the parameters that it trained."""
     rows = []
     for arm in contents.arms:
         cost, data = arm.cost, {"arm": arm.name}
@@ -70,7 +136,6 @@ def work_table(contents: Contents) -> Table:
             "characters-translated": cost.characters_translated,
         }
         cells = [
-            _plain(duration(cost.seconds_per_answer), cost.seconds_per_answer, data, "seconds-per-answer"),
             *(_plain(whole(count), count, data, name) for name, count in counts.items()),
             _plain(price, cost.engine_eur, data, "engine-eur"),
             _plain(whole(cost.trainable_parameters), cost.trainable_parameters, data, "trainable-parameters"),
@@ -78,9 +143,9 @@ def work_table(contents: Contents) -> Table:
         rows.append(Row(arm.title, tuple(cells)))
     return Table(
         "work",
-        "What an arm needs for each answer, and what it took to get there.",
+        "What was translated for an arm, to make and to measure it, and what of it was trained.",
         "Arm",
-        ("Time per answer", "Sentences translated", "Characters", "Paid engines", "Trained parameters"),
+        ("Sentences translated", "Characters", "Paid engines", "Trained parameters"),
         (Group("", tuple(rows)),),
     )
 

@@ -125,12 +125,9 @@ def _language_tag(code: str) -> str:
 
 
 def _plots(contents: Contents) -> dict[str, str]:
+    titles = plot.COSTS if contents.has_ledger else plot.OLDER_COSTS
     drawn = {
-        "seconds": (
-            plot.cost_plot(contents),
-            "Quality of each arm against the time it took, as in the key table.",
-        ),
-        "flops": (plot.cost_plot(contents, "flops"), "Quality of each arm against its computation."),
+        **{str(cost): (plot.cost_plot(contents, cost), title) for cost, title in titles.items()},
         "tests": (plot.dumbbell_plot(contents), "Score of each arm on the human and on the machine test."),
     }
     return {name: inline_svg(svg, f"{name}-", title, COLOURS) for name, (svg, title) in drawn.items() if svg}
@@ -143,6 +140,7 @@ def _tables(contents: Contents) -> dict[str, page_tables.Table]:
         *page_tables.differences_tables(contents),
         page_tables.seeds_table(contents),
         page_tables.scores_table(contents),
+        cost_tables.ledger_table(contents),
         cost_tables.phases_table(contents),
         cost_tables.work_table(contents),
         cost_tables.training_table(contents),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
-from passerelle.report.contents import Arm, Contents, Cost, Difference, Phase, Score, Stage
+from passerelle.report.contents import Amounts, Arm, Contents, Cost, Difference, Phase, Score, Stage
 
 LARGEST = 1e300
 
@@ -129,14 +130,29 @@ def read_phases(phases: object) -> tuple[Phase, ...]:
             peak_bytes=as_number(phase.get("peak_bytes")),
             tokens=as_number(phase.get("tokens")),
             shared_by=as_number(phase.get("shared_by")),
+            processor_seconds=as_number(phase.get("processor_seconds")),
+            device_seconds=as_number(phase.get("device_seconds")),
         )
         for phase in mappings(phases)
     )
 
 
+def _read_amounts(amounts: object) -> Amounts | None:
+    if not isinstance(amounts, Mapping):
+        return None
+    paid, holds = as_mapping(amounts.get("paid")), amounts.get("clock_holds")
+    own = [field.name for field in fields(Amounts) if field.name != "clock_holds" and not field.name.startswith("paid")]
+    numbers = {name: as_number(amounts.get(name)) for name in own}
+    numbers |= {f"paid_{name}": as_number(paid.get(name)) for name in ("seconds", "processor_seconds", "euros")}
+    return Amounts(**numbers, clock_holds=holds if isinstance(holds, bool) else None)
+
+
 def _read_cost(cost: Mapping[str, Any]) -> Cost:
     return Cost(
         phases=read_phases(cost.get("phases")),
+        make=_read_amounts(cost.get("make")),
+        asking=_read_amounts(cost.get("per_1000")),
+        measuring=_read_amounts(cost.get("measuring")),
         seconds=as_number(cost.get("total_seconds")),
         paid_seconds=as_number(cost.get("paid_seconds")),
         flops=as_number(cost.get("total_flops")),

@@ -45,7 +45,18 @@ DURATIONS = {
     3600: "1 h", 10800: "3 h", 36000: "10 h", 86400: "1 day", 259200: "3 days", 864000: "10 days",
 }  # fmt: skip
 
-CostKey = Literal["seconds", "flops"]
+CostKey = Literal["seconds", "flops", "making", "asking"]
+COSTS: dict[CostKey, str] = {
+    "asking": "Quality of each arm against what its answers take.",
+    "making": "Quality of each arm against what making it takes.",
+}
+OLDER_COSTS: dict[CostKey, str] = {
+    "seconds": "Quality of each arm against the time it took, as in the key table.",
+    "flops": "Quality of each arm against its computation.",
+}
+_AXES = {"seconds": "Time in all", "making": "{} time to make it", "asking": "{} time for 1,000 answers"}
+NOTHING = "nothing"
+"""Stands on the axis where arms cost nothing, for which a logarithmic one has no place."""
 
 
 def cost_plot(results: Mapping[str, Any] | Contents, cost: CostKey = "seconds") -> str:
@@ -53,22 +64,28 @@ def cost_plot(results: Mapping[str, Any] | Contents, cost: CostKey = "seconds") 
 
     Args:
         results: What ``results.json`` holds, or the same already read.
-        cost: ``seconds`` for time, ``flops`` for computation.
+        cost: ``asking`` for what a thousand answers take, ``making`` for what making the arm takes, in processor or
+            device time; for results of older versions ``seconds`` and ``flops``, of all in one sum.
 
     Returns:
-        An SVG document; empty where no arm has both a score and a cost above zero.
+        An SVG document; empty where no arm has both a score and a cost above zero. Making an arm may cost nothing.
     """
     contents = results if isinstance(results, Contents) else read_results(results)
     metric = headline_metric(contents)
     points = [
         (arm, price, score)
         for arm in contents.adapted_arms()
-        if (price := getattr(arm.cost, cost)) and price > 0 and (score := arm.score(metric)) is not None
+        if (price := _price(contents, arm, cost)) is not None
+        and (price > 0 or cost == "making")
+        and (score := arm.score(metric)) is not None
     ]
-    if not points:
+    if not any(price for _, price, _ in points):
         return ""
+    nothing = min(price for _, price, _ in points if price) / 4
+    is_free = any(not price for _, price, _ in points)
+    points = [(arm, price or nothing, score) for arm, price, score in points]
     with figure_of(5.3, 4.2, f"cost-{cost}") as (figure, axes):
-        _cost_axis(axes, [price for _, price, _ in points], cost)
+        _cost_axis(axes, [price for _, price, _ in points], cost, nothing if is_free else None, contents.on_device)
         axes.set_ylabel(f"{metric_title(metric)}, {contents.test_name} (%)")
         _english_line(axes, contents)
         _draw_front(axes, [(price, score.value or 0.0) for _, price, score in points])
@@ -78,6 +95,12 @@ def cost_plot(results: Mapping[str, Any] | Contents, cost: CostKey = "seconds") 
         figure.tight_layout(pad=0.4, rect=(0, 0, 1, 0.94))
         _draw_labels(figure, axes, points)
         return as_svg(figure)
+
+
+def _price(contents: Contents, arm: Arm, cost: CostKey) -> float | None:
+    if cost in ("making", "asking"):
+        return contents.computing(arm.cost.make if cost == "making" else arm.cost.asking)
+    return arm.cost.seconds if cost == "seconds" else arm.cost.flops
 
 
 def dumbbell_plot(results: Mapping[str, Any] | Contents) -> str:
@@ -150,7 +173,7 @@ def as_svg(figure: Figure) -> str:
     return buffer.getvalue()
 
 
-def _cost_axis(axes: Axes, prices: Sequence[float], cost: CostKey) -> None:
+def _cost_axis(axes: Axes, prices: Sequence[float], cost: CostKey, nothing: float | None, on_device: bool) -> None:
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     axes.set_xscale("log")
@@ -158,10 +181,13 @@ def _cost_axis(axes: Axes, prices: Sequence[float], cost: CostKey) -> None:
     low, high = min(prices) / spread**0.22, max(prices) * spread**0.45  # room for the labels
     axes.set_xlim(low, high)
     axes.xaxis.set_minor_locator(NullLocator())
-    if cost == "seconds":
-        axes.xaxis.set_major_locator(FixedLocator([t for t in DURATIONS if low <= t <= high]))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: DURATIONS.get(round(x), f"{x:g} s")))
-        axes.set_xlabel("Time in all (logarithmic)")
+    if cost != "flops":
+        ticks: list[float] = [t for t in DURATIONS if low <= t <= high and (nothing is None or t > 2 * nothing)]
+        axes.xaxis.set_major_locator(FixedLocator([nothing, *ticks] if nothing else ticks))
+        axes.xaxis.set_major_formatter(
+            FuncFormatter(lambda x, _: NOTHING if x == nothing else DURATIONS.get(round(x), f"{x:g} s"))
+        )
+        axes.set_xlabel(_AXES[cost].format("GPU" if on_device else "Core") + " (logarithmic)")
     else:
         ticks = [step * 10.0**power for power in range(3, 25) for step in (1, 3)]
         axes.xaxis.set_major_locator(FixedLocator([t for t in ticks if low <= t <= high]))

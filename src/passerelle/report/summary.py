@@ -8,7 +8,7 @@ from typing import Any
 
 from passerelle.report.advice.by_volume import choice_by_volume
 from passerelle.report.cells import headline_metric
-from passerelle.report.contents import ENGLISH, ZERO_SHOT, Arm, Contents, Difference, Score
+from passerelle.report.contents import ENGLISH, ZERO_SHOT, Amounts, Arm, Contents, Difference, Score
 from passerelle.report.pareto import pareto_front
 from passerelle.report.parse import as_mapping, as_number, read_results
 from passerelle.report.wording import (
@@ -20,6 +20,7 @@ from passerelle.report.wording import (
     metric_title,
     score_interval,
     score_text,
+    short,
     signed,
     whole,
 )
@@ -192,6 +193,9 @@ def _not_apart(difference: Difference | None) -> str:
 
 
 def _cost(contents: Contents, standing: _Standing) -> Iterator[str]:
+    if contents.has_ledger:
+        yield from _ledger(contents, standing)
+        return
     priced = [arm for arm in standing.ranked if arm.cost.seconds is not None]
     if not priced:
         return
@@ -213,6 +217,35 @@ def _cost(contents: Contents, standing: _Standing) -> Iterator[str]:
     front = [priced[index].title for index in pareto_front(points)]
     if len(priced) > 1:
         yield f"No arm is both faster and better than {listed(front)}."
+
+
+def _ledger(contents: Contents, standing: _Standing) -> Iterator[str]:
+    """Say what making the best arm and asking it take, by what doesn't depend on who else was on the machine."""
+    whose = "GPU" if contents.on_device else "core"
+    for arm in standing.ranked[:1]:
+        for amounts, what in ((arm.cost.make, "to make"), (arm.cost.asking, "for 1,000 answers")):
+            if amounts is not None:
+                yield f"{arm.title} takes {_taken(contents, amounts, whose)} {what}."
+    asked = [(took, arm) for arm in standing.ranked if (took := contents.computing(arm.cost.asking)) is not None]
+    if len(asked) > 1:
+        points = [(took, arm.value(standing.metric) or 0.0) for took, arm in asked]
+        front = [asked[index][1].title for index in pareto_front(points)]
+        yield f"No arm answers both in less {whose} time and better than {listed(front)}."
+    sums = [(arm, cost) for arm in contents.arms for cost in (arm.cost.make, arm.cost.measuring) if cost]
+    doubtful = list(dict.fromkeys(arm.title for arm, cost in sums if cost.clock_holds is False))
+    if doubtful:
+        yield (
+            f"Other processes held the machine while {listed(doubtful)} ran: what the clock says of them can't be "
+            f"trusted, {whose} time can."
+        )
+
+
+def _taken(contents: Contents, amounts: Amounts, whose: str) -> str:
+    took = contents.computing(amounts)
+    parts = [f"{duration(took)} of {whose} time"] if took else []
+    parts += [compute(amounts.flops)] if amounts.flops else []
+    parts += [f"{short(amounts.euros)}\u00a0€"] if amounts.euros else []
+    return listed(parts) or "nothing"
 
 
 def _training_data(contents: Contents, metric: str) -> Iterator[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from passerelle.costs.clocks import Stopwatch, Took
+from passerelle.costs.flops import ByPart, added, scaled
+from passerelle.costs.limits import require_allowance
 from passerelle.evaluation.asking.answering import group_by_picture
 from passerelle.evaluation.asking.journal import Journal, Kept, key_of
 from passerelle.evaluation.asking.members import Member, Spent
@@ -14,9 +16,15 @@ from passerelle.evaluation.asking.prompts import question_of
 from passerelle.evaluation.reading import Missing, Test
 from passerelle.records import Answer, Question
 
-Cost = Literal["seconds", "flops", "tokens", "sentences", "characters", "engine_eur", "untranslated"]
+Cost = Literal[
+    "seconds", "flops", "tokens", "sentences", "characters", "engine_eur", "untranslated",
+    "processor_seconds", "device_seconds", "others_core_seconds",
+    "spared_seconds", "spared_processor_seconds", "spared_device_seconds",
+]  # fmt: skip
 QUESTIONS_PER_CHUNK = 64
 """About so many questions are lost at most when a run is stopped."""
+BY_THEMSELVES = 10
+"""So many questions of a test that has several chunks are asked one by one: how long one waits for an answer."""
 
 
 @dataclass
@@ -36,6 +44,22 @@ class Answered:
     def total(self, what: Cost) -> float:
         """Return what answering took, earlier runs included."""
         return float(sum(getattr(each, what) for each in self.kept.values()))
+
+    def flops_by_part(self) -> ByPart:
+        """Return the operations of all answers by part of the model and pass."""
+        parts: ByPart = {}
+        for each in self.kept.values():
+            parts = added(parts, each.flops_by_part)
+        return parts
+
+    def waits(self) -> list[float]:
+        """Return the seconds that one waited for each answer that was asked for by itself."""
+        return [each.seconds for each in self.kept.values() if each.by_itself]
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether processors' and devices' time of all answers are known."""
+        return all(each.is_measured for each in self.kept.values())
 
     def texts(self) -> Iterator[str]:
         """Yield digests of the texts that were translated for the answers and charged with them."""
@@ -80,11 +104,13 @@ def ask(
     member.charged_texts.recall(answered.texts())
     done = len(questions) - len(todo)
     for chunk in chunks(todo):
-        start, before, charged = time.perf_counter(), member.spent, len(member.charged_texts.new)
+        require_allowance()
+        before, charged, watch_of_chunk = member.spent, len(member.charged_texts.new), Stopwatch()
         answers, bad = member.answer(chunk, test.pictures, longest)
-        clock, spent = time.perf_counter() - start, member.spent.since(before)
+        took = watch_of_chunk.took()
+        spent = member.spent.since(before)
         shared = 1 / max(1, len(answers))
-        fresh = [_kept(answer, clock, spent, shared, translated_by) for answer in answers]
+        fresh = [_kept(answer, took, spent, shared, translated_by, len(chunk) == 1) for answer in answers]
         if fresh:
             fresh[0] = replace(fresh[0], texts=tuple(member.charged_texts.new[charged:]))
         answered.kept |= {
@@ -99,27 +125,39 @@ def ask(
     return answered
 
 
-def _kept(answer: Answer, clock: float, spent: Spent, share: float, translated_by: str) -> Kept:
+def _kept(answer: Answer, took: Took, spent: Spent, share: float, translated_by: str, by_itself: bool) -> Kept:
     """Return an answer with its share of what its chunk took."""
-    translation = spent.translation
+    translation, own = spent.translation, took * share
     return Kept(
         answer,
-        seconds=max(0.0, clock + translation.seconds) * share,
+        seconds=max(0.0, own.seconds + translation.seconds * share),
         flops=spent.flops * share,
+        flops_by_part=scaled(spent.flops_by_part, share),
         tokens=spent.tokens * share,
         sentences=translation.sentences * share,
         characters=translation.characters * share,
         engine_eur=max(0.0, translation.engine_eur) * share,
         untranslated=translation.untranslated * share,
         translated_by=translated_by,
+        processor_seconds=max(0.0, own.processor_seconds + translation.processor_seconds * share),
+        device_seconds=max(0.0, own.device_seconds + translation.device_seconds * share),
+        others_core_seconds=own.others_core_seconds,
+        spared_seconds=translation.seconds * share,
+        spared_processor_seconds=translation.processor_seconds * share,
+        spared_device_seconds=translation.device_seconds * share,
+        by_itself=by_itself,
     )
 
 
 def chunks(questions: Sequence[Question]) -> list[list[Question]]:
-    """Divide questions into chunks of about one size; questions about one picture stay together."""
+    """Divide questions into chunks of about one size; questions about one picture stay together.
+
+    Where there is more than one chunk, a few questions are asked one by one before.
+    """
+    alone = list(questions[:BY_THEMSELVES]) if len(questions) > QUESTIONS_PER_CHUNK else []
     found: list[list[Question]] = []
-    for asked in group_by_picture(questions).values():
+    for asked in group_by_picture(questions[len(alone) :]).values():
         if not found or len(found[-1]) >= QUESTIONS_PER_CHUNK:
             found.append([])
         found[-1] += asked
-    return found
+    return [[question] for question in alone] + found

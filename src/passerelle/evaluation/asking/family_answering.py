@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from passerelle.costs.ledger import FlopMeter
+from passerelle.costs.flops import FlopMeter
 from passerelle.formats.conversations import Conversation, Message
 from passerelle.models.conversing import Encoded, Encoder
 from passerelle.models.replying import reply

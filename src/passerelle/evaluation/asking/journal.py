@@ -6,13 +6,18 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from passerelle.records import Answer, Question
 from passerelle.runs import content_hash, storage
 
-_COSTS = {"flops": 3, "tokens": 3, "sentences": 3, "characters": 3, "engine_eur": 9, "untranslated": 3}
+_COSTS = {
+    "flops": 3, "tokens": 3, "sentences": 3, "characters": 3, "engine_eur": 9, "untranslated": 3,
+    "processor_seconds": 6, "device_seconds": 6, "others_core_seconds": 6,
+    "spared_seconds": 6, "spared_processor_seconds": 6, "spared_device_seconds": 6,
+}  # fmt: skip
 """What an answer takes beside time, with the digits after the point that are kept."""
 
 
@@ -22,7 +27,7 @@ class Kept:
 
     Attributes:
         answer: The answer.
-        seconds: Its share of the time of the batch that it was in.
+        seconds: Its share of the time of the batch that it was in, as if nothing had been known.
         flops: Its share of the batch's floating-point operations in the language model.
         tokens: Its share of the tokens that these computed.
         sentences: Its share of the sentences that were translated for the batch.
@@ -32,6 +37,15 @@ class Kept:
         translated_by: The signature of the engines both ways; empty where nothing was translated.
         texts: Digests of the texts that were charged with its batch, where it is the batch's first answer: what a run
             that goes on must not charge again.
+        processor_seconds: Its share of the processor time of this process and its children, as `seconds`.
+        device_seconds: Its share of an accelerator's.
+        others_core_seconds: Its share of what other processes computed meanwhile.
+        spared_seconds: What of `seconds` wasn't spent, since translations were in the memory.
+        spared_processor_seconds: What of `processor_seconds` wasn't.
+        spared_device_seconds: What of `device_seconds` wasn't.
+        flops_by_part: `flops` by part of the model and pass.
+        by_itself: Whether it was asked alone, so that `seconds` is how long one has to wait for it.
+        is_measured: Whether processors' and devices' time are known; older versions didn't measure them.
     """
 
     answer: Answer
@@ -44,6 +58,15 @@ class Kept:
     untranslated: float = 0.0
     translated_by: str = ""
     texts: tuple[str, ...] = ()
+    processor_seconds: float = 0.0
+    device_seconds: float = 0.0
+    others_core_seconds: float = 0.0
+    spared_seconds: float = 0.0
+    spared_processor_seconds: float = 0.0
+    spared_device_seconds: float = 0.0
+    flops_by_part: dict[str, float] = field(default_factory=dict)
+    by_itself: bool = False
+    is_measured: bool = True
 
 
 def key_of(question: Question, signature: str, max_new_tokens: int) -> str:
@@ -89,7 +112,8 @@ class Journal:
         lines, added = [], []
         for key, each in zip(keys, kept, strict=True):
             cost = {name: round(getattr(each, name), digits) for name, digits in _COSTS.items()}
-            stored = replace(each, seconds=round(each.seconds, 6), **cost)
+            parts = {part: round(flops, 3) for part, flops in each.flops_by_part.items() if flops}
+            stored = replace(each, seconds=round(each.seconds, 6), flops_by_part=parts, **cost)
             self._known[key] = stored
             added.append(stored)
             row = {"key": key, **asdict(each.answer), "seconds": stored.seconds, "cost": cost}
@@ -97,6 +121,10 @@ class Journal:
                 row["translated_by"] = each.translated_by
             if each.texts:
                 row["texts"] = each.texts
+            if parts:
+                row["flops_by_part"] = parts
+            if each.by_itself:
+                row["by_itself"] = True
             lines.append(json.dumps(row, ensure_ascii=False) + "\n")
         with storage(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -166,7 +194,10 @@ def _kept(line: bytes) -> tuple[str, Kept] | None:
     try:
         row = json.loads(line)
         numbers = {name: tuple(row[name]) for name in ("logprobs", "priors", "tokens")}
-        cost = {name: float(row.get("cost", {}).get(name, 0.0)) for name in _COSTS}
+        given = row.get("cost", {})
+        cost: dict[str, Any] = {name: float(given.get(name, 0.0)) for name in _COSTS}
+        cost["flops_by_part"] = {str(part): float(flops) for part, flops in row.get("flops_by_part", {}).items()}
+        cost |= {"by_itself": row.get("by_itself") is True, "is_measured": "processor_seconds" in given}
         answer = Answer(question=row["question"], text=row["text"], **numbers)
         by = str(row.get("translated_by", ""))
         texts = tuple(map(str, row.get("texts", ())))

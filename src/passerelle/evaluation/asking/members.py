@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from passerelle.costs.ledger import Charge, FlopMeter
+from passerelle.costs.flops import FlopMeter, added, scaled
+from passerelle.costs.ledger import Charge
 from passerelle.errors import InputError
 from passerelle.evaluation.asking.wrapping import Plain, Wrapping
 from passerelle.records import Answer, Question
@@ -25,18 +27,23 @@ class Spent(NamedTuple):
     """What a member has spent so far.
 
     Attributes:
-        flops: Floating-point operations of its language model.
-        tokens: Tokens that it computed.
-        translation: What translating for it cost, and what its server's owner takes.
+        flops: Floating-point operations, those of the features of pictures among them.
+        tokens: Tokens that its language model computed.
+        translation: What translating for it cost, and what its server's owner takes; the time that it would have taken
+            more if neither translations nor features had been known.
+        flops_by_part: `flops` by part of the model and pass.
     """
 
     flops: float = 0.0
     tokens: int = 0
     translation: Charge = Charge()
+    flops_by_part: Mapping[str, float] = MappingProxyType({})
 
     def since(self, before: Spent) -> Spent:
         """Return what was spent since an earlier moment."""
-        return Spent(self.flops - before.flops, self.tokens - before.tokens, self.translation - before.translation)
+        parts = added(self.flops_by_part, scaled(before.flops_by_part, -1))
+        translation = self.translation - before.translation
+        return Spent(self.flops - before.flops, self.tokens - before.tokens, translation, parts)
 
 
 class Member(Protocol):
@@ -125,12 +132,20 @@ class LocalModel:
     @property
     def spent(self) -> Spent:
         """What it has spent so far."""
-        return Spent(self._meter.flops, self._meter.tokens, self.wrapping.charged)
+        if self._vision is None:
+            return Spent(self._meter.flops, self._meter.tokens, self.wrapping.charged, self._meter.flops_by_part)
+        features, charged = self._vision.costs, self.wrapping.charged
+        flops, parts = self._meter.flops + features.flops, added(self._meter.flops_by_part, features.flops_by_part)
+        return Spent(flops, self._meter.tokens, charged + Charge.of(features.spared), parts)
 
     @property
     def charged_texts(self) -> ChargedTexts:
         """The texts whose translation it is charged for."""
         return self.wrapping.charged_texts
+
+    @cached_property
+    def _modules(self) -> Mapping[Any, str]:
+        return self.pretrained.modules_by_part()
 
     def answer(
         self, questions: Sequence[Question], pictures: Mapping[str, Path], max_new_tokens: int
@@ -142,6 +157,7 @@ class LocalModel:
         from passerelle.models.vision_cache import VisionFeatures
 
         self._encoder = self._encoder or Encoder(self.pretrained, MAX_LENGTH)  # remembers pictures
+        self._meter.tell_apart(self._modules)
         if self._vision is None and any(q.picture for q in questions):
             require_own_processor(self.pretrained)
         asked, bad = that_can_be_shown(questions, pictures, self._encoder.refusal)

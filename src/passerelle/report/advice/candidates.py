@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 from passerelle.costs.prices import prices
+from passerelle.costs.summary import PER
 from passerelle.report.advice.advise import Advice, advise
 from passerelle.report.advice.volume import Line
 from passerelle.report.advice.wish import Candidate, English, Wish
@@ -43,7 +45,17 @@ def candidates(contents: Contents) -> list[Candidate]:
 
 
 def _line(contents: Contents, arm: Arm) -> Line | None:
-    """Return what making an arm and each of its answers costs; phases that answer are named so."""
+    """Return what making an arm and each of its answers at work costs."""
+    if not contents.has_ledger:
+        return _older_line(contents, arm)
+    make, asking = arm.cost.make, arm.cost.asking
+    if make is None or asking is None or make.euros is None or asking.euros is None:
+        return None
+    return Line(arm.name, make.euros, asking.euros / PER)
+
+
+def _older_line(contents: Contents, arm: Arm) -> Line | None:
+    """Return the same of results of older versions: by the clock, on all cores; phases that answer are named so."""
     own = next((each for each in mappings(contents.raw.get("arms")) if each.get("name") == arm.name), {})
     phases = list(mappings(as_mapping(own.get("cost")).get("phases")))
     each_takes = arm.cost.seconds_per_answer
@@ -58,7 +70,7 @@ def _line(contents: Contents, arm: Arm) -> Line | None:
 
 def _euros(phase: Mapping[str, Any], cores: float | None) -> float:
     seconds, minutes, engine = (as_number(phase.get(key)) or 0.0 for key in ("seconds", "expert_minutes", "engine_eur"))
-    return prices().euros(seconds, minutes, int(cores) if cores else None) + engine
+    return prices().euros(seconds * (cores or os.cpu_count() or 1), 0.0, minutes) + engine
 
 
 def _english(contents: Contents, arm: Arm) -> English | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 
+from passerelle.costs.clocks import Stopwatch, Took, on_device
 from passerelle.errors import EngineStopped
 from passerelle.translation.base import Lost, Translator, why_lost
 from passerelle.translation.memory.protocol import Memory
@@ -25,7 +26,7 @@ class MemorizedTranslator:
         characters_translated: Theirs.
         from_memory: Number of texts that the memory knew. Repeated texts count once for each call, empty
             ones never.
-        seconds: Time that the engine took.
+        took: What the engine took.
         before_asked: Called before the engine is asked.
     """
 
@@ -47,7 +48,7 @@ class MemorizedTranslator:
         self.source, self.target, self.signature = translator.source, translator.target, translator.signature
         self.translated = self.characters_translated = 0
         self.from_memory = 0
-        self.seconds = 0.0
+        self.took = Took()
         self.before_asked: Callable[[], None] = lambda: None
 
     def translate(self, texts: Sequence[str]) -> list[str]:
@@ -91,14 +92,15 @@ class MemorizedTranslator:
         tell = getattr(self._translator, "tell", None)
         if tell is not None:  # each reply is paid, and a killed process can't remember it later
             tell(self._store)
-        began = time.perf_counter()
+        watch = Stopwatch()
         try:
-            answers = dict(zip(batch, self._translator.translate(batch), strict=True))
+            with on_device():
+                answers = dict(zip(batch, self._translator.translate(batch), strict=True))
         except EngineStopped as stopped:
             self._remember(stopped.translations)
             raise
         finally:
-            self.seconds += time.perf_counter() - began
+            self.took = self.took + watch.took()
         self._remember(answers)
         return answers
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
+from passerelle.costs.book import part
+from passerelle.costs.clocks import Stopwatch, Took, on_device
 from passerelle.costs.ledger import Charge
 from passerelle.runs import cache_folder, content_hash, read_json, write_json
 from passerelle.translation.base import Lost, Translator
@@ -95,16 +96,19 @@ class MeteredTranslator:
         if self._paid:
             alone = price(self._engine, self._work, len(self._asked), characters)
         else:
-            alone = Charge(len(self._asked), characters, len(self._asked) * self._seconds_per_sentence)
-        return alone - Charge(seconds=self._memorized.seconds)
+            alone = charge_of(self._for_a_sentence, len(self._asked), characters)
+        now = self._memorized.took
+        if self._paid:  # what this machine computes for a request is no engine's work
+            return alone - Charge(seconds=now.seconds)
+        return alone - Charge.of(now)
 
     def charges(self, text: str) -> bool:
         """Say whether a text is among those that are charged here, not by an earlier run."""
         return text in self._asked
 
     @cached_property
-    def _seconds_per_sentence(self) -> float:
-        return seconds_per_sentence(self._engine, list(self._asked)[:SAMPLE])
+    def _for_a_sentence(self) -> Took:
+        return took_for_a_sentence(self._engine, list(self._asked)[:SAMPLE])
 
     def by_people(self, texts: Iterable[str]) -> set[str]:
         """Tell which of some texts a person has translated."""
@@ -120,11 +124,12 @@ class MeteredTranslator:
         self._asked |= dict.fromkeys(text for text in asked if self._charged_texts.charge(self, text))
         before = cost_so_far(self._engine)
         try:
-            return self._memorized.translate(texts)
+            with part("translate, answering"):
+                return self._memorized.translate(texts)
         finally:
             done = self._memorized
             paid = self._work.engine_eur + cost_so_far(self._engine) - before
-            self._work = Work(done.translated, done.characters_translated, done.seconds, paid)
+            self._work = Work(done.translated, done.characters_translated, done.took.seconds, paid)
 
 
 def is_paid(engine: Translator) -> bool:
@@ -169,14 +174,25 @@ def _last_work(path: Path) -> Work | None:
     return None if known is None else Work(*(known[name] for name in Work.__dataclass_fields__))
 
 
-def seconds_per_sentence(engine: Translator, sample: Sequence[str]) -> float:
-    """Return an engine's own time for a sentence: measured once on a sample, then known from the cache."""
+def charge_of(for_a_sentence: Took, sentences: int, characters: int) -> Charge:
+    """Return what sentences take at an engine's measured rates."""
+    return Charge.of(for_a_sentence * sentences) + Charge(sentences, characters)
+
+
+def took_for_a_sentence(engine: Translator, sample: Sequence[str]) -> Took:
+    """Return what an engine itself takes for a sentence: measured once on a sample, then known from the cache."""
     path = cache_folder() / "engines" / f"{content_hash([engine.signature, list(sample)])[:16]}.json"
     known = read_json(path)
-    if known is None:
-        engine.translate(sample[:1])
-        start = time.perf_counter()
-        engine.translate(sample)
-        known = {"seconds_per_sentence": (time.perf_counter() - start) / max(1, len(sample))}
+    if known is None or "processor_seconds_per_sentence" not in known:  # none, or an older version's
+        with part("measure an engine"):
+            engine.translate(sample[:1])
+            watch = Stopwatch()
+            with on_device():
+                engine.translate(sample)
+            took = watch.took() * (1 / max(1, len(sample)))
+        known = {f"{clock}_per_sentence": value for clock, value in asdict(took).items() if clock in _RATES}
         write_json(path, {**known, "signature": engine.signature, "sentences": len(sample)})
-    return float(known["seconds_per_sentence"])
+    return Took(**{clock: float(known[f"{clock}_per_sentence"]) for clock in _RATES})
+
+
+_RATES = ("seconds", "processor_seconds", "device_seconds")

@@ -1,0 +1,139 @@
+"""Clocks: the wall's, the processor's for this process and its children, the device's, and how busy others were."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+from passerelle.machine import busy_core_seconds, usable_cores
+
+_PROC = Path("/proc")
+_TICK = 1 / os.sysconf("SC_CLK_TCK")
+OTHERS_SHARE = 0.1
+"""Where others kept more than this share of the usable cores busy, the wall clock can't be trusted."""
+
+
+@dataclass(frozen=True)
+class Took:
+    """What some work took, by several clocks.
+
+    Attributes:
+        seconds: By the wall clock, which runs on while others hold the machine.
+        processor_seconds: Of this process and its children, over all cores: the same, whoever else is there.
+        device_seconds: From the first to the last operation of each piece of work on an accelerator.
+        others_core_seconds: What other processes computed meanwhile, on the cores that this one may use.
+    """
+
+    seconds: float = 0.0
+    processor_seconds: float = 0.0
+    device_seconds: float = 0.0
+    others_core_seconds: float = 0.0
+
+    def __add__(self, other: Took) -> Took:
+        return Took(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+
+    def __sub__(self, other: Took) -> Took:
+        return Took(*(mine - theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+
+    def __mul__(self, factor: float) -> Took:
+        return Took(*(mine * factor for mine in astuple(self)))
+
+
+class Stopwatch:
+    """Runs from when it is made."""
+
+    def __init__(self) -> None:
+        self._wall, self._processor, self._device = time.perf_counter(), processor_seconds(), device_seconds()
+        self._busy = busy_core_seconds()
+
+    def took(self) -> Took:
+        """Return what was taken since."""
+        wall, processor = time.perf_counter() - self._wall, processor_seconds() - self._processor
+        others = max(0.0, busy_core_seconds() - self._busy - processor)
+        return Took(wall, max(0.0, processor), device_seconds() - self._device, others)
+
+
+def others_cores(seconds: float, others_core_seconds: float) -> float:
+    """Return how many cores other processes kept busy on average."""
+    return others_core_seconds / seconds if seconds > 0 else 0.0
+
+
+def clock_holds(seconds: float, others_core_seconds: float) -> bool:
+    """Whether the wall clock says what the work takes: others left the machine to it."""
+    return others_cores(seconds, others_core_seconds) <= OTHERS_SHARE * usable_cores()
+
+
+def processor_seconds() -> float:
+    """Return the processor time of this process and of all its children, those that still run among them."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    running = sum(map(_ticks, _descendants(os.getpid()))) * _TICK
+    return time.process_time() + ended.ru_utime + ended.ru_stime + running
+
+
+def _descendants(process: int) -> Iterator[int]:
+    for listed in _PROC.glob(f"{process}/task/*/children"):
+        with suppress(OSError, ValueError):
+            for child in map(int, listed.read_text(encoding="ascii").split()):
+                yield child
+                yield from _descendants(child)
+
+
+def _ticks(process: int) -> int:
+    """Return the processor time of a process and of those of its children that ended, in ticks."""
+    try:
+        text = (_PROC / str(process) / "stat").read_text(encoding="utf-8", errors="replace")
+        return sum(map(int, text.rpartition(")")[2].split()[11:15]))
+    except (OSError, ValueError):
+        return 0
+
+
+_done = 0.0
+_under_way: list[tuple[Any, Any]] = []
+_depth = 0
+_MOST_EVENTS = 1000
+
+
+@contextmanager
+def on_device() -> Iterator[None]:
+    """Count what the block has an accelerator do as device time; blocks within it count once."""
+    global _depth
+    torch = sys.modules.get("torch")
+    if _depth or torch is None or not torch.cuda.is_initialized():
+        yield
+        return
+    first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    _depth += 1
+    first.record()
+    try:
+        yield
+    finally:
+        _depth -= 1
+        last.record()
+        _under_way.append((first, last))
+        if len(_under_way) > _MOST_EVENTS:
+            device_seconds()
+
+
+def device_seconds() -> float:
+    """Return the device time of all blocks so far; waits for what the device still computes of them."""
+    global _done
+    while _under_way:
+        first, last = _under_way.pop()
+        last.synchronize()
+        _done += first.elapsed_time(last) / 1000
+    return _done
+
+
+def device_name() -> str:
+    """Return what torch calls the accelerator that is used; empty where none is."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return ""
+    return str(torch.cuda.get_device_name())

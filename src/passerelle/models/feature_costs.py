@@ -1,0 +1,75 @@
+"""What a picture's vision features take, remembered beside them: who finds them made is told what they would take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from passerelle.costs.book import part
+from passerelle.costs.clocks import Stopwatch, Took
+from passerelle.costs.flops import ByPart, FlopMeter, added, scaled
+from passerelle.runs import read_json, write_json
+
+T = TypeVar("T")
+_FILE = "took.json"
+
+
+@dataclass
+class FeatureCosts:
+    """Counts what features take.
+
+    Attributes:
+        folder: Where features are kept; ``None``: in memory only.
+        pictures: Pictures whose features were computed now.
+        modules: The part of the model that each module belongs to.
+        took: What else it took.
+        spared_pictures: Pictures whose features were found.
+        spared: What those would have taken, at the rate of all that were ever computed there.
+        flops_by_part: Operations by part, of those that were found too.
+    """
+
+    folder: Path | None
+    modules: Mapping[Any, str] = field(default_factory=dict)
+    pictures: int = 0
+    took: Took = Took()
+    spared_pictures: int = 0
+    spared: Took = Took()
+    flops_by_part: ByPart = field(default_factory=dict)
+
+    @property
+    def flops(self) -> float:
+        """Operations, of features that were found too."""
+        return sum(self.flops_by_part.values())
+
+    def computed(self, pictures: int, work: Callable[[], T]) -> T:
+        """Do `work`, which computes the features of so many pictures, and count it."""
+        meter, watch = FlopMeter(every=1), Stopwatch()
+        meter.tell_apart(self.modules)
+        with part("features"):
+            result = meter.run(pictures, work)
+        took = watch.took()
+        self.pictures += pictures
+        self.flops_by_part = added(self.flops_by_part, meter.flops_by_part)
+        self.took = self.took + took
+        if self.folder:
+            before, so_far, flops = self._known()
+            known = {"pictures": before + pictures, "flops_by_part": added(flops, meter.flops_by_part)}
+            write_json(self.folder / _FILE, known | asdict(so_far + took))
+        return result
+
+    def found(self, pictures: int) -> None:
+        """Count pictures whose features were there already."""
+        known, took, flops = self._known()
+        if known:
+            self.spared = self.spared + took * (pictures / known)
+            self.flops_by_part = added(self.flops_by_part, scaled(flops, pictures / known))
+        self.spared_pictures += pictures
+
+    def _known(self) -> tuple[int, Took, ByPart]:
+        row = read_json(self.folder / _FILE) if self.folder else None
+        if row is None:
+            return 0, Took(), {}
+        clocks = {name: float(row[name]) for name in Took.__dataclass_fields__}
+        return int(row["pictures"]), Took(**clocks), dict(row["flops_by_part"])
