@@ -17,7 +17,7 @@ from passerelle.report.wording import metric_title
 
 Results = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[1]
-SCHEMA = 2
+SCHEMAS = (2, 3)
 ENGLISH = "english"
 DASH = "–"
 
@@ -114,14 +114,19 @@ def results_table(results: Results) -> str:
     for arm in results["arms"]:
         test = ENGLISH if arm["name"] == ENGLISH else results["main_test"]
         cells = [with_interval(score(arm, metric, test)) for metric in metrics]
-        cost = arm["cost"]
-        # Older results have one sum, by the clock.
-        seconds = cost["make"]["processor_seconds"] if "make" in cost else cost["total_seconds"]
-        minutes = number(seconds / 60)
-        rows.append([named(arm), *cells, with_interval(in_english(results, arm, kept)), minutes])
-    headings = ("arm", *map(metric_title, metrics), "English kept", "minutes")
+        rows.append([named(arm), *cells, with_interval(in_english(results, arm, kept)), *_minutes(arm["cost"])])
+    told_apart = "make" in results["arms"][0]["cost"]
+    costs = ("core minutes to make", "core minutes for 1,000 answers") if told_apart else ("minutes",)
+    headings = ("arm", *map(metric_title, metrics), "English kept", *costs)
     warnings = " ".join(results.get("warnings", ()))
     return "\n\n".join(filter(None, [warnings, markdown(headings, rows), provenance(results)]))
+
+
+def _minutes(cost: dict[str, Any]) -> list[str]:
+    """Return what an arm takes to make and for its answers; of older results the one sum, by the clock."""
+    if "make" not in cost:
+        return [number(cost["total_seconds"] / 60)]
+    return [number(cost[of]["processor_seconds"] / 60) if cost[of] else "–" for of in ("make", "per_1000")]
 
 
 def english_table(results: Results) -> str:
@@ -218,8 +223,10 @@ def fill(page: str, results: Results) -> str:
     Raises:
         ValueError: The page has no markers, or the results are of another version.
     """
-    if results.get("schema") != SCHEMA:
-        raise ValueError(f"these results have schema {results.get('schema')!r}, not {SCHEMA}: run the comparison again")
+    if results.get("schema") not in SCHEMAS:
+        raise ValueError(
+            f"these results have schema {results.get('schema')!r}, not one of {SCHEMAS}: run the comparison again"
+        )
     filled = 0
     for name, table in TABLES.items():
         begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"

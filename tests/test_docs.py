@@ -408,6 +408,17 @@ def tiny_results() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def test_what_an_arm_takes_to_make_and_to_ask_have_columns_of_their_own(filler: ModuleType) -> None:
+    results = tiny_results() | {"schema": 3}
+    for arm in results["arms"]:
+        arm["cost"] = {"make": {"processor_seconds": 90.0}, "per_1000": {"processor_seconds": 30.0}}
+    results["arms"][1]["cost"]["make"] = None
+    rows = filler.fill("<!-- results:begin --><!-- results:end -->", results).splitlines()
+    (heading,) = (row for row in rows if row.startswith("| arm"))
+    assert heading.endswith("| core minutes to make | core minutes for 1,000 answers |")
+    assert [row.split(" | ")[-2:] for row in rows if row.startswith("| `")][:2] == [["1.5", "0.5 |"], ["–", "0.5 |"]]
+
+
 def test_results_are_filled_in_between_the_markers(filler: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "results.json").write_text(json.dumps(tiny_results()), encoding="utf-8")
     page = tmp_path / "page.md"

@@ -41,6 +41,16 @@ def test_break_even_is_as_by_hand() -> None:
     assert crossings([LORA]) == [] and crossings([BASE, PIPELINE, LORA]) == []
 
 
+def test_what_an_arm_costs_is_making_it_and_its_answers_at_work(results: dict[str, Any]) -> None:
+    costs = {"make": {"euros": 8.0}, "per_1000": {"euros": 0.4}, "measuring": {"euros": 1e9}}
+    for arm in results["arms"]:
+        arm["cost"] = costs
+    results["arms"][1]["cost"] = {"make": {"euros": 8.0}, "per_1000": {"euros": None}}
+    lines = {each.name: each.line for each in candidates(read_results(results))}
+    assert lines["lora-mt"] == Line("lora-mt", 8.0, 0.0004)
+    assert lines["zero-shot"] is None, "what isn't known isn't nothing"
+
+
 @pytest.mark.parametrize("answers", [0, 4_000, 5_000, 6_000, 119_000, 121_000, 1e9])
 def test_the_cheapest_is_the_one_that_the_crossings_say(answers: float) -> None:
     lines = [LORA, TWO_STAGE, PIPELINE]

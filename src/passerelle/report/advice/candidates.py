@@ -37,7 +37,13 @@ def candidates(contents: Contents) -> list[Candidate]:
     metric = headline_metric(contents)
     return [
         Candidate(
-            arm.name, arm.title, score, _line(contents, arm), None, _english(contents, arm), arm.name == ZERO_SHOT
+            arm.name,
+            arm.title,
+            score,
+            _line(contents, arm),
+            arm.cost.asking.p95_seconds if arm.cost.asking else None,
+            _english(contents, arm),
+            arm.name == ZERO_SHOT,
         )
         for arm in contents.adapted_arms()
         if not arm.failed and (score := arm.score(metric)) is not None
