@@ -27,7 +27,6 @@ from passerelle.adaptation.stages import adapted_modules, attach, detach
 from passerelle.adaptation.trackers import Trackers
 from passerelle.costs.book import part
 from passerelle.costs.clocks import Stopwatch, Took
-from passerelle.costs.flops import added
 from passerelle.costs.ledger import Phase, measured
 from passerelle.errors import InputError, RunError, UserError
 from passerelle.machine import threads
@@ -304,19 +303,8 @@ def _rows(job: _Job, stage: StageSettings, steps: int, features: Phase) -> tuple
     with _progress(job, f"{stage.name}: vision features", "picture") as progress:
         watch = Stopwatch()
         vision.prepare([*pictures_of(rows), *held], progress)
-    _charge_features(features, watch.took(), vision)
+    vision.costs.charge(features, watch.took())
     return rows, vision
-
-
-def _charge_features(phase: Phase, took: Took, vision: VisionFeatures) -> None:
-    """Charge a phase for features as if none had been known."""
-    spared = vision.costs.spared
-    phase.add(took + spared)
-    phase.flops += vision.costs.flops
-    phase.flops_by_part = added(phase.flops_by_part, vision.costs.flops_by_part)
-    phase.spared_seconds += spared.seconds
-    phase.spared_processor_seconds += spared.processor_seconds
-    phase.spared_device_seconds += spared.device_seconds
 
 
 def _progress(job: _Job, title: str, unit: str) -> Any:

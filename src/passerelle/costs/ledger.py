@@ -12,6 +12,8 @@ from passerelle.costs.clocks import Stopwatch, Took
 from passerelle.costs.flops import ByPart
 
 Kind = Literal["make", "answers"]
+PER = 1000
+"""Answers that the cost of asking is told for."""
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,9 @@ from typing import Any
 
 from passerelle.costs.clocks import clock_holds, others_cores
 from passerelle.costs.flops import ByPart, added, scaled
-from passerelle.costs.ledger import Phase
+from passerelle.costs.ledger import PER, Phase
 from passerelle.costs.prices import prices
 
-PER = 1000
-"""Answers that the cost of asking is told for."""
 _WORDS = ("phase", "kind", "language", "shared_by", "peak_bytes", "flops_by_part")
 _AMOUNTS = tuple(field.name for field in fields(Phase) if field.name not in _WORDS)
 _CLOCKS = ("seconds", "processor_seconds", "device_seconds")

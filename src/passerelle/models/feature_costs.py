@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from passerelle.costs.book import part
 from passerelle.costs.clocks import Stopwatch, Took
 from passerelle.costs.flops import ByPart, FlopMeter, added, scaled
+from passerelle.costs.ledger import Phase
 from passerelle.runs import read_json, write_json
 
 T = TypeVar("T")
@@ -63,9 +64,18 @@ class FeatureCosts:
         """Count pictures whose features were there already."""
         known, took, flops = self._known()
         if known:
-            self.spared = self.spared + took * (pictures / known)
+            self.spared = self.spared + replace(took * (pictures / known), others_core_seconds=0.0)
             self.flops_by_part = added(self.flops_by_part, scaled(flops, pictures / known))
         self.spared_pictures += pictures
+
+    def charge(self, phase: Phase, took: Took) -> None:
+        """Charge a phase, in which preparing features took so long, as if none had been found."""
+        phase.add(took + self.spared)
+        phase.flops += self.flops
+        phase.flops_by_part = added(phase.flops_by_part, self.flops_by_part)
+        phase.spared_seconds += self.spared.seconds
+        phase.spared_processor_seconds += self.spared.processor_seconds
+        phase.spared_device_seconds += self.spared.device_seconds
 
     def _known(self) -> tuple[int, Took, ByPart]:
         row = read_json(self.folder / _FILE) if self.folder else None

@@ -6,8 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from passerelle.costs.prices import prices
-from passerelle.costs.summary import PER
+from passerelle.costs.ledger import PER
 from passerelle.report.advice.advise import Advice, advise
 from passerelle.report.advice.volume import Line
 from passerelle.report.advice.wish import Candidate, English, Wish
@@ -75,6 +74,8 @@ def _older_line(contents: Contents, arm: Arm) -> Line | None:
 
 
 def _euros(phase: Mapping[str, Any], cores: float | None) -> float:
+    from passerelle.costs.prices import prices
+
     seconds, minutes, engine = (as_number(phase.get(key)) or 0.0 for key in ("seconds", "expert_minutes", "engine_eur"))
     return prices().euros(seconds * (cores or os.cpu_count() or 1), 0.0, minutes) + engine
 
