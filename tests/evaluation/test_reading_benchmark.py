@@ -1,4 +1,4 @@
-"""Answers that others wrote and labelled, the half that may be looked at: read right, and never worse than plainly."""
+"""Answers that others wrote and labelled, the halves that may be looked at: read right, and never worse than plainly."""
 
 from __future__ import annotations
 
@@ -28,16 +28,17 @@ SCORE = script()
 LANGUAGES = [f.stem for f in sorted((SCRIPT.parent / "tuning").glob("*.jsonl")) if is_read(f.stem)]
 
 
+@pytest.mark.parametrize("half", SCORE.SEEN)
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_answers_that_others_wrote_are_read(language: str) -> None:
-    found = SCORE.measure("tuning", language)
+def test_answers_that_others_wrote_are_read(language: str, half: str) -> None:
+    found = SCORE.measure(half, language)
     share = found["ours"]["all"]
     assert share["right"] >= FEWEST_RIGHT * share["of"], SCORE.table([found])
     assert found["refusals_taken_for_answers"] <= 1
 
 
 def test_what_the_published_rules_read_right_in_english_is_read_right() -> None:
-    rows = SCORE.read_rows("tuning", "en")
+    rows = [row for half in SCORE.SEEN for row in SCORE.read_rows(half, "en")]
     worse = [r for r in rows if SCORE.theirs(r, "en") == r["meaning"] != SCORE.ours(r, "en")]
     assert worse == []
 
@@ -55,3 +56,16 @@ def test_a_bare_answer_is_read_in_any_decoration(language: str) -> None:
 def test_the_interval_is_wilsons() -> None:
     """9 of 10: 59.6% to 98.2% (Newcombe 1998)."""
     assert SCORE.wilson(9, 10) == pytest.approx((0.5958, 0.9821), abs=1e-4)
+
+
+def test_nothing_is_held_out_until_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(SCORE, "FOLDER", tmp_path)
+    monkeypatch.setattr("sys.argv", ["score.py", "held_out"])
+    SCORE.main()
+    assert capsys.readouterr().out.startswith("| language |")
+    monkeypatch.setattr("sys.argv", ["score.py", "held_out", "fr"])
+    with pytest.raises(SystemExit):
+        SCORE.main()
+    assert "nothing yet" in capsys.readouterr().err
