@@ -1,4 +1,4 @@
-"""Answers that others wrote and labelled, the halves that may be looked at: read right, and never worse than plainly."""
+"""Answers that others wrote and labelled, the halves that may be looked at: read right, never worse than plainly."""
 
 from __future__ import annotations
 

@@ -29,8 +29,16 @@ class Reading(Settings):
         negates: Patterns of what makes a statement a denial.
         not_negated: Patterns of what looks like a denial and is none: "not only", "no doubt".
         absent: Patterns of words that deny by themselves: "is missing", "empty". A denial of one affirms.
+        affirms: Patterns of statements that say yes whatever was asked: "the statement is true".
+        echoes: Patterns of clauses that, whole, say yes in the words of a question left out: "she is", "it sure does".
+        apart_from: "except for", "apart from": what follows is there although the rest is denied.
+        nobody: Patterns of denials of people: "nobody".
+        people: Words for people, of whom an exception to "nobody" is one: "people", "person", "anyone".
+        resembles: Patterns of what only looks so: "looks like". With "but" behind it, it isn't.
+        than: What stands between two things that are compared: "than".
         only: "only", "nothing but": what is there, so that nothing else is.
         exists: Words by which something is there, or is this: "there is", "shows", "it is", "you can see".
+        little: Words that a question isn't about, blanks between: prepositions, pronouns, auxiliaries.
         scene: Words for the picture and what is asked of it, which a question isn't about: "image", "visible".
         leads: Patterns of what may stand before an answer: hedges, "the answer is".
         so: What brings a conclusion: "so", "therefore".
@@ -43,7 +51,9 @@ class Reading(Settings):
         letters: Capital letters that are words too.
         ordinals: Words for the first, the second, …; blanks between the forms of one.
         last: Words for the last.
-        exclusive: Words of which only one is true of a thing, with blanks between: colours, left and right.
+        exclusive: Words of which only one is true of a thing, with blanks between: colours, left and right. Forms of
+            one are joined by "|", and "*" stands for any letters: "red|reddish blu* on|onto under*".
+        compounds: Whether words are made of several, the last of which says what it is: "Holzbank" is a bench.
         spaced: Whether blanks stand between words.
     """
 
@@ -57,8 +67,16 @@ class Reading(Settings):
     negates: Words = ()
     not_negated: Words = ()
     absent: Words = ()
+    affirms: Words = ()
+    echoes: Words = ()
+    apart_from: Words = ()
+    nobody: Words = ()
+    people: Words = ()
+    resembles: Words = ()
+    than: Words = ()
     only: Words = ()
     exists: Words = ()
+    little: str = ""
     scene: Words = ()
     leads: Words = ()
     so: Words = ()
@@ -72,9 +90,10 @@ class Reading(Settings):
     ordinals: Words = ()
     last: Words = ()
     exclusive: Words = ()
+    compounds: bool = False
     spaced: bool = True
 
-    @field_validator("refuses", "leads", "negates", "not_negated", "absent")
+    @field_validator("refuses", "leads", "negates", "not_negated", "absent", "affirms", "echoes", "nobody", "resembles")
     @classmethod
     def _compile(cls, patterns: Words) -> Words:
         for pattern in patterns:
@@ -90,6 +109,9 @@ class OpenAnswers(Settings):
 
     Attributes:
         articles: Left out.
+        indefinite: Articles and words of what isn't known yet: "a", "some", "any"; a question is about what follows.
+        whereof: What goes into the parts of an answer: "of which", "including".
+        that_is: What says the same again: "that is", "in other words".
         beginnings: Left out at the beginning only, after the articles.
         copulas: Words behind which an answer stands: "is", "equals".
         elisions: What a word cut off by an apostrophe stands for; empty: left out.
@@ -100,6 +122,9 @@ class OpenAnswers(Settings):
     """
 
     articles: Words = ()
+    indefinite: Words = ()
+    whereof: Words = ()
+    that_is: Words = ()
     beginnings: Words = ()
     copulas: Words = ()
     elisions: dict[str, str] = {}

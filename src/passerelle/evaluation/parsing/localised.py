@@ -13,7 +13,7 @@ from passerelle.evaluation.parsing.polarity import yes_or_no
 from passerelle.evaluation.parsing.words import is_read, words_of_language
 from passerelle.languages.knowledge import own_digest
 
-VERSION = "3"
+VERSION = "4"
 """Raised whenever the same answer would be read differently."""
 
 __all__ = [

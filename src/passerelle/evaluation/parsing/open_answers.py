@@ -10,17 +10,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from functools import lru_cache
 
 from passerelle.evaluation.parsing.markup import without_markup
-from passerelle.evaluation.parsing.text import alike, folded, plain, unligated
+from passerelle.evaluation.parsing.text import alike, clauses, composed, folded, plain, unligated
 from passerelle.evaluation.parsing.words import ENGLISH, Words, is_read, words_in, words_of_language
 from passerelle.languages.knowledge import known
 
+_SMALLEST_SCALE = 1000
 _EDGES = '.,;:!?()[]{}"«»“”„…/\\¡¿。、，！？」「'
 _DIGITS_AND_LETTERS = re.compile(r"(?<=\d)(?=[^\W\d_])|(?<=[^\W\d_])(?=\d)")
 _HEAD = re.compile(r":\s|\s[–—-]\s|\n|\(")
 """What an answer is explained behind: "five: three red ones and two blue ones"."""
+_TIME = re.compile(r"(\d{1,2})\s?[:.hH]\s?(\d{2})")
+_TIME_SAID = re.compile(r"(?<![\d.,:])(\d{1,2})\s?[:.hH]\s?(\d{2})(?![\d.,:]*\d)")
 _SIGNS = r"€$£%°¥₹"
 _CURRENCY = re.compile(r"^(r\$|us\$|[€$£¥₹])$")
 
@@ -44,12 +48,42 @@ def same_answer(answer: str, reference: str, language: str, question: str = "") 
         language: The language of both, ISO 639-1.
         question: What was asked: its words may stand in the answer.
     """
-    head = _HEAD.split(without_markup(answer), maxsplit=1)[0]
-    texts = [answer] if head == answer or not head.strip() else [answer, head]
-    return any(_is_same(text, reference, language, question) for text in texts)
+    texts = list(dict.fromkeys([answer, *_heads(answer, language)]))
+    if any(_is_same(text, reference, language, question) for text in texts):
+        return True
+    return any(
+        _is_same(left, reference, language, question) for text in texts if (left := _without_denied(text, language))
+    )
+
+
+def _heads(answer: str, language: str) -> list[str]:
+    """Return what stands before an explanation, and before the parts of it: "five, of which two are black"."""
+    text = without_markup(answer)
+    head = _HEAD.split(text, maxsplit=1)[0]
+    words = words_of_language(language if is_read(language) else ENGLISH)
+    whole = words.whereof.split(plain(text), maxsplit=1)[0]
+    twice = words.that_is.split(plain(text), maxsplit=1)
+    again = twice[1] if len(twice) == 2 and same_answer(twice[0], twice[1], language) else ""
+    return [each for each in (head, whole, again) if each.strip() and each != text]
+
+
+def _without_denied(answer: str, language: str) -> str:
+    """Return an answer without the clauses that deny something: "it isn't a Dell, but a Lenovo"; empty if none does."""
+    if not is_read(language):
+        return ""
+    words = words_of_language(language)
+    parts = [piece for part in clauses(composed(without_markup(answer)).lower()) for piece in words.cut(part)]
+    left = [part for part in parts if not words.is_negated(part)]
+    return (
+        ", ".join(words.stripped(words.contrary.sub("", part, count=1).strip()) for part in left)
+        if left != parts
+        else ""
+    )
 
 
 def _is_same(answer: str, reference: str, language: str, question: str) -> bool:
+    if (right_time := _TIME.fullmatch(reference.strip())) is not None:
+        answer, reference = _TIME_SAID.sub(r"\1:\2", answer), f"{right_time[1]}:{right_time[2]}"
     said, right = _tokens(answer, language), _tokens(reference, language)
     if not said or not right:
         return False
@@ -125,6 +159,7 @@ def _numbers_with_points(text: str, decimal: str) -> str:
     text = re.sub(grouped, lambda m: m[1] + re.sub(r"\D", "", m[2]), text)
     if decimal != ".":
         text = re.sub(rf"(?<=\d){mark}(?=\d)", ".", text)
+    text = re.sub(r"(?<=\d)\.0+(?![\d.])|(?<=\d)(\.\d*[1-9])0+(?![\d.])", r"\1", text)
     text = re.sub(rf"(?<=\d)(?=[{_SIGNS}])|(?<=[{_SIGNS}])(?=\d)", " ", text)
     return _DIGITS_AND_LETTERS.sub(" ", text)
 
@@ -160,6 +195,13 @@ def _apart(raw: str, words: Words) -> list[str]:
     return [sign + found[0], *found[1:]] if found else []
 
 
+def _scaled(number: str, scale: int) -> str | None:
+    """Multiply a number in digits by the word behind it: "2.5 million"; ``None`` if it is no such word."""
+    if scale < _SMALLEST_SCALE or not re.fullmatch(r"\d+(\.\d+)?", number):
+        return None
+    return f"{Decimal(number) * scale:f}".removesuffix(".0")
+
+
 def _digits(tokens: Sequence[str], words: Words) -> list[str]:
     """Write number words as digits and leave articles out; an article alone is the number one."""
     if len(tokens) == 1 and words.number_words.alone(tokens[0]):
@@ -169,7 +211,8 @@ def _digits(tokens: Sequence[str], words: Words) -> list[str]:
     while place < len(tokens):
         number = words.number_words.starting(tokens, place)
         if number is not None:
-            found.append(str(number[0]))
+            scale = _scaled(found[-1], number[0]) if found else None
+            found[-1:] = [scale] if scale is not None else [*found[-1:], str(number[0])]
             place += number[1]
             continue
         if tokens[place] not in words.articles:

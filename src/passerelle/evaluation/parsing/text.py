@@ -12,13 +12,20 @@ _HTML = re.compile(r"</?[a-z]+>")
 _MARKS = str.maketrans(
     {"’": "'", "ʼ": "'", "‘": "'", "´": "'", "−": "-", "\u00a0": " ", "\u202f": " ", "‑": "-", "？": "?"}
 )
+_LETTER_SIGNS = re.compile("[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\u24b6-\u24e9\U0001d400-\U0001d7ff]")
+_BOXED_LETTERS = re.compile("[\U0001f110-\U0001f129\U0001f130-\U0001f149\U0001f150-\U0001f169\U0001f170-\U0001f189]")
 _JSON = re.compile(r'\{\s*"[^"]{1,30}"\s*:\s*"?([^"{}]*?)"?\s*\}')
 _APART = re.compile(r"(?<!\d)\.|\.(?!\d)|(?<!\d),|,(?!\d)|[!;:()\[\]…\n。！；：，、،؛।]|\s[–—-]+\s|(?<=[?？؟])")
 
 
 def composed(text: str) -> str:
-    """Return a text composed (NFC), apostrophes straight, blanks and minus signs plain, without what is struck out."""
+    """Return a text composed (NFC), apostrophes straight, blanks and minus signs plain, without what is struck out.
+
+    Letters and digits that are full width, in circles or mathematical become plain ones.
+    """
     text = unicodedata.normalize("NFC", text).translate(_MARKS)
+    text = _LETTER_SIGNS.sub(lambda m: unicodedata.normalize("NFKC", m[0]), text)
+    text = _BOXED_LETTERS.sub(lambda m: chr(ord("A") + (ord(m[0]) - 0x1F110) % 32), text)
     if (found := _JSON.fullmatch(text.strip().strip("`").removeprefix("json").strip())) is not None:
         text = found[1]
     return _HTML.sub(" ", _STRUCK.sub(" ", text))

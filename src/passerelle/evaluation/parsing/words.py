@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from passerelle.errors import ConfigError
 from passerelle.evaluation.parsing.numbers import NumberWords
 from passerelle.evaluation.parsing.published import Said
-from passerelle.evaluation.parsing.text import folded
+from passerelle.evaluation.parsing.text import QUOTES, folded
 from passerelle.languages.knowledge import Knowledge, known, languages_with
 from passerelle.languages.reading_words import Numbers, OpenAnswers, Reading
 
@@ -67,6 +67,12 @@ class Words:
         joined = "|".join(sorted(pieces, key=len, reverse=True))
         return re.compile(rf"(?:{joined}){self._end}\s*[:,\-–]?\s*") if pieces else _NEVER
 
+    def stripped(self, part: str) -> str:
+        """Return a clause without what may stand before an answer."""
+        while (match := self.lead.match(part)) and match.end():
+            part = part[match.end() :].strip(QUOTES)
+        return part
+
     @cached_property
     def polite(self) -> re.Pattern[str]:
         """What means yes unless the answer goes on."""
@@ -113,8 +119,67 @@ class Words:
         words = self.reading
         starts = [*map(_spelt, (*words.but, *words.so))]
         if words.either and words.negates:
-            starts.append(rf"(?:{_either(words.either)})\s+(?={'|'.join(words.negates)})")
+            starts.append(rf"(?:{_either(words.either)})(?=\s+(?:{'|'.join(words.negates)}))")
         return self._anywhere(starts)
+
+    def cut(self, clause: str) -> list[str]:
+        """Cut a clause where it goes over into another without a mark."""
+        return cut_at(clause, [self])
+
+    @cached_property
+    def whereof(self) -> re.Pattern[str]:
+        """What goes into the parts of an answer."""
+        return self._anywhere(map(_spelt, self.open.whereof))
+
+    @cached_property
+    def that_is(self) -> re.Pattern[str]:
+        """What says the same again."""
+        return self._anywhere(map(_spelt, self.open.that_is))
+
+    @cached_property
+    def affirms(self) -> re.Pattern[str]:
+        """What says yes whatever was asked: "the statement is true"."""
+        return self._anywhere(self.reading.affirms)
+
+    @cached_property
+    def echoes(self) -> re.Pattern[str]:
+        """What, whole, says yes in the words of a question left out: "she is"."""
+        return re.compile("|".join(f"(?:{pattern})" for pattern in self.reading.echoes) or "(?!)")
+
+    @cached_property
+    def apart_from(self) -> re.Pattern[str]:
+        """What is there although the rest is denied follows this: "except for"."""
+        return self._anywhere(map(_spelt, self.reading.apart_from))
+
+    @cached_property
+    def nobody(self) -> re.Pattern[str]:
+        """Denials of people."""
+        return self._anywhere(self.reading.nobody)
+
+    @cached_property
+    def people(self) -> frozenset[str]:
+        """Words for people."""
+        return frozenset(self.reading.people)
+
+    @cached_property
+    def resembles(self) -> re.Pattern[str]:
+        """What only looks so."""
+        return self._anywhere(self.reading.resembles)
+
+    @cached_property
+    def than(self) -> re.Pattern[str]:
+        """What stands between two things that are compared."""
+        return self._anywhere(map(_spelt, self.reading.than))
+
+    @cached_property
+    def there(self) -> re.Pattern[str]:
+        """Words by which a question asks whether something is there; "is" by itself doesn't."""
+        return self._anywhere(_spelt(phrase) for phrase in self.reading.exists if phrase not in self.open.copulas)
+
+    @cached_property
+    def indefinite(self) -> frozenset[str]:
+        """Articles and words of what isn't known yet."""
+        return frozenset((*self.open.indefinite, *self.numbers.one))
 
     @cached_property
     def pictured(self) -> re.Pattern[str]:
@@ -125,17 +190,46 @@ class Words:
         )
 
     @cached_property
+    def in_picture(self) -> re.Pattern[str]:
+        """A phrase for the picture, with the little words before it: "in this image"."""
+        little = [word for word in self._little if word not in self.reading.scene]
+        scene = [word for word in self.reading.scene if len(word) > 3 and word not in self._little]
+        if not scene or not little:
+            return _NEVER
+        before = rf"(?:(?:{_either(little)})(?:'|\s+)){{1,3}}"
+        return self._anywhere([rf"{before}(?:{_either(scene)})"])
+
+    @cached_property
+    def _little(self) -> frozenset[str]:
+        listed = [self.knowledge.words.function if self.knowledge.words else "", self.open.frame, self.reading.little]
+        return frozenset(
+            word for phrase in (*listed, *self.open.articles, *self.open.indefinite) for word in phrase.split()
+        )
+
+    @cached_property
+    def contrary(self) -> re.Pattern[str]:
+        """What brings the contrary."""
+        return self._anywhere(map(_spelt, self.reading.but))
+
+    @cached_property
     def silent(self) -> frozenset[str]:
         """Words that a question isn't about: little ones, words of the picture, words of being there."""
         table = self.reading
-        little = [self.knowledge.words.function if self.knowledge.words else "", self.open.frame]
-        little += [*table.exists, *table.scene, *self.open.articles, *table.option_words]
+        little = [self.knowledge.words.function if self.knowledge.words else "", self.open.frame, table.little]
+        little += [*self.indefinite, *table.exists, *table.scene, *self.open.articles, *table.option_words]
         return frozenset(word for phrase in little for word in words_in(phrase))
 
     @cached_property
-    def exclusive(self) -> list[list[str]]:
-        """Sets of words of which only one is true of a thing."""
-        return [words.split() for words in self.reading.exclusive]
+    def exclusive(self) -> list[list[re.Pattern[str]]]:
+        """Sets of words of which only one is true of a thing, each with its forms."""
+        return [[_forms(entry) for entry in words.split()] for words in self.reading.exclusive]
+
+    @cached_property
+    def vocabulary(self) -> frozenset[str]:
+        """Words by which a text is told to be in this language."""
+        table = self.reading
+        phrases = [*table.yes, *table.no, *table.exists, *table.so, *table.but, *table.either, *table.option_words]
+        return self.silent.union(word for phrase in phrases for word in words_in(phrase))
 
     @cached_property
     def none_of(self) -> re.Pattern[str]:
@@ -157,11 +251,11 @@ class Words:
         """A pattern of what stands before an option's letter, with an article between or not."""
         words = self.reading
         pieces = [*words.leads, *map(_spelt, (*words.so, *words.option_words))]
-        articles = _either(self.open.articles)
+        articles, copulas = _either(self.open.articles), _either(self.open.copulas)
         joined = "|".join(sorted(pieces, key=len, reverse=True)) or "(?!)"
-        return (
-            rf"{self._start}(?:{joined})[\s:,–-]*(?:(?:{articles})[\s:]*)?" if articles else rf"(?:{joined})[\s:,–-]*"
-        )
+        between = rf"(?:(?:{copulas})\s+)?" if copulas else ""
+        between += rf"(?:(?:{articles})[\s:]*)?" if articles else ""
+        return rf"{self._start}(?:{joined})[\s:,–-]*{between}"
 
     @cached_property
     def _led(self) -> re.Pattern[str]:
@@ -195,7 +289,7 @@ class Words:
         """
         own = _CLAUSE_END.split(before)[-1]
         if cuts := list(self.cuts.finditer(own)):
-            own = own[cuts[-1].start() :]
+            own = own[cuts[-1].end() :]
         behind = _CLAUSE_END.split(after)[0]
         if cut := self.cuts.search(behind):
             behind = behind[: cut.start()]
@@ -244,8 +338,17 @@ class Words:
         return re.compile(rf"(?<=\d)\s?(?:{ends})(?=\s|$)") if ends else None
 
     def is_negated(self, clause: str) -> bool:
-        """Whether a clause denies what it speaks of; two denials of unlike kinds affirm."""
-        return self.denies(clause) != (self.absent.search(clause) is not None)
+        """Whether a clause denies what it speaks of; two denials of unlike kinds affirm, unless they are one word."""
+        left = self.not_negation.sub(" ", clause)
+        absent = self.absent.search(left)
+        others = left if absent is None else self.absent.sub(" ", left)
+        if absent is not None and self.negation.search(others) is None:
+            return True
+        return (self.negation.search(left) is not None) != (absent is not None)
+
+    def without_denial(self, clause: str) -> str:
+        """Return a clause without the words that deny it."""
+        return self.negation.sub(" ", self.absent.sub(" ", clause))
 
     def denies(self, clause: str) -> bool:
         """Whether a clause has a negation."""
@@ -263,6 +366,12 @@ class Words:
                 found[place] = number[0]
             place += number[1] if number else 1
         return found
+
+    def number_words_of(self, tokens: list[str]) -> frozenset[str]:
+        """Return the words of a list that numbers are written with."""
+        found = self.number_in(tokens)
+        ends = {place: (self.number_words.starting(tokens, place) or (0, 1))[1] for place in found}
+        return frozenset(word for place, count in ends.items() for word in tokens[place : place + count])
 
     @property
     def _start(self) -> str:
@@ -311,9 +420,32 @@ def with_english(language: str) -> list[Words]:
     return [words_of_language(code) for code in dict.fromkeys((language, ENGLISH))]
 
 
-def at_least_english(language: str) -> list[Words]:
-    """Return the same; English alone where nothing is known of how answers are read in the language."""
-    return with_english(language if is_read(language) else ENGLISH)
+def answered_in(text: str, language: str) -> list[Words]:
+    """Return the words of the languages that an answer may be in.
+
+    Args:
+        text: The answer.
+        language: The language asked for. Where nothing is known of how answers are read in it, English counts alone.
+
+    Returns:
+        The language's and English's; the language's alone where more of the answer's words are its own: "no" is "in
+        the" in Portuguese.
+    """
+    both = with_english(language if is_read(language) else ENGLISH)
+    if len(both) == 1:
+        return both
+    own, english = (words.vocabulary for words in both)
+    said = words_in(text)
+    theirs = sum(word in english and word not in own for word in said)
+    return both if sum(word in own and word not in english for word in said) <= theirs else both[:1]
+
+
+def cut_at(clause: str, own: Sequence[Words]) -> list[str]:
+    """Cut a clause where it goes over into another without a mark, by the words of several languages."""
+    found = (match for words in own for match in words.cuts.finditer(clause))
+    cuts = sorted({match.start() for match in found if clause[match.end() :].strip(QUOTES)} - {0})
+    pieces = [clause[a:b].strip(QUOTES) for a, b in zip([0, *cuts], [*cuts, len(clause)], strict=True)]
+    return [piece for piece in pieces if piece]
 
 
 def is_read(language: str) -> bool:
@@ -329,6 +461,11 @@ def words_in(text: str) -> list[str]:
 def _spelt(phrase: str) -> str:
     """Return a pattern for a phrase, with any blanks and with or without a comma."""
     return r"\s*,?\s+".join(map(re.escape, phrase.replace(",", "").split()))
+
+
+def _forms(entry: str) -> re.Pattern[str]:
+    """Return a pattern for the forms of a word: "red|reddish", "blu*"."""
+    return re.compile(re.escape(entry).replace(r"\|", "|").replace(r"\*", r"\w*"))
 
 
 def _either(phrases: Iterable[str]) -> str:
