@@ -7,12 +7,24 @@ is words as they stand.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from typing import TypeVar
 
 from pydantic import Field, field_validator
 
 from passerelle.config import Settings
 
 Words = tuple[str, ...]
+_Patterns = TypeVar("_Patterns", bound=Iterable[str])
+
+
+def _checked(patterns: _Patterns) -> _Patterns:
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"{pattern!r} is no regular expression: {error}.") from None
+    return patterns
 
 
 class Reading(Settings):
@@ -49,6 +61,9 @@ class Reading(Settings):
         right: What stands behind the letter of an option that is chosen: "is correct", "is the right answer".
         none_of: What says that no option fits.
         letters: Capital letters that are words too.
+        letter_forms: How an option's letter is written otherwise, and what stands for it: ``{"Б" = "B"}``. Patterns, so
+            that endings glued to a letter go, too; capitals count.
+        denies_behind: Whether a denial stands behind what it denies only: "A değil".
         ordinals: Words for the first, the second, …; blanks between the forms of one.
         last: Words for the last.
         exclusive: Words of which only one is true of a thing, with blanks between: colours, left and right. Forms of
@@ -87,6 +102,8 @@ class Reading(Settings):
     right: Words = ()
     none_of: Words = ()
     letters: str = ""
+    letter_forms: dict[str, str] = {}
+    denies_behind: bool = False
     ordinals: Words = ()
     last: Words = ()
     exclusive: Words = ()
@@ -95,17 +112,18 @@ class Reading(Settings):
 
     @field_validator("refuses", "leads", "negates", "not_negated", "absent", "affirms", "echoes", "nobody", "resembles")
     @classmethod
-    def _compile(cls, patterns: Words) -> Words:
-        for pattern in patterns:
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise ValueError(f"{pattern!r} is no regular expression: {error}.") from None
-        return patterns
+    def _are_patterns(cls, patterns: Words) -> Words:
+        return _checked(patterns)
+
+    @field_validator("letter_forms")
+    @classmethod
+    def _have_patterns(cls, forms: dict[str, str]) -> dict[str, str]:
+        _checked(forms)
+        return forms
 
 
 class OpenAnswers(Settings):
-    """How the words of open answers are compared.
+    r"""How the words of open answers are compared.
 
     Attributes:
         articles: Left out.
@@ -117,6 +135,9 @@ class OpenAnswers(Settings):
         elisions: What a word cut off by an apostrophe stands for; empty: left out.
         whole: Words with an apostrophe that are one.
         frame: Words that may stand around an answer in a sentence, blanks between: copulas, prepositions, "I see".
+        glued: Patterns of what is glued to words, as particles and articles are: ``^ال``, ``입니다$``; taken away one
+            after the other where words are compared.
+        times: Patterns of the time of day in digits and words, hours and minutes in brackets: ``(\d+)時(\d+)分``.
         spelt: How letters are written by who lacks them: ``{"ä" = "ae"}``.
         units: Words of units by their sign.
     """
@@ -130,8 +151,15 @@ class OpenAnswers(Settings):
     elisions: dict[str, str] = {}
     whole: Words = ()
     frame: str = ""
+    glued: Words = ()
+    times: Words = ()
     spelt: dict[str, str] = {}
     units: dict[str, Words] = {}
+
+    @field_validator("glued", "times")
+    @classmethod
+    def _are_patterns(cls, patterns: Words) -> Words:
+        return _checked(patterns)
 
 
 class Numbers(Settings):
@@ -145,6 +173,8 @@ class Numbers(Settings):
         unit_first: Whether units stand before tens, with a joint between: "einundzwanzig".
         glued: Whether the words of a number are written as one.
         ordinals: What stands behind the digits of an ordinal: "th", "e", "º".
+        tens: Whether ten multiplies what stands before it: "二十".
+        counters: Words that things are counted with, behind the number: "匹", "con", "ekor".
     """
 
     decimal: str = Field(default=".", pattern=r"^[.,٫]$")
@@ -153,4 +183,6 @@ class Numbers(Settings):
     joints: Words = ()
     unit_first: bool = False
     glued: bool = False
+    tens: bool = False
+    counters: Words = ()
     ordinals: Words = ()

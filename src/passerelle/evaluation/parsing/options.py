@@ -16,7 +16,7 @@ from passerelle.evaluation.parsing.option_texts import with_letters
 from passerelle.evaluation.parsing.polarity import yes_or_no
 from passerelle.evaluation.parsing.published import LETTERS
 from passerelle.evaluation.parsing.text import QUOTES, composed, folded, plain
-from passerelle.evaluation.parsing.words import Words, answered_in, words_in
+from passerelle.evaluation.parsing.words import Words, answered_in, cut_at, is_read, words_of_language
 
 _OPEN, _CLOSE = r"[(\[\"'*«“„‘]*\s?", r"\s?[)\]\"'*»”“’]*"
 _LABELLED = re.compile(r"[AR]\s*:\s*([(\[]?[A-Z][)\].]*)")
@@ -64,6 +64,8 @@ def option_of(answer: str, options: Sequence[str], language: str) -> int | None:
         Its place; ``None`` where none or several are named.
     """
     text = composed(without_markup(answer)).strip(QUOTES + "$")
+    if is_read(language):
+        text = words_of_language(language).with_letters(text)
     letters = LETTERS[: len(options)]
     if (labelled := _LABELLED.fullmatch(text)) is not None:
         text = labelled[1]
@@ -214,7 +216,8 @@ def _small(sentence: str, own: Sequence[Words]) -> list[re.Match[str]]:
         return []
     for words in own:
         joined = words.named_before
-        pattern = re.compile(rf"(?i:{joined})\s*:?\s*{_OPEN}\b(?P<letter>[a-z])\b(?={_CLOSE}\s*(?:[.!,;]|$))")
+        letter = rf"(?<![{_LATIN}])(?P<letter>[a-z])(?![{_LATIN}])"
+        pattern = re.compile(rf"(?i:{joined})\s*:?\s*{_OPEN}{letter}(?={_CLOSE}\s*(?:[.!,;]|$))")
         if found := list(pattern.finditer(sentence)):
             return found
     return []
@@ -222,7 +225,7 @@ def _small(sentence: str, own: Sequence[Words]) -> list[re.Match[str]]:
 
 def _mention(option: int, letter: str, before: str, after: str, own: Sequence[Words], by_text: bool) -> _Mention | None:
     low_before, low_after = _bare(before), after.lower().lstrip("\"'*»”“’)]")
-    clause = re.split(r"[,;:(–—]|\s-\s", low_before)[-1]
+    clause = cut_at(re.split(r"[,;:(–—]|\s-\s", low_before)[-1] + " x", own)[-1]
     if any(words.conditional.search(clause) or words.resembles.search(clause) for words in own):
         return _Mention(option, False, False, False, True)
     led = any(words.is_led(low_before) for words in own)
@@ -233,7 +236,7 @@ def _mention(option: int, letter: str, before: str, after: str, own: Sequence[Wo
     if by_text:
         right = right or any(words.only.search(" ".join(clause.split()[-_NEAR_ONLY:])) for words in own)
     elif not (led or right or bracketed or joined):
-        is_word = any(letter in words.reading.letters for words in own)
+        is_word = after[:1] in ("", " ", ",") and any(letter in words.reading.letters for words in own)
         if (is_word and not (is_end and before.strip())) or (not is_end and re.match(r"\s+[^\W\d_]{2,}", after)):
             return None
     concludes = any(words.concludes(low_before) for words in own)
@@ -263,9 +266,9 @@ def _paired(before: str, after: str, own: Sequence[Words]) -> bool:
     """Whether a letter stands beside another with "or" or "and" between."""
     for words in own:
         joint = rf"(?:,\s*{words.joint}|,|/|{words.joint})"
-        if re.match(rf"\s*{joint}\s*(?:\w{{1,4}}\s)?[A-Z](?![\w'])", after):
+        if re.match(rf"\s*{joint}\s*(?:\w{{1,4}}\s)?[A-Z](?![{_LATIN}])", after):
             return True
-        if re.search(rf"(?<!\w)[A-Z]\s*{joint}\s*(?:\w{{1,4}}\s)?$", before):
+        if re.search(rf"(?<![{_LATIN}])[A-Z]\s*{joint}\s*(?:\w{{1,4}}\s)?$", before):
             return True
     return False
 
@@ -294,13 +297,14 @@ def _decided(named: Sequence[_Mention]) -> int | None:
 def _by_ordinal(text: str, count: int, own: Sequence[Words]) -> int | None:
     """Find an option by its place: "the second one"."""
     for words in own:
-        said = [word for word in words_in(plain(text)) if word not in words.silent]
+        said = [word for word in words.tokens(plain(text)) if word not in words.silent]
         if len(said) != 1:
             continue
-        if said[0] in words.reading.last:
+        forms_said = {said[0], words.bare(said[0])}
+        if not forms_said.isdisjoint(words.reading.last):
             return count - 1
         for place, forms in enumerate(words.reading.ordinals[:count]):
-            if said[0] in forms.split():
+            if not forms_said.isdisjoint(forms.split()):
                 return place
     return None
 

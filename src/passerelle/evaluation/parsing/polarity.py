@@ -15,7 +15,7 @@ from passerelle.evaluation.parsing.markup import without_markup
 from passerelle.evaluation.parsing.published import Said
 from passerelle.evaluation.parsing.statements import Asked, Vote, asked_in, named_in, vote_of
 from passerelle.evaluation.parsing.text import QUOTES, clauses, composed, plain
-from passerelle.evaluation.parsing.words import Words, answered_in, cut_at, words_in, words_of_language
+from passerelle.evaluation.parsing.words import Words, answered_in, cut_at, words_of_language
 
 _AROUND = re.compile(r"\A(?:[^\w]+|(?:a|r|assistant|model)\s*:\s*)+")
 _LONGEST_DENIAL = 2
@@ -143,7 +143,7 @@ def _with_exceptions(parts: Sequence[str], own: Sequence[Words]) -> list[str]:
     found: list[str] = []
     waits = False
     for part in parts:
-        is_exception = any(words.apart_from.match(part) for words in own)
+        is_exception = any(words.excepts(part) for words in own)
         if waits or (is_exception and found and any(words.is_negated(found[-1]) for words in own)):
             found[-1] += " " + part
         else:
@@ -165,6 +165,6 @@ def _only_resembles(parts: Sequence[str], asked: Asked, own: Sequence[Words]) ->
 def _with_topic(vote: Vote, parts: Sequence[str], asked: Asked, own: Sequence[Words]) -> Vote:
     """Return a bare denial as one of what the clause before it names: "planes, none"."""
     is_bare = vote.said == "no" and not vote.named and 0 < vote.place < len(parts)
-    if not is_bare or len(words_in(parts[vote.place])) > _LONGEST_DENIAL:
+    if not is_bare or len(own[0].tokens(parts[vote.place])) > _LONGEST_DENIAL:
         return vote
     return Vote("no", named_in(parts[vote.place - 1], asked, own[0]), vote.place)

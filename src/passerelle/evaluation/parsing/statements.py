@@ -60,20 +60,21 @@ def asked_in(question: str, words: Words) -> Asked:
     sentences = [part for part in clauses(question) if part[-1] in QUESTION_MARKS]
     text = " ".join(sentences) or question
     is_there = words.there.search(text) is not None
-    if not words.reading.spaced:
-        runs = tuple(_runs(text, words))
-        return Asked(runs, None, words.exists.search(text) is not None, runs[:1])
-    tokens = words_in(words.in_picture.sub(" ", text))
+    tokens = words.tokens(words.in_picture.sub(" ", text))
     numbers = words.number_in(tokens)
     kept = [place for place, word in enumerate(tokens) if _is_content(word, words) and place not in numbers]
-    found = tuple(dict.fromkeys(tokens[place] for place in kept))
+    found = tuple(dict.fromkeys(words.bare(tokens[place]) for place in kept))
     number = next((value for value in numbers.values() if value > 1), None)
-    wanted = _behind_article(tokens, kept, words)
+    wanted = tuple(map(words.bare, _behind_article(tokens, kept, words)))
+    if words.reading.denies_behind or not words.reading.spaced:  # the object needn't be the first
+        return Asked(found, number, is_there, (), tuple(tokens))
     return Asked(found, number, is_there, wanted or found[:1] * (is_there and number is None), tuple(tokens))
 
 
 def _is_content(word: str, words: Words) -> bool:
-    return word not in words.silent and len(word) > 1 and not word.isdecimal()
+    if words.silent.isdisjoint((word, words.bare(word))) and not word.isdecimal():
+        return len(word) > 1 or not words.reading.spaced
+    return False
 
 
 def _behind_article(tokens: Sequence[str], kept: Sequence[int], words: Words) -> tuple[str, ...]:
@@ -85,13 +86,6 @@ def _behind_article(tokens: Sequence[str], kept: Sequence[int], words: Words) ->
                 end += 1
             return tuple(tokens[place + 1 : end])
     return ()
-
-
-def _runs(text: str, words: Words) -> list[str]:
-    """Return what a question without blanks is about: what is left between its little words."""
-    little = sorted(words.silent, key=len, reverse=True)
-    pattern = "|".join(map(re.escape, little)) or r"(?!)"
-    return [run for run in re.split(rf"{pattern}|[\W_]+", text) if run]
 
 
 def vote_of(part: str, place: int, asked: Asked, own: Sequence[Words]) -> Vote | None:
@@ -118,16 +112,17 @@ def vote_of(part: str, place: int, asked: Asked, own: Sequence[Words]) -> Vote |
 
 def named_in(part: str, asked: Asked, words: Words) -> int:
     """Count the question's words that a clause names."""
-    if not words.reading.spaced:
-        return sum(run in part for run in asked.words)
-    said = words_in(part)
-    named = sum(_names(said, word, words) for word in asked.words)
+    said = words.tokens(part)
+    if words.reading.spaced:
+        named = sum(_names(said, word, words) for word in asked.words)
+    else:
+        named = sum(word in part for word in asked.words)
     return named + (asked.number is not None and asked.number in words.number_in(said).values())
 
 
 def _names(said: Sequence[str], word: str, words: Words) -> bool:
     """Whether one of some words is a form of a word, or made with it at its end where words are made of several."""
-    if any(alike(word, other) for other in said):
+    if any(alike(word, words.bare(other)) for other in said):
         return True
     is_long = words.reading.compounds and len(word) >= _SHORTEST_COMPOUND
     return is_long and any(other.endswith(word) and len(other) > len(word) + 1 for other in said)
@@ -142,6 +137,8 @@ def _but_for(part: str, asked: Asked, own: Sequence[Words]) -> Said | None:
         denial = words.negation.search(part, match.end())
         excepted = part[match.end() : denial.start() if denial else len(part)]
         others = part[: match.start()] + " " + part[match.end() + len(excepted) :]
+        if words.reading.denies_behind:
+            excepted, others = part[: match.start()], part[match.end() :]
         about_people = not words.people.isdisjoint(asked.tokens) and words.nobody.search(part) is not None
         if about_people or named_in(excepted, wanted, words) or named_in(others, wanted, words):
             return "yes"
@@ -155,28 +152,26 @@ def _denies_little(part: str, asked: Asked, own: Sequence[Words]) -> bool:
     words = min(own, key=lambda each: len(_others(part, each)))
     others = _others(part, words)
     is_there = words.exists.search(part) or words.negation.match(part)
-    is_short = len(words_in(part)) <= _SHORT
+    is_short = len(own[0].tokens(part)) <= _SHORT
     return not others or is_short or (asked.exists and len(others) <= _LONGEST_OTHER and is_there is not None)
 
 
 def _others(part: str, words: Words) -> list[str]:
     """Return the words of a clause that aren't little, nor denials."""
     rest = words.stripped(words.without_denial(part).strip())
-    return [word for word in words_in(rest) if _is_content(word, words)]
+    return [word for word in words.tokens(rest) if _is_content(word, words)]
 
 
 def _excludes(part: str, named: int, asked: Asked, words: Words) -> bool:
     """Whether a clause says what can't be true together with what was asked: another number, colour or place."""
-    if not words.reading.spaced:
-        return False
-    said = words_in(words.in_picture.sub(" ", part))
+    said = words.tokens(words.in_picture.sub(" ", part))
     numbers = set(words.number_in(said).values())
     is_bare = not [word for word in said if _is_content(word, words) and word not in words.number_words_of(said)]
     if asked.number is not None and numbers and asked.number not in numbers and (named or is_bare):
         return True
     is_swapped = _is_swapped(said, asked, words)
     for group in words.exclusive:
-        here, there = _of_group(group, asked.tokens), _of_group(group, said)
+        here, there = _of_group(group, asked.tokens, words), _of_group(group, said, words)
         if not here or not there or set(here) & set(there):
             continue
         if _says_of_same(here, there, asked.tokens, said, words, named > 0 or is_bare):
@@ -184,12 +179,12 @@ def _excludes(part: str, named: int, asked: Asked, words: Words) -> bool:
     return is_swapped
 
 
-def _of_group(group: Sequence[re.Pattern[str]], tokens: Sequence[str]) -> dict[int, int]:
+def _of_group(group: Sequence[re.Pattern[str]], tokens: Sequence[str], words: Words) -> dict[int, int]:
     """Return the first places of a set's entries among some words, forms of one as one."""
     found: dict[int, int] = {}
     for number, entry in enumerate(group):
         for place, token in enumerate(tokens):
-            if entry.fullmatch(token):
+            if words.is_form(token, entry):
                 found.setdefault(_first_form(group, number), place)
                 break
     return found
@@ -244,7 +239,7 @@ def _affirms(part: str, named: int, asked: Asked, own: Sequence[Words]) -> bool:
     if named == asked.count:
         return True
     if exists and not named:
-        return len(words_in(part)) <= _LONGEST_STATEMENT and asked.exists
+        return asked.exists and _says_little(part, own[0])
     if named and _says_nothing_else(part, asked, own[0]):
         return True
     is_object = bool(asked.wanted) and named_in(part, Asked(asked.wanted), own[0]) == len(asked.wanted)
@@ -253,13 +248,19 @@ def _affirms(part: str, named: int, asked: Asked, own: Sequence[Words]) -> bool:
 
 def _says_nothing_else(part: str, asked: Asked, words: Words) -> bool:
     """Whether a clause is of the question's words alone, the last or the number among them: "it is white", "four"."""
-    if not words.reading.spaced:
-        return False
-    said = words_in(part)
+    said = words.tokens(part)
     numbers = words.number_in(said)
     others = [word for word in _others(part, words) if word not in words.number_words_of(said)]
-    if any(not any(alike(word, other) for other in asked.words) for word in others):
+    if any(not any(alike(words.bare(word), other) for other in asked.words) for word in others):
         return False
     if asked.number is not None:
         return asked.number in numbers.values()
-    return _names(said, asked.words[-1], words)
+    is_verb_again = len(said) == 1 and _names(said, asked.words[0], words)  # "Lukeeko hän?" "Lukee."
+    return is_verb_again or _names(said, asked.words[-1], words)
+
+
+def _says_little(part: str, words: Words) -> bool:
+    """Whether a clause says that something is there, and not what: "there is one"."""
+    if words.reading.spaced:
+        return len(words_in(part)) <= _LONGEST_STATEMENT
+    return all(word in words.silent for word in words.tokens(part))

@@ -7,10 +7,21 @@ import unicodedata
 from os.path import commonprefix
 
 QUOTES = "\"'«»“”„‘’`*_ \t\n"
+_UNWRITTEN = re.compile(
+    "[\u0591-\u05bd\u05bf\u05c1-\u05c5\u05c7\u0640\u064b-\u0652\u0670\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
+)
+"""Vowel points and stretching of Arabic and Hebrew, and what only steers the direction."""
+_DIGIT = re.compile(r"(?![0-9])\d")
+VOWELS = "".join(c for c in map(chr, range(0x900, 0x10A0)) if unicodedata.category(c) in ("Mn", "Mc"))
+"""Vowels and marks of the scripts from Devanagari to Burmese, which belong to words and are no letters to `re`."""
 _STRUCK = re.compile(r"~~[^~\n]*~~")
 _HTML = re.compile(r"</?[a-z]+>")
 _MARKS = str.maketrans(
-    {"’": "'", "ʼ": "'", "‘": "'", "´": "'", "−": "-", "\u00a0": " ", "\u202f": " ", "‑": "-", "？": "?"}
+    {chr(wide): chr(wide - 0xFEE0) for wide in range(0xFF01, 0xFF5F)}
+    | dict.fromkeys("’ʼ‘´׳", "'")
+    | dict.fromkeys("「」『』《》〈〉【】״", '"')
+    | {"−": "-", "‑": "-", "־": "-", "\u00a0": " ", "\u202f": " ", "\u3000": " ", "İ": "I"}
+    | {"、": ", ", "。": ". ", "،": ",", "؛": ";", "؟": "?", "।": ".", "॥": ".", "٪": "%", "٫": ".", "٬": ","}
 )
 _LETTER_SIGNS = re.compile("[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\u24b6-\u24e9\U0001d400-\U0001d7ff]")
 _BOXED_LETTERS = re.compile("[\U0001f110-\U0001f129\U0001f130-\U0001f149\U0001f150-\U0001f169\U0001f170-\U0001f189]")
@@ -19,16 +30,17 @@ _APART = re.compile(r"(?<!\d)\.|\.(?!\d)|(?<!\d),|,(?!\d)|[!;:()\[\]…\n。！�
 
 
 def composed(text: str) -> str:
-    """Return a text composed (NFC), apostrophes straight, blanks and minus signs plain, without what is struck out.
+    """Return a text composed (NFC), marks and digits plain, without vowel points and what is struck out.
 
     Letters and digits that are full width, in circles or mathematical become plain ones.
     """
-    text = unicodedata.normalize("NFC", text).translate(_MARKS)
+    text = _UNWRITTEN.sub("", unicodedata.normalize("NFC", text)).translate(_MARKS)
+    text = _DIGIT.sub(lambda match: str(unicodedata.decimal(match[0])), text)
     text = _LETTER_SIGNS.sub(lambda m: unicodedata.normalize("NFKC", m[0]), text)
     text = _BOXED_LETTERS.sub(lambda m: chr(ord("A") + (ord(m[0]) - 0x1F110) % 32), text)
     if (found := _JSON.fullmatch(text.strip().strip("`").removeprefix("json").strip())) is not None:
         text = found[1]
-    return _HTML.sub(" ", _STRUCK.sub(" ", text))
+    return _HTML.sub(" ", _STRUCK.sub(" ", text.replace("· ", "; ")))
 
 
 def plain(text: str) -> str:

@@ -9,16 +9,21 @@ from functools import cached_property
 from passerelle.errors import ConfigError
 from passerelle.evaluation.parsing.numbers import NumberWords
 from passerelle.evaluation.parsing.published import Said
-from passerelle.evaluation.parsing.text import QUOTES, folded
+from passerelle.evaluation.parsing.text import QUOTES, VOWELS, folded
 from passerelle.languages.knowledge import Knowledge, known, languages_with
 from passerelle.languages.reading_words import Numbers, OpenAnswers, Reading
 
 ENGLISH = "en"
 _NEVER = re.compile(r"(?!)")
-_MARK = r"(?=\s*(?:$|[^\w\s]))"
+_MARK = rf"(?=\s*(?:$|[^\w\s{VOWELS}]))"
 _CLAUSE_END = re.compile(r"[,;:(–—\n]|\s-\s")
 _NEAR_WORDS, _NEAR_BEHIND, _NEAR_CHARACTERS = 5, 3, 60
-_WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
+_NEAR_UNSPACED = 14  # characters, where no blanks part the words
+_WORD = re.compile(rf"(?:[^\W_][{VOWELS}]*)+(?:['-](?:[^\W_][{VOWELS}]*)+)*")
+_LOOSE = {"ı": "[ıi]", "ة": "[ةه]", "ى": "[ىي]", "أ": "[أا]", "إ": "[إا]", "آ": "[آا]"} | {
+    letter: f"[{letter}{folded(letter)}]" for letter in "άέήίόύώϊΐϋΰ"
+}
+"""Letters that are written without their marks too, as their capitals are."""
 
 
 class Words:
@@ -106,7 +111,9 @@ class Words:
     @cached_property
     def only(self) -> re.Pattern[str]:
         """What says that nothing else is there."""
-        return self._anywhere(map(_spelt, self.reading.only))
+        return self._anywhere(
+            rf"\w+{_spelt(phrase[1:])}" if phrase.startswith("-") else _spelt(phrase) for phrase in self.reading.only
+        )
 
     @cached_property
     def conditional(self) -> re.Pattern[str]:
@@ -150,6 +157,10 @@ class Words:
     def apart_from(self) -> re.Pattern[str]:
         """What is there although the rest is denied follows this: "except for"."""
         return self._anywhere(map(_spelt, self.reading.apart_from))
+
+    def excepts(self, clause: str) -> bool:
+        """Whether a clause is an exception: "apart from a cat"; in some languages these words stand behind."""
+        return (self.apart_from.search if self.reading.denies_behind else self.apart_from.match)(clause) is not None
 
     @cached_property
     def nobody(self) -> re.Pattern[str]:
@@ -217,12 +228,20 @@ class Words:
         table = self.reading
         little = [self.knowledge.words.function if self.knowledge.words else "", self.open.frame, table.little]
         little += [*self.indefinite, *table.exists, *table.scene, *self.open.articles, *table.option_words]
-        return frozenset(word for phrase in little for word in words_in(phrase))
+        little += self.numbers.counters
+        found = frozenset(word for phrase in little for word in words_in(phrase))
+        return found | {self.bare(word) for word in found}
 
     @cached_property
     def exclusive(self) -> list[list[re.Pattern[str]]]:
         """Sets of words of which only one is true of a thing, each with its forms."""
         return [[_forms(entry) for entry in words.split()] for words in self.reading.exclusive]
+
+    def is_form(self, token: str, entry: re.Pattern[str]) -> bool:
+        """Whether a word is one of a set's entry; of a language without blanks, holds it."""
+        if not self.reading.spaced:
+            return entry.search(token) is not None
+        return entry.fullmatch(token) is not None or entry.fullmatch(self.bare(token)) is not None
 
     @cached_property
     def vocabulary(self) -> frozenset[str]:
@@ -256,6 +275,17 @@ class Words:
         between = rf"(?:(?:{copulas})\s+)?" if copulas else ""
         between += rf"(?:(?:{articles})[\s:]*)?" if articles else ""
         return rf"{self._start}(?:{joined})[\s:,–-]*{between}"
+
+    @cached_property
+    def _letter_forms(self) -> list[tuple[re.Pattern[str], str]]:
+        forms = self.reading.letter_forms.items()
+        return [(re.compile(rf"{self._start}(?:{form}){self._end}"), letter) for form, letter in forms]
+
+    def with_letters(self, text: str) -> str:
+        """Write an option's letter as the usual one: of another alphabet, or with an ending glued to it."""
+        for pattern, letter in self._letter_forms:
+            text = pattern.sub(letter, text)
+        return text
 
     @cached_property
     def _led(self) -> re.Pattern[str]:
@@ -293,8 +323,11 @@ class Words:
         behind = _CLAUSE_END.split(after)[0]
         if cut := self.cuts.search(behind):
             behind = behind[: cut.start()]
-        near = " ".join(own.split()[-_NEAR_WORDS:]) + " x"
-        return self.is_negated(near) or self.is_negated("x " + " ".join(behind.split()[:_NEAR_BEHIND]))
+        near, behind = " ".join(own.split()[-_NEAR_WORDS:]), " ".join(behind.split()[:_NEAR_BEHIND])
+        if not self.reading.spaced:
+            near, behind = near[-_NEAR_UNSPACED:], behind[:_NEAR_UNSPACED]
+        is_denied_before = not self.reading.denies_behind and self.is_negated(near + " x")
+        return is_denied_before or self.is_negated("x " + behind)
 
     @cached_property
     def articles(self) -> frozenset[str]:
@@ -311,7 +344,49 @@ class Words:
         """Words that may stand around an open answer in a sentence."""
         little = [self.open.frame, *self.reading.scene, *self.reading.exists, *self.open.articles]
         found = frozenset(word for phrase in little for word in words_in(phrase))
-        return found | {folded(word) for word in found if len(word) > 1}
+        return found | {self.bare(word) for word in found} | {folded(word) for word in found if len(word) > 1}
+
+    @cached_property
+    def _glued(self) -> list[re.Pattern[str]]:
+        return [re.compile(pattern) for pattern in self.open.glued]
+
+    def bare(self, word: str) -> str:
+        """Return a word without what is glued to it: particles, articles, endings."""
+        for pattern in self._glued:
+            word = pattern.sub("", word) or word
+        return word
+
+    def tokens(self, text: str) -> list[str]:
+        """Return the words of a text in lower case, of one without blanks, too."""
+        return words_in(self.spaced_out(text))
+
+    def spaced_out(self, text: str) -> str:
+        """Put blanks around the little words and the numbers of a text without blanks; numbers become digits."""
+        if self.reading.spaced:
+            return text
+        text = self._unspaced_number.sub(self._in_digits, text)
+        return self._pieces.sub(r" \g<0> ", text)
+
+    @cached_property
+    def _pieces(self) -> re.Pattern[str]:
+        """The little words of a language without blanks, and its numbers in digits."""
+        table = self.reading
+        words = {*self.framing, *self.numbers.counters, *table.either, *table.last, *self.ordinals}
+        words |= {word for found in self.open.units.values() for word in found}
+        return re.compile(rf"{_either(words) or '(?!)'}|\d+(?:[.,:]\d+)*")
+
+    @cached_property
+    def _unspaced_number(self) -> re.Pattern[str]:
+        """A number before a word for counting or a unit, or alone."""
+        digits = "".join(word for word in (*self.numbers.words, *self.numbers.joints) if len(word) == 1)
+        pieces = rf"(?:[{digits}]|\d+(?=[{digits}]))+|{_either(self.numbers.words) or '(?!)'}"
+        units = (word for sign, found in self.open.units.items() for word in (sign, *found))
+        behind = _either((*self.numbers.counters, *units)) or "(?!)"
+        return re.compile(rf"(?:{pieces})(?=\s*(?:{behind}))|^(?:{pieces})$")
+
+    def _in_digits(self, match: re.Match[str]) -> str:
+        number = self.number_words.starting(words_in(re.sub(r"(\d+)", r" \1 ", match[0])), 0)
+        return match[0] if number is None else str(number[0])
 
     @cached_property
     def joining(self) -> frozenset[str]:
@@ -320,10 +395,12 @@ class Words:
 
     @cached_property
     def units(self) -> list[tuple[re.Pattern[str], str]]:
-        """Patterns of units in words behind a number, the longest first, and their signs."""
+        """Patterns of units in words behind a number or before it, the longest first, and their signs."""
         entries = [(word, sign) for sign, found in self.open.units.items() for word in found]
         entries.sort(key=lambda entry: -len(entry[0]))
-        return [(re.compile(rf"(\w)\s*{_spelt(word)}{self._end}"), sign) for word, sign in entries]
+        forms = [(rf"(\w)\s*{_spelt(word)}{self._end}", sign) for word, sign in entries]
+        forms += [(rf"{self._start}{_spelt(word)}\s*(\d+(?:\.\d+)?)", sign) for word, sign in entries]
+        return [(re.compile(form), sign) for form, sign in forms]
 
     @cached_property
     def ordinals(self) -> dict[str, str]:
@@ -375,11 +452,11 @@ class Words:
 
     @property
     def _start(self) -> str:
-        return r"(?<!\w)" if self.reading.spaced else ""
+        return rf"(?<![\w{VOWELS}])" if self.reading.spaced else ""
 
     @property
     def _end(self) -> str:
-        return r"(?!\w)" if self.reading.spaced else ""
+        return rf"(?![\w{VOWELS}])" if self.reading.spaced else ""
 
     def _anywhere(self, patterns: Iterable[str], bounded: bool = True) -> re.Pattern[str]:
         joined = "|".join(patterns)
@@ -460,7 +537,8 @@ def words_in(text: str) -> list[str]:
 
 def _spelt(phrase: str) -> str:
     """Return a pattern for a phrase, with any blanks and with or without a comma."""
-    return r"\s*,?\s+".join(map(re.escape, phrase.replace(",", "").split()))
+    escaped = r"\s*,?\s+".join(map(re.escape, phrase.replace(",", "").split()))
+    return "".join(_LOOSE.get(letter, letter) for letter in escaped) if len(phrase) > 1 else escaped
 
 
 def _forms(entry: str) -> re.Pattern[str]:
