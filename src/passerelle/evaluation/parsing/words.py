@@ -133,6 +133,10 @@ class Words:
         """Cut a clause where it goes over into another without a mark."""
         return cut_at(clause, [self])
 
+    def cut_place(self, cut: re.Match[str]) -> int:
+        """Return where a clause is cut: behind a word that denies what stands before it ("not but"), else before it."""
+        return cut.end() if self.reading.denies_behind and self.denies(cut[0]) else cut.start()
+
     @cached_property
     def whereof(self) -> re.Pattern[str]:
         """What goes into the parts of an answer."""
@@ -322,7 +326,7 @@ class Words:
             own = own[cuts[-1].end() :]
         behind = _CLAUSE_END.split(after)[0]
         if cut := self.cuts.search(behind):
-            behind = behind[: cut.start()]
+            behind = behind[: self.cut_place(cut)]
         near, behind = " ".join(own.split()[-_NEAR_WORDS:]), " ".join(behind.split()[:_NEAR_BEHIND])
         if not self.reading.spaced:
             near, behind = near[-_NEAR_UNSPACED:], behind[:_NEAR_UNSPACED]
@@ -519,8 +523,8 @@ def answered_in(text: str, language: str) -> list[Words]:
 
 def cut_at(clause: str, own: Sequence[Words]) -> list[str]:
     """Cut a clause where it goes over into another without a mark, by the words of several languages."""
-    found = (match for words in own for match in words.cuts.finditer(clause))
-    cuts = sorted({match.start() for match in found if clause[match.end() :].strip(QUOTES)} - {0})
+    found = ((words, match) for words in own for match in words.cuts.finditer(clause))
+    cuts = sorted({words.cut_place(match) for words, match in found if clause[match.end() :].strip(QUOTES)} - {0})
     pieces = [clause[a:b].strip(QUOTES) for a, b in zip([0, *cuts], [*cuts, len(clause)], strict=True)]
     return [piece for piece in pieces if piece]
 
