@@ -260,7 +260,7 @@ def _digits(tokens: Sequence[str], words: Words) -> list[str]:
         if tokens[place] not in words.articles:
             found.append(words.ordinals.get(tokens[place], tokens[place]))
         place += 1
-    if len(found) == 2 and _CURRENCY.match(found[0]):
+    if len(found) == 2 and (_CURRENCY.match(found[0]) or (found[0] in words.open.units and found[1].isdecimal())):
         found.reverse()
     while found and found[0] in words.beginnings:
         del found[0]

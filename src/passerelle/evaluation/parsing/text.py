@@ -11,6 +11,7 @@ _UNWRITTEN = re.compile(
     "[\u0591-\u05bd\u05bf\u05c1-\u05c5\u05c7\u0640\u064b-\u0652\u0670\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
 )
 """Vowel points and stretching of Arabic and Hebrew, and what only steers the direction."""
+_WIDE_THOUSANDS = re.compile(r"(?<=\d)，(?=\d{3})")
 _DIGIT = re.compile(r"(?![0-9])\d")
 VOWELS = "".join(c for c in map(chr, range(0x900, 0x10A0)) if unicodedata.category(c) in ("Mn", "Mc"))
 """Vowels and marks of the scripts from Devanagari to Burmese, which belong to words and are no letters to `re`."""
@@ -21,7 +22,21 @@ _MARKS = str.maketrans(
     | dict.fromkeys("’ʼ‘´׳", "'")
     | dict.fromkeys("「」『』《》〈〉【】״", '"')
     | {"−": "-", "‑": "-", "־": "-", "\u00a0": " ", "\u202f": " ", "\u3000": " ", "İ": "I"}
-    | {"、": ", ", "。": ". ", "،": ",", "؛": ";", "؟": "?", "।": ".", "॥": ".", "٪": "%", "٫": ".", "٬": ","}
+    | {
+        "，": ", ",
+        "；": "; ",
+        "！": "! ",
+        "、": ", ",
+        "。": ". ",
+        "،": ",",
+        "؛": ";",
+        "؟": "?",
+        "।": ".",
+        "॥": ".",
+        "٪": "%",
+        "٫": ".",
+        "٬": ",",
+    }
 )
 _LETTER_SIGNS = re.compile("[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\u24b6-\u24e9\U0001d400-\U0001d7ff]")
 _BOXED_LETTERS = re.compile("[\U0001f110-\U0001f129\U0001f130-\U0001f149\U0001f150-\U0001f169\U0001f170-\U0001f189]")
@@ -34,7 +49,7 @@ def composed(text: str) -> str:
 
     Letters and digits that are full width, in circles or mathematical become plain ones.
     """
-    text = _UNWRITTEN.sub("", unicodedata.normalize("NFC", text)).translate(_MARKS)
+    text = _WIDE_THOUSANDS.sub(",", _UNWRITTEN.sub("", unicodedata.normalize("NFC", text))).translate(_MARKS)
     text = _DIGIT.sub(lambda match: str(unicodedata.decimal(match[0])), text)
     text = _LETTER_SIGNS.sub(lambda m: unicodedata.normalize("NFKC", m[0]), text)
     text = _BOXED_LETTERS.sub(lambda m: chr(ord("A") + (ord(m[0]) - 0x1F110) % 32), text)

@@ -368,7 +368,7 @@ class Words:
         """Put blanks around the little words and the numbers of a text without blanks; numbers become digits."""
         if self.reading.spaced:
             return text
-        text = self._unspaced_number.sub(self._in_digits, text)
+        text = self._number_behind_unit.sub(self._in_digits, self._unspaced_number.sub(self._in_digits, text))
         return self._pieces.sub(r" \g<0> ", text)
 
     @cached_property
@@ -382,11 +382,23 @@ class Words:
     @cached_property
     def _unspaced_number(self) -> re.Pattern[str]:
         """A number before a word for counting or a unit, or alone."""
+        behind = _either((*self.numbers.counters, *self._unit_words)) or "(?!)"
+        return re.compile(rf"(?:{self._number})(?=\s*(?:{behind}))|^(?:{self._number})$")
+
+    @cached_property
+    def _number_behind_unit(self) -> re.Pattern[str]:
+        lookbehinds = "|".join(f"(?<={re.escape(word)})" for word in self._unit_words) or "(?!)"
+        return re.compile(rf"(?:{lookbehinds})(?:{self._number})")
+
+    @cached_property
+    def _unit_words(self) -> list[str]:
+        return [word for sign, found in self.open.units.items() for word in (sign, *found)]
+
+    @cached_property
+    def _number(self) -> str:
+        """A pattern of a number in a text without blanks."""
         digits = "".join(word for word in (*self.numbers.words, *self.numbers.joints) if len(word) == 1)
-        pieces = rf"(?:[{digits}]|\d+(?=[{digits}]))+|{_either(self.numbers.words) or '(?!)'}"
-        units = (word for sign, found in self.open.units.items() for word in (sign, *found))
-        behind = _either((*self.numbers.counters, *units)) or "(?!)"
-        return re.compile(rf"(?:{pieces})(?=\s*(?:{behind}))|^(?:{pieces})$")
+        return rf"(?:[{digits}]|\d+(?=[{digits}]))+|{_either(self.numbers.words) or '(?!)'}" if digits else "(?!)"
 
     def _in_digits(self, match: re.Match[str]) -> str:
         number = self.number_words.starting(words_in(re.sub(r"(\d+)", r" \1 ", match[0])), 0)
