@@ -196,7 +196,8 @@ def _mentions(text: str, letters: str, own: Sequence[Words], by_text: bool = Fal
             if option is None:
                 continue
             before, after = sentence[: match.start()], sentence[match.end() :]
-            is_joined = denied >= 0 and _joins(sentence[denied : match.start()], own)
+            is_right = any(words.right_after.match(after.lower()) for words in own)
+            is_joined = denied >= 0 and not is_right and _joins(sentence[denied : match.start()], own)
             if is_joined or any(words.is_denied(_bare(before), after.lower()) for words in own):
                 denied = match.end()
                 found = found[: len(found) - _joined_before(sentence, match.start(), own)]
@@ -225,7 +226,9 @@ def _small(sentence: str, own: Sequence[Words]) -> list[re.Match[str]]:
 
 def _mention(option: int, letter: str, before: str, after: str, own: Sequence[Words], by_text: bool) -> _Mention | None:
     low_before, low_after = _bare(before), after.lower().lstrip("\"'*»”“’)]")
-    clause = cut_at(re.split(r"[,;:(–—]|\s-\s", low_before)[-1] + " x", own)[-1]
+    clauses = re.split(r"[,;:(–—]|\s-\s", low_before)
+    whole = " ".join(clauses[-2:]) if len(clauses[-1].split()) == 1 else clauses[-1]  # "at first I thought, that A"
+    clause = cut_at(whole + " x", own)[-1]
     if any(words.conditional.search(clause) or words.resembles.search(clause) for words in own):
         return _Mention(option, False, False, False, True)
     led = any(words.is_led(low_before) for words in own)

@@ -414,7 +414,7 @@ class Words:
         """Patterns of units in words behind a number or before it, the longest first, and their signs."""
         entries = [(word, sign) for sign, found in self.open.units.items() for word in found]
         entries.sort(key=lambda entry: -len(entry[0]))
-        forms = [(rf"(\w)\s*{_spelt(word)}{self._end}", sign) for word, sign in entries]
+        forms = [(rf"(\d|\w(?=\s))\s*{_spelt(word)}{self._end}", sign) for word, sign in entries]
         forms += [(rf"{self._start}{_spelt(word)}\s*(\d+(?:\.\d+)?)", sign) for word, sign in entries]
         return [(re.compile(form), sign) for form, sign in forms]
 
