@@ -8,7 +8,7 @@ from functools import cached_property
 from passerelle.evaluation.parsing.text import folded
 from passerelle.languages.reading_words import Numbers
 
-_MOST_WORDS = 9
+_MOST_WORDS = 14
 _TEN, _HUNDRED, _THOUSAND = 10, 100, 1000
 
 

@@ -147,20 +147,15 @@ def _framed(said: Sequence[str], right: Sequence[str], language: str, question: 
     rest = [*said[: places[0]], *said[places[0] + len(right) :]]
     if any(word in words.joining for word in rest):
         return False
-    if _is_count(right, rest, places[0]):
-        return True
+    behind = said[places[0] + 1 : places[0] + 2]
+    if right[0].isdecimal() and len(right) == 1 and behind and _is_counted(behind[0]):
+        rest.remove(behind[0])
     return all(_is_frame(word, asked, words) for word in rest)
 
 
-def _is_count(right: Sequence[str], rest: Sequence[str], place: int) -> bool:
-    """Whether an answer is a number with the word for what is counted behind it: "8500 inhabitants"."""
-    return (
-        place == 0
-        and len(right) == len(rest) == 1
-        and right[0].isdecimal()
-        and len(rest[0]) > 3 - (not rest[0].isascii())
-        and rest[0].isalpha()
-    )
+def _is_counted(word: str) -> bool:
+    """Whether a word behind a number can be what is counted: "8500 inhabitants"; units are shorter."""
+    return word.isalpha() and len(word) > (3 if word.isascii() else 2)
 
 
 def _is_frame(word: str, asked: Sequence[str], words: Words) -> bool:

@@ -20,6 +20,8 @@ _CLAUSE_END = re.compile(r"[,;:(–—\n]|\s-\s")
 _NEAR_WORDS, _NEAR_BEHIND, _NEAR_CHARACTERS = 5, 3, 60
 _NEAR_UNSPACED = 14  # characters, where no blanks part the words
 _WORD = re.compile(rf"(?:[^\W_][{VOWELS}]*)+(?:['-](?:[^\W_][{VOWELS}]*)+)*")
+_INSIDE = re.compile(r"(?<!c)'|'(?!h)|-")  # "c'h" is a letter in Breton
+_DIGIT_END = re.compile(r"(?<=\d)(?=[^\W\d_])")
 _LOOSE = {"ı": "[ıi]", "ة": "[ةه]", "ى": "[ىي]", "أ": "[أا]", "إ": "[إا]", "آ": "[آا]"} | {
     letter: f"[{letter}{folded(letter)}]" for letter in "άέήίόύώϊΐϋΰ"
 }
@@ -232,7 +234,7 @@ class Words:
         table = self.reading
         little = [self.knowledge.words.function if self.knowledge.words else "", self.open.frame, table.little]
         little += [*self.indefinite, *table.exists, *table.scene, *self.open.articles, *table.option_words]
-        little += self.numbers.counters
+        little += () if table.spaced else self.numbers.counters
         found = frozenset(word for phrase in little for word in words_in(phrase))
         return found | {self.bare(word) for word in found}
 
@@ -240,6 +242,11 @@ class Words:
     def exclusive(self) -> list[list[re.Pattern[str]]]:
         """Sets of words of which only one is true of a thing, each with its forms."""
         return [[_forms(entry) for entry in words.split()] for words in self.reading.exclusive]
+
+    @cached_property
+    def forms(self) -> list[re.Pattern[str]]:
+        """The words of the sets of which several forms are listed: "أحمر|حمراء"."""
+        return [entry for group in self.exclusive for entry in group if "|" in entry.pattern]
 
     def is_form(self, token: str, entry: re.Pattern[str]) -> bool:
         """Whether a word is one of a set's entry; of a language without blanks, holds it."""
@@ -367,7 +374,7 @@ class Words:
     def spaced_out(self, text: str) -> str:
         """Put blanks around the little words and the numbers of a text without blanks; numbers become digits."""
         if self.reading.spaced:
-            return text
+            return _DIGIT_END.sub(" ", text) if self.numbers.counters else text
         text = self._number_behind_unit.sub(self._in_digits, self._unspaced_number.sub(self._in_digits, text))
         return self._pieces.sub(r" \g<0> ", text)
 
@@ -548,7 +555,7 @@ def is_read(language: str) -> bool:
 
 def words_in(text: str) -> list[str]:
     """Return the words of a text in lower case; what an apostrophe or a hyphen cuts off is one of its own."""
-    return [piece for word in _WORD.findall(text.lower()) for piece in re.split("['-]", word) if piece]
+    return [piece for word in _WORD.findall(text.lower()) for piece in _INSIDE.split(word) if piece]
 
 
 def _spelt(phrase: str) -> str:
