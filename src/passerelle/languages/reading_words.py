@@ -64,6 +64,7 @@ class Reading(Settings):
         letter_forms: How an option's letter is written otherwise, and what stands for it: ``{"Б" = "B"}``. Patterns, so
             that endings glued to a letter go, too; capitals count.
         denies_behind: Whether a denial stands behind what it denies only: "A değil".
+        free_order: Whether what is asked for may stand anywhere in a question: "Is on the table a cup?"
         ordinals: Words for the first, the second, …; blanks between the forms of one.
         last: Words for the last.
         exclusive: Words of which only one is true of a thing, with blanks between: colours, left and right. Forms of
@@ -104,6 +105,7 @@ class Reading(Settings):
     letters: str = ""
     letter_forms: dict[str, str] = {}
     denies_behind: bool = False
+    free_order: bool = False
     ordinals: Words = ()
     last: Words = ()
     exclusive: Words = ()

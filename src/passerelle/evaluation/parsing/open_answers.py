@@ -160,6 +160,8 @@ def _is_counted(word: str) -> bool:
 
 def _is_frame(word: str, asked: Sequence[str], words: Words) -> bool:
     pieces = words_in(word)
+    if word == "1" and words.numbers.counters:  # "一个女人"
+        return True
     return any(alike(word, other) for other in asked) or (bool(pieces) and words.framing.issuperset(pieces))
 
 

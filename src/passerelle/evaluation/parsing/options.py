@@ -196,8 +196,9 @@ def _mentions(text: str, letters: str, own: Sequence[Words], by_text: bool = Fal
             if option is None:
                 continue
             before, after = sentence[: match.start()], sentence[match.end() :]
-            is_right = any(words.right_after.match(after.lower()) for words in own)
-            is_joined = denied >= 0 and not is_right and _joins(sentence[denied : match.start()], own)
+            between = sentence[max(denied, 0) : match.start()]
+            is_right = between.strip() == "," and any(words.right_after.match(after.lower()) for words in own)
+            is_joined = denied >= 0 and not is_right and _joins(between, own)
             if is_joined or any(words.is_denied(_bare(before), after.lower()) for words in own):
                 denied = match.end()
                 found = found[: len(found) - _joined_before(sentence, match.start(), own)]

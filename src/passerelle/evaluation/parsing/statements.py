@@ -66,7 +66,7 @@ def asked_in(question: str, words: Words) -> Asked:
     found = tuple(dict.fromkeys(words.bare(tokens[place]) for place in kept))
     number = next((value for value in numbers.values() if value > 1), None)
     wanted = tuple(map(words.bare, _behind_article(tokens, kept, words)))
-    if words.reading.denies_behind or not words.reading.spaced:  # the object needn't be the first
+    if words.reading.free_order or words.reading.denies_behind or not words.reading.spaced:
         return Asked(found, number, is_there, (), tuple(tokens))
     return Asked(found, number, is_there, wanted or found[:1] * (is_there and number is None), tuple(tokens))
 
@@ -116,8 +116,13 @@ def named_in(part: str, asked: Asked, words: Words) -> int:
     if words.reading.spaced:
         named = sum(_names(said, word, words) for word in asked.words)
     else:
-        named = sum(word in part for word in asked.words)
+        named = sum(word in part or _stands_apart(word, part) for word in asked.words)
     return named + (asked.number is not None and asked.number in words.number_in(said).values())
+
+
+def _stands_apart(run: str, part: str) -> bool:
+    """Whether the characters of several words without blanks between stand in a clause in their order."""
+    return len(run) > 2 and re.search(".*?".join(map(re.escape, run)), part) is not None
 
 
 def _names(said: Sequence[str], word: str, words: Words) -> bool:
