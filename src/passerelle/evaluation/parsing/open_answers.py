@@ -160,7 +160,7 @@ def _is_counted(word: str) -> bool:
 
 def _is_frame(word: str, asked: Sequence[str], words: Words) -> bool:
     pieces = words_in(word)
-    if word == "1" and words.numbers.counters:  # "一个女人"
+    if word == "1" and words.counters:  # "一个女人"
         return True
     return any(alike(word, other) for other in asked) or (bool(pieces) and words.framing.issuperset(pieces))
 
@@ -251,7 +251,7 @@ def _digits(tokens: Sequence[str], words: Words) -> list[str]:
             found[-1:] = [scale] if scale is not None else [*found[-1:], str(number[0])]
             place += number[1]
             continue
-        if tokens[place] in words.numbers.counters and found and found[-1].isdecimal():
+        if tokens[place] in words.counters and found and found[-1].isdecimal():
             place += 1
             continue
         if tokens[place] not in words.articles:

@@ -62,7 +62,10 @@ def asked_in(question: str, words: Words) -> Asked:
     is_there = words.there.search(text) is not None
     tokens = words.tokens(words.in_picture.sub(" ", text))
     numbers = words.number_in(tokens)
-    kept = [place for place, word in enumerate(tokens) if _is_content(word, words) and place not in numbers]
+    counted = {place + 1 for place in numbers if tokens[place + 1 : place + 2] and tokens[place + 1] in words.counters}
+    kept = [
+        place for place, word in enumerate(tokens) if _is_content(word, words) and place not in {*numbers, *counted}
+    ]
     found = tuple(dict.fromkeys(words.bare(tokens[place]) for place in kept))
     number = next((value for value in numbers.values() if value > 1), None)
     wanted = tuple(map(words.bare, _behind_article(tokens, kept, words)))

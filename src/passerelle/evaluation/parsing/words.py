@@ -194,6 +194,11 @@ class Words:
         return self._anywhere(_spelt(phrase) for phrase in self.reading.exists if phrase not in self.open.copulas)
 
     @cached_property
+    def counters(self) -> frozenset[str]:
+        """Words that things are counted with."""
+        return frozenset(self.numbers.counters)
+
+    @cached_property
     def indefinite(self) -> frozenset[str]:
         """Articles and words of what isn't known yet."""
         return frozenset((*self.open.indefinite, *self.numbers.one))
@@ -234,7 +239,6 @@ class Words:
         table = self.reading
         little = [self.knowledge.words.function if self.knowledge.words else "", self.open.frame, table.little]
         little += [*self.indefinite, *table.exists, *table.scene, *self.open.articles, *table.option_words]
-        little += () if table.spaced else self.numbers.counters
         found = frozenset(word for phrase in little for word in words_in(phrase))
         return found | {self.bare(word) for word in found}
 
