@@ -225,7 +225,7 @@ def _mention(option: int, letter: str, before: str, after: str, own: Sequence[Wo
     clause = re.split(r"[,;:(–—]|\s-\s", low_before)[-1]
     if any(words.conditional.search(clause) or words.resembles.search(clause) for words in own):
         return _Mention(option, False, False, False, True)
-    led = any(words.is_led(low_before) for words in own)
+    led = any(words.is_led(low_before, not by_text) for words in own)
     right = any(words.right_after.match(low_after) for words in own)
     bracketed = before[-1:] in '([«"*“„' and before[-1:] != "" and after[:1] in ')]»"*”“'
     is_end = re.match(r"\s*(?:$|[.,;:!?)])", after) is not None

@@ -263,9 +263,18 @@ class Words:
         alone = rf"|{self._start}(?:{articles})\s+" if articles else ""
         return re.compile(rf"(?:{self.named_before}{alone})$")
 
-    def is_led(self, before: str) -> bool:
-        """Whether what stands before a letter says that it is an option's: "the answer is", "option", "la"."""
-        return self._led.search(before) is not None
+    def is_led(self, before: str, by_article: bool = True) -> bool:
+        """Whether what stands before a letter says that it is an option's: "the answer is", "option", "la".
+
+        Args:
+            before: What stands before it, in lower case.
+            by_article: Whether an article alone does: it does before a letter, not before an option's text.
+        """
+        return (self._led if by_article else self._led_by_words).search(before) is not None
+
+    @cached_property
+    def _led_by_words(self) -> re.Pattern[str]:
+        return re.compile(rf"{self.named_before}$")
 
     @cached_property
     def right_after(self) -> re.Pattern[str]:
@@ -445,7 +454,13 @@ def cut_at(clause: str, own: Sequence[Words]) -> list[str]:
     found = (match for words in own for match in words.cuts.finditer(clause))
     cuts = sorted({match.start() for match in found if clause[match.end() :].strip(QUOTES)} - {0})
     pieces = [clause[a:b].strip(QUOTES) for a, b in zip([0, *cuts], [*cuts, len(clause)], strict=True)]
-    return [piece for piece in pieces if piece]
+    joined: list[str] = []
+    for piece in filter(None, pieces):
+        if joined and any(words.cuts.fullmatch(joined[-1]) for words in own):
+            joined[-1] += f" {piece}"
+        else:
+            joined.append(piece)
+    return joined
 
 
 def is_read(language: str) -> bool:
