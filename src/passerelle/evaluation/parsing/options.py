@@ -237,6 +237,7 @@ def _mention(option: int, letter: str, before: str, after: str, own: Sequence[Wo
         if (is_word and not (is_end and before.strip())) or (not is_end and re.match(r"\s+[^\W\d_]{2,}", after)):
             return None
     concludes = any(words.concludes(low_before) for words in own)
+    led = led or (not by_text and _BARE.fullmatch(f"{before}{letter}{after}".strip(QUOTES)) is not None)
     return _Mention(option, led or right, concludes, joined)
 
 
@@ -294,13 +295,16 @@ def _decided(named: Sequence[_Mention]) -> int | None:
 def _by_ordinal(text: str, count: int, own: Sequence[Words]) -> int | None:
     """Find an option by its place: "the second one"."""
     for words in own:
-        said = [word for word in words_in(plain(text)) if word not in words.silent]
+        forms = [*(form.split() for form in words.reading.ordinals), words.reading.last]
+        named = {form for each in forms for form in each}
+        silent = words.silent.union(word for phrase in words.reading.right for word in words_in(phrase)) - named
+        said = [word for word in words_in(words.stripped(plain(text))) if word not in silent]
         if len(said) != 1:
             continue
         if said[0] in words.reading.last:
             return count - 1
-        for place, forms in enumerate(words.reading.ordinals[:count]):
-            if said[0] in forms.split():
+        for place, each in enumerate(forms[:-1][:count]):
+            if said[0] in each:
                 return place
     return None
 

@@ -60,7 +60,8 @@ def yes_or_no(answer: str, language: str, question: str = "") -> Said | None:
     found = _by_statement(parts, asked, own)
     if found is not None:
         return found
-    return "yes" if any(words.polite.match(words.stripped(parts[0])) for words in own if parts) else None
+    begins = [start for words in own for part in parts[:1] for start in (part, words.stripped(part))]
+    return "yes" if any(words.polite.match(start) for words in own for start in begins) else None
 
 
 def _nevertheless(parts: Sequence[str], asked: Asked, own: Sequence[Words]) -> Said | None:

@@ -318,7 +318,7 @@ class Words:
     @cached_property
     def framing(self) -> frozenset[str]:
         """Words that may stand around an open answer in a sentence."""
-        little = [self.open.frame, *self.reading.scene, *self.reading.exists, *self.open.articles]
+        little = [self.open.frame, self.open.about, *self.reading.scene, *self.reading.exists, *self.open.articles]
         found = frozenset(word for phrase in little for word in words_in(phrase))
         return found | {folded(word) for word in found if len(word) > 1}
 
