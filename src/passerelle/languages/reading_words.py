@@ -117,8 +117,8 @@ class OpenAnswers(Settings):
         elisions: What a word cut off by an apostrophe stands for; empty: left out.
         whole: Words with an apostrophe that are one.
         frame: Words that may stand around an answer in a sentence, blanks between: copulas, prepositions, "I see".
-        about: Words that may stand around an open answer, too, but that a question may be about, blanks between: "city",
-            "animal", "wears".
+        about: Words that may stand around an open answer, too, but that a question may be about, blanks between:
+            "city", "animal", "wears".
         spelt: How letters are written by who lacks them: ``{"ä" = "ae"}``.
         units: Words of units by their sign.
     """
