@@ -140,6 +140,8 @@ class OpenAnswers(Settings):
         glued: Patterns of what is glued to words, as particles and articles are: ``^ال``, ``입니다$``; taken away one
             after the other where words are compared.
         times: Patterns of the time of day in digits and words, hours and minutes in brackets: ``(\d+)時(\d+)分``.
+        about: Words that may stand around an open answer, too, but that a question may be about, blanks between:
+            "city", "animal", "wears".
         spelt: How letters are written by who lacks them: ``{"ä" = "ae"}``.
         units: Words of units by their sign.
     """
@@ -155,6 +157,7 @@ class OpenAnswers(Settings):
     frame: str = ""
     glued: Words = ()
     times: Words = ()
+    about: str = ""
     spelt: dict[str, str] = {}
     units: dict[str, Words] = {}
 

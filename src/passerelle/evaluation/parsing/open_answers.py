@@ -56,6 +56,8 @@ def same_answer(answer: str, reference: str, language: str, question: str = "") 
     if (total := _total(answer, language)) and _is_same(total[0], reference, language, question):
         right = _tokens(reference, language)
         return len(right) == 1 and right[0].isdecimal() and sum(total[1]) <= int(right[0])
+    if (twice := _said_twice(answer, language)) and all(_is_same(t, reference, language, question) for t in twice):
+        return True
     return any(
         _is_same(left, reference, language, question) for text in texts if (left := _without_denied(text, language))
     )
@@ -67,9 +69,14 @@ def _heads(answer: str, language: str) -> list[str]:
     head = _HEAD.split(text, maxsplit=1)[0]
     words = words_of_language(language if is_read(language) else ENGLISH)
     whole = words.whereof.split(plain(text), maxsplit=1)[0]
-    twice = words.that_is.split(plain(text), maxsplit=1)
-    again = twice[1] if len(twice) == 2 and same_answer(twice[0], twice[1], language) else ""
-    return [each for each in (head, whole, again) if each.strip() and each != text]
+    return [each for each in (head, whole) if each.strip() and each != text]
+
+
+def _said_twice(answer: str, language: str) -> list[str]:
+    """Return both halves of an answer that says the same again: "a dozen, that is, twelve"."""
+    words = words_of_language(language if is_read(language) else ENGLISH)
+    halves = [half.strip(" ,;") for half in words.that_is.split(plain(without_markup(answer)), maxsplit=1)]
+    return halves if len(halves) == 2 and all(halves) else []
 
 
 def _total(answer: str, language: str) -> tuple[str, list[int]] | None:

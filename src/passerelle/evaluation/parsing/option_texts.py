@@ -22,12 +22,14 @@ def with_letters(sentence: str, options: Sequence[str], words: Words) -> str:
         words: The words of their language: its articles don't count.
 
     Returns:
-        The sentence; forms of the options ("chairs" for "chair") stand for them where none is there as it is written.
+        The sentence; forms of an option ("chairs" for "chair") stand for it where it isn't there as it is written.
     """
     low = sentence.lower()
     tokens = list(_TOKEN.finditer(low))
     wanted = [_pieces(option, words) for option in options[: len(LETTERS)]]
-    spans = _found(tokens, wanted, False) or _found(tokens, wanted, True)
+    spans = _found(tokens, wanted, None)
+    written = {option for *_, option in spans}
+    spans = _found(tokens, [[] if place in written else pieces for place, pieces in enumerate(wanted)], spans)
     for start, end, option in sorted(spans, reverse=True):
         low = f"{low[:start]}{LETTERS[option]}{low[end:]}"
     return low
@@ -42,10 +44,11 @@ def _pieces(option: str, words: Words) -> list[str]:
 
 
 def _found(
-    tokens: Sequence[re.Match[str]], wanted: Sequence[Sequence[str]], inflected: bool
+    tokens: Sequence[re.Match[str]], wanted: Sequence[Sequence[str]], before: list[tuple[int, int, int]] | None
 ) -> list[tuple[int, int, int]]:
     """Return where options stand, the longest first; no two overlap."""
-    found: list[tuple[int, int, int]] = []
+    found = list(before or ())
+    inflected = before is not None
     for option in sorted(range(len(wanted)), key=lambda place: -len(wanted[place])):
         pieces = wanted[option]
         for place in range(len(tokens) - len(pieces) + 1 if pieces else 0):

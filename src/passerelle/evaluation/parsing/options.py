@@ -16,7 +16,7 @@ from passerelle.evaluation.parsing.option_texts import with_letters
 from passerelle.evaluation.parsing.polarity import yes_or_no
 from passerelle.evaluation.parsing.published import LETTERS
 from passerelle.evaluation.parsing.text import QUOTES, composed, folded, plain
-from passerelle.evaluation.parsing.words import Words, answered_in, cut_at, is_read, words_of_language
+from passerelle.evaluation.parsing.words import Words, answered_in, cut_at, is_read, words_in, words_of_language
 
 _OPEN, _CLOSE = r"[(\[\"'*«“„‘]*\s?", r"\s?[)\]\"'*»”“’]*"
 _LABELLED = re.compile(r"[AR]\s*:\s*([(\[]?[A-Z][)\].]*)")
@@ -232,7 +232,7 @@ def _mention(option: int, letter: str, before: str, after: str, own: Sequence[Wo
     clause = cut_at(whole + " x", own)[-1]
     if any(words.conditional.search(clause) or words.resembles.search(clause) for words in own):
         return _Mention(option, False, False, False, True)
-    led = any(words.is_led(low_before) for words in own)
+    led = any(words.is_led(low_before, not by_text) for words in own)
     right = any(words.right_after.match(low_after) for words in own)
     bracketed = before[-1:] in '([«"*“„' and before[-1:] != "" and after[:1] in ')]»"*”“'
     is_end = re.match(r"\s*(?:$|[.,;:!?)])", after) is not None
@@ -244,6 +244,7 @@ def _mention(option: int, letter: str, before: str, after: str, own: Sequence[Wo
         if (is_word and not (is_end and before.strip())) or (not is_end and re.match(r"\s+[^\W\d_]{2,}", after)):
             return None
     concludes = any(words.concludes(low_before) for words in own)
+    led = led or (not by_text and _BARE.fullmatch(f"{before}{letter}{after}".strip(QUOTES)) is not None)
     return _Mention(option, led or right, concludes, joined)
 
 
@@ -301,14 +302,17 @@ def _decided(named: Sequence[_Mention]) -> int | None:
 def _by_ordinal(text: str, count: int, own: Sequence[Words]) -> int | None:
     """Find an option by its place: "the second one"."""
     for words in own:
-        said = [word for word in words.tokens(plain(text)) if word not in words.silent]
+        forms = [*(form.split() for form in words.reading.ordinals), words.reading.last]
+        named = {form for each in forms for form in each}
+        silent = words.silent.union(word for phrase in words.reading.right for word in words_in(phrase)) - named
+        said = [word for word in words.tokens(words.stripped(plain(text))) if word not in silent]
         if len(said) != 1:
             continue
         forms_said = {said[0], words.bare(said[0])}
         if not forms_said.isdisjoint(words.reading.last):
             return count - 1
-        for place, forms in enumerate(words.reading.ordinals[:count]):
-            if not forms_said.isdisjoint(forms.split()):
+        for place, each in enumerate(forms[:-1][:count]):
+            if not forms_said.isdisjoint(each):
                 return place
     return None
 

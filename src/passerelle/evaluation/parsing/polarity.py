@@ -18,6 +18,7 @@ from passerelle.evaluation.parsing.text import QUOTES, clauses, composed, plain
 from passerelle.evaluation.parsing.words import Words, answered_in, cut_at, words_of_language
 
 _AROUND = re.compile(r"\A(?:[^\w]+|(?:a|r|assistant|model)\s*:\s*)+")
+_TAIL = re.compile(r"\W+\Z")
 _LONGEST_DENIAL = 2
 _QUESTION = "?？؟"
 
@@ -59,7 +60,8 @@ def yes_or_no(answer: str, language: str, question: str = "") -> Said | None:
     found = _by_statement(parts, asked, own)
     if found is not None:
         return found
-    return "yes" if any(words.polite.match(words.stripped(parts[0])) for words in own if parts) else None
+    begins = [start for words in own for part in parts[:1] for start in (part, words.stripped(part))]
+    return "yes" if any(words.polite.match(start) for words in own for start in begins) else None
 
 
 def _nevertheless(parts: Sequence[str], asked: Asked, own: Sequence[Words]) -> Said | None:
@@ -81,7 +83,7 @@ def _halves(parts: Sequence[str], own: Sequence[Words]) -> bool:
         for part in parts
         for words in own
         for said, phrases in (("yes", words.reading.yes), ("no", words.reading.no))
-        if part.endswith(tuple(f" {phrase}" for phrase in phrases))
+        if any(re.search(rf"\w {re.escape(phrase)}(?: (?:{words.joint}) |$)", part) for phrase in phrases)
     }
     return len(ends) == 2
 
@@ -97,7 +99,7 @@ def _verdicts(parts: Sequence[str], own: Sequence[Words]) -> Iterator[Vote]:
 
 def _verdict(part: str, first: bool, words: Words) -> Said | None:
     is_supposed = words.conditional.search(part) is not None
-    if not is_supposed and any(words.echoes.fullmatch(start) for start in (part, words.stripped(part))):
+    if not is_supposed and any(words.echoes.fullmatch(_TAIL.sub("", start)) for start in (part, words.stripped(part))):
         return "yes"
     for start in dict.fromkeys((part, words.stripped(part))):
         for pattern, said in words.said:
@@ -156,8 +158,8 @@ def _only_resembles(parts: Sequence[str], asked: Asked, own: Sequence[Words]) ->
     """Whether what was asked for only seems to be, and something else is: "it looks like a wolf, but is a husky"."""
     for place, part in enumerate(parts[:-1]):
         if named_in(part, asked, own[0]) and any(words.resembles.search(part) for words in own):
-            after = parts[place + 1]
-            other = any(words.contrary.match(after) and words.exists.search(after) for words in own)
+            after = " ".join(parts[place + 1 :])
+            other = any(words.contrary.search(after) and words.exists.search(after) for words in own)
             return other and not named_in(after, asked, own[0])
     return False
 

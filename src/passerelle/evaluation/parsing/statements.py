@@ -96,7 +96,7 @@ def vote_of(part: str, place: int, asked: Asked, own: Sequence[Words]) -> Vote |
     if any(words.conditional.search(part) for words in own):
         return None
     named = named_in(part, asked, own[0])
-    if any(words.is_negated(part) for words in own):
+    if any(_is_denied(part, asked, words) for words in own):
         if (excepted := _but_for(part, asked, own)) is not None:
             return Vote(excepted, named, place)
         if named or _denies_little(part, asked, own):
@@ -111,6 +111,14 @@ def vote_of(part: str, place: int, asked: Asked, own: Sequence[Words]) -> Vote |
     if _affirms(part, named, asked, own):
         return Vote("yes", named, place)
     return None
+
+
+def _is_denied(part: str, asked: Asked, words: Words) -> bool:
+    """Whether a clause is a denial; a word that denies by itself is none where it is what was asked: "is it empty?"."""
+    absent = words.absent.search(part)
+    if absent is not None and any(alike(word, other) for word in words_in(absent[0]) for other in asked.tokens):
+        return words.denies(part)
+    return words.is_negated(part)
 
 
 def named_in(part: str, asked: Asked, words: Words) -> int:
@@ -176,15 +184,16 @@ def _excludes(part: str, named: int, asked: Asked, words: Words) -> bool:
     """Whether a clause says what can't be true together with what was asked: another number, colour or place."""
     said = words.tokens(words.in_picture.sub(" ", part))
     numbers = set(words.number_in(said).values())
-    is_bare = not [word for word in said if _is_content(word, words) and word not in words.number_words_of(said)]
-    if asked.number is not None and numbers and asked.number not in numbers and (named or is_bare):
+    others = [word for word in said if _is_content(word, words) and word not in words.number_words_of(said)]
+    if asked.number is not None and numbers and asked.number not in numbers and (named or not others):
         return True
     is_swapped = _is_swapped(said, asked, words)
     for group in words.exclusive:
         here, there = _of_group(group, asked.tokens, words), _of_group(group, said, words)
         if not here or not there or set(here) & set(there):
             continue
-        if _says_of_same(here, there, asked.tokens, said, words, named > 0 or is_bare):
+        rest = [word for word in others if not any(entry.fullmatch(word) for entry in group)]
+        if _says_of_same(here, there, asked.tokens, said, words, named > 0 or not rest):
             return not is_swapped
     return is_swapped
 

@@ -78,7 +78,16 @@ def alike(first: str, second: str) -> bool:
     """Whether two words in lower case are forms of one, by their beginnings: ``chair`` and ``chairs``."""
     if first == second:
         return True
-    short, long = sorted((folded(first), folded(second)), key=len)
+    return _begin_alike(folded(first), folded(second)) or _begin_alike(_single(first), _single(second))
+
+
+def _single(word: str) -> str:
+    """Return a word with its doubled letters single, which a plural may double or not: ``boot`` and ``boten``."""
+    return re.sub(r"([^\W\d_])\1", r"\1", folded(word))
+
+
+def _begin_alike(first: str, second: str) -> bool:
+    short, long = sorted((first, second), key=len)
     if len(short) < 3 or len(long) - len(short) > 5:
         return short == long
     same = len(commonprefix([short, long]))

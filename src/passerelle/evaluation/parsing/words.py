@@ -308,9 +308,18 @@ class Words:
         alone = rf"|{self._start}(?:{articles})\s+" if articles else ""
         return re.compile(rf"(?:{self.named_before}{alone})$")
 
-    def is_led(self, before: str) -> bool:
-        """Whether what stands before a letter says that it is an option's: "the answer is", "option", "la"."""
-        return self._led.search(before) is not None
+    def is_led(self, before: str, by_article: bool = True) -> bool:
+        """Whether what stands before a letter says that it is an option's: "the answer is", "option", "la".
+
+        Args:
+            before: What stands before it, in lower case.
+            by_article: Whether an article alone does: it does before a letter, not before an option's text.
+        """
+        return (self._led if by_article else self._led_by_words).search(before) is not None
+
+    @cached_property
+    def _led_by_words(self) -> re.Pattern[str]:
+        return re.compile(rf"{self.named_before}$")
 
     @cached_property
     def right_after(self) -> re.Pattern[str]:
@@ -357,7 +366,7 @@ class Words:
     @cached_property
     def framing(self) -> frozenset[str]:
         """Words that may stand around an open answer in a sentence."""
-        little = [self.open.frame, *self.reading.scene, *self.reading.exists, *self.open.articles]
+        little = [self.open.frame, self.open.about, *self.reading.scene, *self.reading.exists, *self.open.articles]
         found = frozenset(word for phrase in little for word in words_in(phrase))
         return found | {self.bare(word) for word in found} | {folded(word) for word in found if len(word) > 1}
 
@@ -549,7 +558,13 @@ def cut_at(clause: str, own: Sequence[Words]) -> list[str]:
     found = ((words, match) for words in own for match in words.cuts.finditer(clause))
     cuts = sorted({words.cut_place(match) for words, match in found if clause[match.end() :].strip(QUOTES)} - {0})
     pieces = [clause[a:b].strip(QUOTES) for a, b in zip([0, *cuts], [*cuts, len(clause)], strict=True)]
-    return [piece for piece in pieces if piece]
+    joined: list[str] = []
+    for piece in filter(None, pieces):
+        if joined and any(words.cuts.fullmatch(joined[-1]) for words in own):
+            joined[-1] += f" {piece}"
+        else:
+            joined.append(piece)
+    return joined
 
 
 def is_read(language: str) -> bool:
