@@ -7,12 +7,24 @@ is words as they stand.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from typing import TypeVar
 
 from pydantic import Field, field_validator
 
 from passerelle.config import Settings
 
 Words = tuple[str, ...]
+_Patterns = TypeVar("_Patterns", bound=Iterable[str])
+
+
+def _checked(patterns: _Patterns) -> _Patterns:
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"{pattern!r} is no regular expression: {error}.") from None
+    return patterns
 
 
 class Reading(Settings):
@@ -29,8 +41,16 @@ class Reading(Settings):
         negates: Patterns of what makes a statement a denial.
         not_negated: Patterns of what looks like a denial and is none: "not only", "no doubt".
         absent: Patterns of words that deny by themselves: "is missing", "empty". A denial of one affirms.
+        affirms: Patterns of statements that say yes whatever was asked: "the statement is true".
+        echoes: Patterns of clauses that, whole, say yes in the words of a question left out: "she is", "it sure does".
+        apart_from: "except for", "apart from": what follows is there although the rest is denied.
+        nobody: Patterns of denials of people: "nobody".
+        people: Words for people, of whom an exception to "nobody" is one: "people", "person", "anyone".
+        resembles: Patterns of what only looks so: "looks like". With "but" behind it, it isn't.
+        than: What stands between two things that are compared: "than".
         only: "only", "nothing but": what is there, so that nothing else is.
         exists: Words by which something is there, or is this: "there is", "shows", "it is", "you can see".
+        little: Words that a question isn't about, blanks between: prepositions, pronouns, auxiliaries.
         scene: Words for the picture and what is asked of it, which a question isn't about: "image", "visible".
         leads: Patterns of what may stand before an answer: hedges, "the answer is".
         so: What brings a conclusion: "so", "therefore".
@@ -41,9 +61,15 @@ class Reading(Settings):
         right: What stands behind the letter of an option that is chosen: "is correct", "is the right answer".
         none_of: What says that no option fits.
         letters: Capital letters that are words too.
+        letter_forms: How an option's letter is written otherwise, and what stands for it: ``{"Б" = "B"}``. Patterns, so
+            that endings glued to a letter go, too; capitals count.
+        denies_behind: Whether a denial stands behind what it denies only: "A değil".
+        free_order: Whether what is asked for may stand anywhere in a question: "Is on the table a cup?"
         ordinals: Words for the first, the second, …; blanks between the forms of one.
         last: Words for the last.
-        exclusive: Words of which only one is true of a thing, with blanks between: colours, left and right.
+        exclusive: Words of which only one is true of a thing, with blanks between: colours, left and right. Forms of
+            one are joined by "|", and "*" stands for any letters: "red|reddish blu* on|onto under*".
+        compounds: Whether words are made of several, the last of which says what it is: "Holzbank" is a bench.
         spaced: Whether blanks stand between words.
     """
 
@@ -57,8 +83,16 @@ class Reading(Settings):
     negates: Words = ()
     not_negated: Words = ()
     absent: Words = ()
+    affirms: Words = ()
+    echoes: Words = ()
+    apart_from: Words = ()
+    nobody: Words = ()
+    people: Words = ()
+    resembles: Words = ()
+    than: Words = ()
     only: Words = ()
     exists: Words = ()
+    little: str = ""
     scene: Words = ()
     leads: Words = ()
     so: Words = ()
@@ -69,44 +103,68 @@ class Reading(Settings):
     right: Words = ()
     none_of: Words = ()
     letters: str = ""
+    letter_forms: dict[str, str] = {}
+    denies_behind: bool = False
+    free_order: bool = False
     ordinals: Words = ()
     last: Words = ()
     exclusive: Words = ()
+    compounds: bool = False
     spaced: bool = True
 
-    @field_validator("refuses", "leads", "negates", "not_negated", "absent")
+    @field_validator("refuses", "leads", "negates", "not_negated", "absent", "affirms", "echoes", "nobody", "resembles")
     @classmethod
-    def _compile(cls, patterns: Words) -> Words:
-        for pattern in patterns:
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise ValueError(f"{pattern!r} is no regular expression: {error}.") from None
-        return patterns
+    def _are_patterns(cls, patterns: Words) -> Words:
+        return _checked(patterns)
+
+    @field_validator("letter_forms")
+    @classmethod
+    def _have_patterns(cls, forms: dict[str, str]) -> dict[str, str]:
+        _checked(forms)
+        return forms
 
 
 class OpenAnswers(Settings):
-    """How the words of open answers are compared.
+    r"""How the words of open answers are compared.
 
     Attributes:
         articles: Left out.
+        indefinite: Articles and words of what isn't known yet: "a", "some", "any"; a question is about what follows.
+        whereof: What goes into the parts of an answer: "of which", "including".
+        that_is: What says the same again: "that is", "in other words".
         beginnings: Left out at the beginning only, after the articles.
         copulas: Words behind which an answer stands: "is", "equals".
         elisions: What a word cut off by an apostrophe stands for; empty: left out.
         whole: Words with an apostrophe that are one.
         frame: Words that may stand around an answer in a sentence, blanks between: copulas, prepositions, "I see".
+        glued: Patterns of what is glued to words, as particles and articles are: ``^ال``, ``입니다$``; taken away one
+            after the other where words are compared.
+        times: Patterns of the time of day in digits and words, hours and minutes in brackets: ``(\d+)時(\d+)分``.
+        about: Words that may stand around an open answer, too, but that a question may be about, blanks between:
+            "city", "animal", "wears".
         spelt: How letters are written by who lacks them: ``{"ä" = "ae"}``.
         units: Words of units by their sign.
     """
 
     articles: Words = ()
+    indefinite: Words = ()
+    whereof: Words = ()
+    that_is: Words = ()
     beginnings: Words = ()
     copulas: Words = ()
     elisions: dict[str, str] = {}
     whole: Words = ()
     frame: str = ""
+    glued: Words = ()
+    times: Words = ()
+    about: str = ""
     spelt: dict[str, str] = {}
     units: dict[str, Words] = {}
+
+    @field_validator("glued", "times")
+    @classmethod
+    def _are_patterns(cls, patterns: Words) -> Words:
+        return _checked(patterns)
 
 
 class Numbers(Settings):
@@ -120,6 +178,8 @@ class Numbers(Settings):
         unit_first: Whether units stand before tens, with a joint between: "einundzwanzig".
         glued: Whether the words of a number are written as one.
         ordinals: What stands behind the digits of an ordinal: "th", "e", "º".
+        tens: Whether ten multiplies what stands before it: "二十".
+        counters: Words that things are counted with, behind the number: "匹", "con", "ekor".
     """
 
     decimal: str = Field(default=".", pattern=r"^[.,٫]$")
@@ -128,4 +188,6 @@ class Numbers(Settings):
     joints: Words = ()
     unit_first: bool = False
     glued: bool = False
+    tens: bool = False
+    counters: Words = ()
     ordinals: Words = ()

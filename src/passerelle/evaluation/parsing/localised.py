@@ -17,7 +17,7 @@ from passerelle.evaluation.parsing.published import Said
 from passerelle.evaluation.parsing.words import is_read, words_of_language
 from passerelle.languages.knowledge import own_digest
 
-VERSION = "3"
+VERSION = "4"
 """Raised whenever the same answer would be read differently."""
 
 __all__ = [

@@ -8,7 +8,9 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-_HINTS = re.compile(r"[<◁]|\\boxed")
+_HINTS = re.compile(r"[<◁$]|\\[a-z(,]")
+_FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
+_MATHS = re.compile(r"\$(?! )([^$\n]+)(?<! )\$(?!\d)|\\\((.+?)\\\)")
 _BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 _TEXT = re.compile(r"\\(?:text|textbf|mathrm|mathbf)\s*\{([^{}]*)\}")
 
@@ -17,7 +19,7 @@ def without_markup(answer: str) -> str:
     r"""Return what an answer says: thoughts before it taken away, tags and boxes around it opened.
 
     ``<think>…</think>`` goes, ``<answer>B</answer>`` and ``\boxed{B}`` become ``B``; the last of several counts. Where
-    only thoughts are there, nothing is said.
+    only thoughts are there, nothing is said. The LaTeX of numbers becomes plain.
     """
     if _HINTS.search(answer) is None:
         return answer
@@ -30,9 +32,21 @@ def without_markup(answer: str) -> str:
             answer = found[-1]
     if boxed := _BOXED.findall(answer):
         answer = boxed[-1]
-        while _TEXT.search(answer):
-            answer = _TEXT.sub(r"\1", answer)
-    return answer.strip()
+    return _without_maths(answer).strip()
+
+
+def _without_maths(answer: str) -> str:
+    """Return an answer with the LaTeX of numbers and words taken off: ``$0{,}75$`` becomes ``0,75``."""
+    while _TEXT.search(answer):
+        answer = _TEXT.sub(r"\1", answer)
+    answer = _MATHS.sub(lambda m: m[1] or m[2], answer)
+    answer = _FRACTION.sub(r"\1/\2", answer).replace("{,}", ",").replace("{.}", ".")
+    return (
+        re.sub(r"(?<=\d)\\[,; ](?=\d)", "", answer)
+        .replace("\\%", "%")
+        .replace("^\\circ", "°")
+        .replace("^{\\circ}", "°")
+    )
 
 
 @cache

@@ -8,8 +8,8 @@ from functools import cached_property
 from passerelle.evaluation.parsing.text import folded
 from passerelle.languages.reading_words import Numbers
 
-_MOST_WORDS = 9
-_HUNDRED, _THOUSAND = 100, 1000
+_MOST_WORDS = 14
+_TEN, _HUNDRED, _THOUSAND = 10, 100, 1000
 
 
 class NumberWords:
@@ -61,7 +61,7 @@ class NumberWords:
 
     def _value(self, words: Sequence[str]) -> int | None:
         values = self._values(words)
-        return None if values is None else _sum(values, self._rules.unit_first)
+        return None if values is None else _sum(values, self._rules)
 
     def _values(self, words: Sequence[str]) -> list[int | None] | None:
         """Return the value of each number word, ``None`` for a joint; ``None`` if something else is among them."""
@@ -78,6 +78,9 @@ class NumberWords:
             elif words[place] in self._joints:
                 found.append(None)
                 place += 1
+            elif self._is_multiplied(words, place):
+                found.append(int(words[place]))
+                place += 1
             else:
                 parts = self._unglued(words[place]) if self._rules.glued else None
                 if parts is None:
@@ -85,6 +88,11 @@ class NumberWords:
                 found += parts
                 place += 1
         return found
+
+    def _is_multiplied(self, words: Sequence[str], place: int) -> bool:
+        """Whether digits stand before a word that multiplies them: "2 million"."""
+        number, behind = words[place], "".join(words[place + 1 : place + 2])
+        return number.isdecimal() and len(number) < 4 and self._words.get(behind, 0) >= _THOUSAND
 
     def _unglued(self, word: str) -> list[int | None] | None:
         """Cut a word into the number words that it is made of, the longest first."""
@@ -100,22 +108,28 @@ class NumberWords:
         return cut(word) if len(word) < 80 else None
 
 
-def _sum(values: Sequence[int | None], unit_first: bool) -> int | None:
+def _sum(values: Sequence[int | None], rules: Numbers) -> int | None:
     """Put number words together: what is smaller is added, hundreds and thousands multiply; ``None`` if it can't be."""
+    unit_first = rules.unit_first
     total, part, last = 0, 0, _THOUSAND * _THOUSAND
     pending: list[int] = []
     numbers = [value for value in values if value is not None]
     joined = [place for place, value in enumerate(values) if value is None]
-    if not numbers or len(joined) > 2 or (len(numbers) == 1 and joined):
+    if not numbers or len(joined) > (4 if rules.glued else 2) or (len(numbers) == 1 and joined):
         return None
     for value in numbers:
+        if not value and total + part:
+            continue
         if value >= _THOUSAND:
-            total += max(part, 1) * value
+            below = total % value  # "three thousand" of "three thousand million"
+            total += max(below + part, 1) * value - below
             part, last, pending = 0, value, []
         elif value == _HUNDRED:
             if part >= _HUNDRED:
                 return None
             part, last, pending = max(part, 1) * value, value, []
+        elif rules.tens and value == _TEN and pending and pending[-1] < _TEN:
+            part, last, pending = part + pending[-1] * (_TEN - 1), _TEN, []
         elif unit_first and pending and pending[-1] < 10 <= 20 <= value < _HUNDRED:
             part, last, pending = part + value, 1, []
         elif value < last and (last >= 20 or not part or value < 10 == last) and _fits(value, last):

@@ -10,19 +10,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from functools import lru_cache
 
 from passerelle.evaluation.parsing.markup import without_markup
-from passerelle.evaluation.parsing.text import alike, folded, plain, unligated
+from passerelle.evaluation.parsing.text import VOWELS, alike, clauses, composed, folded, plain, unligated
 from passerelle.evaluation.parsing.words import ENGLISH, Words, is_read, words_in, words_of_language
 from passerelle.languages.knowledge import known
 
+_SMALLEST_SCALE = 1000
 _EDGES = '.,;:!?()[]{}"«»“”„…/\\¡¿。、，！？」「'
 _DIGITS_AND_LETTERS = re.compile(r"(?<=\d)(?=[^\W\d_])|(?<=[^\W\d_])(?=\d)")
 _HEAD = re.compile(r":\s|\s[–—-]\s|\n|\(")
 """What an answer is explained behind: "five: three red ones and two blue ones"."""
-_SIGNS = r"€$£%°¥₹"
-_CURRENCY = re.compile(r"^(r\$|us\$|[€$£¥₹])$")
+_REMARK = re.compile(r"([^,;.]+)[,;.]\s+(.*)")
+_TIME = re.compile(r"(\d{1,2})\s?[:.hH]\s?(\d{2})")
+_TIME_SAID = re.compile(r"(?<![\d.,:])(\d{1,2})\s?[:.hH]\s?(\d{2})(?![\d.,:]*\d)")
+_STRANGE = re.compile(rf"[^\w.%€$£¥₹₩₪₫₺₽₴°º'+²³{VOWELS}]+")
+_SIGNS = r"€$£%°¥₹₩₪₫₺₽₴"
+_CURRENCY = re.compile(r"^(r\$|us\$|[€$£¥₹₩₪₫₺₽₴])$")
 
 
 def answer_words(text: str, language: str) -> str:
@@ -32,7 +38,7 @@ def answer_words(text: str, language: str) -> str:
         text: An answer or a reference.
         language: Its language, ISO 639-1; where nothing is known of it, only case, punctuation and accents go.
     """
-    return folded(" ".join(_tokens(text, language)))
+    return folded(" ".join(_bare(_tokens(text, language), language)))
 
 
 def same_answer(answer: str, reference: str, language: str, question: str = "") -> bool:
@@ -44,35 +50,96 @@ def same_answer(answer: str, reference: str, language: str, question: str = "") 
         language: The language of both, ISO 639-1.
         question: What was asked: its words may stand in the answer.
     """
-    head = _HEAD.split(without_markup(answer), maxsplit=1)[0]
-    texts = [answer] if head == answer or not head.strip() else [answer, head]
-    return any(_is_same(text, reference, language, question) for text in texts)
+    texts = list(dict.fromkeys([answer, *_heads(answer, language)]))
+    if any(_is_same(text, reference, language, question) for text in texts):
+        return True
+    if (total := _total(answer, language)) and _is_same(total[0], reference, language, question):
+        right = _tokens(reference, language)
+        return len(right) == 1 and right[0].isdecimal() and sum(total[1]) <= int(right[0])
+    if (twice := _said_twice(answer, language)) and all(_is_same(t, reference, language, question) for t in twice):
+        return True
+    return any(
+        _is_same(left, reference, language, question) for text in texts if (left := _without_denied(text, language))
+    )
+
+
+def _heads(answer: str, language: str) -> list[str]:
+    """Return what stands before an explanation, and before the parts of it: "five, of which two are black"."""
+    text = without_markup(answer)
+    head = _HEAD.split(text, maxsplit=1)[0]
+    words = words_of_language(language if is_read(language) else ENGLISH)
+    whole = words.whereof.split(plain(text), maxsplit=1)[0]
+    return [each for each in (head, whole) if each.strip() and each != text]
+
+
+def _said_twice(answer: str, language: str) -> list[str]:
+    """Return both halves of an answer that says the same again: "a dozen, that is, twelve"."""
+    words = words_of_language(language if is_read(language) else ENGLISH)
+    halves = [half.strip(" ,;") for half in words.that_is.split(plain(without_markup(answer)), maxsplit=1)]
+    return halves if len(halves) == 2 and all(halves) else []
+
+
+def _total(answer: str, language: str) -> tuple[str, list[int]] | None:
+    """Return what stands before a remark with smaller numbers, and these: "five; two are black, three are white"."""
+    if not is_read(language) or (found := _REMARK.match(plain(without_markup(answer)))) is None:
+        return None
+    words = words_of_language(language)
+    parts = list(words.number_in(words.tokens(found[2])).values())
+    is_other = words.is_negated(found[2]) or words.contrary.search(found[2]) or words.conditional.search(found[2])
+    return None if is_other or not parts else (found[1], parts)
+
+
+def _without_denied(answer: str, language: str) -> str:
+    """Return an answer without the clauses that deny something: "it isn't a Dell, but a Lenovo"; empty if none does."""
+    if not is_read(language):
+        return ""
+    words = words_of_language(language)
+    parts = [piece for part in clauses(composed(without_markup(answer)).lower()) for piece in words.cut(part)]
+    left = [part for part in parts if not words.is_negated(part)]
+    return (
+        ", ".join(words.stripped(words.contrary.sub("", part, count=1).strip()) for part in left)
+        if left != parts
+        else ""
+    )
 
 
 def _is_same(answer: str, reference: str, language: str, question: str) -> bool:
+    if (right_time := _TIME.fullmatch(reference.strip())) is not None:
+        answer, reference = _TIME_SAID.sub(r"\1:\2", answer), f"{right_time[1]}:{right_time[2]}"
     said, right = _tokens(answer, language), _tokens(reference, language)
     if not said or not right:
         return False
     has_accents = folded(" ".join(said)) != " ".join(said)
-    spelt = _spelt(language)
-    readings = [said] if has_accents else [said, [folded(word) for word in said]]
-    for words in readings:
-        wanted = right if words is said else [folded(word) for word in right]
+    readings = [_as_they_stand, _bare, *([] if has_accents else [_unaccented]), _spelt_out]
+    for reading in readings:
+        words, wanted = reading(said, language), reading(right, language)
         if words == wanted or _framed(words, wanted, language, question):
             return True
-    return bool(spelt) and _spelt_out(said, spelt) == _spelt_out(right, spelt)
+    return False
 
 
-def _spelt(language: str) -> tuple[tuple[str, str], ...]:
+def _bare(tokens: Sequence[str], language: str) -> list[str]:
+    """Return words without what is glued to them."""
+    words = _words_of(language)
+    return [words.bare(token) for token in tokens]
+
+
+def _as_they_stand(tokens: Sequence[str], _: str) -> list[str]:
+    return list(tokens)
+
+
+def _unaccented(tokens: Sequence[str], _: str) -> list[str]:
+    return [folded(token) for token in tokens]
+
+
+def _spelt_out(tokens: Sequence[str], language: str) -> list[str]:
+    """Return words as who lacks a letter writes them."""
     found = known(language).open
-    return tuple(found.spelt.items()) if found else ()
-
-
-def _spelt_out(words: Sequence[str], spelt: Sequence[tuple[str, str]]) -> str:
-    text = " ".join(words)
+    spelt = found.spelt.items() if found else ()
+    words = list(tokens)
     for letter, written in spelt:
-        text = text.replace(letter, written)
-    return text
+        words = [word.replace(letter, written) for word in words]
+    return words
 
 
 def _framed(said: Sequence[str], right: Sequence[str], language: str, question: str) -> bool:
@@ -81,37 +148,44 @@ def _framed(said: Sequence[str], right: Sequence[str], language: str, question: 
     if not places or len(said) == len(right) or not is_read(language):
         return False
     words = words_of_language(language)
-    if words.is_negated(" ".join(said)):
+    if words.is_negated((" " if words.reading.spaced else "").join(said)):
         return False
-    asked = [word for word in _tokens(question, language) if not word.isdecimal()]
+    asked = [words.bare(word) for word in _tokens(question, language) if not word.isdecimal()]
     rest = [*said[: places[0]], *said[places[0] + len(right) :]]
     if any(word in words.joining for word in rest):
         return False
-    if _is_count(right, rest, places[0]):
-        return True
+    behind = said[places[0] + 1 : places[0] + 2]
+    if right[0].isdecimal() and len(right) == 1 and behind and _is_counted(behind[0]):
+        rest.remove(behind[0])
     return all(_is_frame(word, asked, words) for word in rest)
 
 
-def _is_count(right: Sequence[str], rest: Sequence[str], place: int) -> bool:
-    """Whether an answer is a number with the word for what is counted behind it: "8500 inhabitants"."""
-    return (
-        place == 0 and len(right) == len(rest) == 1 and right[0].isdecimal() and len(rest[0]) > 3 and rest[0].isalpha()
-    )
+def _is_counted(word: str) -> bool:
+    """Whether a word behind a number can be what is counted: "8500 inhabitants"; units are shorter."""
+    return word.isalpha() and len(word) > (3 if word.isascii() else 2)
 
 
 def _is_frame(word: str, asked: Sequence[str], words: Words) -> bool:
     pieces = words_in(word)
+    if word == "1" and words.counters:  # "一个女人"
+        return True
     return any(alike(word, other) for other in asked) or (bool(pieces) and words.framing.issuperset(pieces))
 
 
 def _tokens(text: str, language: str) -> list[str]:
-    return list(_cached_tokens(text, words_of_language(language if is_read(language) else ENGLISH)))
+    return list(_cached_tokens(text, _words_of(language)))
+
+
+def _words_of(language: str) -> Words:
+    return words_of_language(language if is_read(language) else ENGLISH)
 
 
 @lru_cache(maxsize=50_000)
 def _cached_tokens(text: str, words: Words) -> tuple[str, ...]:
     text = unligated(plain(without_markup(text)))
-    text = _numbers_with_points(text, words.numbers.decimal)
+    for pattern in words.open.times:
+        text = re.sub(pattern, r"\1:\2", text)
+    text = _numbers_with_points(words.spaced_out(text), words.numbers.decimal)
     text = _ordinals(_with_units(text, words), words)
     tokens = [token for raw in text.split() for token in _apart(raw, words)]
     return tuple(_digits([token for token in tokens if token], words))
@@ -123,8 +197,12 @@ def _numbers_with_points(text: str, decimal: str) -> str:
     mark, thousands = re.escape(decimal), re.escape(other)
     grouped = rf"(?<![\d.,])(\d{{1,3}})((?:[{other}' ]\d{{3}})+)(?!\d)(?!{thousands}\d)"
     text = re.sub(grouped, lambda m: m[1] + re.sub(r"\D", "", m[2]), text)
-    if decimal != ".":
+    if decimal == ".":  # lakhs: "1,25,000"
+        text = re.sub(r"(?<![\d.,])\d{1,2}(?:,\d{2})+,\d{3}(?![\d,])", lambda m: m[0].replace(",", ""), text)
+    else:
         text = re.sub(rf"(?<=\d){mark}(?=\d)", ".", text)
+    text = re.sub(r"(?<=\d)\.0+(?![\d.])|(?<=\d)(\.\d*[1-9])0+(?![\d.])", r"\1", text)
+    text = re.sub(r"(?<![\d%])%\s?(\d+(?:\.\d+)?)", r"\1%", text)
     text = re.sub(rf"(?<=\d)(?=[{_SIGNS}])|(?<=[{_SIGNS}])(?=\d)", " ", text)
     return _DIGITS_AND_LETTERS.sub(" ", text)
 
@@ -151,13 +229,20 @@ def _apart(raw: str, words: Words) -> list[str]:
     if not bare:
         return []
     if bare in words.open.whole or not elisions:
-        pieces = re.sub(r"[^\w.%€$£¥₹°º'+²³]+", " ", bare)
+        pieces = _STRANGE.sub(" ", bare)
         return [sign + piece for piece in pieces.replace("'", " " if elisions else "'").split()]
     before, mark, after = bare.partition("'")
     if mark and before in elisions:
         return [elisions[before], *_apart(after, words)]
-    found = re.sub(r"[^\w.%€$£¥₹°º+²³]+", " ", bare).split()
+    found = _STRANGE.sub(" ", bare).replace("'", " ").split()
     return [sign + found[0], *found[1:]] if found else []
+
+
+def _scaled(number: str, scale: int) -> str | None:
+    """Multiply a number in digits by the word behind it: "2.5 million"; ``None`` if it is no such word."""
+    if scale < _SMALLEST_SCALE or not re.fullmatch(r"\d+(\.\d+)?", number):
+        return None
+    return f"{Decimal(number) * scale:f}".removesuffix(".0")
 
 
 def _digits(tokens: Sequence[str], words: Words) -> list[str]:
@@ -168,14 +253,18 @@ def _digits(tokens: Sequence[str], words: Words) -> list[str]:
     place = 0
     while place < len(tokens):
         number = words.number_words.starting(tokens, place)
-        if number is not None:
-            found.append(str(number[0]))
+        if number is not None and not (number[1] == 1 and "".join(tokens[place + 1 : place + 2]).isdecimal()):
+            scale = _scaled(found[-1], number[0]) if found else None
+            found[-1:] = [scale] if scale is not None else [*found[-1:], str(number[0])]
             place += number[1]
+            continue
+        if tokens[place] in words.counters and found and found[-1].isdecimal():
+            place += 1
             continue
         if tokens[place] not in words.articles:
             found.append(words.ordinals.get(tokens[place], tokens[place]))
         place += 1
-    if len(found) == 2 and _CURRENCY.match(found[0]):
+    if len(found) == 2 and (_CURRENCY.match(found[0]) or (found[0] in words.open.units and found[1].isdecimal())):
         found.reverse()
     while found and found[0] in words.beginnings:
         del found[0]

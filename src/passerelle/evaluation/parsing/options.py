@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from passerelle.evaluation.parsing.markup import without_markup
 from passerelle.evaluation.parsing.open_answers import answer_words, same_answer
+from passerelle.evaluation.parsing.option_texts import with_letters
 from passerelle.evaluation.parsing.polarity import yes_or_no
 from passerelle.evaluation.parsing.published import LETTERS
 from passerelle.evaluation.parsing.text import QUOTES, composed, folded, plain
-from passerelle.evaluation.parsing.words import Words, at_least_english, words_in
+from passerelle.evaluation.parsing.words import Words, answered_in, cut_at, is_read, words_in, words_of_language
 
 _OPEN, _CLOSE = r"[(\[\"'*«“„‘]*\s?", r"\s?[)\]\"'*»”“’]*"
 _LABELLED = re.compile(r"[AR]\s*:\s*([(\[]?[A-Z][)\].]*)")
@@ -26,6 +27,7 @@ _LISTED = re.compile(r"(?:(?<=\s)|^)[(\[]?([A-Z])[)\].:](?=\s+\S)")
 _LATIN = r"A-Za-z\u00c0-\u024f\d'’-"
 _LETTER = re.compile(rf"(?<![{_LATIN}])(?P<letter>[A-Z])(?![{_LATIN}])")
 _ONE_BY_ONE = re.compile(rf"(?<![{_LATIN}])([A-Z])\s?[:)]\s+([^\n.;]+)")
+_NEAR_ONLY = 3  # words before an option's text among which "only" chooses it
 _CHECKS = "✅✓✔☑"
 _SENTENCE = re.compile(r"[!?;\n。！；]|(?<!\b[A-Z])\.(?!\d)|(?<=\b[A-Z])\.(?=\s|$)")
 
@@ -62,17 +64,21 @@ def option_of(answer: str, options: Sequence[str], language: str) -> int | None:
         Its place; ``None`` where none or several are named.
     """
     text = composed(without_markup(answer)).strip(QUOTES + "$")
+    if is_read(language):
+        text = words_of_language(language).with_letters(text)
     letters = LETTERS[: len(options)]
     if (labelled := _LABELLED.fullmatch(text)) is not None:
         text = labelled[1]
     if (bare := _BARE.fullmatch(text)) is not None:
         return _place(bare[1], letters)
-    own = at_least_english(language)
+    own = answered_in(text, language)
     if (judged := _judged(text, letters, own)) is not None:
         return judged.pop() if len(judged) == 1 else None
     if _recites(text, options, letters):
         return None
-    if (first := _LABEL.match(text)) and not _is_word(first, text, own):
+    if (alone := _on_a_line(text, letters)) is not None:
+        return alone
+    if (first := _LABEL.match(text)) and not _is_word(first, text, own) and not _is_listed(text, first, letters):
         return _place(first[1] or first[2], letters)
     if (marked := _by_marks(text, letters)) is not None:
         return marked
@@ -90,6 +96,8 @@ def _read(text: str, options: Sequence[str], letters: str, language: str, own: S
     mentions = _mentions(text, letters, own)
     if mentions:
         return _decided(mentions)
+    if not none and by_text is None and (named := _named_by_text(text, options, letters, own)) is not None:
+        return named
     if none:
         return by_text if by_text is not None and any(w.none_of.search(plain(options[by_text])) for w in own) else None
     if by_text is not None:
@@ -104,6 +112,20 @@ def _read(text: str, options: Sequence[str], letters: str, language: str, own: S
 def _place(letter: str, letters: str) -> int | None:
     place = letters.find(letter.upper())
     return place if place >= 0 else None
+
+
+def _on_a_line(text: str, letters: str) -> int | None:
+    """Return the option whose letter is all that the first line says, or the last one."""
+    lines = [line.strip(QUOTES + "$#>-") for line in text.splitlines() if line.strip()]
+    bare = [_place(found[1], letters) if (found := _BARE.fullmatch(line)) else None for line in lines]
+    ends = {place for place in (bare[0], bare[-1]) if place is not None} if len(bare) > 1 else set()
+    return ends.pop() if len(ends) == 1 else None
+
+
+def _is_listed(text: str, first: re.Match[str], letters: str) -> bool:
+    """Whether the letter that begins a text begins a list of remarks on several options: "A: flies. B: …"."""
+    others = {m[1] for m in _LISTED.finditer(text, first.end()) if m[1] in letters} - {first[1] or first[2]}
+    return len(others) > 1 or len(others) == len(letters) - 1 > 0
 
 
 def _is_word(match: re.Match[str], text: str, own: Sequence[Words]) -> bool:
@@ -132,7 +154,9 @@ def _judged(text: str, letters: str, own: Sequence[Words]) -> set[int] | None:
     said: dict[int, bool] = {}
     for match in _ONE_BY_ONE.finditer(text):
         option = _place(match[1], letters)
-        means = next((value for words in own for p, value in words.said if p.match(match[2].lower())), None)
+        means = next(
+            (value for words in own for p, value in words.said if p.match(match[2].lower().strip(QUOTES))), None
+        )
         if option is not None and means is not None:
             said[option] = means == "yes"
     return {option for option, is_right in said.items() if is_right} if len(said) > 1 else None
@@ -146,8 +170,24 @@ def _by_marks(text: str, letters: str) -> int | None:
 # --- letters --------------------------------------------------------------------------------------------------------
 
 
-def _mentions(text: str, letters: str, own: Sequence[Words]) -> list[_Mention]:
-    """Return the letters that a text names as options, those left out that are denied, supposed or words."""
+def _named_by_text(text: str, options: Sequence[str], letters: str, own: Sequence[Words]) -> int | None:
+    """Find the option that is chosen among those whose texts an answer says: "neither red nor blue, but green"."""
+    if any(words.refusal.search(plain(text)) for words in own):
+        return None
+    said = " ".join(with_letters(sentence, options, own[0]) for _, sentence in _sentences(text))
+    mentions = _mentions(said, letters, own, True)
+    return _decided(mentions) if mentions else None
+
+
+def _mentions(text: str, letters: str, own: Sequence[Words], by_text: bool = False) -> list[_Mention]:
+    """Return the letters that a text names as options, those left out that are denied, supposed or words.
+
+    Args:
+        text: An answer.
+        letters: The letters of the options.
+        own: The words of the languages that it may be in.
+        by_text: Whether each letter stands for an option's text, so that none is a word.
+    """
     found: list[_Mention] = []
     for _, sentence in _sentences(text):
         denied = -1  # where the last denied letter ends: what is joined to it is denied, too
@@ -156,11 +196,13 @@ def _mentions(text: str, letters: str, own: Sequence[Words]) -> list[_Mention]:
             if option is None:
                 continue
             before, after = sentence[: match.start()], sentence[match.end() :]
-            is_joined = denied >= 0 and _joins(sentence[denied : match.start()], own)
+            between = sentence[max(denied, 0) : match.start()]
+            is_right = between.strip() == "," and any(words.right_after.match(after.lower()) for words in own)
+            is_joined = denied >= 0 and not is_right and _joins(between, own)
             if is_joined or any(words.is_denied(_bare(before), after.lower()) for words in own):
                 denied = match.end()
                 found = found[: len(found) - _joined_before(sentence, match.start(), own)]
-            elif (mention := _mention(option, match["letter"].upper(), before, after, own)) is not None:
+            elif (mention := _mention(option, match["letter"].upper(), before, after, own, by_text)) is not None:
                 found.append(mention)
     return found
 
@@ -176,27 +218,33 @@ def _small(sentence: str, own: Sequence[Words]) -> list[re.Match[str]]:
         return []
     for words in own:
         joined = words.named_before
-        pattern = re.compile(rf"(?i:{joined})\s*:?\s*{_OPEN}\b(?P<letter>[a-z])\b(?={_CLOSE}\s*(?:[.!,;]|$))")
+        letter = rf"(?<![{_LATIN}])(?P<letter>[a-z])(?![{_LATIN}])"
+        pattern = re.compile(rf"(?i:{joined})\s*:?\s*{_OPEN}{letter}(?={_CLOSE}\s*(?:[.!,;]|$))")
         if found := list(pattern.finditer(sentence)):
             return found
     return []
 
 
-def _mention(option: int, letter: str, before: str, after: str, own: Sequence[Words]) -> _Mention | None:
+def _mention(option: int, letter: str, before: str, after: str, own: Sequence[Words], by_text: bool) -> _Mention | None:
     low_before, low_after = _bare(before), after.lower().lstrip("\"'*»”“’)]")
-    clause = re.split(r"[,;:(–—]|\s-\s", low_before)[-1]
-    if any(words.conditional.search(clause) for words in own):
+    clauses = re.split(r"[,;:(–—]|\s-\s", low_before)
+    whole = " ".join(clauses[-2:]) if len(clauses[-1].split()) == 1 else clauses[-1]  # "at first I thought, that A"
+    clause = cut_at(whole + " x", own)[-1]
+    if any(words.conditional.search(clause) or words.resembles.search(clause) for words in own):
         return _Mention(option, False, False, False, True)
-    led = any(words.is_led(low_before) for words in own)
+    led = any(words.is_led(low_before, not by_text) for words in own)
     right = any(words.right_after.match(low_after) for words in own)
     bracketed = before[-1:] in '([«"*“„' and before[-1:] != "" and after[:1] in ')]»"*”“'
     is_end = re.match(r"\s*(?:$|[.,;:!?)])", after) is not None
     joined = _paired(before, after, own)
-    if not (led or right or bracketed or joined):
-        is_word = any(letter in words.reading.letters for words in own)
+    if by_text:
+        right = right or any(words.only.search(" ".join(clause.split()[-_NEAR_ONLY:])) for words in own)
+    elif not (led or right or bracketed or joined):
+        is_word = after[:1] in ("", " ", ",") and any(letter in words.reading.letters for words in own)
         if (is_word and not (is_end and before.strip())) or (not is_end and re.match(r"\s+[^\W\d_]{2,}", after)):
             return None
     concludes = any(words.concludes(low_before) for words in own)
+    led = led or (not by_text and _BARE.fullmatch(f"{before}{letter}{after}".strip(QUOTES)) is not None)
     return _Mention(option, led or right, concludes, joined)
 
 
@@ -223,9 +271,9 @@ def _paired(before: str, after: str, own: Sequence[Words]) -> bool:
     """Whether a letter stands beside another with "or" or "and" between."""
     for words in own:
         joint = rf"(?:,\s*{words.joint}|,|/|{words.joint})"
-        if re.match(rf"\s*{joint}\s*(?:\w{{1,4}}\s)?[A-Z](?![\w'])", after):
+        if re.match(rf"\s*{joint}\s*(?:\w{{1,4}}\s)?[A-Z](?![{_LATIN}])", after):
             return True
-        if re.search(rf"(?<!\w)[A-Z]\s*{joint}\s*(?:\w{{1,4}}\s)?$", before):
+        if re.search(rf"(?<![{_LATIN}])[A-Z]\s*{joint}\s*(?:\w{{1,4}}\s)?$", before):
             return True
     return False
 
@@ -254,13 +302,17 @@ def _decided(named: Sequence[_Mention]) -> int | None:
 def _by_ordinal(text: str, count: int, own: Sequence[Words]) -> int | None:
     """Find an option by its place: "the second one"."""
     for words in own:
-        said = [word for word in words_in(plain(text)) if word not in words.silent]
+        forms = [*(form.split() for form in words.reading.ordinals), words.reading.last]
+        named = {form for each in forms for form in each}
+        silent = words.silent.union(word for phrase in words.reading.right for word in words_in(phrase)) - named
+        said = [word for word in words.tokens(words.stripped(plain(text))) if word not in silent]
         if len(said) != 1:
             continue
-        if said[0] in words.reading.last:
+        forms_said = {said[0], words.bare(said[0])}
+        if not forms_said.isdisjoint(words.reading.last):
             return count - 1
-        for place, forms in enumerate(words.reading.ordinals[:count]):
-            if said[0] in forms.split():
+        for place, each in enumerate(forms[:-1][:count]):
+            if not forms_said.isdisjoint(each):
                 return place
     return None
 

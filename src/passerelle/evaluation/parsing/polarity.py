@@ -10,35 +10,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from passerelle.evaluation.parsing.markup import without_markup
 from passerelle.evaluation.parsing.published import Said
-from passerelle.evaluation.parsing.text import QUOTES, alike, clauses, composed, plain
-from passerelle.evaluation.parsing.words import Words, with_english, words_in
+from passerelle.evaluation.parsing.statements import Asked, Vote, asked_in, named_in, vote_of
+from passerelle.evaluation.parsing.text import QUOTES, clauses, composed, plain
+from passerelle.evaluation.parsing.words import Words, answered_in, cut_at, words_of_language
 
 _AROUND = re.compile(r"\A(?:[^\w]+|(?:a|r|assistant|model)\s*:\s*)+")
-_LONGEST_STATEMENT = 3  # words of "There is." and "Yes it is.", which name nothing
+_TAIL = re.compile(r"\W+\Z")
 _LONGEST_DENIAL = 2
 _QUESTION = "?？؟"
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What a question is about: its own words, and the number among them."""
-
-    words: tuple[str, ...]
-    number: int | None
-    exists: bool
-
-
-@dataclass(frozen=True)
-class _Vote:
-    """What a clause says, how many of the question's words it names, and where it stands."""
-
-    said: Said
-    named: int
-    place: int
 
 
 def yes_or_no(answer: str, language: str, question: str = "") -> Said | None:
@@ -55,27 +37,43 @@ def yes_or_no(answer: str, language: str, question: str = "") -> Said | None:
     Raises:
         ConfigError: How answers are read isn't known in the language.
     """
+    words_of_language(language)
     text = _AROUND.sub("", composed(without_markup(answer)).lower().strip(QUOTES))
-    own = with_english(language)
+    own = answered_in(text, language)
     if any(words.both.search(plain(text)) for words in own):
         return None
-    parts = [part for clause in clauses(text) for part in _cut(clause, own)]
+    parts = [part for clause in clauses(text) for part in cut_at(clause, own)]
     parts = [part for part in parts if part[-1] not in _QUESTION or len(parts) == 1]
     verdicts = list(_verdicts(parts, own))
     refused = [place for place, part in enumerate(parts) if any(words.refusal.search(part) for words in own)]
     refused += [len(parts)] if not refused and any(words.refusal.search(plain(text)) for words in own) else []
+    asked = asked_in(composed(question).lower(), own[0])
     if refused:
         kept = [v for v in verdicts if v.place > refused[-1] or (v.said == "yes" and v.place < refused[0])]
-        return kept[-1].said if kept else None
+        return kept[-1].said if kept else _nevertheless(parts[refused[-1] + 1 :], asked, own)
+    if len(parts) == len(verdicts) == 2 and verdicts[0].said != verdicts[1].said and _are_bare(parts, own):
+        return None
     if verdicts:
         return verdicts[-1].said
     if _halves(parts, own):
         return None
-    asked = _asked(question, own)
     found = _by_statement(parts, asked, own)
     if found is not None:
         return found
-    return "yes" if any(words.polite.match(_stripped(parts[0], words)) for words in own if parts) else None
+    begins = [start for words in own for part in parts[:1] for start in (part, words.stripped(part))]
+    return "yes" if any(words.polite.match(start) for words in own for start in begins) else None
+
+
+def _nevertheless(parts: Sequence[str], asked: Asked, own: Sequence[Words]) -> Said | None:
+    """Read what is said of the question's words behind a refusal: "hard to tell, but there seems to be a dog"."""
+    votes = [vote for place, part in enumerate(parts) if (vote := vote_of(part, place, asked, own)) is not None]
+    votes = [vote for vote in votes if vote.said == "yes" and vote.named == asked.count > 0]
+    return votes[-1].said if votes else None
+
+
+def _are_bare(parts: Sequence[str], own: Sequence[Words]) -> bool:
+    """Whether each clause is nothing but a yes or a no."""
+    return all(any(pattern.fullmatch(part) for words in own for pattern, _ in words.said) for part in parts)
 
 
 def _halves(parts: Sequence[str], own: Sequence[Words]) -> bool:
@@ -85,38 +83,25 @@ def _halves(parts: Sequence[str], own: Sequence[Words]) -> bool:
         for part in parts
         for words in own
         for said, phrases in (("yes", words.reading.yes), ("no", words.reading.no))
-        if part.endswith(tuple(f" {phrase}" for phrase in phrases))
+        if any(re.search(rf"\w {re.escape(phrase)}(?: (?:{words.joint}) |$)", part) for phrase in phrases)
     }
     return len(ends) == 2
 
 
-def _cut(clause: str, own: Sequence[Words]) -> list[str]:
-    """Cut a clause where it goes over into another without a mark."""
-    found = (match for words in own for match in words.cuts.finditer(clause))
-    cuts = sorted({match.start() for match in found if clause[match.end() :].strip(QUOTES)} - {0})
-    pieces = [clause[a:b].strip(QUOTES) for a, b in zip([0, *cuts], [*cuts, len(clause)], strict=True)]
-    return [piece for piece in pieces if piece]
-
-
-def _stripped(part: str, words: Words) -> str:
-    """Return a clause without what may stand before an answer."""
-    while (match := words.lead.match(part)) and match.end():
-        part = part[match.end() :].strip(QUOTES)
-    return part
-
-
-def _verdicts(parts: Sequence[str], own: Sequence[Words]) -> Iterator[_Vote]:
+def _verdicts(parts: Sequence[str], own: Sequence[Words]) -> Iterator[Vote]:
     """Yield each yes or no that a word says."""
     for place, part in enumerate(parts):
         for words in own:
             if (said := _verdict(part, place == 0, words)) is not None:
-                yield _Vote(said, 0, place)
+                yield Vote(said, 0, place)
                 break
 
 
 def _verdict(part: str, first: bool, words: Words) -> Said | None:
     is_supposed = words.conditional.search(part) is not None
-    for start in dict.fromkeys((part, _stripped(part, words))):
+    if not is_supposed and any(words.echoes.fullmatch(_TAIL.sub("", start)) for start in (part, words.stripped(part))):
+        return "yes"
+    for start in dict.fromkeys((part, words.stripped(part))):
         for pattern, said in words.said:
             if not (match := pattern.match(start)):
                 continue
@@ -124,7 +109,7 @@ def _verdict(part: str, first: bool, words: Words) -> Said | None:
             is_polite = words.polite.fullmatch(start[: match.end()]) is not None
             if said is None or is_polite or (is_supposed and match.end() < len(part)):
                 break
-            whole = not re.search(r"\w", rest) or _stripped(rest, words) == "" or _repeats(rest, said, words)
+            whole = not re.search(r"\w", rest) or words.stripped(rest) == "" or _repeats(rest, said, words)
             if whole or (first and not _is_statement(match[0], said, words)):
                 return said
             break
@@ -140,101 +125,48 @@ def _is_statement(phrase: str, said: Said, words: Words) -> bool:
     return said == "no" and words.negation.fullmatch(phrase) is not None
 
 
-def _asked(question: str, own: Sequence[Words]) -> _Asked:
-    sentences = [part for part in clauses(composed(question).lower()) if part[-1] in _QUESTION]
-    text = " ".join(sentences) or composed(question).lower()
-    if not own[0].reading.spaced:
-        return _Asked(tuple(_runs(text, own[0])), None, own[0].exists.search(text) is not None)
-    tokens = words_in(text)
-    silent = own[0].silent
-    numbers = own[0].number_in(tokens)
-    kept = [word for place, word in enumerate(tokens) if word not in silent and place not in numbers and len(word) > 1]
-    number = next((value for value in numbers.values() if value > 1), None)
-    return _Asked(tuple(dict.fromkeys(kept)), number, own[0].exists.search(text) is not None)
-
-
-def _runs(text: str, words: Words) -> list[str]:
-    """Return what a question without blanks is about: what is left between its little words."""
-    little = sorted(words.silent, key=len, reverse=True)
-    pattern = "|".join(map(re.escape, little)) or r"(?!)"
-    return [run for run in re.split(rf"{pattern}|[\W_]+", text) if run]
-
-
-def _by_statement(parts: Sequence[str], asked: _Asked, own: Sequence[Words]) -> Said | None:
-    votes = [vote for place, part in enumerate(parts) if (vote := _vote(part, place, asked, own)) is not None]
+def _by_statement(parts: Sequence[str], asked: Asked, own: Sequence[Words]) -> Said | None:
+    parts = _with_exceptions(parts, own)
+    votes = [vote for place, part in enumerate(parts) if (vote := vote_of(part, place, asked, own)) is not None]
     if len(parts) > 1 and not any(words.is_negated(part) for part in parts for words in own):
-        whole = _vote(" ".join(parts), len(parts), asked, own)
+        whole = vote_of(" ".join(parts), len(parts), asked, own)
         votes += [whole] if whole is not None else []
     votes = [_with_topic(vote, parts, asked, own) for vote in votes]
+    if _only_resembles(parts, asked, own):
+        return "no"
     if not votes:
         return None
     most = max(vote.named for vote in votes)
     return [vote for vote in votes if vote.named == most][-1].said
 
 
-def _with_topic(vote: _Vote, parts: Sequence[str], asked: _Asked, own: Sequence[Words]) -> _Vote:
-    """Return a bare denial as one of what the clause before it names: "planes, none"."""
-    is_bare = vote.said == "no" and not vote.named and 0 < vote.place < len(parts)
-    if not is_bare or len(words_in(parts[vote.place])) > _LONGEST_DENIAL:
-        return vote
-    return _Vote("no", _named(parts[vote.place - 1], asked, own[0]), vote.place)
+def _with_exceptions(parts: Sequence[str], own: Sequence[Words]) -> list[str]:
+    """Join an exception to the denial before or behind it: "apart from a cat, there is nothing"."""
+    found: list[str] = []
+    waits = False
+    for part in parts:
+        is_exception = any(words.excepts(part) for words in own)
+        if waits or (is_exception and found and any(words.is_negated(found[-1]) for words in own)):
+            found[-1] += " " + part
+        else:
+            found.append(part)
+        waits = is_exception and not any(words.is_negated(part) for words in own)
+    return found
 
 
-def _vote(part: str, place: int, asked: _Asked, own: Sequence[Words]) -> _Vote | None:
-    """Return what a clause says of what was asked."""
-    if any(words.conditional.search(part) for words in own):
-        return None
-    named = _named(part, asked, own[0])
-    if any(words.is_negated(part) for words in own):
-        return _Vote("no", named, place)
-    if named and _excludes(part, asked, own[0]):
-        return _Vote("no", named, place)
-    if asked.exists and named < len(asked.words) and any(words.only.search(part) for words in own):
-        return _Vote("no", named, place)
-    if _affirms(part, named, asked, own):
-        return _Vote("yes", named, place)
-    return None
-
-
-def _beginnings(part: str, words: Words) -> tuple[str, ...]:
-    """Return a clause, and what it is without its leads, or without the words of the picture that begin it."""
-    rest = part
-    while (match := words.pictured.match(rest)) and match.end():
-        rest = rest[match.end() :]
-    return part, _stripped(part, words), rest
-
-
-def _named(part: str, asked: _Asked, words: Words) -> int:
-    if not words.reading.spaced:
-        return sum(run in part for run in asked.words)
-    said = words_in(part)
-    named = sum(any(alike(word, other) for other in said) for word in asked.words)
-    return named + (asked.number is not None and asked.number in words.number_in(said).values())
-
-
-def _excludes(part: str, asked: _Asked, words: Words) -> bool:
-    """Whether a clause says what can't be true together with what was asked: another number, another colour."""
-    said = words_in(part)
-    numbers = set(words.number_in(said).values())
-    if asked.number is not None and numbers and asked.number not in numbers:
-        return True
-    for group in words.exclusive:
-        wanted = {word for word in group if word in asked.words}
-        other = {word for word in group if word in said}
-        if wanted and other and not any(alike(a, b) for a in wanted for b in other):
-            return True
+def _only_resembles(parts: Sequence[str], asked: Asked, own: Sequence[Words]) -> bool:
+    """Whether what was asked for only seems to be, and something else is: "it looks like a wolf, but is a husky"."""
+    for place, part in enumerate(parts[:-1]):
+        if named_in(part, asked, own[0]) and any(words.resembles.search(part) for words in own):
+            after = " ".join(parts[place + 1 :])
+            other = any(words.contrary.search(after) and words.exists.search(after) for words in own)
+            return other and not named_in(after, asked, own[0])
     return False
 
 
-def _affirms(part: str, named: int, asked: _Asked, own: Sequence[Words]) -> bool:
-    wanted = len(asked.words) + (asked.number is not None)
-    exists = any(words.exists.search(part) for words in own)
-    if not wanted:
-        return exists and any(words.exists.match(start) for words in own for start in _beginnings(part, words))
-    if named == wanted:
-        return True
-    if exists and not named:
-        return len(words_in(part)) <= _LONGEST_STATEMENT and asked.exists
-    first = asked.words[:1]
-    is_object = bool(first) and _named(part, _Asked(first, None, True), own[0]) > 0
-    return asked.exists and is_object and named >= wanted / 2
+def _with_topic(vote: Vote, parts: Sequence[str], asked: Asked, own: Sequence[Words]) -> Vote:
+    """Return a bare denial as one of what the clause before it names: "planes, none"."""
+    is_bare = vote.said == "no" and not vote.named and 0 < vote.place < len(parts)
+    if not is_bare or len(own[0].tokens(parts[vote.place])) > _LONGEST_DENIAL:
+        return vote
+    return Vote("no", named_in(parts[vote.place - 1], asked, own[0]), vote.place)

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from passerelle.errors import ConfigError
 from passerelle.evaluation.parsing.numbers import NumberWords
 from passerelle.evaluation.parsing.published import Said
-from passerelle.evaluation.parsing.text import folded
+from passerelle.evaluation.parsing.text import QUOTES, VOWELS, folded
 from passerelle.languages.knowledge import Knowledge, known, languages_with
 from passerelle.languages.reading_words import Numbers, OpenAnswers, Reading
 
 ENGLISH = "en"
 _NEVER = re.compile(r"(?!)")
-_MARK = r"(?=\s*(?:$|[^\w\s]))"
+_MARK = rf"(?=\s*(?:$|[^\w\s{VOWELS}]))"
 _CLAUSE_END = re.compile(r"[,;:(–—\n]|\s-\s")
 _NEAR_WORDS, _NEAR_BEHIND, _NEAR_CHARACTERS = 5, 3, 60
-_WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
+_NEAR_UNSPACED = 14  # characters, where no blanks part the words
+_WORD = re.compile(rf"(?:[^\W_][{VOWELS}]*)+(?:['-](?:[^\W_][{VOWELS}]*)+)*")
+_INSIDE = re.compile(r"(?<!c)'|'(?!h)|-")  # "c'h" is a letter in Breton
+_DIGIT_END = re.compile(r"(?<=\d)(?=[^\W\d_])")
+_LOOSE = {"ı": "[ıi]", "ة": "[ةه]", "ى": "[ىي]", "أ": "[أا]", "إ": "[إا]", "آ": "[آا]"} | {
+    letter: f"[{letter}{folded(letter)}]" for letter in "άέήίόύώϊΐϋΰ"
+}
+"""Letters that are written without their marks too, as their capitals are."""
 
 
 class Words:
@@ -67,6 +74,12 @@ class Words:
         joined = "|".join(sorted(pieces, key=len, reverse=True))
         return re.compile(rf"(?:{joined}){self._end}\s*[:,\-–]?\s*") if pieces else _NEVER
 
+    def stripped(self, part: str) -> str:
+        """Return a clause without what may stand before an answer."""
+        while (match := self.lead.match(part)) and match.end():
+            part = part[match.end() :].strip(QUOTES)
+        return part
+
     @cached_property
     def polite(self) -> re.Pattern[str]:
         """What means yes unless the answer goes on."""
@@ -100,7 +113,9 @@ class Words:
     @cached_property
     def only(self) -> re.Pattern[str]:
         """What says that nothing else is there."""
-        return self._anywhere(map(_spelt, self.reading.only))
+        return self._anywhere(
+            rf"\w+{_spelt(phrase[1:])}" if phrase.startswith("-") else _spelt(phrase) for phrase in self.reading.only
+        )
 
     @cached_property
     def conditional(self) -> re.Pattern[str]:
@@ -113,8 +128,80 @@ class Words:
         words = self.reading
         starts = [*map(_spelt, (*words.but, *words.so))]
         if words.either and words.negates:
-            starts.append(rf"(?:{_either(words.either)})\s+(?={'|'.join(words.negates)})")
+            starts.append(rf"(?:{_either(words.either)})(?=\s+(?:{'|'.join(words.negates)}))")
         return self._anywhere(starts)
+
+    def cut(self, clause: str) -> list[str]:
+        """Cut a clause where it goes over into another without a mark."""
+        return cut_at(clause, [self])
+
+    def cut_place(self, cut: re.Match[str]) -> int:
+        """Return where a clause is cut: behind a word that denies what stands before it ("not but"), else before it."""
+        return cut.end() if self.reading.denies_behind and self.denies(cut[0]) else cut.start()
+
+    @cached_property
+    def whereof(self) -> re.Pattern[str]:
+        """What goes into the parts of an answer."""
+        return self._anywhere(map(_spelt, self.open.whereof))
+
+    @cached_property
+    def that_is(self) -> re.Pattern[str]:
+        """What says the same again."""
+        return self._anywhere(map(_spelt, self.open.that_is))
+
+    @cached_property
+    def affirms(self) -> re.Pattern[str]:
+        """What says yes whatever was asked: "the statement is true"."""
+        return self._anywhere(self.reading.affirms)
+
+    @cached_property
+    def echoes(self) -> re.Pattern[str]:
+        """What, whole, says yes in the words of a question left out: "she is"."""
+        return re.compile("|".join(f"(?:{pattern})" for pattern in self.reading.echoes) or "(?!)")
+
+    @cached_property
+    def apart_from(self) -> re.Pattern[str]:
+        """What is there although the rest is denied follows this: "except for"."""
+        return self._anywhere(map(_spelt, self.reading.apart_from))
+
+    def excepts(self, clause: str) -> bool:
+        """Whether a clause is an exception: "apart from a cat"; in some languages these words stand behind."""
+        return (self.apart_from.search if self.reading.denies_behind else self.apart_from.match)(clause) is not None
+
+    @cached_property
+    def nobody(self) -> re.Pattern[str]:
+        """Denials of people."""
+        return self._anywhere(self.reading.nobody)
+
+    @cached_property
+    def people(self) -> frozenset[str]:
+        """Words for people."""
+        return frozenset(self.reading.people)
+
+    @cached_property
+    def resembles(self) -> re.Pattern[str]:
+        """What only looks so."""
+        return self._anywhere(self.reading.resembles)
+
+    @cached_property
+    def than(self) -> re.Pattern[str]:
+        """What stands between two things that are compared."""
+        return self._anywhere(map(_spelt, self.reading.than))
+
+    @cached_property
+    def there(self) -> re.Pattern[str]:
+        """Words by which a question asks whether something is there; "is" by itself doesn't."""
+        return self._anywhere(_spelt(phrase) for phrase in self.reading.exists if phrase not in self.open.copulas)
+
+    @cached_property
+    def counters(self) -> frozenset[str]:
+        """Words that things are counted with."""
+        return frozenset(self.numbers.counters)
+
+    @cached_property
+    def indefinite(self) -> frozenset[str]:
+        """Articles and words of what isn't known yet."""
+        return frozenset((*self.open.indefinite, *self.numbers.one))
 
     @cached_property
     def pictured(self) -> re.Pattern[str]:
@@ -125,17 +212,58 @@ class Words:
         )
 
     @cached_property
+    def in_picture(self) -> re.Pattern[str]:
+        """A phrase for the picture, with the little words before it: "in this image"."""
+        little = [word for word in self._little if word not in self.reading.scene]
+        scene = [word for word in self.reading.scene if len(word) > 3 and word not in self._little]
+        if not scene or not little:
+            return _NEVER
+        before = rf"(?:(?:{_either(little)})(?:'|\s+)){{1,3}}"
+        return self._anywhere([rf"{before}(?:{_either(scene)})"])
+
+    @cached_property
+    def _little(self) -> frozenset[str]:
+        listed = [self.knowledge.words.function if self.knowledge.words else "", self.open.frame, self.reading.little]
+        return frozenset(
+            word for phrase in (*listed, *self.open.articles, *self.open.indefinite) for word in phrase.split()
+        )
+
+    @cached_property
+    def contrary(self) -> re.Pattern[str]:
+        """What brings the contrary."""
+        return self._anywhere(map(_spelt, self.reading.but))
+
+    @cached_property
     def silent(self) -> frozenset[str]:
         """Words that a question isn't about: little ones, words of the picture, words of being there."""
         table = self.reading
-        little = [self.knowledge.words.function if self.knowledge.words else "", self.open.frame]
-        little += [*table.exists, *table.scene, *self.open.articles, *table.option_words]
-        return frozenset(word for phrase in little for word in words_in(phrase))
+        little = [self.knowledge.words.function if self.knowledge.words else "", self.open.frame, table.little]
+        little += [*self.indefinite, *table.exists, *table.scene, *self.open.articles, *table.option_words]
+        found = frozenset(word for phrase in little for word in words_in(phrase))
+        return found | {self.bare(word) for word in found}
 
     @cached_property
-    def exclusive(self) -> list[list[str]]:
-        """Sets of words of which only one is true of a thing."""
-        return [words.split() for words in self.reading.exclusive]
+    def exclusive(self) -> list[list[re.Pattern[str]]]:
+        """Sets of words of which only one is true of a thing, each with its forms."""
+        return [[_forms(entry) for entry in words.split()] for words in self.reading.exclusive]
+
+    @cached_property
+    def forms(self) -> list[re.Pattern[str]]:
+        """The words of the sets of which several forms are listed: "أحمر|حمراء"."""
+        return [entry for group in self.exclusive for entry in group if "|" in entry.pattern]
+
+    def is_form(self, token: str, entry: re.Pattern[str]) -> bool:
+        """Whether a word is one of a set's entry; of a language without blanks, holds it."""
+        if not self.reading.spaced:
+            return entry.search(token) is not None
+        return entry.fullmatch(token) is not None or entry.fullmatch(self.bare(token)) is not None
+
+    @cached_property
+    def vocabulary(self) -> frozenset[str]:
+        """Words by which a text is told to be in this language."""
+        table = self.reading
+        phrases = [*table.yes, *table.no, *table.exists, *table.so, *table.but, *table.either, *table.option_words]
+        return self.silent.union(word for phrase in phrases for word in words_in(phrase))
 
     @cached_property
     def none_of(self) -> re.Pattern[str]:
@@ -157,11 +285,22 @@ class Words:
         """A pattern of what stands before an option's letter, with an article between or not."""
         words = self.reading
         pieces = [*words.leads, *map(_spelt, (*words.so, *words.option_words))]
-        articles = _either(self.open.articles)
+        articles, copulas = _either(self.open.articles), _either(self.open.copulas)
         joined = "|".join(sorted(pieces, key=len, reverse=True)) or "(?!)"
-        return (
-            rf"{self._start}(?:{joined})[\s:,–-]*(?:(?:{articles})[\s:]*)?" if articles else rf"(?:{joined})[\s:,–-]*"
-        )
+        between = rf"(?:(?:{copulas})\s+)?" if copulas else ""
+        between += rf"(?:(?:{articles})[\s:]*)?" if articles else ""
+        return rf"{self._start}(?:{joined})[\s:,–-]*{between}"
+
+    @cached_property
+    def _letter_forms(self) -> list[tuple[re.Pattern[str], str]]:
+        forms = self.reading.letter_forms.items()
+        return [(re.compile(rf"{self._start}(?:{form}){self._end}"), letter) for form, letter in forms]
+
+    def with_letters(self, text: str) -> str:
+        """Write an option's letter as the usual one: of another alphabet, or with an ending glued to it."""
+        for pattern, letter in self._letter_forms:
+            text = pattern.sub(letter, text)
+        return text
 
     @cached_property
     def _led(self) -> re.Pattern[str]:
@@ -169,9 +308,18 @@ class Words:
         alone = rf"|{self._start}(?:{articles})\s+" if articles else ""
         return re.compile(rf"(?:{self.named_before}{alone})$")
 
-    def is_led(self, before: str) -> bool:
-        """Whether what stands before a letter says that it is an option's: "the answer is", "option", "la"."""
-        return self._led.search(before) is not None
+    def is_led(self, before: str, by_article: bool = True) -> bool:
+        """Whether what stands before a letter says that it is an option's: "the answer is", "option", "la".
+
+        Args:
+            before: What stands before it, in lower case.
+            by_article: Whether an article alone does: it does before a letter, not before an option's text.
+        """
+        return (self._led if by_article else self._led_by_words).search(before) is not None
+
+    @cached_property
+    def _led_by_words(self) -> re.Pattern[str]:
+        return re.compile(rf"{self.named_before}$")
 
     @cached_property
     def right_after(self) -> re.Pattern[str]:
@@ -195,12 +343,15 @@ class Words:
         """
         own = _CLAUSE_END.split(before)[-1]
         if cuts := list(self.cuts.finditer(own)):
-            own = own[cuts[-1].start() :]
+            own = own[cuts[-1].end() :]
         behind = _CLAUSE_END.split(after)[0]
         if cut := self.cuts.search(behind):
-            behind = behind[: cut.start()]
-        near = " ".join(own.split()[-_NEAR_WORDS:]) + " x"
-        return self.is_negated(near) or self.is_negated("x " + " ".join(behind.split()[:_NEAR_BEHIND]))
+            behind = behind[: self.cut_place(cut)]
+        near, behind = " ".join(own.split()[-_NEAR_WORDS:]), " ".join(behind.split()[:_NEAR_BEHIND])
+        if not self.reading.spaced:
+            near, behind = near[-_NEAR_UNSPACED:], behind[:_NEAR_UNSPACED]
+        is_denied_before = not self.reading.denies_behind and self.is_negated(near + " x")
+        return is_denied_before or self.is_negated("x " + behind)
 
     @cached_property
     def articles(self) -> frozenset[str]:
@@ -215,9 +366,63 @@ class Words:
     @cached_property
     def framing(self) -> frozenset[str]:
         """Words that may stand around an open answer in a sentence."""
-        little = [self.open.frame, *self.reading.scene, *self.reading.exists, *self.open.articles]
+        little = [self.open.frame, self.open.about, *self.reading.scene, *self.reading.exists, *self.open.articles]
         found = frozenset(word for phrase in little for word in words_in(phrase))
-        return found | {folded(word) for word in found if len(word) > 1}
+        return found | {self.bare(word) for word in found} | {folded(word) for word in found if len(word) > 1}
+
+    @cached_property
+    def _glued(self) -> list[re.Pattern[str]]:
+        return [re.compile(pattern) for pattern in self.open.glued]
+
+    def bare(self, word: str) -> str:
+        """Return a word without what is glued to it: particles, articles, endings."""
+        for pattern in self._glued:
+            word = pattern.sub("", word) or word
+        return word
+
+    def tokens(self, text: str) -> list[str]:
+        """Return the words of a text in lower case, of one without blanks, too."""
+        return words_in(self.spaced_out(text))
+
+    def spaced_out(self, text: str) -> str:
+        """Put blanks around the little words and the numbers of a text without blanks; numbers become digits."""
+        if self.reading.spaced:
+            return _DIGIT_END.sub(" ", text) if self.numbers.counters else text
+        text = self._number_behind_unit.sub(self._in_digits, self._unspaced_number.sub(self._in_digits, text))
+        return self._pieces.sub(r" \g<0> ", text)
+
+    @cached_property
+    def _pieces(self) -> re.Pattern[str]:
+        """The little words of a language without blanks, and its numbers in digits."""
+        table = self.reading
+        words = {*self.framing, *self.numbers.counters, *table.either, *table.last, *self.ordinals}
+        words |= {word for found in self.open.units.values() for word in found}
+        return re.compile(rf"{_either(words) or '(?!)'}|\d+(?:[.,:]\d+)*")
+
+    @cached_property
+    def _unspaced_number(self) -> re.Pattern[str]:
+        """A number before a word for counting or a unit, or alone."""
+        behind = _either((*self.numbers.counters, *self._unit_words)) or "(?!)"
+        return re.compile(rf"(?:{self._number})(?=\s*(?:{behind}))|^(?:{self._number})$")
+
+    @cached_property
+    def _number_behind_unit(self) -> re.Pattern[str]:
+        lookbehinds = "|".join(f"(?<={re.escape(word)})" for word in self._unit_words) or "(?!)"
+        return re.compile(rf"(?:{lookbehinds})(?:{self._number})")
+
+    @cached_property
+    def _unit_words(self) -> list[str]:
+        return [word for sign, found in self.open.units.items() for word in (sign, *found)]
+
+    @cached_property
+    def _number(self) -> str:
+        """A pattern of a number in a text without blanks."""
+        digits = "".join(word for word in (*self.numbers.words, *self.numbers.joints) if len(word) == 1)
+        return rf"(?:[{digits}]|\d+(?=[{digits}]))+|{_either(self.numbers.words) or '(?!)'}" if digits else "(?!)"
+
+    def _in_digits(self, match: re.Match[str]) -> str:
+        number = self.number_words.starting(words_in(re.sub(r"(\d+)", r" \1 ", match[0])), 0)
+        return match[0] if number is None else str(number[0])
 
     @cached_property
     def joining(self) -> frozenset[str]:
@@ -226,10 +431,12 @@ class Words:
 
     @cached_property
     def units(self) -> list[tuple[re.Pattern[str], str]]:
-        """Patterns of units in words behind a number, the longest first, and their signs."""
+        """Patterns of units in words behind a number or before it, the longest first, and their signs."""
         entries = [(word, sign) for sign, found in self.open.units.items() for word in found]
         entries.sort(key=lambda entry: -len(entry[0]))
-        return [(re.compile(rf"(\w)\s*{_spelt(word)}{self._end}"), sign) for word, sign in entries]
+        forms = [(rf"(\d|\w(?=\s))\s*{_spelt(word)}{self._end}", sign) for word, sign in entries]
+        forms += [(rf"{self._start}{_spelt(word)}\s*(\d+(?:\.\d+)?)", sign) for word, sign in entries]
+        return [(re.compile(form), sign) for form, sign in forms]
 
     @cached_property
     def ordinals(self) -> dict[str, str]:
@@ -244,8 +451,17 @@ class Words:
         return re.compile(rf"(?<=\d)\s?(?:{ends})(?=\s|$)") if ends else None
 
     def is_negated(self, clause: str) -> bool:
-        """Whether a clause denies what it speaks of; two denials of unlike kinds affirm."""
-        return self.denies(clause) != (self.absent.search(clause) is not None)
+        """Whether a clause denies what it speaks of; two denials of unlike kinds affirm, unless they are one word."""
+        left = self.not_negation.sub(" ", clause)
+        absent = self.absent.search(left)
+        others = left if absent is None else self.absent.sub(" ", left)
+        if absent is not None and self.negation.search(others) is None:
+            return True
+        return (self.negation.search(left) is not None) != (absent is not None)
+
+    def without_denial(self, clause: str) -> str:
+        """Return a clause without the words that deny it."""
+        return self.negation.sub(" ", self.absent.sub(" ", clause))
 
     def denies(self, clause: str) -> bool:
         """Whether a clause has a negation."""
@@ -264,13 +480,19 @@ class Words:
             place += number[1] if number else 1
         return found
 
+    def number_words_of(self, tokens: list[str]) -> frozenset[str]:
+        """Return the words of a list that numbers are written with."""
+        found = self.number_in(tokens)
+        ends = {place: (self.number_words.starting(tokens, place) or (0, 1))[1] for place in found}
+        return frozenset(word for place, count in ends.items() for word in tokens[place : place + count])
+
     @property
     def _start(self) -> str:
-        return r"(?<!\w)" if self.reading.spaced else ""
+        return rf"(?<![\w{VOWELS}])" if self.reading.spaced else ""
 
     @property
     def _end(self) -> str:
-        return r"(?!\w)" if self.reading.spaced else ""
+        return rf"(?![\w{VOWELS}])" if self.reading.spaced else ""
 
     def _anywhere(self, patterns: Iterable[str], bounded: bool = True) -> re.Pattern[str]:
         joined = "|".join(patterns)
@@ -311,9 +533,38 @@ def with_english(language: str) -> list[Words]:
     return [words_of_language(code) for code in dict.fromkeys((language, ENGLISH))]
 
 
-def at_least_english(language: str) -> list[Words]:
-    """Return the same; English alone where nothing is known of how answers are read in the language."""
-    return with_english(language if is_read(language) else ENGLISH)
+def answered_in(text: str, language: str) -> list[Words]:
+    """Return the words of the languages that an answer may be in.
+
+    Args:
+        text: The answer.
+        language: The language asked for. Where nothing is known of how answers are read in it, English counts alone.
+
+    Returns:
+        The language's and English's; the language's alone where more of the answer's words are its own: "no" is "in
+        the" in Portuguese.
+    """
+    both = with_english(language if is_read(language) else ENGLISH)
+    if len(both) == 1:
+        return both
+    own, english = (words.vocabulary for words in both)
+    said = words_in(text)
+    theirs = sum(word in english and word not in own for word in said)
+    return both if sum(word in own and word not in english for word in said) <= theirs else both[:1]
+
+
+def cut_at(clause: str, own: Sequence[Words]) -> list[str]:
+    """Cut a clause where it goes over into another without a mark, by the words of several languages."""
+    found = ((words, match) for words in own for match in words.cuts.finditer(clause))
+    cuts = sorted({words.cut_place(match) for words, match in found if clause[match.end() :].strip(QUOTES)} - {0})
+    pieces = [clause[a:b].strip(QUOTES) for a, b in zip([0, *cuts], [*cuts, len(clause)], strict=True)]
+    joined: list[str] = []
+    for piece in filter(None, pieces):
+        if joined and any(words.cuts.fullmatch(joined[-1]) for words in own):
+            joined[-1] += f" {piece}"
+        else:
+            joined.append(piece)
+    return joined
 
 
 def is_read(language: str) -> bool:
@@ -323,12 +574,18 @@ def is_read(language: str) -> bool:
 
 def words_in(text: str) -> list[str]:
     """Return the words of a text in lower case; what an apostrophe or a hyphen cuts off is one of its own."""
-    return [piece for word in _WORD.findall(text.lower()) for piece in re.split("['-]", word) if piece]
+    return [piece for word in _WORD.findall(text.lower()) for piece in _INSIDE.split(word) if piece]
 
 
 def _spelt(phrase: str) -> str:
     """Return a pattern for a phrase, with any blanks and with or without a comma."""
-    return r"\s*,?\s+".join(map(re.escape, phrase.replace(",", "").split()))
+    escaped = r"\s*,?\s+".join(map(re.escape, phrase.replace(",", "").split()))
+    return "".join(_LOOSE.get(letter, letter) for letter in escaped) if len(phrase) > 1 else escaped
+
+
+def _forms(entry: str) -> re.Pattern[str]:
+    """Return a pattern for the forms of a word: "red|reddish", "blu*"."""
+    return re.compile(re.escape(entry).replace(r"\|", "|").replace(r"\*", r"\w*"))
 
 
 def _either(phrases: Iterable[str]) -> str:
