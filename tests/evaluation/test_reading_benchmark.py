@@ -47,7 +47,8 @@ def test_what_the_published_rules_read_right_in_english_is_read_right() -> None:
 def test_a_bare_answer_is_read_in_any_decoration(language: str) -> None:
     reading = known(language).reading
     assert reading is not None
-    for form in ("{}", "{}.", "**{}**", "«{}»", '"{}"', "({})", "<answer>{}</answer>", "<think>x</think>\n{}", "- {}"):
+    plain = ("{}", "{}.", "**{}**", "«{}»", '"{}"', "({})", "<answer>{}</answer>", "<think>x</think>\n{}", "- {}")
+    for form in (*plain, "{}!", "`{}`", "“{}”", "[{}]", "{} 👍", "**{}.**", "> {}", "\\boxed{{{}}}", "# {}"):
         assert yes_or_no(form.format(reading.yes[0].capitalize()), language) == "yes", (language, form)
         assert yes_or_no(form.format(reading.no[0].upper()), language) == "no", (language, form)
         assert option_of(form.format("B"), ["x", "y", "z"], language) == 1, (language, form)
