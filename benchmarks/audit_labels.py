@@ -92,7 +92,7 @@ def drawn(found: dict[str, list[Any]], chance: np.ndarray, seed: int) -> Labels:
     """Draw labels of a source with known chances."""
     places = draw(chance, seed)
     truth, predicted = np.asarray(found["lost"], dtype=float), np.asarray(found["loss"])
-    clusters = [str(found["cluster"][place]) for place in places]
+    clusters = [str(place) for place in places]
     return Labels(truth[places], predicted[places], np.ones(len(places)), chance[places], clusters)
 
 

@@ -7,8 +7,9 @@ they tell nothing. Labels are drawn more often where the predictions are in doub
 chance (Zrnic & Candès, "Active statistical inference", ICML 2024). For a data set that is itself the whole of what is
 asked about, this is survey statistics' regression estimator (Särndal, Swensson & Wretman 1992, ch. 6).
 
-The interval is Wilson's for as many independent items as would tell as much (as `shares` counts them), with labels
-clustered by picture. ``benchmarks/audit_labels.py`` measures how often it holds the truth.
+The interval is Wilson's for as many independent items as would tell as much (as `shares` counts them). Labels that were
+drawn one by one are independent, whatever they are of, as chance is in the draw alone; others are clustered by picture.
+``benchmarks/audit_labels.py`` measures how often it holds the truth.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from passerelle.errors import InputError
-from passerelle.evaluation.statistics.significance import LEVEL, FloatArray
 from passerelle.evaluation.statistics.shares import Share
+from passerelle.evaluation.statistics.significance import LEVEL, FloatArray
 
 FEWEST = 20
 """With fewer labels no interval can be trusted."""
@@ -41,7 +42,7 @@ class Labels:
         predicted: What was predicted, 0 to 1 [labels].
         sizes: In how many places each stands [labels].
         chances: Of being drawn, above 0 to 1 [labels].
-        clusters: The picture of each [labels].
+        clusters: What was drawn together with each: itself alone, or its picture [labels].
     """
 
     truth: FloatArray
@@ -75,7 +76,8 @@ def powered_share(labels: Labels, mean: float, *, power: float | None = None, dr
     count = len(set(labels.clusters))
     if count < FEWEST:
         raise InputError(
-            f"{len(labels.truth)} labels of {count} pictures or rows say too little: label at least {FEWEST}, better 100."
+            f"{len(labels.truth)} labels of {count} pictures or rows say too little: "
+            f"label at least {FEWEST}, better 100."
         )
     weights = labels.sizes / labels.chances
     weights = weights / weights.sum()
