@@ -1,4 +1,4 @@
-"""A share by labels and predictions: unbiased, with an interval that holds it, narrower where predictions tell something."""
+"""A share by labels and predictions is unbiased; its interval holds the truth and is narrower than by labels alone."""
 
 from __future__ import annotations
 
