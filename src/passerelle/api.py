@@ -163,6 +163,7 @@ def audit(
     translated: PathLike,
     *,
     to: str,
+    labels: PathLike | None = None,
     calibration: PathLike | None = None,
     phrasebook: PathLike | None = None,
     **options: Any,
@@ -173,14 +174,17 @@ def audit(
         source: The data file.
         translated: Its translation.
         to: The language of the translation.
+        labels: Table of what people say of some pairs; see `passerelle.quality.estimate.labels.read_labels`.
         calibration: File of the estimate [the one that ships].
         phrasebook: File of sentences that are right by definition, before those that ship.
         options: As `passerelle.quality.pairs.PairOptions` has them: ``fields``, ``images``, …
     """
     from passerelle.quality.audit import audit as run
+    from passerelle.quality.estimate.labels import read_labels
 
     paired, assess = _opened(source, translated, to, calibration, phrasebook, options)
-    return run(paired.pairs, assess)
+    codes = paired.pairs[0].source_language, paired.pairs[0].target_language
+    return run(paired.pairs, assess, labels=None if labels is None else read_labels(Path(labels), *codes))
 
 
 def gate(

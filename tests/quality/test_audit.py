@@ -12,10 +12,12 @@ from click.testing import CliRunner
 from PIL import Image
 
 from passerelle.cli import main
+from passerelle.errors import InputError
 from passerelle.quality.assessing import FakeAssess
 from passerelle.quality.audit import audit
 from passerelle.quality.base import Pair
 from passerelle.quality.estimate import calibrated
+from passerelle.quality.estimate.labels import read_labels
 from passerelle.report.audit_page import audit_text, render_audit, write_audit_page
 
 HOSTILE = "<script>document.title='broken'</script>"
@@ -143,3 +145,80 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert json.loads(result.stdout)["lost"]["value"] == pytest.approx(0.45)
     assert json.loads((tmp_path / "o" / "audit.json").read_text())["seconds_per_1000"] == {"fake": 0.0}
     assert (tmp_path / "o" / "audit.html").is_file()
+
+
+def labelled_csv(path: Path, count: int, lost: int, more: str = "") -> Path:
+    rows = [f"text {n},bon {n},{int(n % count >= lost)}{more}" for n in range(count)]
+    path.write_text("\n".join(["source,target,accepted" + (",chance" if more else ""), *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def many_pairs(count: int = 200) -> list[Pair]:
+    return [Pair(f"text {n}", f"bon {n}", cluster=f"{n}.png") for n in range(count)]
+
+
+def test_labels_put_a_wrong_estimate_right_and_say_so(tmp_path: Path) -> None:
+    labels = read_labels(labelled_csv(tmp_path / "labels.csv", 50, 20), "en", "fr")
+    found = audit(many_pairs(), FakeAssess(), labels=labels)
+    said = found.labelled
+    assert said is not None and found.headline is said.both
+    assert found.lost.value == pytest.approx(0.1)  # the fake's
+    assert said.both.value == pytest.approx(0.4) and said.both.low < 0.4 < said.both.high
+    assert (said.labels, said.chances_known, said.unused, said.followed) == (50, False, {}, 0)
+    assert said.halve is not None and 100 < said.halve < 200
+    assert "too low here: these data are unlike" in said.says
+    text = audit_text(found, "demo", "fr")
+    assert "labels and estimate" in text and said.says in text and "named no" not in text
+    assert "as likely to be drawn" in text and f"{said.halve:,} labels in all would halve" in text
+
+
+def test_a_text_that_stands_often_weighs_by_its_places_and_others_are_counted(tmp_path: Path) -> None:
+    often = [Pair("Describe it.", "Il décrit.", cluster=f"often {n}.png") for n in range(200)]
+    path = labelled_csv(tmp_path / "labels.csv", 50, 0)
+    with path.open("a", encoding="utf-8") as file:
+        file.write("Describe it.,Il décrit.,0\ntext 1,bon 1,1\nnobody,personne,1\ntext 199,bon 199,1\n")
+    assess = FakeAssess({"bon 199": 1.0})
+    said = audit([*often, *many_pairs()], assess, labels=read_labels(path, "en", "fr")).labelled
+    assert said is not None and said.labels == 51
+    assert said.unused == {"not among the pairs": 1, "right by definition": 1, "said again": 1}
+    # 50 labels stand for one pair each, one for 200: by labels alone that is four fifths of what was labelled.
+    assert said.alone.value == pytest.approx(200 / 250 * 399 / 400)
+
+
+def test_the_doubt_of_a_draw_is_in_the_interval(tmp_path: Path) -> None:
+    labels = read_labels(labelled_csv(tmp_path / "labels.csv", 100, 40), "en", "fr")
+    whole = audit(many_pairs(), FakeAssess(), labels=labels).labelled
+    drawn = audit(many_pairs(), FakeAssess(), labels=labels, is_draw=True).labelled
+    assert whole is not None and drawn is not None
+    assert drawn.both.high - drawn.both.low > 1.2 * (whole.both.high - whole.both.low)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"), [(",0", "'chance' is '0'"), (",2", "'chance' is '2'"), (",x", "row 1: 'chance' is 'x'")]
+)
+def test_a_chance_that_is_none_is_named(tmp_path: Path, more: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        read_labels(labelled_csv(tmp_path / "labels.csv", 30, 3, more), "en", "fr")
+
+
+def test_labels_of_other_data_are_refused(tmp_path: Path) -> None:
+    labels = read_labels(labelled_csv(tmp_path / "labels.csv", 30, 3), "en", "fr")
+    with pytest.raises(InputError, match="none of the labels is of these pairs"):
+        audit(pairs(), FakeAssess(), labels=labels)
+    with pytest.raises(InputError, match="label at least 20"):
+        audit(many_pairs(10), FakeAssess(), labels=labels)
+
+
+def test_the_command_takes_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibrated, "open_assess", lambda *given, **more: FakeAssess())
+    (tmp_path / "a.txt").write_text("".join(f"text {n}\n" for n in range(60)), encoding="utf-8")
+    (tmp_path / "b.txt").write_text("".join(f"bon {n}\n" for n in range(60)), encoding="utf-8")
+    labels = labelled_csv(tmp_path / "labels.csv", 40, 10, ",0.5")
+    files = [str(tmp_path / name) for name in ("a.txt", "b.txt")]
+    given = ["audit", *files, "--to", "fr", "--labels", str(labels), "--out", str(tmp_path / "o")]
+    result = CliRunner().invoke(main, [*given, "--json"])
+    assert result.exit_code == 0, result.output
+    said = json.loads(result.stdout)["labelled"]
+    assert said["both"]["value"] == pytest.approx(0.25) and said["labels"] == 40 and said["chances_known"]
+    table = CliRunner().invoke(main, given).stdout
+    assert "By 40 labels and the estimate 25.0%" in table and "would halve the interval" in table

@@ -35,7 +35,7 @@ from passerelle.review.store.items import (
     prefilled,
     translation_items,
 )
-from passerelle.review.store.sampling import deal, stratified
+from passerelle.review.store.sampling import deal, for_audit, stratified
 from passerelle.review.store.schema import StoredPicture
 from review_server import HttpExpert
 
@@ -159,6 +159,18 @@ def test_what_is_doubtful_and_frequent_is_worth_most() -> None:
     assert [round(item.value, 2) for item in made] == [0.04, 1.0, 2.0]
 
 
+def test_for_an_audit_what_helps_is_drawn_with_its_chance() -> None:
+    texts = [("cow", "doubtful"), *[(f"ant {n}", "sure") for n in range(100)], *[("bee", "often")] * 80, ("x", "right")]
+    assess = FakeAssess({"sure": 0.99, "doubtful": 0.5, "often": 0.6, "right": 1.0})
+    made = translation_items(pairs(*texts), assess)
+    drawn = for_audit(made, 30, 1)
+    chance = {item.shown["translation"]: item.hidden["chance"] for item in drawn}
+    assert len(drawn) == 30 and chance["often"] == 1 and chance["sure"] < 0.3 and "right" not in chance
+    assert [item.name for item in drawn] == [item.name for item in for_audit(made, 30, 1)]
+    doubtful = [item for seed in range(20) for item in for_audit(made, 30, seed) if item.shown["source"] == "cow"]
+    assert len(doubtful) > 10 and {item.hidden["chance"] > 0.5 for item in doubtful} == {True}
+
+
 def test_prefilled_spans_are_the_words_that_checks_name() -> None:
     paired = pairs(("A zyzzyva", "Un zyzzyva"))
 
@@ -222,6 +234,8 @@ def test_status_says_who_failed_checks_and_who_stands_apart(tmp_path: Path, serv
         (["--answers", "none.jsonl"], "can't read 'none.jsonl'"),
         (["--run", "nowhere"], "no folder 'nowhere': give the folder of a run"),
         (["--experts", "Ann,Ann", "--answers", "ANSWERS"], "each expert needs a name of their own"),
+        (["--for-audit", "30", "--tasks", "judge"], "with --for-audit give no other tasks"),
+        (["--for-audit", "30", "--order", "value"], "leave --order value out"),
         (["--arms", "a,x", "--answers", "ANSWERS"], "unknown arm 'x'"),
     ],
 )

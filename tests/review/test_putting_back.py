@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from passerelle.errors import InputError
 from passerelle.quality.estimate.labels import read_labels
 from passerelle.review.findings.judged import Judged
 from passerelle.review.putting_back.corrections import corrections_of, memory_pairs
-from passerelle.review.putting_back.exchange import labels_csv
+from passerelle.review.putting_back.exchange import label_rows, labels_csv
 from passerelle.review.putting_back.pearmut import read_pearmut
 from passerelle.translation.memory.memory import TranslationMemory
 from review_server import HttpExpert, Server, passerelle
@@ -195,6 +196,17 @@ def test_labels_hold_no_formulas_and_are_read_as_they_were(tmp_path: Path) -> No
     assert cells == ["'=1+1", "'+33 1", "'-2", "'@SUM(A1)", "'\t=x", "''=x", "'a", "a cat", "' =x"]
     (tmp_path / "labels.csv").write_text(written, encoding="utf-8")
     assert [pair.target for pair in read_labels(tmp_path / "labels.csv", "en", "fr").pairs] == texts
+
+
+def test_labels_hold_the_chance_with_which_they_were_drawn(tmp_path: Path) -> None:
+    drawn = [judged("a", str(n), "", hidden={"row": str(n), "place": "caption", "chance": n / 4}) for n in (1, 2)]
+    rows = label_rows([replace(one, content={"score": 40.0}) for one in drawn])
+    (tmp_path / "labels.csv").write_text(labels_csv(rows), encoding="utf-8")
+    found = read_labels(tmp_path / "labels.csv", "en", "fr").chances
+    assert found is not None and found.tolist() == [0.25, 0.5]
+    without = [{name: value for name, value in row.items() if name != "chance"} for row in rows]
+    (tmp_path / "labels.csv").write_text(labels_csv(without), encoding="utf-8")
+    assert read_labels(tmp_path / "labels.csv", "en", "fr").chances is None
 
 
 def test_pearmuts_campaigns_go_out_and_come_in(reviewed: Callable[[dict[str, str]], Path], tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from passerelle.commands.quality_options import CALIBRATION, FILE, PHRASEBOOK, r
 @click.argument("translated", type=FILE, required=False)
 @reading
 @click.option("--references", type=FILE, help="People's translations, for some of the rows or all.")
+@click.option("--labels", type=FILE, help="What people say of some pairs: a table of source, target and accepted, "
+              "score or reference, as `review export --format labels` writes it.")  # fmt: skip
 @click.option("--sample", type=click.IntRange(min=1), help="About so many pairs, whole pictures at a time.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the sample.")
 @click.option("--engine", default="apertium", show_default=True, help="Translates where TRANSLATED isn't given.")
@@ -30,6 +32,7 @@ def audit(
     source: Path,
     translated: Path | None,
     references: Path | None,
+    labels: Path | None,
     sample: int | None,
     seed: int,
     engine: str,
@@ -46,6 +49,7 @@ def audit(
     """
     from passerelle.quality.audit import audit as run
     from passerelle.quality.estimate.calibrated import open_assess
+    from passerelle.quality.estimate.labels import read_labels
     from passerelle.quality.pairs import PairOptions, read_pairs, read_references, sample_source
     from passerelle.quality.pairs import sample as draw
     from passerelle.quality.translating import translate_source
@@ -53,7 +57,9 @@ def audit(
     from passerelle.runs import cache_folder, make_folder, write_json
 
     how, left_out = PairOptions(**options), frozenset[int]()
-    assess = open_assess(how.source_language, how.target_language, calibration, phrasebook=phrasebook)
+    codes = how.source_language, how.target_language
+    said = None if labels is None else read_labels(labels, *codes)
+    assess = open_assess(*codes, calibration, phrasebook=phrasebook)
     if translated is None and not how.columns:
         memory = at or cache_folder() / "translations.sqlite"
         make_folder(out)
@@ -66,7 +72,8 @@ def audit(
     if sample is not None:
         paired = draw(paired, sample, seed)
     known = None if references is None else read_references(references, paired)
-    found = run(paired.pairs, assess, known, max(len(left_out), len(paired.unpaired)))
+    left = max(len(left_out), len(paired.unpaired))
+    found = run(paired.pairs, assess, known, left, said, is_draw=sample is not None)
     make_folder(out)
     write_json(out / "audit.json", found.as_dict())
     write_audit_page(found, source.name, paired.pairs[0].target_language, out / "audit.html")

@@ -91,6 +91,8 @@ def _sources(command: Callable[..., Any]) -> Callable[..., Any]:
 @_sources
 @click.option("--tasks", callback=names, default="", help=f"Of {', '.join(TASKS)}  [all that the sources allow].")
 @click.option("--items", type=click.IntRange(min=1), default=200, show_default=True, help="Items of each task.")
+@click.option("--for-audit", type=click.IntRange(min=20), metavar="N",
+              help="N translations that help `audit --labels` most; 100 are a good start.")  # fmt: skip
 @click.option("--annotators", type=click.IntRange(1, 200), default=3, show_default=True, help="Number of experts.")
 @click.option("--experts", callback=names, default="", help="Their names, instead of a number.")
 @click.option("--overlap", callback=_share, default="30%", show_default=True, help="Share that everybody gets.")
@@ -192,7 +194,8 @@ def link(person: str, where: str, campaign: str | None, revoke: bool, url: str) 
 @_DB
 @_NAME
 @click.option("--format", "form", type=click.Choice(["jsonl", "labels", "pearmut"]), default="jsonl",
-              show_default=True, help="labels: for `quality fit`; pearmut: a campaign for Pearmut.")  # fmt: skip
+              show_default=True,
+              help="labels: for `audit --labels` and `quality fit`; pearmut: a campaign for Pearmut.")  # fmt: skip
 @click.option("--out", type=FILE, help="File to write  [standard output].")
 def export_(where: str, campaign: str | None, form: str, out: Path | None) -> None:
     """Write the finished judgments, with the arms' names put back; or the campaign itself for Pearmut."""

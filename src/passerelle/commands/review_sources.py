@@ -26,7 +26,7 @@ from passerelle.review.store.items import (
     translation_items,
     write_items,
 )
-from passerelle.review.store.sampling import stratified
+from passerelle.review.store.sampling import for_audit, stratified
 from passerelle.review.store.texts import interfaces
 
 
@@ -52,12 +52,14 @@ def collect(
     plan = _plan(name, experts or tuple(f"expert-{number}" for number in range(1, annotators + 1)), given)
     if given["unread"]:
         tasks = _only_labels(tasks, given)
+    if given["for_audit"]:
+        tasks = _only_translations(tasks, given)
     answered, arms = _answers(given, plan.target_language)
     paired = _pairs(given)
     wanted = _tasks(tasks, answered, paired)
     sources = _sources(given)
     assess = None
-    if "translation" in wanted and paired is not None and (plan.by_value or plan.prefill):
+    if "translation" in wanted and paired is not None and (plan.by_value or plan.prefill or given["for_audit"]):
         codes = plan.source_language, plan.target_language
         assess = open_assess(*codes, given["calibration"], phrasebook=given["phrasebook"])
     made: dict[str, list[NewItem]] = {}
@@ -77,7 +79,10 @@ def collect(
             if len(kept) < len(made[task]):
                 sources.setdefault("left_out", {})[f"said-again, {task}"] = len(made[task]) - len(kept)
             made[task] = kept
-    drawn = {task: stratified(made[task], items, plan.seed, by_value=plan.by_value) for task in wanted}
+    if given["for_audit"]:
+        drawn = {"translation": for_audit(made["translation"], given["for_audit"], plan.seed)}
+    else:
+        drawn = {task: stratified(made[task], items, plan.seed, by_value=plan.by_value) for task in wanted}
     if plan.prefill and assess is not None and paired is not None:
         drawn["translation"] = prefilled(drawn["translation"], paired, assess)
     whole = []
@@ -116,6 +121,15 @@ def _only_labels(tasks: Sequence[str], given: dict[str, Any]) -> tuple[str, ...]
     if not given["run_folder"]:
         raise ConfigError("--unread needs the run whose answers couldn't be read: --run RUN or --run EVALUATION.")
     return ("label",)
+
+
+def _only_translations(tasks: Sequence[str], given: dict[str, Any]) -> tuple[str, ...]:
+    """Return what is asked where an audit needs labels."""
+    if tasks and tuple(tasks) != ("translation",):
+        raise ConfigError("an audit's labels are scores of translations: with --for-audit give no other tasks.")
+    if given["order"] == "value":
+        raise ConfigError("--for-audit draws with known chances, in any order: leave --order value out.")
+    return ("translation",)
 
 
 def _answers(given: dict[str, Any], target: str) -> tuple[list[Answered], list[str]]:

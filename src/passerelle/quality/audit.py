@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from passerelle.evaluation.statistics.significance import cluster_bootstrap, mean_of
 from passerelle.quality.assessing import Assess, Assessment
 from passerelle.quality.base import ERROR_CLASSES, Pair
+from passerelle.quality.estimate.by_labels import LabelledShares, labelled_shares
+from passerelle.quality.estimate.calibrate import Labelled
 from passerelle.quality.evidence.chrf import LOST_BELOW, sentence_chrf
 
 EXAMPLES = 12
@@ -80,6 +82,33 @@ class Truth:
 
 
 @dataclass(frozen=True)
+class WithLabels:
+    """What a few labels say, and what they and the estimate say together.
+
+    Attributes:
+        alone: The share that is lost by labels alone.
+        both: The same by labels and the estimate: unbiased, whatever the estimate is worth.
+        labels: How many labels count.
+        unused: Labels that don't count by themselves, by reason.
+        definition: What a label says.
+        halve: How many labels in all would halve the interval; ``None``: no number would.
+        followed: How far the estimate is followed; 0: it tells nothing here.
+        chances_known: Whether the labels hold the chances with which they were drawn; else all are taken to be alike.
+        says: In words, what this means for the estimate by itself; empty if it agrees.
+    """
+
+    alone: Share
+    both: Share
+    labels: int
+    unused: dict[str, int]
+    definition: str
+    halve: int | None
+    followed: float
+    chances_known: bool
+    says: str
+
+
+@dataclass(frozen=True)
 class Audit:
     """All that was found.
 
@@ -95,6 +124,7 @@ class Audit:
         calibrated_on: What the estimate was fitted on.
         slack: Standard error of the calibration that the intervals hold.
         left_out: Rows that have no translation.
+        labelled: ``None`` without labels.
     """
 
     lost: Share
@@ -108,6 +138,12 @@ class Audit:
     calibrated_on: str
     slack: float
     left_out: int = 0
+    labelled: WithLabels | None = None
+
+    @property
+    def headline(self) -> Share:
+        """The best that is known of the share of all pairs: by labels and estimate where there are labels."""
+        return self.lost if self.labelled is None else self.labelled.both
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON types; seconds also for each thousand pairs."""
@@ -121,7 +157,13 @@ class Audit:
 
 
 def audit(
-    pairs: Sequence[Pair], assess: Assess, references: Sequence[str | None] | None = None, left_out: int = 0
+    pairs: Sequence[Pair],
+    assess: Assess,
+    references: Sequence[str | None] | None = None,
+    left_out: int = 0,
+    labels: Labelled | None = None,
+    *,
+    is_draw: bool = False,
 ) -> Audit:
     """Estimate what is lost in some pairs.
 
@@ -130,9 +172,11 @@ def audit(
         assess: Estimates them.
         references: A person's translation of each, ``None`` where there is none.
         left_out: Rows that aren't among the pairs, as they have no translation.
+        labels: What people say of some of the pairs.
+        is_draw: Whether the pairs are a draw from a larger data set, which is asked about.
 
     Raises:
-        InputError: There are no pairs.
+        InputError: There are no pairs, or too few labels are of them.
         RunError: A check failed.
     """
     found = assess.estimate(pairs)
@@ -147,6 +191,11 @@ def audit(
         ]
         estimated = share("estimated", losses, known)
         truth = Truth(share("true", bad, known, slack=0.0), estimated, len(pairs) - len(known))
+    lost = share("all", losses)
+    labelled = None
+    if labels is not None:
+        said = labelled_shares(pairs, [one.probability for one in found], labels, is_draw=is_draw)
+        labelled = _with_labels(said, labels.definition, lost)
     errors = [
         share(name, [loss * (one.error == name) for loss, one in zip(losses, found, strict=True)])
         for name in ERROR_CLASSES
@@ -161,7 +210,7 @@ def audit(
         return _example(pairs[first], found[first], shown[first], len(places))
 
     return Audit(
-        lost=share("all", losses),
+        lost=lost,
         errors=tuple(sorted(errors, key=lambda one: -one.value)),
         fields=share.by(lambda pair: pair.field, losses),
         categories=share.by(lambda pair: pair.category, losses),
@@ -172,6 +221,24 @@ def audit(
         calibrated_on=assess.calibrated_on,
         slack=assess.slack,
         left_out=left_out,
+        labelled=labelled,
+    )
+
+
+def _with_labels(said: LabelledShares, definition: str, lost: Share) -> WithLabels:
+    alone, both = (
+        replace(lost, name=name, value=one.value, low=one.low, high=one.high)
+        for name, one in (("by labels", said.alone), ("by both", said.both))
+    )
+    says = ""
+    if not both.low <= lost.value <= both.high:
+        way, share = ("high", "more") if lost.value > both.high else ("low", "less")
+        says = (
+            f"The estimate by itself is too {way} here: these data are unlike those that it was fitted on. "
+            f"It gives {share} than there is for error classes, fields and categories, too."
+        )
+    return WithLabels(
+        alone, both, said.labels, said.unused, definition, said.halve, said.both.power, said.chances_known, says
     )
 
 

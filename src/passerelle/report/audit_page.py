@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from passerelle.pictures.thumbnails import Thumbnail, make_thumbnail
-from passerelle.quality.audit import Audit, Example, Share
+from passerelle.quality.audit import Audit, Example, Share, WithLabels
 from passerelle.report.page import _asset, _language_tag, _policy
 from passerelle.runs import write_atomically
 
@@ -43,6 +43,7 @@ def audit_text(audit: Audit, name: str, language: str) -> str:
         language=_language_tag(language),
         policy=_policy(style, ""),
         style=Markup(style),  # a file of this package, not a text of users
+        labels_to_come=audit.labelled and labels_to_come(audit.labelled),
         worst=_shown(audit.worst),
         typical=_shown(audit.typical),
     )
@@ -69,7 +70,9 @@ def render_audit(audit: Audit, console: Console) -> None:
     from rich.text import Text
 
     lost = audit.lost
-    console.print(Text(f"Pairs that lose meaning: {_percent(lost)}, of {lost.pairs:,} pairs", style="bold"))
+    console.print(Text(f"Pairs that lose meaning: {_percent(audit.headline)}, of {lost.pairs:,} pairs", style="bold"))
+    for line in _labelled_lines(audit):
+        console.print(Text(line))
     table = Table("", "Lost", "95% interval", "Pairs", box=None)
     for title, shares in (("Error class", audit.errors), ("Field", audit.fields), ("Category", audit.categories)):
         if shares:
@@ -85,6 +88,30 @@ def render_audit(audit: Audit, console: Console) -> None:
     if audit.left_out:
         console.print(Text(f"{audit.left_out:,} rows have no translation and aren't among the pairs."))
     console.print(Text(f"Calibrated on {audit.calibrated_on}.", style="dim"))
+
+
+def _labelled_lines(audit: Audit) -> list[str]:
+    """Say by what the share is known, where there are labels."""
+    said = audit.labelled
+    if said is None:
+        return []
+    lines = [
+        f"By {said.labels:,} labels and the estimate {_percent(said.both)}; by labels alone {_percent(said.alone)}; "
+        f"by the estimate alone {_percent(audit.lost)}.",
+        labels_to_come(said),
+    ]
+    if said.unused:
+        lines.append("Labels that don't count: " + ", ".join(f"{n:,} {reason}" for reason, n in said.unused.items()))
+    if not said.chances_known:
+        lines.append("The labels name no chances: all pairs are taken to have been as likely to be drawn.")
+    return [*lines, said.says] if said.says else lines
+
+
+def labels_to_come(said: WithLabels) -> str:
+    """Say how many labels would halve the interval."""
+    if said.halve is None:
+        return "No number of labels would halve the interval: audit a larger sample."
+    return f"{said.halve:,} labels in all would halve the interval."
 
 
 def _percent(share: Share) -> str:

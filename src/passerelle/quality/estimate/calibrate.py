@@ -53,6 +53,7 @@ class Labelled:
         is_extra: Pairs of another kind of text [pairs]: they help to fit, but probabilities are calibrated and
             figures are taken on the others.
         definition: How the labels came to be.
+        chances: With which each was drawn, above 0 to 1 [pairs]; ``None`` where nobody says.
     """
 
     pairs: Sequence[Pair]
@@ -60,6 +61,7 @@ class Labelled:
     quality: FloatArray
     is_extra: BoolArray
     definition: str
+    chances: FloatArray | None = None
 
 
 def need_scikit_learn() -> None:

@@ -6,6 +6,7 @@ import csv
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ def read_labels(path: Path, source: str, target: str) -> Labelled:
 
     Columns: ``source``, ``target`` and one of ``reference`` (a human translation: accepted if the chrF of the
     target to it is at least 40), ``accepted`` (0 or 1) and ``score`` (0..100: accepted from 50 on). ``cluster``
-    or ``picture`` say which pairs depend on each other; without them pairs of one source do.
+    or ``picture`` say which pairs depend on each other; without them pairs of one source do. ``chance`` says with which
+    chance (above 0, to 1) each was drawn.
 
     Args:
         path: The file, named ``.csv`` or ``.jsonl``.
@@ -67,7 +69,10 @@ def read_labels(path: Path, source: str, target: str) -> Labelled:
         )
         for row in rows
     ]
-    return _labelled(pairs, kind, values, np.zeros(len(pairs), dtype=bool))
+    labelled = _labelled(pairs, kind, values, np.zeros(len(pairs), dtype=bool))
+    if "chance" not in rows[0]:
+        return labelled
+    return replace(labelled, chances=np.array([_chance(row, path, number) for number, row in enumerate(rows, 1)]))
 
 
 def neutral(value: Any) -> Any:
@@ -164,6 +169,25 @@ def _as_written(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _chance(row: Mapping[str, Any], path: Path, number: int) -> float:
+    """Return the chance with which a row was drawn."""
+    value = _number(row.get("chance"))
+    if not 0 < value <= 1:
+        raise InputError(
+            f"{path.name}, row {number}: 'chance' is {row.get('chance')!r}; write what `review export --format labels` "
+            "gave, a number above 0 and up to 1, or leave the column out if all pairs were drawn alike"
+        )
+    return value
+
+
+def _number(value: Any) -> float:
+    """Return a number as people write it; NaN for anything else."""
+    try:
+        return float(str(value).replace(",", "."))
+    except ValueError:
+        return math.nan
+
+
 def _checked(row: Mapping[str, Any], kind: str, place: str) -> Any:
     """Return a row's label; every row needs both texts and a label."""
     for name in ("source", "target", *(("reference",) if kind == "reference" else ())):
@@ -177,10 +201,7 @@ def _checked(row: Mapping[str, Any], kind: str, place: str) -> Any:
         if known is None:
             raise InputError(f"{place}: 'accepted' is {value!r}; write 0 or 1")
         return known
-    try:
-        score = float(str(value).replace(",", "."))
-    except (TypeError, ValueError):
-        score = math.nan
+    score = _number(value)
     if not 0 <= score <= 100:
         raise InputError(f"{place}: 'score' is {value!r}; write a number from 0 to 100")
     return score

@@ -53,7 +53,10 @@ def export_lines(campaign: str, judged: Sequence[Judged]) -> str:
 
 
 def label_rows(judged: Sequence[Judged]) -> list[dict[str, Any]]:
-    """Return translations that were scored, each once, with the mean score: what `passerelle quality fit` reads."""
+    """Return translations that were scored, each once, with the mean score: what `passerelle quality fit` reads.
+
+    Those of a campaign for an audit hold the chance with which each was drawn, for `passerelle audit --labels`.
+    """
     scores: dict[str, list[float]] = defaultdict(list)
     items: dict[str, Judged] = {}
     for one in first_looks(judged):
@@ -66,6 +69,7 @@ def label_rows(judged: Sequence[Judged]) -> list[dict[str, Any]]:
             "target": one.shown["translation"],
             "score": round(sum(scores[name]) / len(scores[name]), 2),
             "cluster": one.cluster,
+            **({"chance": one.hidden["chance"]} if "chance" in one.hidden else {}),
         }
         for name, one in items.items()
     ]
@@ -74,7 +78,8 @@ def label_rows(judged: Sequence[Judged]) -> list[dict[str, Any]]:
 def labels_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """Write labels as CSV; texts that a spreadsheet would run as a formula get an apostrophe before them."""
     written = io.StringIO()
-    writer = csv.DictWriter(written, ("source", "target", "score", "cluster"), lineterminator="\n")
+    columns = ("source", "target", "score", "cluster", *(("chance",) if rows and "chance" in rows[0] else ()))
+    writer = csv.DictWriter(written, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: neutral(value) for name, value in row.items()} for row in rows)
     return written.getvalue()

@@ -197,7 +197,8 @@ def translation_items(paired: Paired, assess: Assess | None = None) -> list[NewI
     for (row, place), pair, probability in zip(firsts, pairs, estimates, strict=True):
         value = 0.0 if probability is None else 4 * probability * (1 - probability) * often[pair.source]
         where = row.places[place]
-        hidden = {"row": row.row.id, "place": where, "field": pair.field, "probability": probability}
+        hidden = {"row": row.row.id, "place": where, "field": pair.field, "probability": probability,
+                  "pairs": len(held[pair.source, pair.target])}  # fmt: skip
         items.append(
             NewItem(
                 "translation", f"{row.row.id}#{where}", _shown(row, place, often[pair.source]), hidden,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from passerelle.evaluation.statistics.prediction_powered import chances, draw
+from passerelle.quality.estimate.by_labels import RIGHT
 from passerelle.review.store.items import NewItem
 
 
@@ -56,6 +58,26 @@ def stratified(items: Sequence[NewItem], count: int, seed: int, *, by_value: boo
         drawn += members[: quota[name]]
     draw.shuffle(drawn)
     return sorted(drawn, key=lambda item: -item.value) if by_value else drawn
+
+
+def for_audit(items: Sequence[NewItem], count: int, seed: int) -> list[NewItem]:
+    """Draw translations whose labels help an audit most, with a known chance each: `hidden` holds it as ``chance``.
+
+    What is right by definition isn't drawn.
+
+    Args:
+        items: Translations with their probability, and the number of pairs that they are.
+        count: How many to draw; all if there are fewer.
+        seed: Of the draw.
+
+    Returns:
+        The drawn items, in random order.
+    """
+    asked = [item for item in items if item.hidden["probability"] != RIGHT]
+    loss = [1 - item.hidden["probability"] for item in asked]
+    chance = chances(loss, [item.hidden["pairs"] for item in asked], count)
+    drawn = [(asked[place], float(chance[place])) for place in draw(chance, seed)]
+    return [replace(item, hidden={**item.hidden, "chance": found}) for item, found in drawn]
 
 
 def deal(
