@@ -24,9 +24,9 @@ from passerelle.quality.evidence.freedict import Dictionary
 from passerelle.quality.repair.candidates import Candidate
 from passerelle.quality.repair.choose import LinearScorer, Scorer, features
 
-FORMAT = "passerelle choice 1"
+FORMAT = "passerelle choice 2"
 SHIPPED = "choice-{source}-{target}.json"
-KINDS = ("engine", "variant", "fixed", "composed")
+KINDS = ("engine", "variant", "fixed", "composed", "mended")
 
 
 class TreeScorer:
