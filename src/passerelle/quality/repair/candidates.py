@@ -113,8 +113,9 @@ class Pool:
         """Add the candidates that need knowledge of the two languages; a sentence is never written anew as a whole."""
         for name, engine in self._engines.items():
             rewritten = [known.rewrite(text) for text in texts]
-            made = [fitted(text, unmarked(marked)) for text, marked in zip(texts, engine.translate(rewritten), strict=True)]
-            for pool, text, new in zip(found, texts, self.mend(texts, made), strict=True):
+            answers = engine.translate(rewritten)
+            made = [fitted(text, unmarked(marked)) for text, marked in zip(texts, answers, strict=True)]
+            for pool, new in zip(found, self.mend(texts, made), strict=True):
                 if all(one.text != new for one in pool):
                     pool.append(Candidate(new, "mended", name))
         places = [place for place, text in enumerate(texts) if self.is_phrase(text)]
@@ -142,7 +143,9 @@ class Pool:
         return Candidate(fitted(text, unmarked(marked)), way, maker, len(_MARKED.findall(marked)))
 
     def _known(self, word: str) -> tuple[list[tuple[str, float]], bool]:
-        """Return a word's translations, and whether it is the plural of the noun that they translate."""
+        """Return a word's translations, none for a name, and whether it is the plural of the noun they translate."""
+        if word != word.lower():
+            return [], False
         for form in forms(word):
             found = usable(form, self.book, self.wording) if self.wording else self.book.weighed(form)
             if found:
@@ -161,7 +164,7 @@ class Pool:
 
             def put(match: re.Match[str], choice: int = choice) -> str:
                 nonlocal left, votes, share
-                known, is_plural = self._known(match[1].lower())
+                known, is_plural = self._known(match[1])
                 if len(known) <= choice:
                     left += 1
                     return match[1]

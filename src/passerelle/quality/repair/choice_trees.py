@@ -48,6 +48,7 @@ class TreeScorer:
         """
         if content.get("format") != FORMAT:
             raise InputError(f"not trees of this version: format is {content.get('format')!r}, not {FORMAT!r}")
+        self.least_lead = float(content["least_lead"])
         self._columns: list[str] = list(content["features"])
         self._medians = np.array(content["medians"], dtype=np.float64)
         self._trees: list[Tree] = [read_tree(each) for each in content["trees"]]

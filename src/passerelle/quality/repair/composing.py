@@ -3,7 +3,7 @@
 Rule-based engines translate word by word and leave what they don't know. A caption is mostly one noun phrase, whose
 head stands last in English and first in French; with the longest phrases that the dictionary knows and the gender
 of the head, the phrase can be written anew. Sentences, longer texts and whatever holds another function word than an
-article or a preposition are left to the engines: a dictionary's word for "her" or "the" is seldom what stands in a text.
+article or a preposition are left to the engines: a dictionary's word for "her" is seldom what stands in a text.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def phrase_words(text: str, wording: Wording) -> list[str]:
     is_plain = all(
         word not in function or word in rules.links or word in rules.singular or word in rules.plural for word in words
     )
-    return words if is_plain and not has_finite_verb(text, wording.source) else []
+    has_content = any(word not in function for word in words)
+    return words if is_plain and has_content and not has_finite_verb(text, wording.source) else []
 
 
 def compose(text: str, book: Dictionary, wording: Wording) -> list[Composed]:
@@ -196,7 +197,12 @@ def _modifiers(
 
 
 def _may_be_adjective(word: str, book: Dictionary, wording: Wording) -> bool:
-    return "adj" in kinds_of(word, wording.target) or book.grammar(word).kind == "adj" or book.is_word(feminine(word)) and feminine(word) != word
+    return (
+        "adj" in kinds_of(word, wording.target)
+        or book.grammar(word).kind == "adj"
+        or book.is_word(feminine(word))
+        and feminine(word) != word
+    )
 
 
 def _article(kind: str, head: Grammar, plural: bool) -> str:

@@ -43,9 +43,7 @@ class Mender:
                 wrong.sub(rule.put, text) if given.search(source) else text
                 for source, text in zip(sources, mended, strict=True)
             ]
-        return [
-            known.contracted(text) if text != was else text for text, was in zip(mended, texts, strict=True)
-        ]
+        return [known.contracted(text) if text != was else text for text, was in zip(mended, texts, strict=True)]
 
     def _present(self, known: Wording, sources: Sequence[str], texts: Sequence[str]) -> list[str]:
         """Write "mange" for "est en train de manger" where the source has "is eating"."""

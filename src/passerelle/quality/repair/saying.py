@@ -1,4 +1,4 @@
-"""Whether a candidate is something that one would say for its source: a sentence for a sentence, once, about as long."""
+"""Whether a text may stand for its source: a sentence for a sentence, nothing twice, about as long, a question kept."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from passerelle.quality.checks.direction import Direction
 from passerelle.quality.checks.length import find_lengths
 from passerelle.quality.checks.repetition import RepetitionCheck
 from passerelle.quality.evidence.analysis import Reading, open_analysis
+from passerelle.quality.repair.wording import wording
 from passerelle.translation.protection.sentences import split_sentences
 
 MOST_DEVIATIONS = 3.0
@@ -80,6 +81,7 @@ class Sayable:
         self._codes = source, target
         self._usual = find_lengths(Direction.of(source, target))
         self._repetition = RepetitionCheck()
+        self._wording = wording(source, target)
 
     def why_not(self, pair: Pair, text: str) -> str:
         """Say what speaks against a text for a pair's source; empty where it may stand for it.
@@ -89,7 +91,7 @@ class Sayable:
             text: Another translation of it.
 
         Returns:
-            ``no verb``, ``sentences``, ``length``, ``repeats`` or nothing.
+            ``no verb``, ``sentences``, ``length``, ``repeats``, ``question`` or nothing.
 
         Raises:
             RunError: An analyser failed.
@@ -103,6 +105,8 @@ class Sayable:
             return "repeats"
         if has_finite_verb(pair.source, source) and not may_have_finite_verb(text, target):
             return "no verb"
+        if self._wording is not None and self._wording.is_other_question(pair.source, text):
+            return "question"
         return ""
 
     def _is_as_long(self, pair: Pair, text: str) -> bool:

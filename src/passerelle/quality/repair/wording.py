@@ -62,6 +62,13 @@ class Progressive(Settings):
     plural: str
 
 
+class Questions(Settings):
+    """How questions that ask for more than yes or no begin: patterns for a source and its translation."""
+
+    source: str
+    target: str
+
+
 class Wording(Settings):
     """What is known of two languages.
 
@@ -74,6 +81,7 @@ class Wording(Settings):
         rewritten: Other ways to write the source.
         mended: What is put right in translations.
         progressive: The tense that is put right, if there is one.
+        questions: How questions are told apart.
     """
 
     source: str
@@ -84,6 +92,7 @@ class Wording(Settings):
     rewritten: tuple[Rewriting, ...] = ()
     mended: tuple[Mending, ...] = ()
     progressive: Progressive | None = None
+    questions: Questions | None = None
 
     @cached_property
     def first_adjectives(self) -> frozenset[str]:
@@ -106,6 +115,17 @@ class Wording(Settings):
             pattern = re.compile(rule.source, re.IGNORECASE)
             source = pattern.sub(lambda match, put=rule.put: _as_begun(match, put), source)
         return source
+
+    def is_other_question(self, source: str, text: str) -> bool:
+        """Whether one of two texts asks for yes or no and the other for more, or only one is a question."""
+        asks = [each.rstrip().endswith("?") for each in (source, text)]
+        if self.questions is None or not any(asks):
+            return False
+        is_open = [
+            bool(re.search(pattern, each, re.IGNORECASE))
+            for pattern, each in ((self.questions.source, source), (self.questions.target, text))
+        ]
+        return not all(asks) or is_open[0] != is_open[1]
 
     def before_noun(self, adjective: str, noun: str) -> str:
         """Write a masculine singular adjective as it stands before a noun: "vieil" before "arbre"."""
