@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Sequence
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from importlib.resources import files
 
 from passerelle.config import Settings, parse_settings
@@ -112,8 +112,7 @@ class Wording(Settings):
     def rewrite(self, source: str) -> str:
         """Write a source in another way that means the same and that engines translate better."""
         for rule in self.rewritten:
-            pattern = re.compile(rule.source, re.IGNORECASE)
-            source = pattern.sub(lambda match, put=rule.put: _as_begun(match, put), source)
+            source = re.sub(rule.source, partial(_as_begun, put=rule.put), source, flags=re.IGNORECASE)
         return source
 
     def is_other_question(self, source: str, text: str) -> bool:
