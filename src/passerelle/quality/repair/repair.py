@@ -182,6 +182,8 @@ class Repairer:
 
     def _mended(self, pairs: Sequence[Pair]) -> dict[Pair, Proposal]:
         """Return good texts with what engines write wrong again and again put right."""
+        if not pairs:
+            return {}
         texts = self._pool.mend([pair.source for pair in pairs], [pair.target for pair in pairs])
         return {
             pair: Proposal(text, "mended", is_small=True)
