@@ -3,7 +3,8 @@
     python benchmarks/repair_choice.py [--out src/passerelle/data/choice-en-fr.json]
 
 Prints JSON: corpus chrF of the usual pivot, of the choice and of an oracle, for the training side out of fold and for
-the development side. The test side isn't looked at; `benchmarks/quality.py` measures the whole repair on it.
+the development side; and how far a phrase must be ahead so that fewer than one in ten that change is worse, out of
+fold on the training side. The test side isn't looked at; `benchmarks/repair.py` measures the whole repair.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from passerelle.quality.evidence.freedict import WordTable
 from passerelle.quality.repair.candidates import Candidate, Pool
 from passerelle.quality.repair.choice_trees import FORMAT, tabulate
 from passerelle.quality.repair.choose import features
+from passerelle.quality.repair.verdict import LEAST_VOTES
 from passerelle.quality.store import AssessmentStore
 from passerelle.records import Picture
 from passerelle.runs import cache_folder, write_atomically
@@ -45,16 +47,23 @@ TREES = {
     "random_state": 0,
 }
 FOLDS = 5
+MOST_WORSE = 0.1
+"""Share of the changed texts that may be worse than before, its standard error added."""
+HAIR = 1.0
+"""Points of chrF below which a text isn't worse."""
+LEADS = range(0, 41)
 
 
-def read_pools() -> tuple[list[Picture], list[list[Candidate]], list[str], np.ndarray, np.ndarray]:
-    """Return pictures of both sides, their pools, the checks' figures by name, their medians and the table."""
+def read_pools() -> tuple[list[Picture], list[list[Candidate]], list[bool], list[str], np.ndarray, np.ndarray]:
+    """Return pictures of both sides, pools, which are phrases, the checks' figures, their medians and the table."""
     sides = splits.stored()
     found = tuxpaint.read_pictures("fr", cache_folder() / "pictures" / "stamps")
     pictures = [p for p in found if sides.get(p.id) in ("train", "development") and "fr" in p.captions]
     sources = [p.captions["en"].text for p in pictures]
     book = WordTable("en", "fr")
-    pools = Pool(pivot_engines("en", "fr"), book).candidates(sources)
+    maker = Pool(pivot_engines("en", "fr"), book)
+    pools = maker.candidates(sources)
+    phrases = [maker.is_phrase(source) for source in sources]
     pairs = [Pair(source, one.text) for source, pool in zip(sources, pools, strict=True) for one in pool]
     checks = build_checks("en", "fr", Engines(), [name for name in CHECKS if name != LEFT_OUT])
     with AssessmentStore(cache_folder() / "assessments.sqlite") as store:
@@ -62,7 +71,7 @@ def read_pools() -> tuple[list[Picture], list[list[Candidate]], list[str], np.nd
     columns = feature_names(findings)
     medians = np.nanmedian(matrix(findings, columns), axis=0)
     own = [features(source, pool, book) for source, pool in zip(sources, pools, strict=True)]
-    return pictures, pools, columns, medians, tabulate(pools, own, findings, columns, medians)
+    return pictures, pools, phrases, columns, medians, tabulate(pools, own, findings, columns, medians)
 
 
 def written(model: GradientBoostingRegressor) -> list[dict[str, Any]]:
@@ -88,13 +97,40 @@ def written(model: GradientBoostingRegressor) -> list[dict[str, Any]]:
     return trees
 
 
+def least_lead(
+    pools: list[list[Candidate]], scores: np.ndarray, chrf: np.ndarray, numbers: list[int]
+) -> dict[str, float]:
+    """Return the smallest lead with which few enough of the phrases that change are worse than before.
+
+    Args:
+        pools: All candidates; the first is the text that stands.
+        scores: Out of fold [candidates].
+        chrf: To the human translation [candidates].
+        numbers: Which pools are phrases of the training side.
+    """
+    starts = np.cumsum([0, *map(len, pools)])
+    made = []
+    for n in numbers:
+        ours = scores[starts[n] : starts[n + 1]]
+        best = int(np.argmax(ours))
+        one = pools[n][best]
+        if best and not (one.way in ("fixed", "composed") and one.votes <= LEAST_VOTES):
+            made.append((ours[best] - ours[0], chrf[starts[n] + best] - chrf[starts[n]]))
+    for lead in LEADS:
+        worse = np.array([gain < -HAIR for ahead, gain in made if ahead >= lead])
+        share = float(worse.mean())
+        if share + np.sqrt(share * (1 - share) / len(worse)) <= MOST_WORSE:
+            return {"least_lead": float(lead), "changed": len(worse), "worse": round(share, 3)}
+    raise SystemExit("whatever the lead, too many of the changed texts are worse")
+
+
 def main() -> None:
     """Fit, measure, print, and write the trees if asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, help="where to write the trees")
     options = parser.parse_args()
     logging.disable(logging.WARNING)
-    pictures, pools, columns, medians, table = read_pools()
+    pictures, pools, phrases, columns, medians, table = read_pools()
     sizes = [len(pool) for pool in pools]
     starts = np.cumsum([0, *sizes])
     place = np.repeat(np.arange(len(pools)), sizes)
@@ -110,6 +146,8 @@ def main() -> None:
     for seen, unseen in GroupKFold(FOLDS).split(rows, groups=concepts):
         fold = GradientBoostingRegressor(**TREES).fit(table[rows[seen]], target[rows[seen]])
         scores[rows[unseen]] = fold.predict(table[rows[unseen]])
+    numbers = [n for n in np.flatnonzero(is_train) if phrases[n]]
+    lead = least_lead(pools, scores, chrf, numbers)
     model = GradientBoostingRegressor(**TREES).fit(table[rows], target[rows])
     development = np.flatnonzero(~is_train[place])
     scores[development] = model.predict(table[development])
@@ -124,7 +162,7 @@ def main() -> None:
         result[side] = {
             name: round(float(chrf_from_sums(sums[p].sum(axis=0)[None])[0]), 2) for name, p in picks.items()
         }
-    print(json.dumps({"captions": len(pictures), "candidates": len(table), **result}, indent=1))
+    print(json.dumps({"captions": len(pictures), "candidates": len(table), **lead, **result}, indent=1))
     if options.out:
         provenance = {
             "data": "Tux Paint stamps, training side: chrF of each candidate to the human French, less its pool's mean",
@@ -136,6 +174,7 @@ def main() -> None:
         parts = {
             "format": FORMAT,
             "features": columns,
+            "least_lead": lead["least_lead"],
             "medians": [round(float(each), 6) for each in medians],
             "provenance": provenance,
         }

@@ -60,11 +60,11 @@ def test_the_table_holds_differences_values_kind_and_size() -> None:
     own = [[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0]]]
     findings = {"letters": [Finding(0.2), Finding(0.6), Finding(math.nan)]}
     table = tabulate(POOLS, own, findings, ["letters"], np.array([0.5]))
-    assert len(KINDS) == 4
+    assert len(KINDS) == 5
     assert table.round(6).tolist() == [
-        [1, 2, -0.2, 0.2, 1, 0, 0, 0, 2],
-        [3, 4, 0.2, 0.6, 0, 0, 1, 0, 2],
-        [5, 6, 0.0, 0.5, 1, 0, 0, 0, 1],
+        [1, 2, -0.2, 0.2, 1, 0, 0, 0, 0, 2],
+        [3, 4, 0.2, 0.6, 0, 0, 1, 0, 0, 2],
+        [5, 6, 0.0, 0.5, 1, 0, 0, 0, 0, 1],
     ]
 
 
@@ -72,7 +72,7 @@ def test_the_table_holds_differences_values_kind_and_size() -> None:
 def test_the_trees_choose_and_the_checks_are_asked_once(left: float, right: float, best: str) -> None:
     check = Letters()
     content = {
-        "format": FORMAT, "features": ["letters"], "medians": [0.5],
+        "format": FORMAT, "features": ["letters"], "medians": [0.5], "least_lead": 2.0,
         "trees": [tree(len(FEATURES), 0.0, left, right)],
     }  # fmt: skip
     scorer = TreeScorer(content, NoBook(), Assessor([check]), ("en", "fr"))

@@ -11,17 +11,24 @@ import pytest
 from passerelle.errors import MissingDependency
 from passerelle.languages.phrasebook import read_phrasebook
 from passerelle.quality.assessing import Assessment, FakeAssess
-from passerelle.quality.base import Pair
+from passerelle.quality.base import Finding, Pair
+from passerelle.quality.evidence.analysis import open_analysis
 from passerelle.quality.evidence.freedict import WordTable
 from passerelle.quality.pairs import PairOptions, read_pairs
 from passerelle.quality.repair.candidates import Candidate, Pool, fitted
 from passerelle.quality.repair.choose import LinearScorer, choose, features
 from passerelle.quality.repair.composing import compose, feminine, forms
 from passerelle.quality.repair.files import repair_file, settle_row
+from passerelle.quality.repair.mending import Mender
 from passerelle.quality.repair.repair import Repaired, Repairer
+from passerelle.quality.repair.saying import Sayable
+from passerelle.quality.repair.variety import keep_variety
+from passerelle.quality.repair.verdict import Proposal, is_better
+from passerelle.quality.repair.wording import wording
 from passerelle.translation.base import FakeTranslator
 from passerelle.translation.memory.memory import TranslationMemory
 
+FRENCH = wording("en", "fr")
 DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 
@@ -44,7 +51,8 @@ def dictd(folder: Path, pair: str, entries: dict[str, str]) -> None:
 def dictionaries(tmp_path: Path) -> Path:
     folder = tmp_path / "dictd"
     folder.mkdir()
-    dictd(folder, "eng-fra", {"frog": "frog /x/\ngrenouille\n", "green": "green\nvert\n", "hat": "hat\nchapeau\n"})
+    direct = {"frog": "grenouille", "green": "vert", "hat": "chapeau", "ferret": "furet"}
+    dictd(folder, "eng-fra", {word: f"{word} /x/\n{text}\n" for word, text in direct.items()})
     dictd(
         folder, "eng-deu", {"ferret": "ferret /x/\nFrettchen <neut>, Frett <neut> [zool.]\n", "frog": "frog\nFrosch\n"}
     )
@@ -69,7 +77,7 @@ def book(dictionaries: Path) -> WordTable:
 
 def test_direct_entries_and_ways_through_german_are_added_up(book: WordTable) -> None:
     assert book.weighed("frog")[0] == ("grenouille", 2.5)  # 2 directly, half of the way through Frosch
-    assert book.weighed("ferret") == [("furet", 1.0)]
+    assert book.weighed("ferret") == [("furet", 3.0)]
     assert ("rainette", 0.25) in book.weighed("frog")
     assert book.grammar("grenouille").is_feminine is True
     assert book.grammar("vert").kind == "adj"
@@ -82,11 +90,11 @@ def test_a_missing_dictionary_says_how_to_get_it(tmp_path: Path) -> None:
 
 
 def test_phrases_are_composed_with_gender_and_number(book: WordTable) -> None:
-    assert compose("A green frog.", book)[0].text == "une grenouille verte"
-    assert compose("Green hats.", book)[0].text == "chapeaux verts"
-    assert compose("The frog with a ferret.", book)[0].text == "la grenouille avec un furet"
-    assert compose("A wibble frog.", book) == []
-    assert compose("A frog, green.", book) == []
+    assert compose("A green frog.", book, FRENCH)[0].text == "une grenouille verte"
+    assert compose("Green hats.", book, FRENCH)[0].text == "chapeaux verts"
+    assert compose("The frog with a ferret.", book, FRENCH)[0].text == "la grenouille avec un furet"
+    assert compose("A wibble frog.", book, FRENCH) == []
+    assert compose("A frog, green.", book, FRENCH) == []
 
 
 @pytest.mark.parametrize(
@@ -114,7 +122,7 @@ def test_unknown_words_are_put_right(book: WordTable) -> None:
     pool = Pool(engines(), book).candidates(["A ferret."])[0]
     assert pool[0] == Candidate("Un ferret.", "engine", "one", unknown=1)
     fixed = next(one for one in pool if one.text == "Un furet.")
-    assert fixed.unknown == 0 and fixed.votes == 1.0 and fixed.makers >= 2
+    assert fixed.unknown == 0 and fixed.votes == 3.0 and fixed.makers >= 2
     assert len({one.text for one in pool}) == len(pool)
 
 
@@ -230,3 +238,136 @@ def test_options_never_become_alike(tmp_path: Path) -> None:
     }
     new["frog"] = "grenouille"
     assert settle_row(row, [Repaired(p, new[p.source], "fixed", one, one) for p in row.pairs])["A"] == "grenouille"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A man walks.",
+        "A frog is green.",
+        "The frog and her hat.",
+        "Green frog just past the hat.",
+        "A green frog with a green hat on a green hat.",
+        "A frog?",
+        "The.",
+    ],
+)
+def test_only_short_noun_phrases_are_put_together(book: WordTable, text: str) -> None:
+    assert compose(text, book, FRENCH) == []
+
+
+def test_glosses_are_no_words(tmp_path: Path) -> None:
+    dictd(
+        tmp_path,
+        "eng-fra",
+        {"frog": "frog\narticle défini, préposition, grenouille, ne ... pas\n", "walk": "walk\nx\n"},
+    )
+    dictd(tmp_path, "fra-eng", {"grenouille": "grenouille <n, fem>\nfrog\n"})
+    table = WordTable("en", "fr", tmp_path, tmp_path / "cache")
+    assert any(word == "article défini" for word, _ in table.weighed("frog"))
+    assert {one.text for one in compose("The frog", table, FRENCH)} <= {"la grenouille", "le préposition"}
+    assert not FRENCH.is_gloss("pronom") and FRENCH.is_gloss("pronom personnel")
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("à le chat de le roi", "au chat du roi"),
+        ("de les chats à les enfants", "des chats aux enfants"),
+        ("la eau de le arbre de le hibou", "l'eau de l'arbre du hibou"),
+        ("il essaie de le faire", "il essaie de le faire"),
+    ],
+)
+def test_prepositions_and_articles_are_contracted(text: str, right: str) -> None:
+    assert FRENCH.contracted(text) == right
+
+
+needs_french = pytest.mark.skipif(open_analysis("fr") is None, reason="needs Apertium's French analyser")
+
+
+@needs_french
+def test_what_engines_write_wrong_again_and_again_is_put_right() -> None:
+    sources = ["An old man is eating.", "A man wearing a hat.", "A dog in a street."]
+    texts = ["L'homme vieux est en train de manger.", "Un homme qui porte un chapeau.", "Un chien qui porte."]
+    assert Mender("en", "fr").mend(sources, texts) == [
+        "Le vieil homme mange.",
+        "Un homme portant un chapeau.",
+        "Un chien qui porte.",
+    ]
+    assert Mender("en", "sv").mend(["An old man."], ["Homme vieux."]) == ["Homme vieux."]
+
+
+@needs_french
+@pytest.mark.parametrize(
+    ("source", "text", "reason"),
+    [
+        ("A man has a dog.", "Un homme a un chien.", ""),
+        ("A man has a dog.", "Un homme de chien.", "no verb"),
+        ("A dog.", "Un chien. Un chat.", "sentences"),
+        ("A dog.", "Un très grand et très vieux chien de berger des Pyrénées au poil long.", "length"),
+        ("A dog in the grass.", "Un chien un chien dans l'herbe.", "repeats"),
+        ("What is this?", "Qu'est-ce que c'est ?", ""),
+        ("What is this?", "Est-ce un chien ?", "question"),
+        ("Is this a dog?", "Qu'est-ce que c'est ?", "question"),
+        ("Is this a dog?", "Est-ce un chien ?", ""),
+        ("Is there a dog?", "Est-ce qu'il y a un chien ?", ""),
+    ],
+)
+def test_a_candidate_is_something_that_one_would_say(source: str, text: str, reason: str) -> None:
+    assert Sayable("en", "fr").why_not(Pair(source, "x"), text) == reason
+
+
+def asked(source: str, target: str, text: str, way: str = "fixed", field: str = "question") -> Repaired:
+    return Repaired(Pair(source, target, field=field), text, way if text != target else "kept", *[Assessment(0.5)] * 2)
+
+
+def test_two_instructions_stay_two() -> None:
+    same = asked("Describe it.", "Décris-le.", "Décrivez."), asked("Say what it is.", "Dis-le.", "Décrivez.")
+    assert [one.text for one in keep_variety(same)] == ["Décrivez.", "Dis-le."]
+    stays = asked("Describe it.", "Décris.", "Nouveau."), asked("Tell it.", "Nouveau.", "Nouveau.")
+    assert [one.text for one in keep_variety(stays)] == ["Décris.", "Nouveau."]
+    alike_before = asked("Describe it.", "Dis.", "Décrivez."), asked("Say it.", "Dis.", "Décrivez.")
+    assert [one.text for one in keep_variety(alike_before)] == ["Décrivez."] * 2
+    captions = asked("A cock.", "X.", "Un coq.", field="caption"), asked("A rooster.", "Y.", "Un coq.", field="caption")
+    assert [one.text for one in keep_variety(captions)] == ["Un coq."] * 2
+    by_people = (
+        asked("What is it?", "X ?", "Qu'est-ce ?", "phrasebook"),
+        asked("What is this?", "Y ?", "Qu'est-ce ?", "memory"),
+    )
+    assert [one.text for one in keep_variety(by_people)] == ["Qu'est-ce ?"] * 2
+
+
+def assessed(probability: float, likeness: float) -> Assessment:
+    return Assessment(probability, {"embedding": Finding(likeness)})
+
+
+@pytest.mark.parametrize(
+    ("proposal", "before", "after", "taken"),
+    [
+        (Proposal("t", "composed", lead=1.0, votes=2.0), (0.2, 0.9), (0.4, 0.2), True),
+        (Proposal("t", "composed", lead=-1.0, votes=2.0), (0.2, 0.9), (0.4, 0.9), False),
+        (Proposal("t", "composed", lead=1.0, votes=0.5), (0.2, 0.9), (0.9, 0.9), False),
+        (Proposal("t", "engine", lead=1.0), (0.5, 0.9), (0.4, 0.9), False),
+        (Proposal("t", "mended", is_small=True), (0.5, 0.9), (0.3, 0.85), True),
+        (Proposal("t", "mended", is_small=True), (0.5, 0.9), (0.6, 0.6), False),
+        (Proposal("t", "engine"), (0.2, 0.5), (0.6, 0.5), True),
+        (Proposal("t", "engine"), (0.2, 0.5), (0.6, 0.4), False),
+        (Proposal("t", "engine"), (0.2, 0.5), (0.4, 0.9), False),
+    ],
+)
+def test_a_change_is_judged_by_what_did_not_choose_it(
+    proposal: Proposal, before: tuple[float, float], after: tuple[float, float], taken: bool
+) -> None:
+    assert is_better(proposal, assessed(*before), assessed(*after)) is taken
+
+
+def test_a_sentence_keeps_what_its_engine_wrote(book: WordTable, tmp_path: Path) -> None:
+    one = FakeTranslator(table={"A frog has a green hat.": "Une grenouille a un chapeau vert."})
+    other = FakeTranslator(table={"A frog has a green hat.": "La rainette possède un couvre-chef."})
+    bad = FakeAssess({"Une grenouille a un chapeau vert.": 0.1})
+    with TranslationMemory(tmp_path / "m.sqlite") as memory:
+        pool = Pool({"one": one, "other": other}, book)
+        (done,) = Repairer(pool, LinearScorer(book), bad, memory, "e").repair(
+            [Pair("A frog has a green hat.", "Une grenouille a un chapeau vert.")]
+        )
+    assert (done.text, done.way) == ("Une grenouille a un chapeau vert.", "kept")

@@ -14,8 +14,9 @@ from passerelle.quality.base import Pair
 from passerelle.quality.evidence.freedict import Dictionary, Grammar
 from passerelle.quality.pairs import PairOptions, read_pairs
 from passerelle.quality.repair.candidates import Candidate, Pool
+from passerelle.quality.repair.choosing import sentences
 from passerelle.quality.repair.files import repair_file
-from passerelle.quality.repair.repair import Repairer, sentences
+from passerelle.quality.repair.repair import Repairer
 from passerelle.translation.base import FakeTranslator
 from passerelle.translation.engines.post_editing import PostEditor, written
 from passerelle.translation.memory.memorized import MemorizedTranslator
@@ -42,6 +43,8 @@ class NoBook:
 
 class First:
     """A scorer that likes the first candidate most."""
+
+    least_lead = 0.0
 
     def scores(self, sources: Sequence[str], pools: Sequence[Sequence[Candidate]]) -> list[list[float]]:
         return [[-float(place) for place in range(len(pool))] for pool in pools]

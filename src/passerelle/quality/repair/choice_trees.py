@@ -24,9 +24,9 @@ from passerelle.quality.evidence.freedict import Dictionary
 from passerelle.quality.repair.candidates import Candidate
 from passerelle.quality.repair.choose import LinearScorer, Scorer, features
 
-FORMAT = "passerelle choice 1"
+FORMAT = "passerelle choice 2"
 SHIPPED = "choice-{source}-{target}.json"
-KINDS = ("engine", "variant", "fixed", "composed")
+KINDS = ("engine", "variant", "fixed", "composed", "mended")
 
 
 class TreeScorer:
@@ -48,6 +48,7 @@ class TreeScorer:
         """
         if content.get("format") != FORMAT:
             raise InputError(f"not trees of this version: format is {content.get('format')!r}, not {FORMAT!r}")
+        self.least_lead = float(content["least_lead"])
         self._columns: list[str] = list(content["features"])
         self._medians = np.array(content["medians"], dtype=np.float64)
         self._trees: list[Tree] = [read_tree(each) for each in content["trees"]]

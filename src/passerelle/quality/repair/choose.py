@@ -29,6 +29,11 @@ _SHORT = 3
 class Scorer(Protocol):
     """Says which candidates of a pool are good; only differences within the pool count."""
 
+    @property
+    def least_lead(self) -> float:
+        """How far a candidate must be ahead of the text that stands, so that it is seldom worse."""
+        ...
+
     def scores(self, sources: Sequence[str], pools: Sequence[Sequence[Candidate]]) -> list[list[float]]:
         """Return a score for each candidate of each source's pool, higher is better."""
         ...
@@ -36,6 +41,8 @@ class Scorer(Protocol):
 
 class LinearScorer:
     """A `Scorer` by weights."""
+
+    least_lead = 0.0
 
     def __init__(self, book: Dictionary, weights: Mapping[str, float] | None = None) -> None:
         """Take the dictionaries that features ask, and the weights; those that ship if ``None``."""

@@ -9,13 +9,16 @@ from passerelle.languages.phrasebook import Phrasebook
 from passerelle.quality.assessing import Assess, Assessment
 from passerelle.quality.base import Pair
 from passerelle.quality.known import known_translation
-from passerelle.quality.repair.candidates import Candidate, Pool
-from passerelle.quality.repair.choose import Scorer, choose
+from passerelle.quality.repair.candidates import Pool
+from passerelle.quality.repair.choose import Scorer
+from passerelle.quality.repair.choosing import chosen_for, sentences
+from passerelle.quality.repair.saying import Sayable, look_at
+from passerelle.quality.repair.variety import keep_variety
+from passerelle.quality.repair.verdict import Proposal, is_better
 from passerelle.translation.engines.post_editing import Draft, PostEditor
 from passerelle.translation.memory.protocol import Memory
 from passerelle.translation.protection.glossary import Glossary
 from passerelle.translation.protection.safe import SafeTranslator
-from passerelle.translation.protection.sentences import split_sentences
 from passerelle.translation.protection.verify import verify
 
 CHARACTERS_PER_MINUTE = 300.0
@@ -23,6 +26,8 @@ CHARACTERS_PER_MINUTE = 300.0
 MINUTES_PER_PAIR = 0.1
 """What each pair takes beside, however short."""
 BY_PEOPLE = ("human-translation", "native")
+BY_DEFINITION = ("memory", "phrasebook")
+"""Ways whose texts are taken whatever the checks say."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +37,8 @@ class Repaired:
     Attributes:
         pair: As it was.
         text: Its translation now.
-        way: ``kept``; ``memory``; ``repaired-before``; ``phrasebook``; how the chosen candidate came to be;
-            ``sentences`` if it was chosen sentence by sentence; ``post-edited``.
+        way: ``kept``; ``memory``; ``repaired-before``; ``phrasebook``; how the chosen candidate came to be (``mended``,
+            ``fixed``, …); ``sentences`` if it was chosen sentence by sentence; ``post-edited``.
         before: Its assessment before.
         after: Its assessment now.
     """
@@ -99,10 +104,13 @@ class Repairer:
         self._pool, self._scorer, self._assess, self._memory = pool, scorer, assess, memory
         self._good, self.signature = good, signature
         self._safe, self._glossary, self._editor, self._phrasebook = safe, glossary, editor, phrasebook
+        self._sayable = Sayable(pool.source, pool.target)
         self.stopped = ""
 
     def repair(self, pairs: Sequence[Pair]) -> list[Repaired]:
-        """Repair each pair that isn't good; but for people's words and the glossary's, only where the estimate grows.
+        """Repair pairs, good ones in small things only; what people and the glossary say always, else by the verdict.
+
+        Two instructions or questions that were different stay different.
 
         Raises:
             RunError: An engine or a check failed.
@@ -118,28 +126,33 @@ class Repairer:
         ]
         phrases = self._phrases(weak)
         left = [pair for pair in dict.fromkeys(weak) if pair not in phrases]
-        proposed = {**self._chosen(left, broken), **phrases, **known}
+        good = [pair for pair in dict.fromkeys(pairs) if pair not in known and pair not in phrases and pair not in left]
+        proposed = {**self._mended(good), **self._chosen(left, broken), **phrases, **known}
         first = [Repaired(pair, pair.target, "kept", was, was) for pair, was in zip(pairs, before, strict=True)]
         done = self._settled(first, proposed, broken)
-        return self._edited(done) if self._editor is not None else done
+        return keep_variety(self._edited(done) if self._editor is not None else done)
 
     def _settled(
-        self, done: Sequence[Repaired], proposed: Mapping[Pair, tuple[str, str]], broken: Collection[Pair]
+        self, done: Sequence[Repaired], proposed: Mapping[Pair, Proposal], broken: Collection[Pair]
     ) -> list[Repaired]:
-        """Take what is proposed, text and way by pair, where it may be taken."""
-        new = [_with(found.pair, proposed.get(found.pair, (found.text, ""))[0]) for found in done]
+        """Take what is proposed where it may be taken."""
+        none = Proposal("", "")
+        new = [
+            _with(found.pair, one.text) if (one := proposed.get(found.pair)) else _with(found.pair, found.text)
+            for found in done
+        ]
         after = self._assess.estimate(new)
         settled = []
         for found, pair, now in zip(done, new, after, strict=True):
-            way = proposed.get(found.pair, ("", ""))[1]
-            must = way in ("memory", "phrasebook") or (found.pair in broken and way != "")
-            taken = pair.target != found.text and (must or now.probability >= found.after.probability)
-            settled.append(replace(found, text=pair.target, way=way, after=now) if taken else found)
+            one = proposed.get(found.pair, none)
+            must = one.way in BY_DEFINITION or (found.pair in broken and one.way != "")
+            taken = pair.target != found.text and (must or is_better(one, found.after, now))
+            settled.append(replace(found, text=pair.target, way=one.way, after=now) if taken else found)
         return settled
 
-    def _remembered(self, pairs: Sequence[Pair]) -> dict[Pair, tuple[str, str]]:
+    def _remembered(self, pairs: Sequence[Pair]) -> dict[Pair, Proposal]:
         """Return what the memory has by people, and what was repaired before of what the same engine made."""
-        found: dict[Pair, tuple[str, str]] = {}
+        found: dict[Pair, Proposal] = {}
         for source, target in dict.fromkeys((pair.source_language, pair.target_language) for pair in pairs):
             ours = [pair for pair in pairs if (pair.source_language, pair.target_language) == (source, target)]
             texts = [pair.source for pair in ours]
@@ -148,53 +161,52 @@ class Repairer:
             for pair in ours:
                 person, repaired = by_anyone.get(pair.source), before.get(pair.source)
                 if person is not None and person.origin in BY_PEOPLE:
-                    found[pair] = person.translation, "memory"
+                    found[pair] = Proposal(person.translation, "memory")
                 elif repaired is not None and repaired.origin == "repaired":
-                    found[pair] = repaired.translation, "repaired-before"
+                    found[pair] = Proposal(repaired.translation, "repaired-before", is_small=True)
         return found
 
-    def _phrases(self, pairs: Sequence[Pair]) -> dict[Pair, tuple[str, str]]:
+    def _phrases(self, pairs: Sequence[Pair]) -> dict[Pair, Proposal]:
         """Return what lexicon and phrasebook have, whole texts alone: it is right by definition."""
         texts = ((pair, known_translation(pair, self._phrasebook)) for pair in pairs)
-        return {pair: (text, "phrasebook") for pair, text in texts if text is not None and self._is_sound(pair, text)}
+        return {
+            pair: Proposal(text, "phrasebook")
+            for pair, text in texts
+            if text is not None and self._is_sound(pair, text)
+        }
 
     @property
     def glossary_digest(self) -> str:
         """Digest of the glossary, for the memory; empty without one."""
         return self._glossary.digest if self._glossary else ""
 
-    def _chosen(self, pairs: Sequence[Pair], broken: Collection[Pair]) -> dict[Pair, tuple[str, str]]:
-        """Choose for each pair among the candidates that keep its protected parts, its own text among them.
+    def _mended(self, pairs: Sequence[Pair]) -> dict[Pair, Proposal]:
+        """Return good texts with what engines write wrong again and again put right."""
+        if not pairs:
+            return {}
+        texts = self._pool.mend([pair.source for pair in pairs], [pair.target for pair in pairs])
+        return {
+            pair: Proposal(text, "mended", is_small=True)
+            for pair, text in zip(pairs, texts, strict=True)
+            if text != pair.target and self._is_sound(pair, text)
+        }
+
+    def _chosen(self, pairs: Sequence[Pair], broken: Collection[Pair]) -> dict[Pair, Proposal]:
+        """Choose for each pair among the candidates that lose nothing and that one would say, its own text among them.
 
         A text of several sentences gets its candidates sentence by sentence.
         """
         cut = {pair: sentences(pair.source, pair.source_language) for pair in pairs}
         asked = list(dict.fromkeys(core for pieces in cut.values() for core, _ in pieces))
         pools = dict(zip(asked, self._pool.candidates(asked), strict=True))
-        for core, text in (self._glossed(asked) if self._glossary else {}).items():
-            pools[core] = [*pools[core], Candidate(text, "glossary", "engine")]
-        wanted = [
-            (pair, core, self._sound(pair, core, pools[core], pair not in broken and len(pieces) == 1))
-            for pair, pieces in cut.items()
-            for core, _ in pieces
-        ]
-        usable = [(pair, core, sound) for pair, core, sound in wanted if sound]
-        picked = choose([core for _, core, _ in usable], [sound for *_, sound in usable], self._scorer)
-        best = {(pair, core): one for (pair, core, _), one in zip(usable, picked, strict=True)}
-        chosen = {}
-        for pair, pieces in cut.items():
-            if all((pair, core) in best for core, _ in pieces):
-                text = "".join(best[pair, core].text + blanks for core, blanks in pieces)
-                if self._is_sound(pair, text):
-                    chosen[pair] = text, best[pair, pieces[0][0]].way if len(pieces) == 1 else "sentences"
-        return chosen
+        look_at([one.text for pool in pools.values() for one in pool], self._pool.target)
+        glossed = self._glossed(asked) if self._glossary else {}
 
-    def _sound(self, pair: Pair, core: str, pool: Sequence[Candidate], with_own: bool) -> list[Candidate]:
-        """Return the candidates for a sentence of a pair that lose nothing, with its own text where it stands alone."""
-        sound = [one for one in pool if self._is_sound(replace(pair, source=core), one.text)]
-        if sound and with_own and all(one.text != pair.target for one in sound):
-            sound.append(Candidate(pair.target, "now", "the file"))
-        return sound
+        def may_stand(pair: Pair, text: str) -> bool:
+            return self._is_sound(pair, text) and not self._sayable.why_not(pair, text)
+
+        found = chosen_for(cut, pools, self._pool, self._scorer, may_stand, broken, glossed)
+        return {pair: one for pair, one in found.items() if self._is_sound(pair, one.text)}
 
     def _glossed(self, texts: Sequence[str]) -> dict[str, str]:
         assert self._safe is not None, "a glossary needs what translates with it"
@@ -214,29 +226,11 @@ class Repairer:
         }
         answers, self.stopped = self._editor.edit_until_stopped(list(dict.fromkeys(drafts.values())))
         proposed = {
-            pair: (answers[draft], "post-edited")
+            pair: Proposal(answers[draft], "post-edited", is_corrected=True)
             for pair, draft in drafts.items()
             if draft in answers and self._is_sound(pair, answers[draft])
         }
         return self._settled(done, proposed, ())
-
-
-def sentences(text: str, language: str) -> list[tuple[str, str]]:
-    """Cut a text into sentences, each with the blanks and line breaks behind it; one if it has no letters.
-
-    Args:
-        text: Any text.
-        language: BCP-47 code.
-    """
-    pieces = [piece for line in text.splitlines(keepends=True) for piece in split_sentences(line, language)]
-    cut: list[tuple[str, str]] = []
-    for piece in pieces:
-        core = piece.rstrip()
-        if core:
-            cut.append((core, piece[len(core) :]))
-        elif cut:
-            cut[-1] = cut[-1][0], cut[-1][1] + piece
-    return cut if len(cut) > 1 and text[:1].strip() else [(text, "")]
 
 
 def _with(pair: Pair, target: str) -> Pair:
