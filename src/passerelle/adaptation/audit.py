@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from passerelle.adaptation.optimizer import ParameterGroup
-from passerelle.evaluation.metrics.fidelity import judge
+from passerelle.evaluation.metrics.answer_language import judge_answer
+from passerelle.languages.contrast import refusal
 from passerelle.models.conversing import IGNORED, Encoded
 from passerelle.models.families import Part
 from passerelle.models.pretrained import PretrainedModel, part_table
@@ -49,7 +50,8 @@ def audit_labels(pretrained: PretrainedModel, rows: Sequence[Encoded], language:
     learnt = [row.labels[row.labels != IGNORED].tolist() for row in seen]
     spans = [tokenizer.decode(ids) for ids in learnt]
     plain = [tokenizer.decode(ids, skip_special_tokens=True).strip() for ids in learnt]
-    verdicts = [judge(text, "", language).verdict for text in plain if text]
+    told = not refusal(language)
+    verdicts = [judge_answer(text, "", language).verdict for text in plain if text and told]
     known = [verdict for verdict in verdicts if verdict != "unknowable"]
     return LabelAudit(
         len(seen),

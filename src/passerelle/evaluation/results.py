@@ -123,6 +123,12 @@ Everything = Mapping[str, Mapping[str, Mapping[str, Said]]]
 """What was said, by system, benchmark and language."""
 
 
+def unjudged(said: Everything) -> Iterator[str]:
+    """Say of which languages fidelity isn't scored, and why."""
+    asked = {code: None for benchmarks in said.values() for languages in benchmarks.values() for code in languages}
+    yield from (f"fidelity in {code!r} isn't scored: {reason}" for code in asked if (reason := refusal(code)))
+
+
 def put_together(
     said: Everything,
     suspects: Mapping[str, Collection[str]],
