@@ -36,7 +36,7 @@ WEIGHTS = {2: (1.34, 0.128), 1: (0.54, 0.28), 0: (0.69, 0.33)}
 """Log-odds for a power of ten in how common a word is, and for a unit of py3langid's, by how many of the two languages
 wordfreq has. Fitted on the train side of Tux Paint's captions, each against the four likeliest languages."""
 
-TELLING = 0.8
+TELLING = 0.75
 """Difference of Zipf frequencies from which a word tells one language from another."""
 
 LISTED_TELLING = 0.5
@@ -47,7 +47,7 @@ SHARED = 4.5
 
 _LEAST = 2.5  # a word that is rarer than this in a language shows nothing for it
 _MOST_NGRAMS = 20.0
-_LIKELIEST = 8.0  # py3langid's likeliest language may be ahead by so much of one that a text is in
+_LIKELIEST = 7.0  # py3langid's likeliest language may be ahead by so much of one that a text is in
 
 
 @dataclass(frozen=True)

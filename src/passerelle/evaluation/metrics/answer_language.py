@@ -34,6 +34,7 @@ from passerelle.languages.contrast import (
     outside,
     plain,
     refusal,
+    rivals_of,
     script_of,
     scripts,
 )
@@ -65,6 +66,9 @@ CLEAR_UNLISTED = 4.0
 ALONE = 0.5
 """What more is asked for against the language where one word is all that there is."""
 
+ONE_OF_SEVERAL = 2.0
+"""The same where only one of several words tells the other language."""
+
 NAMED = 2.0
 """What more is asked of a word with a capital that is all that there is, and so may be a name."""
 
@@ -74,6 +78,9 @@ FOREIGN = 1.2
 BORROWED = 3.8
 """A word that no lexicon has and that is as common as this in the language asked for makes nothing mixed."""
 
+INTERNATIONAL = 0.6
+"""Nor does one whose Zipf frequency in two third languages is as near as this to that in English."""
+
 FOREIGN_LISTED = 0.5
 """The same for a word of the English lexicon."""
 
@@ -82,10 +89,11 @@ ECHO_RATIO = 0.75
 
 _NOUN = 1.0  # a German word with a capital is no name if it is so much more common in German than elsewhere
 _LETTER = 5.8  # a letter is a word where it is as common as this: "a", "y"
-_QUOTED = re.compile(r"«[^»]*»|\"[^\"]*\"|“[^”]*”|„[^“”]*[“”]|‘[^’]*’|「[^」]*」|『[^』]*』")
+_QUOTED = re.compile(r"«[^»]*»|\"[^\"]*\"|“[^”]*”|„[^“”]*[“”]|”[^”]*”|»[^«]*«|‘[^’]*’|「[^」]*」|『[^』]*』")
 _SENTENCE = re.compile(r"(?<=[.!?;:])\s+")
 _CLIPPED = re.compile(r"(?<!\w)['’]\w(?!\w)")  # Afrikaans "'n", Dutch "'t": the letter is French elsewhere
 _MARK = re.compile(r"^\s*(?:[-*•–]|\(?\d+[.)]|\(?[A-Za-z][.)])\s+")
+_SYLLABLES = frozenset({"CJK", "HIRAGANA", "KATAKANA", "HANGUL"})
 _PARTS = 3  # a sentence of fewer words isn't judged apart from its neighbours
 
 
@@ -169,11 +177,12 @@ def judge_part(text: str, code: str) -> Judgement:
     if len(own) == 1 and (told := _yes_or_no(own[0], code)):
         return told
     named = len(said) == 1 and said[0][1] and not _is_listed(own[0], code)
-    return _weighed(own, code, NAMED if named else 0.0)
+    plain_words = [word for word, capital in said if not capital or _is_sure(word, code)]
+    return _weighed(own, plain_words, code, NAMED if named else 0.0)
 
 
 def evidence_of(text: str, code: str) -> list[tuple[str, bool]]:
-    """Keep the words that can show a language, in lower case, with whether they began with a capital.
+    """Keep the words that can show a language, in lower case, with whether they may be part of a name.
 
     Names, titles, letters and what is written alike are left out; of hyphenated words the parts are kept.
 
@@ -194,20 +203,19 @@ def evidence_of(text: str, code: str) -> list[tuple[str, bool]]:
             name = word[0].isupper() and (place > 0 or titled or _is_double(word)) and not listed
             if low in alike() or (low in left_out and not listed) or (name and not _is_noun(low)):
                 continue
-            if len(low) == 1 and low.isascii() and not _is_word(low, code, place, len(words)):
+            if len(low) == 1 and not _is_word(low, code, place, len(words)):
                 continue
             pieces = [piece for piece in low.split("-") if len(piece) > 1] if "-" in low and not listed else [low]
-            kept += [(piece, word[0].isupper()) for piece in pieces]
+            kept += [(piece, word[0].isupper() or len(pieces) > 1) for piece in pieces]
     return kept
 
 
-def _weighed(words: Sequence[str], code: str, more: float) -> Judgement:
-    """Weigh the words of a part; `more` is asked of one that may be a name."""
+def _weighed(words: Sequence[str], sure: Sequence[str], code: str, more: float) -> Judgement:
+    """Weigh the words of a part; `sure` are those that are no names, and `more` is asked of one that may be."""
     found = contrasts(words, code)
-    against = more + (ALONE if len(words) == 1 else 0.0)
-    if any(each.foreign and each.odds <= -_against(each, against, more) for each in found):
+    if any(each.foreign and each.odds <= -_against(each, len(words), more) for each in found):
         return Judgement("other", "language")
-    foreign = code != PIVOT and any(_is_foreign(word, code) for word in words)
+    foreign = code != PIVOT and any(_is_foreign(word, code) for word in sure)
     if foreign and len(words) > 1 and next(each for each in found if each.rival == PIVOT).own:
         return Judgement("other", "mixed")
     if any(each.odds < _for(each) + more for each in found) or outside(words, code):
@@ -224,13 +232,14 @@ def _for(contrast: Contrast) -> float:
     return CLEAR_ENGLISH if contrast.rival == PIVOT else CLEAR if contrast.listed else 0.0
 
 
-def _against(contrast: Contrast, third: float, english: float) -> float:
-    """Return the log-odds from which a rival is what a text is in."""
+def _against(contrast: Contrast, count: int, more: float) -> float:
+    """Return the log-odds from which a rival is what a text of so many words is in."""
     if contrast.rival == PIVOT:
-        return CLEAR_ENGLISH + english
+        return CLEAR_ENGLISH + more
+    more += ALONE if count == 1 else ONE_OF_SEVERAL if contrast.foreign == 1 else 0.0
     if not contrast.listed:
-        return CLEAR_UNLISTED + third
-    return (CLEAR_NEIGHBOUR if contrast.margin else CLEAR_OTHER) + third
+        return CLEAR_UNLISTED + more
+    return (CLEAR_NEIGHBOUR if contrast.margin else CLEAR_OTHER) + more
 
 
 def _yes_or_no(word: str, code: str) -> Judgement | None:
@@ -250,9 +259,20 @@ def _is_foreign(word: str, code: str) -> bool:
     if len(word) == 1 or not is_telling(word, code, PIVOT):
         return False
     listed = load_lexicon().knows(word, PIVOT)
-    if not listed and commonness(word, code) >= BORROWED:
+    if not listed and (commonness(word, code) >= BORROWED or _is_international(word, code)):
         return False
     return commonness(word, PIVOT) - commonness(word, code) >= (FOREIGN_LISTED if listed else FOREIGN)
+
+
+def _is_international(word: str, code: str) -> bool:
+    """Say whether a word is about as common elsewhere as in English: "dingo"."""
+    others = [commonness(word, rival) for rival in rivals_of(code) if rival != PIVOT and has_word_list(rival)]
+    return sum(other > commonness(word, PIVOT) - INTERNATIONAL for other in others) >= 2
+
+
+def _is_sure(word: str, code: str) -> bool:
+    """Say whether a word is no name though it has a capital."""
+    return word in _yes_and_no(PIVOT) or _is_listed(word, code)
 
 
 def _is_listed(word: str, code: str, english: bool = True) -> bool:
@@ -279,6 +299,8 @@ def _is_noun(word: str) -> bool:
 
 def _is_word(letter: str, code: str, place: int, count: int) -> bool:
     """Say whether a letter is a word of the language ("a", "y"), and not the name of a letter or an option."""
+    if script_of(letter) in _SYLLABLES:
+        return True
     return count > 1 and place < count - 1 and commonness(letter, code) >= (_LETTER if has_word_list(code) else 5)
 
 
