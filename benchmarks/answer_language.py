@@ -1,12 +1,13 @@
 """How well the language of answers is told, on texts that people wrote: docs/reference/metrics.md has its table.
 
-    python benchmarks/answer_language.py                                   Tux Paint's captions of the test side, CLDR's names
-    python benchmarks/answer_language.py --gcompris /usr/share/gcompris-qt/translations --write docs/reference/metrics.md
-    python benchmarks/answer_language.py --captions captions.tsv           a column for each language, its code at the top
-    python benchmarks/answer_language.py --data train --languages fr       what the margins were chosen on
+    python benchmarks/answer_language.py                               Tux Paint's captions, test side; CLDR's names
+    python benchmarks/answer_language.py --gcompris FOLDER             GCompris' messages too
+    python benchmarks/answer_language.py --captions captions.tsv       a column for each language, its code at the top
+    python benchmarks/answer_language.py --data train --languages fr   what the margins were chosen on
 
-Each language is asked for in turn. *accepted* are its own texts said to be in it, of those that were judged; *judged* are
-all that weren't unknowable; *others accepted* are texts of other languages that were said to be in it, of all of them.
+Each language is asked for in turn. *accepted* are its own texts said to be in it, of those that were judged; *judged*
+are all that weren't unknowable; *others accepted* are texts of other languages that were said to be in it, of all of
+them.
 """
 
 from __future__ import annotations
@@ -30,10 +31,12 @@ from passerelle.languages.identify import words_of
 
 MAIN = "fr es it pt de nl ca gl ro sv da pl".split()
 FEW = 3
-OTHERS = MAIN + (
-    "en an ast oc af be bg br cs el eo et eu fi ga gd hr hu id is lt lv ms mk nb nn ru sk sl sq sr sw tr uk vi ar fa he hi "
-    "ja ko zh"
-).split()
+OTHERS = [
+    *MAIN,
+    "en",
+    *"an ast oc af be bg br cs el eo et eu fi ga gd hr hu id is lt lv ms mk nb nn ru sk sl sq sr sw tr uk vi".split(),
+    *"ar fa he hi ja ko zh".split(),
+]
 _FILES = {"pt_BR": "pt", "zh_CN": "zh", "no": "nb", "en_GB": "en"}
 _MARKS = (b"\x3c\xb8\x64\x18", 16)
 
@@ -143,7 +146,7 @@ def _share(count: int, of: int) -> str:
     return f"{100 * found.value:.1f} [{100 * found.low:.1f}, {100 * found.high:.1f}]"
 
 
-HEAD = f"""| asked for | accepted, of those judged | judged | judged, of {FEW} words and more | others accepted | English | most often |
+HEAD = f"""| asked for | accepted | judged | of {FEW} words and more | others accepted | English | most often |
 |---|---|---|---|---|---|---|"""
 
 
@@ -178,8 +181,7 @@ def main() -> None:
             raise SystemExit(reason)
     began = time.perf_counter()
     written = "\n\n".join(
-        table(title, read(), args.languages, args.most, args.each)
-        for title, read in (sources[name] for name in names)
+        table(title, read(), args.languages, args.most, args.each) for title, read in (sources[name] for name in names)
     )
     print(written)
     print(f"\n{time.perf_counter() - began:.0f} s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -24,7 +25,7 @@ class LabelAudit:
         samples: Samples looked at.
         supervised: Share of their tokens that is learnt.
         stopped: Share of samples whose last learnt token ends a turn.
-        in_language: Share of their replies in the target language that can be told apart.
+        in_language: Share of their replies in the target language, of those that show one; NaN without any.
         spans: What is learnt of a few samples, decoded.
     """
 
@@ -127,9 +128,12 @@ def print_labels(audit: LabelAudit, language: str) -> None:
     from rich.markup import escape
 
     console = Console(stderr=True)
+    told = f"; whether the replies are in {language!r} can't be told"
+    if not math.isnan(audit.in_language):
+        told = f", {audit.in_language:.0%} of the replies are in {language!r}"
     console.print(
         f"labels of {audit.samples} samples: {audit.supervised:.0%} of the tokens are learnt, {audit.stopped:.0%} end "
-        f"with the end of the turn, {audit.in_language:.0%} of the replies are in {language!r}",
+        f"with the end of the turn{told}",
         highlight=False,
     )
     for span in audit.spans:

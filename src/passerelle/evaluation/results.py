@@ -23,6 +23,7 @@ from passerelle.evaluation.statistics.figures import (
     split_gap,
 )
 from passerelle.evaluation.unread import Measured, Reading, choose_readings, warnings
+from passerelle.languages.contrast import refusal
 from passerelle.records import Answer
 
 ENGLISH = "en"

@@ -1,8 +1,8 @@
 """How much a few words speak for one language and against others that they may be in.
 
-Two witnesses are added up for each pair of languages, in log-odds: how common each word is in both (wordfreq, Speer 2022;
-where it lacks a language, the words of that language's own file), and a model of character n-grams (py3langid), which
-knows more languages and is unsure of short texts. No word counts more than `MOST`, so that none decides alone.
+Two witnesses are added up for each pair of languages, in log-odds: how common each word is in both (wordfreq, Speer
+2022; where it lacks a language, the words of that language's own file), and a model of character n-grams (py3langid),
+which knows more languages and is unsure of short texts. No word counts more than `MOST`, so that none decides alone.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def refusal(language: str) -> str:
     if known(code).words:
         return ""
     return (
-        f"no identifier knows the language {language!r}: neither wordfreq nor py3langid has it. Give its words in a file "
-        f"of your own: passerelle languages {code} --start languages/{code}.toml"
+        f"no identifier knows the language {language!r}: neither wordfreq nor py3langid has it. Give its words in a "
+        f"file of your own: passerelle languages {code} --start languages/{code}.toml"
     )
 
 

@@ -1,9 +1,9 @@
 """Which language an answer of any length is in: one word, a caption, a sentence, a list, several paragraphs.
 
-Benchmarks of language confusion skip answers of under five words (Marchisio et al., 2406.20052), which most captions and
-answers to questions are; this one is made for them. An answer is in the language asked for if its words speak clearly
-for it and against every other, in another if they speak clearly for one, and *unknowable* where neither is so: names,
-titles, numbers, what is written alike in several languages, and all that might as well be in a close language.
+Benchmarks of language confusion skip answers of under five words (Marchisio et al., 2406.20052), which most captions
+and answers to questions are; this one is made for them. An answer is in the language asked for if its words speak
+clearly for it and against every other, in another if they speak clearly for one, and *unknowable* where neither is so:
+names, titles, numbers, what is written alike in several languages, and all that might as well be in a close language.
 
 A long answer is judged line by line and sentence by sentence, and is in the language only if none of them isn't: the
 line-level pass rate of the Language Confusion Benchmark.
@@ -196,11 +196,11 @@ def evidence_of(text: str, code: str) -> list[tuple[str, bool]]:
         words = words_of(sentence)
         if len(words) > 1 and all(word.isupper() for word in words):
             words = [word.lower() for word in words]
-        titled = len(words) > 1 and not has_capital_nouns(code) and all(word[0].isupper() for word in words)
+        names = _names(words, code)
         for place, word in enumerate(words):
             low = word.lower()
             listed = _is_listed(low, code)
-            name = word[0].isupper() and (place > 0 or titled or _is_double(word)) and not listed
+            name = place in names
             if low in alike() or (low in left_out and not listed) or (name and not _is_noun(low)):
                 continue
             if len(low) == 1 and not _is_word(low, code, place, len(words)):
@@ -210,10 +210,33 @@ def evidence_of(text: str, code: str) -> list[tuple[str, bool]]:
     return kept
 
 
+def _names(words: Sequence[str], code: str) -> set[int]:
+    """Return the places of words that are names, or part of a title: those with a capital, but for nouns of German.
+
+    A word of the language's file or of English's is none, unless it stands among others with a capital.
+    """
+    capital = [word[0].isupper() for word in words]
+    listed = [_is_listed(word.lower(), code) for word in words]
+    if len(words) > 1 and all(capital) and not has_capital_nouns(code):
+        things = any(_is_thing(word.lower(), code) for word in words)  # "Black Cat" is no name, "The Beatles" is one
+        return {place for place, known_word in enumerate(listed) if not (things and known_word)}
+    found = set()
+    for place, word in enumerate(words):
+        run = (
+            place > 0
+            and not has_capital_nouns(code)
+            and any(capital[max(1, place - 1) : place] + capital[place + 1 : place + 2])
+        )
+        if capital[place] and (run or (not listed[place] and (place > 0 or _is_double(word)))):
+            found.add(place)
+    return found
+
+
 def _weighed(words: Sequence[str], sure: Sequence[str], code: str, more: float) -> Judgement:
     """Weigh the words of a part; `sure` are those that are no names, and `more` is asked of one that may be."""
     found = contrasts(words, code)
-    if any(each.foreign and each.odds <= -_against(each, len(words), more) for each in found):
+    against = [each for each in found if each.foreign and each.odds <= -_against(each, len(words), more)]
+    if any(each.rival != PIVOT or len(words) > 1 or _is_english(words[0], code) for each in against):
         return Judgement("other", "language")
     foreign = code != PIVOT and any(_is_foreign(word, code) for word in sure)
     if foreign and len(words) > 1 and next(each for each in found if each.rival == PIVOT).own:
@@ -259,15 +282,27 @@ def _is_foreign(word: str, code: str) -> bool:
     if len(word) == 1 or not is_telling(word, code, PIVOT):
         return False
     listed = load_lexicon().knows(word, PIVOT)
-    if not listed and (commonness(word, code) >= BORROWED or _is_international(word, code)):
+    if not _is_english(word, code) or (not listed and commonness(word, code) >= BORROWED):
         return False
     return commonness(word, PIVOT) - commonness(word, code) >= (FOREIGN_LISTED if listed else FOREIGN)
+
+
+def _is_english(word: str, code: str) -> bool:
+    """Say whether a word is English and no other's, or in the English lexicon."""
+    return load_lexicon().knows(word, PIVOT) or not _is_international(word, code)
 
 
 def _is_international(word: str, code: str) -> bool:
     """Say whether a word is about as common elsewhere as in English: "dingo"."""
     others = [commonness(word, rival) for rival in rivals_of(code) if rival != PIVOT and has_word_list(rival)]
     return sum(other > commonness(word, PIVOT) - INTERNATIONAL for other in others) >= 2
+
+
+def _is_thing(word: str, code: str) -> bool:
+    """Say whether a word is one of things, and no article or the like, in the language's own file or in English's."""
+    words = known(code).words
+    own = words is not None and word in _listed("", words.common)
+    return own or word in load_lexicon().common[PIVOT]
 
 
 def _is_sure(word: str, code: str) -> bool:

@@ -1,8 +1,8 @@
 """Language fidelity: the share of answers that are in the language asked for, of those that show one.
 
-Three things count as not in the language: an empty answer, one that only repeats the prompt, and one that mixes in a word
-of English ("un snowflake"). What shows no language is counted apart and leaves the share alone. A language that no
-identifier knows has no share, and a reason.
+Three things count as not in the language: an empty answer, one that only repeats the prompt, and one that mixes in a
+word of English ("un snowflake"). What shows no language is counted apart and leaves the share alone. A language that
+no identifier knows has no share, and a reason.
 """
 
 from __future__ import annotations
