@@ -219,6 +219,9 @@ def test_fidelity_counts_the_unknowable_apart():
     items = [dataclasses.replace(items_of(gqa, [row])[0], id=str(i)) for i in range(4)]
     measures = fidelity_measures(items, said(items, "rouge", "red", "12", "à gauche"), ["?"] * 4)
     assert {m.metric: round(value(m), 1) for m in measures} == {"fidelity": 66.7, "unknowable": 25.0}
+    assert measures[0].unmatched == 1
+    nobody_knows = [dataclasses.replace(item, language="iu") for item in items]
+    assert fidelity_measures(nobody_knows, said(items, "a", "b", "c", "d"), ["?"] * 4) == []
 
 
 def test_consistency_is_the_same_option_whether_right_or_wrong():

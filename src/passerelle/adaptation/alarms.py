@@ -12,8 +12,10 @@ import torch
 
 from passerelle.adaptation.optimizer import ParameterGroup
 from passerelle.adaptation.settings import AlarmSettings, parse_condition
+from passerelle.errors import ConfigError
 from passerelle.evaluation.metrics.fidelity import fidelity
 from passerelle.formats.conversations import Conversation, Message
+from passerelle.languages.contrast import refusal
 from passerelle.models.batches import target_logprobs
 from passerelle.models.conversing import Encoded, Encoder
 from passerelle.models.pretrained import set_training
@@ -70,6 +72,9 @@ class Alarms:
         language: Code of the target language.
         groups: What is trained; the best of it is kept.
         tell: Told each look.
+
+    Raises:
+        ConfigError: A condition is about fidelity, and no identifier knows the language.
     """
 
     def __init__(
@@ -88,6 +93,8 @@ class Alarms:
         self.stopped: str | None = None
         self._parameters = [p for group in groups for p in group.parameters.values()]
         self._conditions = [parse_condition(condition) for condition in settings.stop_if]
+        if any(name == "fidelity" for name, _, _ in self._conditions) and (reason := refusal(language)):
+            raise ConfigError(f"stop_if can't look at fidelity: {reason}; or leave that condition out")
         self._best: tuple[float, list[torch.Tensor]] = (float("inf"), [])
         self._english_before = float("nan")
         self._look(0)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from passerelle.adaptation.optimizer import ParameterGroup
-from passerelle.evaluation.metrics.fidelity import judge
+from passerelle.evaluation.metrics.answer_language import judge_answer
+from passerelle.languages.contrast import refusal
 from passerelle.models.conversing import IGNORED, Encoded
 from passerelle.models.families import Part
 from passerelle.models.pretrained import PretrainedModel, part_table
@@ -23,7 +25,7 @@ class LabelAudit:
         samples: Samples looked at.
         supervised: Share of their tokens that is learnt.
         stopped: Share of samples whose last learnt token ends a turn.
-        in_language: Share of their replies in the target language that can be told apart.
+        in_language: Share of their replies in the target language, of those that show one; NaN without any.
         spans: What is learnt of a few samples, decoded.
     """
 
@@ -49,7 +51,8 @@ def audit_labels(pretrained: PretrainedModel, rows: Sequence[Encoded], language:
     learnt = [row.labels[row.labels != IGNORED].tolist() for row in seen]
     spans = [tokenizer.decode(ids) for ids in learnt]
     plain = [tokenizer.decode(ids, skip_special_tokens=True).strip() for ids in learnt]
-    verdicts = [judge(text, "", language).verdict for text in plain if text]
+    told = not refusal(language)
+    verdicts = [judge_answer(text, "", language).verdict for text in plain if text and told]
     known = [verdict for verdict in verdicts if verdict != "unknowable"]
     return LabelAudit(
         len(seen),
@@ -125,9 +128,12 @@ def print_labels(audit: LabelAudit, language: str) -> None:
     from rich.markup import escape
 
     console = Console(stderr=True)
+    told = f"; whether the replies are in {language!r} can't be told"
+    if not math.isnan(audit.in_language):
+        told = f", {audit.in_language:.0%} of the replies are in {language!r}"
     console.print(
         f"labels of {audit.samples} samples: {audit.supervised:.0%} of the tokens are learnt, {audit.stopped:.0%} end "
-        f"with the end of the turn, {audit.in_language:.0%} of the replies are in {language!r}",
+        f"with the end of the turn{told}",
         highlight=False,
     )
     for span in audit.spans:

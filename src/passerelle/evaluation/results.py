@@ -23,6 +23,7 @@ from passerelle.evaluation.statistics.figures import (
     split_gap,
 )
 from passerelle.evaluation.unread import Measured, Reading, choose_readings, warnings
+from passerelle.languages.contrast import refusal
 from passerelle.records import Answer
 
 ENGLISH = "en"
@@ -121,6 +122,12 @@ class Results:
 
 Everything = Mapping[str, Mapping[str, Mapping[str, Said]]]
 """What was said, by system, benchmark and language."""
+
+
+def unjudged(said: Everything) -> Iterator[str]:
+    """Say of which languages fidelity isn't scored, and why."""
+    asked = {code: None for benchmarks in said.values() for languages in benchmarks.values() for code in languages}
+    yield from (f"fidelity in {code!r} isn't scored: {reason}" for code in asked if (reason := refusal(code)))
 
 
 def put_together(

@@ -24,7 +24,7 @@ from passerelle.evaluation.benchmarks.scoring import GENERATE
 from passerelle.evaluation.metrics.choice import as_rule
 from passerelle.evaluation.parsing.peers import checked_rules
 from passerelle.evaluation.reading import Test, read_test
-from passerelle.evaluation.results import ENGLISH, Everything, Said, put_together
+from passerelle.evaluation.results import ENGLISH, Everything, Said, put_together, unjudged
 from passerelle.evaluation.specification import Named, Planned, parse_languages, parse_named, parse_sources
 from passerelle.evaluation.writing import write_results
 from passerelle.languages.knowledge import known_languages
@@ -165,7 +165,7 @@ def _evaluate(
     for named in files:
         said[named.name], more = _score_file(named, tests, languages)
         notes += more
-    for gap in (*_unanswered(said), *_untranslated(said)):
+    for gap in (*_unanswered(said), *_untranslated(said), *unjudged(said)):
         say(gap)
         notes.append(gap)
     suspects = read_suspects(options.suspects) if options.suspects else {}

@@ -19,6 +19,7 @@ from passerelle.evaluation.metrics.answer_language import judge_answer
 from passerelle.evaluation.metrics.answer_reading import asked_of
 from passerelle.evaluation.parsing.localised import why_unread
 from passerelle.evaluation.results import Everything, Results, Said
+from passerelle.languages.contrast import refusal
 from passerelle.records import Answer
 from passerelle.runs import write_atomically, write_json
 
@@ -113,13 +114,15 @@ def answer_rows(said: Everything, results: Results) -> Iterator[dict[str, Any]]:
             for code, each in languages.items():
                 parser = results.parser(name, code)
                 read, right, unread = _verdicts(each, parser)
+                told = not refusal(code)
                 for number, seed in enumerate(each.seeds):
                     for item in each.test.items:
                         if item.id not in seed.kept:
                             continue
                         kept = seed.kept[item.id]
                         prompt = prompt_of(item, each.test.benchmark, each.method != GENERATE, is_asked=False)
-                        judged = judge_answer(kept.answer.text, prompt, code).verdict if kept.answer.text else ""
+                        text = kept.answer.text
+                        judged = judge_answer(text, prompt, code).verdict if text and told else ""
                         yield {
                             "system": system,
                             "seed": number + 1,

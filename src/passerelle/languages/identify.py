@@ -18,7 +18,7 @@ from importlib import metadata, resources
 from typing import Any
 
 from passerelle.errors import MissingDependency, to_install
-from passerelle.languages.knowledge import known, shipped_codes
+from passerelle.languages.knowledge import known
 
 PIVOT = "en"
 """The base model's own language: what an adapted model falls back into."""
@@ -55,9 +55,9 @@ class Lexicon:
 
 @functools.cache
 def load_lexicon() -> Lexicon:
-    """Read the words of the languages that ship with both kinds, and those of no language; once per process."""
+    """Read the words of the languages that are weighed, and those of no language; once per process."""
     table = tomllib.loads(resources.files("passerelle").joinpath("data/lexicons.toml").read_text("utf-8"))
-    found = {code: words for code in shipped_codes() if (words := known(code).words) and words.common}
+    found = {code: words for code in table["weighed"].split() if (words := known(code).words)}
     return Lexicon(
         function={code: frozenset(words.function.split()) for code, words in found.items()},
         common={code: frozenset(words.common.split()) for code, words in found.items()},
@@ -68,6 +68,11 @@ def load_lexicon() -> Lexicon:
 def words_of(text: str) -> list[str]:
     """Split into words: letters only, elisions apart (``l'oiseau``), hyphenated whole, CJK by character."""
     return _WORD.findall(unicodedata.normalize("NFC", text))
+
+
+def word_places(text: str) -> list[tuple[str, int]]:
+    """Split a text in Unicode's NFC as `words_of` does; with each word the place after it."""
+    return [(match[0], match.end()) for match in _WORD.finditer(text)]
 
 
 def rivals(target: str) -> tuple[str, ...]:

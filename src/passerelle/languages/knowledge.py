@@ -101,10 +101,12 @@ class Lexicon(Settings):
     Attributes:
         function: Articles, prepositions, pronouns, conjunctions, auxiliaries: closed classes.
         common: Words of things, frequent in captions, spelt in a way that English doesn't use.
+        homographs: Words that English writes alike and means something else by: they show neither.
     """
 
     function: str = ""
     common: str = ""
+    homographs: str = ""
 
 
 class WordList(Settings):

@@ -21,7 +21,7 @@ WITHOUT = {
     "numbers": "numbers in words aren't read",
     "sentences": "abbreviations end sentences in translation",
     "length": "a translation's length is suspect only in extremes",
-    "words": "short answers are told by a library's identification alone",
+    "words": "short answers are told apart by the libraries that know the language alone",
     "word_list": "unknown words aren't found",
     "adjectives": "the order of words isn't checked",
     "nouns": "whether article, noun and adjective agree isn't checked",

@@ -106,7 +106,7 @@ class Measure:
         subtask: Part of the benchmark; empty for all.
         right: Whether each unit was right, where the figure is the share that was.
         chosen: What was said to each unit, in a form that is the same in every language; ``None``: unmatched.
-        unmatched: How many answers couldn't be read; they count as wrong.
+        unmatched: How many answers couldn't be read; they count as wrong, but aren't counted in fidelity.
         unit: ``%`` or the metric's own points.
         direction: ``higher`` is better, or ``none`` for diagnostics.
         bounds: Range of the figure.

@@ -8,8 +8,9 @@ import numpy as np
 
 from passerelle.evaluation.benchmarks.base import Item, Measure
 from passerelle.evaluation.benchmarks.scoring import clusters, ids, percent
-from passerelle.evaluation.metrics.answer_language import VERSION, engine_of, judge_answer
+from passerelle.evaluation.metrics.answer_language import VERSION, judge_answer
 from passerelle.evaluation.statistics.significance import FloatArray, corpus_of
+from passerelle.languages.contrast import engine, refusal
 from passerelle.records import Answer
 
 
@@ -20,11 +21,16 @@ def fidelity_measures(items: Sequence[Item], answers: Sequence[Answer], prompts:
         items: The items.
         answers: What was said.
         prompts: What was asked, to know echoes.
+
+    Returns:
+        Nothing for a language that no identifier knows.
     """
     language = items[0].language
+    if refusal(language):
+        return []
     verdicts = [judge_answer(a.text, p, language).verdict for a, p in zip(answers, prompts, strict=True)]
     table = np.array([(v == "target", v != "unknowable") for v in verdicts], dtype=np.float64)
-    definition = f"id:{engine_of(language)}+lexicon-{VERSION}|by:line"
+    definition = f"id:{engine()}+rules-{VERSION}|by:line"
 
     def share(sums: FloatArray) -> FloatArray:
         known = sums[..., 1]
@@ -34,7 +40,7 @@ def fidelity_measures(items: Sequence[Item], answers: Sequence[Answer], prompts:
     right, known = tuple(verdict == "target" for verdict in verdicts), tuple(not each for each in unknowable)
     of = (ids(items), clusters(items), definition)
     return [
-        Measure("fidelity", corpus_of(table, share), *of, right=right, counted=known),
+        Measure("fidelity", corpus_of(table, share), *of, right=right, counted=known, unmatched=sum(unknowable)),
         Measure("unknowable", percent(unknowable), *of, right=tuple(unknowable), direction="none"),
     ]
 

@@ -39,7 +39,7 @@ class Figure:
         high: Upper end.
         units: How many questions or groups of questions it is of.
         clusters: How many pictures these are about.
-        unmatched: Answers, over all seeds, that couldn't be read; they count as wrong.
+        unmatched: Answers, over all seeds, that couldn't be read; they count as wrong, but aren't counted in fidelity.
         missing: Questions that couldn't be asked or have no answer; they aren't counted.
         unit: ``%`` or ``points``.
         direction: ``higher`` is better, or ``none``.
