@@ -92,6 +92,9 @@ def main() -> None:
     if given.wrong and given.half not in SEEN:
         parser.error("the held-out half's answers aren't shown.")
     languages = given.languages or sorted(file.stem for file in (FOLDER / given.half).glob("*.jsonl"))
+    for language in languages:
+        if not (FOLDER / given.half / f"{language}.jsonl").is_file():
+            parser.error(f"{given.half} holds nothing yet in {language!r}.")
     if given.wrong:
         for language in filter(is_read, languages):
             print(language, *lines_of(try_answers(answers_of(given.half, language), language)), sep="\n")

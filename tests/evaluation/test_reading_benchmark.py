@@ -38,8 +38,8 @@ def test_answers_that_others_wrote_are_read(language: str, half: str) -> None:
 
 
 def test_what_the_published_rules_read_right_in_english_is_read_right() -> None:
-    rows = [row for half in SCORE.SEEN for row in SCORE.read_rows(half, "en")]
-    worse = [r for r in rows if SCORE.theirs(r, "en") == r["meaning"] != SCORE.ours(r, "en")]
+    answers = [each for half in SCORE.SEEN for each in SCORE.answers_of(half, "en")]
+    worse = [each for each in answers if SCORE.theirs(each) == each.meaning != each.read("en")]
     assert worse == []
 
 
@@ -120,11 +120,6 @@ def test_statements_are_read_and_something_else_says_nothing(
     assert [yes_or_no(said, language, question) for said in (affirmed, denied, other)] == ["yes", "no", None]
 
 
-def test_the_interval_is_wilsons() -> None:
-    """9 of 10: 59.6% to 98.2% (Newcombe 1998)."""
-    assert SCORE.wilson(9, 10) == pytest.approx((0.5958, 0.9821), abs=1e-4)
-
-
 def test_nothing_is_held_out_until_it_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -136,3 +131,12 @@ def test_nothing_is_held_out_until_it_is_written(
     with pytest.raises(SystemExit):
         SCORE.main()
     assert "nothing yet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("language", languages_with("reading"))
+def test_of_a_long_answer_the_beginning_and_the_end_are_read(language: str) -> None:
+    reading = known(language).reading
+    assert reading is not None
+    filler = "lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor " * 2_000
+    assert yes_or_no(f"{reading.yes[0]}. {filler}", language) == "yes"
+    assert option_of(f"{filler}\n\nB", ["x", "y", "z"], language) == 1

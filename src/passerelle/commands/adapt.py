@@ -62,7 +62,7 @@ def adapt(
         print_json(planned) if as_json else print_plan(planned)
         return
     from passerelle.adaptation.run import adapt as run
-    from passerelle.adaptation.run import print_summary
+    from passerelle.adaptation.summary import print_summary
 
     record = run(settings)
     if "outputs" not in record:  # not the first of several processes

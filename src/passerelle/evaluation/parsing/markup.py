@@ -15,12 +15,24 @@ _BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 _TEXT = re.compile(r"\\(?:text|textbf|mathrm|mathbf)\s*\{([^{}]*)\}")
 
 
+MOST_READ = 600
+"""Characters that are read of a long answer at its beginning, and as many at its end: what it commits to is there."""
+
+
 def without_markup(answer: str) -> str:
     r"""Return what an answer says: thoughts before it taken away, tags and boxes around it opened.
 
     ``<think>…</think>`` goes, ``<answer>B</answer>`` and ``\boxed{B}`` become ``B``; the last of several counts. Where
-    only thoughts are there, nothing is said. The LaTeX of numbers becomes plain.
+    only thoughts are there, nothing is said. The LaTeX of numbers becomes plain. A long answer's middle isn't read.
     """
+    said = _opened(answer)
+    if len(said) <= 2 * MOST_READ:
+        return said
+    beginning, end = said[:MOST_READ].rpartition(" ")[0], said[-MOST_READ:].partition(" ")[2]
+    return f"{beginning or said[:MOST_READ]}\n{end or said[-MOST_READ:]}"
+
+
+def _opened(answer: str) -> str:
     if _HINTS.search(answer) is None:
         return answer
     for pattern in _thoughts():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from passerelle.evaluation.parsing.text import folded
 from passerelle.languages.reading_words import Numbers
 
 _MOST_WORDS = 14
+_MOST_KNOWN = 1 << 16  # words of which it is remembered whether they can be a number's
 _TEN, _HUNDRED, _THOUSAND = 10, 100, 1000
 
 
@@ -23,6 +24,7 @@ class NumberWords:
         self._rules = numbers
         self._ones = {_key(word) for word in numbers.one}
         self._joints = {_key(word) for word in numbers.joints}
+        self._known: dict[str, bool] = {}
         self._longest = max((len(word.split()) for word in self._words), default=1)
 
     @cached_property
@@ -44,7 +46,7 @@ class NumberWords:
             The number and how many tokens it takes; ``None`` where none begins. A word that is an article too is none
             by itself.
         """
-        for count in range(min(_MOST_WORDS, len(tokens) - place), 0, -1):
+        for count in range(self._run(tokens, place), 0, -1):
             words = " ".join(_key(token) for token in tokens[place : place + count]).split()
             if words[-1] in self._joints or words[0] in self._joints and words[0] not in self._words:
                 continue
@@ -54,6 +56,29 @@ class NumberWords:
             if value is not None:
                 return value, count
         return None
+
+    def _run(self, tokens: Sequence[str], place: int) -> int:
+        """Return how many words from a place on can be a number's."""
+        count = 0
+        while count < _MOST_WORDS and place + count < len(tokens) and self._may_count(tokens[place + count]):
+            count += 1
+        return count
+
+    def _may_count(self, token: str) -> bool:
+        found = self._known.get(token)
+        if found is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            words = _key(token).split()
+            found = self._known[token] = bool(words) and all(map(self._is_part, words))
+        return found
+
+    def _is_part(self, word: str) -> bool:
+        return word in self._parts or word.isdecimal() or (self._rules.glued and self._unglued(word) is not None)
+
+    @cached_property
+    def _parts(self) -> frozenset[str]:
+        return frozenset(part for word in (*self._words, *self._joints) for part in word.split())
 
     def alone(self, token: str) -> bool:
         """Whether a word is one where nothing else is said."""
@@ -144,5 +169,6 @@ def _fits(value: int, last: int) -> bool:
     return last >= _HUNDRED or value < 20
 
 
+@lru_cache(maxsize=1 << 16)
 def _key(word: str) -> str:
     return " ".join(folded(word).replace("-", " ").split())

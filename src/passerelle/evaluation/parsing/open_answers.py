@@ -14,8 +14,10 @@ from decimal import Decimal
 from functools import lru_cache
 
 from passerelle.evaluation.parsing.markup import without_markup
+from passerelle.evaluation.parsing.open_words import words_in
+from passerelle.evaluation.parsing.spoken import cut_at
 from passerelle.evaluation.parsing.text import VOWELS, alike, clauses, composed, folded, plain, unligated
-from passerelle.evaluation.parsing.words import ENGLISH, Words, is_read, words_in, words_of_language
+from passerelle.evaluation.parsing.words import ENGLISH, Words, is_read, words_of_language
 from passerelle.languages.knowledge import known
 
 _SMALLEST_SCALE = 1000
@@ -94,7 +96,7 @@ def _without_denied(answer: str, language: str) -> str:
     if not is_read(language):
         return ""
     words = words_of_language(language)
-    parts = [piece for part in clauses(composed(without_markup(answer)).lower()) for piece in words.cut(part)]
+    parts = [piece for part in clauses(composed(without_markup(answer)).lower()) for piece in cut_at(part, [words])]
     left = [part for part in parts if not words.is_negated(part)]
     return (
         ", ".join(words.stripped(words.contrary.sub("", part, count=1).strip()) for part in left)

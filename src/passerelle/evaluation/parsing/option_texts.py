@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from passerelle.evaluation.parsing.open_words import words_in
 from passerelle.evaluation.parsing.published import LETTERS
 from passerelle.evaluation.parsing.text import alike, folded
-from passerelle.evaluation.parsing.words import Words, words_in
+from passerelle.evaluation.parsing.words import Words
 
 _TOKEN = re.compile(r"[^\W_]+")
 _SHORTEST_STEM = 4

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 
 from passerelle.evaluation.parsing.markup import without_markup
 from passerelle.evaluation.parsing.open_answers import answer_words, same_answer
+from passerelle.evaluation.parsing.open_words import words_in
 from passerelle.evaluation.parsing.option_texts import with_letters
 from passerelle.evaluation.parsing.polarity import yes_or_no
 from passerelle.evaluation.parsing.published import LETTERS
+from passerelle.evaluation.parsing.spoken import answered_in, cut_at
 from passerelle.evaluation.parsing.text import QUOTES, composed, folded, plain
-from passerelle.evaluation.parsing.words import Words, answered_in, cut_at, is_read, words_in, words_of_language
+from passerelle.evaluation.parsing.words import Words, is_read, words_of_language
 
 _OPEN, _CLOSE = r"[(\[\"'*«“„‘]*\s?", r"\s?[)\]\"'*»”“’]*"
 _LABELLED = re.compile(r"[AR]\s*:\s*([(\[]?[A-Z][)\].]*)")

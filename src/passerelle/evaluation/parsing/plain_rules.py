@@ -12,8 +12,9 @@ from typing import Literal
 
 from passerelle.evaluation.parsing.markup import without_markup
 from passerelle.evaluation.parsing.published import LETTERS, Said, mmbench_option, mme_said, vqa_words
+from passerelle.evaluation.parsing.spoken import with_english
 from passerelle.evaluation.parsing.text import composed, plain
-from passerelle.evaluation.parsing.words import ENGLISH, Words, is_read, with_english
+from passerelle.evaluation.parsing.words import ENGLISH, Words, is_read
 
 Why = Literal["empty", "refusal", "both", "none of the options", "denied or supposed", "a word", "nothing said"]
 """Why an answer is unread: it is empty, answers nothing, says yes and no or several letters, that no option fits, only

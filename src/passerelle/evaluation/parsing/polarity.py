@@ -13,9 +13,10 @@ from collections.abc import Iterator, Sequence
 
 from passerelle.evaluation.parsing.markup import without_markup
 from passerelle.evaluation.parsing.published import Said
+from passerelle.evaluation.parsing.spoken import answered_in, cut_at
 from passerelle.evaluation.parsing.statements import Asked, Vote, asked_in, named_in, vote_of
 from passerelle.evaluation.parsing.text import QUOTES, clauses, composed, plain
-from passerelle.evaluation.parsing.words import Words, answered_in, cut_at, words_of_language
+from passerelle.evaluation.parsing.words import Words, words_of_language
 
 _AROUND = re.compile(r"\A(?:[^\w]+|(?:a|r|assistant|model)\s*:\s*)+")
 _TAIL = re.compile(r"\W+\Z")

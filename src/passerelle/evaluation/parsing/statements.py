@@ -11,9 +11,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from passerelle.evaluation.parsing.open_words import words_in
 from passerelle.evaluation.parsing.published import Said
 from passerelle.evaluation.parsing.text import alike, clauses
-from passerelle.evaluation.parsing.words import Words, words_in
+from passerelle.evaluation.parsing.words import Words
 
 _LONGEST_STATEMENT = 3  # words of "There is." and "Yes it is.", which name nothing
 _LONGEST_OTHER = 1  # words of a denial that are neither the question's nor little: "no animals are there"
@@ -133,7 +134,8 @@ def named_in(part: str, asked: Asked, words: Words) -> int:
 
 def _stands_apart(run: str, part: str) -> bool:
     """Whether the characters of several words without blanks between stand in a clause in their order."""
-    return len(run) > 2 and re.search(".*?".join(map(re.escape, run)), part) is not None
+    rest = iter(part)
+    return len(run) > 2 and all(character in rest for character in run)
 
 
 def _names(said: Sequence[str], word: str, words: Words) -> bool:
@@ -184,7 +186,8 @@ def _excludes(part: str, named: int, asked: Asked, words: Words) -> bool:
     """Whether a clause says what can't be true together with what was asked: another number, colour or place."""
     said = words.tokens(words.in_picture.sub(" ", part))
     numbers = set(words.number_in(said).values())
-    others = [word for word in said if _is_content(word, words) and word not in words.number_words_of(said)]
+    counted = words.number_words_of(said)
+    others = [word for word in said if _is_content(word, words) and word not in counted]
     if asked.number is not None and numbers and asked.number not in numbers and (named or not others):
         return True
     is_swapped = _is_swapped(said, asked, words)
@@ -269,7 +272,8 @@ def _says_nothing_else(part: str, asked: Asked, words: Words) -> bool:
     """Whether a clause is of the question's words alone, the last or the number among them: "it is white", "four"."""
     said = words.tokens(part)
     numbers = words.number_in(said)
-    others = [word for word in _others(part, words) if word not in words.number_words_of(said)]
+    counted = words.number_words_of(said)
+    others = [word for word in _others(part, words) if word not in counted]
     if any(not any(alike(words.bare(word), other) for other in asked.words) for word in others):
         return False
     if asked.number is not None:

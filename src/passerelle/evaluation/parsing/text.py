@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from os.path import commonprefix
 
 QUOTES = "\"'«»“”„‘’`*_ \t\n"
@@ -74,6 +75,7 @@ def unligated(text: str) -> str:
     return text.replace("œ", "oe").replace("æ", "ae").replace("ß", "ss").replace("ı", "i")
 
 
+@lru_cache(maxsize=1 << 16)
 def alike(first: str, second: str) -> bool:
     """Whether two words in lower case are forms of one, by their beginnings: ``chair`` and ``chairs``."""
     if first == second:

@@ -3,46 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from passerelle.errors import ConfigError
-from passerelle.evaluation.parsing.numbers import NumberWords
+from passerelle.evaluation.parsing.open_words import NEVER, OpenWords, either, spelt, words_in
 from passerelle.evaluation.parsing.published import Said
-from passerelle.evaluation.parsing.text import QUOTES, VOWELS, folded
-from passerelle.languages.knowledge import Knowledge, known, languages_with
-from passerelle.languages.reading_words import Numbers, OpenAnswers, Reading
+from passerelle.evaluation.parsing.text import QUOTES, VOWELS
+from passerelle.languages.knowledge import known, languages_with
 
 ENGLISH = "en"
-_NEVER = re.compile(r"(?!)")
 _MARK = rf"(?=\s*(?:$|[^\w\s{VOWELS}]))"
 _CLAUSE_END = re.compile(r"[,;:(–—\n]|\s-\s")
 _NEAR_WORDS, _NEAR_BEHIND, _NEAR_CHARACTERS = 5, 3, 60
 _NEAR_UNSPACED = 14  # characters, where no blanks part the words
-_WORD = re.compile(rf"(?:[^\W_][{VOWELS}]*)+(?:['-](?:[^\W_][{VOWELS}]*)+)*")
-_INSIDE = re.compile(r"(?<!c)'|'(?!h)|-")  # "c'h" is a letter in Breton
-_DIGIT_END = re.compile(r"(?<=\d)(?=[^\W\d_])")
-_LOOSE = {"ı": "[ıi]", "ة": "[ةه]", "ى": "[ىي]", "أ": "[أا]", "إ": "[إا]", "آ": "[آا]"} | {
-    letter: f"[{letter}{folded(letter)}]" for letter in "άέήίόύώϊΐϋΰ"
-}
-"""Letters that are written without their marks too, as their capitals are."""
 
 
-class Words:
-    """What one language's answers are made of.
-
-    Args:
-        knowledge: Its file; `reading` is known.
-    """
-
-    def __init__(self, knowledge: Knowledge) -> None:
-        assert knowledge.reading is not None
-        self.knowledge = knowledge
-        self.language = knowledge.code
-        self.reading: Reading = knowledge.reading
-        self.open = knowledge.open or OpenAnswers()
-        self.numbers = knowledge.numbers or Numbers()
-        self.number_words = NumberWords(self.numbers)
+class Words(OpenWords):
+    """What one language's answers are made of; `reading` of its file is known."""
 
     @cached_property
     def said(self) -> list[tuple[re.Pattern[str], Said | None]]:
@@ -53,26 +30,26 @@ class Words:
         entries += [(phrase, _MARK, "yes") for phrase in table.yes_alone]
         entries += [(phrase, end, "no") for phrase in table.no] + [(phrase, _MARK, "no") for phrase in table.no_alone]
         entries.sort(key=lambda entry: -len(entry[0]))
-        return [(re.compile(_spelt(phrase) + tail), value) for phrase, tail, value in entries]
+        return [(re.compile(spelt(phrase) + tail), value) for phrase, tail, value in entries]
 
     @cached_property
     def both(self) -> re.Pattern[str]:
         """What means both yes and no: what the table says, or a yes and a no with "or" between."""
         table = self.reading
         yes, no, joint = (
-            _either(words) for words in ((*table.yes, *table.yes_alone), (*table.no, *table.no_alone), table.either)
+            either(words) for words in ((*table.yes, *table.yes_alone), (*table.no, *table.no_alone), table.either)
         )
         between = rf"\s*,?\s*(?:/|(?:{joint}){self._end})\s*" if joint else r"\s*/\s*"
         pairs = [f"(?:{first}){between}(?:{second})" for first, second in ((yes, no), (no, yes))]
-        return self._anywhere([*map(_spelt, table.both), *pairs])
+        return self._anywhere([*map(spelt, table.both), *pairs])
 
     @cached_property
     def lead(self) -> re.Pattern[str]:
         """What may stand before an answer: "the answer is", "I think that", "so", "but"."""
         words = self.reading
-        pieces = [*words.leads, *map(_spelt, (*words.so, *words.but))]
+        pieces = [*words.leads, *map(spelt, (*words.so, *words.but))]
         joined = "|".join(sorted(pieces, key=len, reverse=True))
-        return re.compile(rf"(?:{joined}){self._end}\s*[:,\-–]?\s*") if pieces else _NEVER
+        return re.compile(rf"(?:{joined}){self._end}\s*[:,\-–]?\s*") if pieces else NEVER
 
     def stripped(self, part: str) -> str:
         """Return a clause without what may stand before an answer."""
@@ -108,32 +85,28 @@ class Words:
     @cached_property
     def exists(self) -> re.Pattern[str]:
         """Words by which something is there."""
-        return self._anywhere(map(_spelt, self.reading.exists))
+        return self._anywhere(map(spelt, self.reading.exists))
 
     @cached_property
     def only(self) -> re.Pattern[str]:
         """What says that nothing else is there."""
         return self._anywhere(
-            rf"\w+{_spelt(phrase[1:])}" if phrase.startswith("-") else _spelt(phrase) for phrase in self.reading.only
+            rf"\w+{spelt(phrase[1:])}" if phrase.startswith("-") else spelt(phrase) for phrase in self.reading.only
         )
 
     @cached_property
     def conditional(self) -> re.Pattern[str]:
         """Words of what isn't so."""
-        return self._anywhere(map(_spelt, self.reading.conditional))
+        return self._anywhere(map(spelt, self.reading.conditional))
 
     @cached_property
     def cuts(self) -> re.Pattern[str]:
         """Where a statement goes over into another without a mark: before "but", "so", and "and not"."""
         words = self.reading
-        starts = [*map(_spelt, (*words.but, *words.so))]
+        starts = [*map(spelt, (*words.but, *words.so))]
         if words.either and words.negates:
-            starts.append(rf"(?:{_either(words.either)})(?=\s+(?:{'|'.join(words.negates)}))")
+            starts.append(rf"(?:{either(words.either)})(?=\s+(?:{'|'.join(words.negates)}))")
         return self._anywhere(starts)
-
-    def cut(self, clause: str) -> list[str]:
-        """Cut a clause where it goes over into another without a mark."""
-        return cut_at(clause, [self])
 
     def cut_place(self, cut: re.Match[str]) -> int:
         """Return where a clause is cut: behind a word that denies what stands before it ("not but"), else before it."""
@@ -142,12 +115,12 @@ class Words:
     @cached_property
     def whereof(self) -> re.Pattern[str]:
         """What goes into the parts of an answer."""
-        return self._anywhere(map(_spelt, self.open.whereof))
+        return self._anywhere(map(spelt, self.open.whereof))
 
     @cached_property
     def that_is(self) -> re.Pattern[str]:
         """What says the same again."""
-        return self._anywhere(map(_spelt, self.open.that_is))
+        return self._anywhere(map(spelt, self.open.that_is))
 
     @cached_property
     def affirms(self) -> re.Pattern[str]:
@@ -162,7 +135,7 @@ class Words:
     @cached_property
     def apart_from(self) -> re.Pattern[str]:
         """What is there although the rest is denied follows this: "except for"."""
-        return self._anywhere(map(_spelt, self.reading.apart_from))
+        return self._anywhere(map(spelt, self.reading.apart_from))
 
     def excepts(self, clause: str) -> bool:
         """Whether a clause is an exception: "apart from a cat"; in some languages these words stand behind."""
@@ -186,12 +159,12 @@ class Words:
     @cached_property
     def than(self) -> re.Pattern[str]:
         """What stands between two things that are compared."""
-        return self._anywhere(map(_spelt, self.reading.than))
+        return self._anywhere(map(spelt, self.reading.than))
 
     @cached_property
     def there(self) -> re.Pattern[str]:
         """Words by which a question asks whether something is there; "is" by itself doesn't."""
-        return self._anywhere(_spelt(phrase) for phrase in self.reading.exists if phrase not in self.open.copulas)
+        return self._anywhere(spelt(phrase) for phrase in self.reading.exists if phrase not in self.open.copulas)
 
     @cached_property
     def counters(self) -> frozenset[str]:
@@ -208,7 +181,7 @@ class Words:
         """An article or a word of the picture."""
         elided = [f"{piece}'" for piece in self.open.elisions]
         return re.compile(
-            rf"(?:(?:{_either((*self.open.articles, *self.reading.scene))}){self._end}|{'|'.join(elided) or '(?!)'})\s*"
+            rf"(?:(?:{either((*self.open.articles, *self.reading.scene))}){self._end}|{'|'.join(elided) or '(?!)'})\s*"
         )
 
     @cached_property
@@ -217,9 +190,9 @@ class Words:
         little = [word for word in self._little if word not in self.reading.scene]
         scene = [word for word in self.reading.scene if len(word) > 3 and word not in self._little]
         if not scene or not little:
-            return _NEVER
-        before = rf"(?:(?:{_either(little)})(?:'|\s+)){{1,3}}"
-        return self._anywhere([rf"{before}(?:{_either(scene)})"])
+            return NEVER
+        before = rf"(?:(?:{either(little)})(?:'|\s+)){{1,3}}"
+        return self._anywhere([rf"{before}(?:{either(scene)})"])
 
     @cached_property
     def _little(self) -> frozenset[str]:
@@ -231,7 +204,7 @@ class Words:
     @cached_property
     def contrary(self) -> re.Pattern[str]:
         """What brings the contrary."""
-        return self._anywhere(map(_spelt, self.reading.but))
+        return self._anywhere(map(spelt, self.reading.but))
 
     @cached_property
     def silent(self) -> frozenset[str]:
@@ -268,24 +241,24 @@ class Words:
     @cached_property
     def none_of(self) -> re.Pattern[str]:
         """What says that no option fits."""
-        return self._anywhere(map(_spelt, self.reading.none_of))
+        return self._anywhere(map(spelt, self.reading.none_of))
 
     @cached_property
     def joint(self) -> str:
         """A pattern of what joins two options."""
-        return rf"(?:{_either(self.reading.either) or '(?!)'}){self._end}"
+        return rf"(?:{either(self.reading.either) or '(?!)'}){self._end}"
 
     @cached_property
     def article(self) -> str:
         """A pattern of an article."""
-        return f"(?:{_either(self.open.articles) or '(?!)'})"
+        return f"(?:{either(self.open.articles) or '(?!)'})"
 
     @cached_property
     def named_before(self) -> str:
         """A pattern of what stands before an option's letter, with an article between or not."""
         words = self.reading
-        pieces = [*words.leads, *map(_spelt, (*words.so, *words.option_words))]
-        articles, copulas = _either(self.open.articles), _either(self.open.copulas)
+        pieces = [*words.leads, *map(spelt, (*words.so, *words.option_words))]
+        articles, copulas = either(self.open.articles), either(self.open.copulas)
         joined = "|".join(sorted(pieces, key=len, reverse=True)) or "(?!)"
         between = rf"(?:(?:{copulas})\s+)?" if copulas else ""
         between += rf"(?:(?:{articles})[\s:]*)?" if articles else ""
@@ -304,7 +277,7 @@ class Words:
 
     @cached_property
     def _led(self) -> re.Pattern[str]:
-        articles = _either(self.open.articles)
+        articles = either(self.open.articles)
         alone = rf"|{self._start}(?:{articles})\s+" if articles else ""
         return re.compile(rf"(?:{self.named_before}{alone})$")
 
@@ -324,11 +297,11 @@ class Words:
     @cached_property
     def right_after(self) -> re.Pattern[str]:
         """What stands behind the letter of an option that is chosen."""
-        return re.compile(rf"\s*(?:{_either(self.reading.right) or '(?!)'}){self._end}")
+        return re.compile(rf"\s*(?:{either(self.reading.right) or '(?!)'}){self._end}")
 
     @cached_property
     def _so(self) -> re.Pattern[str]:
-        return self._anywhere(map(_spelt, self.reading.so))
+        return self._anywhere(map(spelt, self.reading.so))
 
     def concludes(self, before: str) -> bool:
         """Whether what stands before a letter brings a conclusion."""
@@ -353,103 +326,6 @@ class Words:
         is_denied_before = not self.reading.denies_behind and self.is_negated(near + " x")
         return is_denied_before or self.is_negated("x " + behind)
 
-    @cached_property
-    def articles(self) -> frozenset[str]:
-        """What is left out of open answers."""
-        return frozenset(self.open.articles)
-
-    @cached_property
-    def beginnings(self) -> frozenset[str]:
-        """What is left out at the beginning of open answers."""
-        return frozenset(self.open.beginnings)
-
-    @cached_property
-    def framing(self) -> frozenset[str]:
-        """Words that may stand around an open answer in a sentence."""
-        little = [self.open.frame, self.open.about, *self.reading.scene, *self.reading.exists, *self.open.articles]
-        found = frozenset(word for phrase in little for word in words_in(phrase))
-        return found | {self.bare(word) for word in found} | {folded(word) for word in found if len(word) > 1}
-
-    @cached_property
-    def _glued(self) -> list[re.Pattern[str]]:
-        return [re.compile(pattern) for pattern in self.open.glued]
-
-    def bare(self, word: str) -> str:
-        """Return a word without what is glued to it: particles, articles, endings."""
-        for pattern in self._glued:
-            word = pattern.sub("", word) or word
-        return word
-
-    def tokens(self, text: str) -> list[str]:
-        """Return the words of a text in lower case, of one without blanks, too."""
-        return words_in(self.spaced_out(text))
-
-    def spaced_out(self, text: str) -> str:
-        """Put blanks around the little words and the numbers of a text without blanks; numbers become digits."""
-        if self.reading.spaced:
-            return _DIGIT_END.sub(" ", text) if self.numbers.counters else text
-        text = self._number_behind_unit.sub(self._in_digits, self._unspaced_number.sub(self._in_digits, text))
-        return self._pieces.sub(r" \g<0> ", text)
-
-    @cached_property
-    def _pieces(self) -> re.Pattern[str]:
-        """The little words of a language without blanks, and its numbers in digits."""
-        table = self.reading
-        words = {*self.framing, *self.numbers.counters, *table.either, *table.last, *self.ordinals}
-        words |= {word for found in self.open.units.values() for word in found}
-        return re.compile(rf"{_either(words) or '(?!)'}|\d+(?:[.,:]\d+)*")
-
-    @cached_property
-    def _unspaced_number(self) -> re.Pattern[str]:
-        """A number before a word for counting or a unit, or alone."""
-        behind = _either((*self.numbers.counters, *self._unit_words)) or "(?!)"
-        return re.compile(rf"(?:{self._number})(?=\s*(?:{behind}))|^(?:{self._number})$")
-
-    @cached_property
-    def _number_behind_unit(self) -> re.Pattern[str]:
-        lookbehinds = "|".join(f"(?<={re.escape(word)})" for word in self._unit_words) or "(?!)"
-        return re.compile(rf"(?:{lookbehinds})(?:{self._number})")
-
-    @cached_property
-    def _unit_words(self) -> list[str]:
-        return [word for sign, found in self.open.units.items() for word in (sign, *found)]
-
-    @cached_property
-    def _number(self) -> str:
-        """A pattern of a number in a text without blanks."""
-        digits = "".join(word for word in (*self.numbers.words, *self.numbers.joints) if len(word) == 1)
-        return rf"(?:[{digits}]|\d+(?=[{digits}]))+|{_either(self.numbers.words) or '(?!)'}" if digits else "(?!)"
-
-    def _in_digits(self, match: re.Match[str]) -> str:
-        number = self.number_words.starting(words_in(re.sub(r"(\d+)", r" \1 ", match[0])), 0)
-        return match[0] if number is None else str(number[0])
-
-    @cached_property
-    def joining(self) -> frozenset[str]:
-        """Words that make two answers of one."""
-        return frozenset(word for word in self.reading.either if word not in self.framing)
-
-    @cached_property
-    def units(self) -> list[tuple[re.Pattern[str], str]]:
-        """Patterns of units in words behind a number or before it, the longest first, and their signs."""
-        entries = [(word, sign) for sign, found in self.open.units.items() for word in found]
-        entries.sort(key=lambda entry: -len(entry[0]))
-        forms = [(rf"(\d|\w(?=\s))\s*{_spelt(word)}{self._end}", sign) for word, sign in entries]
-        forms += [(rf"{self._start}{_spelt(word)}\s*(\d+(?:\.\d+)?)", sign) for word, sign in entries]
-        return [(re.compile(form), sign) for form, sign in forms]
-
-    @cached_property
-    def ordinals(self) -> dict[str, str]:
-        """Ordinals in digits, by their words."""
-        listed = enumerate(self.reading.ordinals, 1)
-        return {word: f"{number}º" for number, forms in listed for word in forms.split()}
-
-    @cached_property
-    def ordinal_end(self) -> re.Pattern[str] | None:
-        """What stands behind the digits of an ordinal."""
-        ends = "|".join(map(re.escape, sorted(self.numbers.ordinals, key=len, reverse=True)))
-        return re.compile(rf"(?<=\d)\s?(?:{ends})(?=\s|$)") if ends else None
-
     def is_negated(self, clause: str) -> bool:
         """Whether a clause denies what it speaks of; two denials of unlike kinds affirm, unless they are one word."""
         left = self.not_negation.sub(" ", clause)
@@ -466,43 +342,6 @@ class Words:
     def denies(self, clause: str) -> bool:
         """Whether a clause has a negation."""
         return self.negation.search(self.not_negation.sub(" ", clause)) is not None
-
-    def number_in(self, tokens: list[str]) -> dict[int, int]:
-        """Return the numbers in a list of words, digits or words, by their places."""
-        found: dict[int, int] = {}
-        place = 0
-        while place < len(tokens):
-            number = self.number_words.starting(tokens, place)
-            if tokens[place].isdecimal():
-                number = (int(tokens[place]), 1)
-            if number is not None:
-                found[place] = number[0]
-            place += number[1] if number else 1
-        return found
-
-    def number_words_of(self, tokens: list[str]) -> frozenset[str]:
-        """Return the words of a list that numbers are written with."""
-        found = self.number_in(tokens)
-        ends = {place: (self.number_words.starting(tokens, place) or (0, 1))[1] for place in found}
-        return frozenset(word for place, count in ends.items() for word in tokens[place : place + count])
-
-    @property
-    def _start(self) -> str:
-        return rf"(?<![\w{VOWELS}])" if self.reading.spaced else ""
-
-    @property
-    def _end(self) -> str:
-        return rf"(?![\w{VOWELS}])" if self.reading.spaced else ""
-
-    def _anywhere(self, patterns: Iterable[str], bounded: bool = True) -> re.Pattern[str]:
-        joined = "|".join(patterns)
-        if not joined:
-            return _NEVER
-        return re.compile(rf"{self._start}(?:{joined}){self._end}" if bounded else f"(?:{joined})")
-
-    def _beginning(self, phrases: Iterable[str]) -> re.Pattern[str]:
-        joined = _either(phrases)
-        return re.compile(f"(?:{joined}){self._end}") if joined else _NEVER
 
 
 _compiled: dict[str, Words] = {}
@@ -528,65 +367,11 @@ def words_of_language(language: str) -> Words:
     return found
 
 
-def with_english(language: str) -> list[Words]:
-    """Return the words of a language and of English, in which many models answer whatever they are asked in."""
-    return [words_of_language(code) for code in dict.fromkeys((language, ENGLISH))]
-
-
-def answered_in(text: str, language: str) -> list[Words]:
-    """Return the words of the languages that an answer may be in.
-
-    Args:
-        text: The answer.
-        language: The language asked for. Where nothing is known of how answers are read in it, English counts alone.
-
-    Returns:
-        The language's and English's; the language's alone where more of the answer's words are its own: "no" is "in
-        the" in Portuguese.
-    """
-    both = with_english(language if is_read(language) else ENGLISH)
-    if len(both) == 1:
-        return both
-    own, english = (words.vocabulary for words in both)
-    said = words_in(text)
-    theirs = sum(word in english and word not in own for word in said)
-    return both if sum(word in own and word not in english for word in said) <= theirs else both[:1]
-
-
-def cut_at(clause: str, own: Sequence[Words]) -> list[str]:
-    """Cut a clause where it goes over into another without a mark, by the words of several languages."""
-    found = ((words, match) for words in own for match in words.cuts.finditer(clause))
-    cuts = sorted({words.cut_place(match) for words, match in found if clause[match.end() :].strip(QUOTES)} - {0})
-    pieces = [clause[a:b].strip(QUOTES) for a, b in zip([0, *cuts], [*cuts, len(clause)], strict=True)]
-    joined: list[str] = []
-    for piece in filter(None, pieces):
-        if joined and any(words.cuts.fullmatch(joined[-1]) for words in own):
-            joined[-1] += f" {piece}"
-        else:
-            joined.append(piece)
-    return joined
-
-
 def is_read(language: str) -> bool:
     """Whether it is known how answers are read in a language."""
     return known(language).reading is not None
 
 
-def words_in(text: str) -> list[str]:
-    """Return the words of a text in lower case; what an apostrophe or a hyphen cuts off is one of its own."""
-    return [piece for word in _WORD.findall(text.lower()) for piece in _INSIDE.split(word) if piece]
-
-
-def _spelt(phrase: str) -> str:
-    """Return a pattern for a phrase, with any blanks and with or without a comma."""
-    escaped = r"\s*,?\s+".join(map(re.escape, phrase.replace(",", "").split()))
-    return "".join(_LOOSE.get(letter, letter) for letter in escaped) if len(phrase) > 1 else escaped
-
-
 def _forms(entry: str) -> re.Pattern[str]:
     """Return a pattern for the forms of a word: "red|reddish", "blu*"."""
     return re.compile(re.escape(entry).replace(r"\|", "|").replace(r"\*", r"\w*"))
-
-
-def _either(phrases: Iterable[str]) -> str:
-    return "|".join(_spelt(phrase) for phrase in sorted(phrases, key=len, reverse=True))
