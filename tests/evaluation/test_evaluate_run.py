@@ -367,6 +367,14 @@ def test_choices_without_a_right_or_with_an_empty_option_are_named(bench):
     assert figure(results, "vanilla", "en", parser="localised")["value"] == 25
 
 
+def test_answers_to_no_whole_question_are_told(bench):
+    said = write_lines(bench / "said.jsonl", [{"index": index, "text": "D"} for index in range(1, 5)])
+    benchmarks = (f"mmbench={bench}/mmb-en.tsv",)
+    results = evaluate(options(bench, benchmarks=benchmarks, languages="en", predictions=(f"mine={said}",)))
+    assert results["figures"] == []
+    assert any(note.startswith("mine: mmbench (en) has no score") for note in results["notes"])
+
+
 def test_predictions_for_other_questions_are_told(bench):
     said = predictions(bench, ("fr",))
     rows = [json.loads(line) for line in said.read_text(encoding="utf-8").splitlines()][2:]

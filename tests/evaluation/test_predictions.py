@@ -29,7 +29,7 @@ MME = [
 
 def asked(benchmark: Benchmark, rows: list[dict[str, Any]]) -> reading.Test:
     items = [item for row in rows for item in benchmark.read(row, "en")]
-    return reading.Test(benchmark, "en", benchmark.name, "generate", items)
+    return reading.Test(benchmark, "en", benchmark.name, "generate", items=items)
 
 
 def read(path: Path, test: reading.Test) -> tuple[dict[str, str], list[str]]:
@@ -124,6 +124,14 @@ def test_layouts_of_mme(tmp_path: Path, make: Callable[[Path], Path], broken: in
     found, notes = read(make(tmp_path), asked(mme.BENCHMARK, MME))
     assert found == {"ocr/b#1": "Yes", "ocr/b#2": "Yes"}
     assert len(notes) == broken + 1 and "by question and picture" in notes[-1]
+
+
+def test_a_record_is_no_answer(tmp_path: Path) -> None:
+    (tmp_path / "said.jsonl").write_text(
+        lines([{"question_id": 10, "text": "Yes."}, {"question_id": 11, "text": {"a": 1}}]), encoding="utf-8"
+    )
+    said, notes = read(tmp_path / "said.jsonl", asked(pope.BENCHMARK, POPE))
+    assert said == {"10": "Yes."} and notes == ["row 2: no id or no text"]
 
 
 def test_an_order_that_is_another_is_not_taken(tmp_path: Path) -> None:

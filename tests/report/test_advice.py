@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from passerelle.cli import main
 from passerelle.errors import ConfigError
 from passerelle.report.advice.advise import Advice, advise, questions_needed
-from passerelle.report.advice.candidates import candidates
+from passerelle.report.advice.candidates import advise_on, candidates
 from passerelle.report.advice.volume import Crossing, Line, break_even, cheapest, crossings, parse_volume
 from passerelle.report.advice.wish import Candidate, English, Wish
 from passerelle.report.contents import Difference, Score
@@ -71,6 +71,15 @@ def test_volumes_are_read() -> None:
     for wrong in ("", "many", "10/fortnight", "-5"):
         with pytest.raises(ConfigError, match="is no volume"):
             parse_volume(wrong, 365)
+    for text, days in (
+        ("0", 365),
+        ("0/day", 365),
+        ("9" * 400, 365),
+        ("10/day", float("nan")),
+        ("5M/day", float("inf")),
+    ):
+        with pytest.raises(ConfigError, match="above zero"):
+            parse_volume(text, days)
 
 
 def candidate(line: Line | None, score: float, name: str = "", lost: float | None = 0.0, **more: float) -> Candidate:
@@ -167,6 +176,28 @@ def test_the_command_advises_on_a_run(run_folder: Path, results: dict[str, Any])
     words = CliRunner().invoke(main, ["advise", str(run_folder / "results.json"), "--budget", "0"]).stdout
     assert words.startswith("No arm holds what was asked for.") and "left out" in words
     assert CliRunner().invoke(main, ["advise", str(run_folder / "nothing")]).exit_code == 2
+
+
+def test_arms_that_failed_or_have_no_score_are_named(results: dict[str, Any]) -> None:
+    names = [arm["name"] for arm in results["arms"] if arm["name"] not in ("english", "zero-shot")][:2]
+    failed, unscored = (next(arm for arm in results["arms"] if arm["name"] == name) for name in names)
+    failed.update(status="failed", error="out of memory")
+    unscored["scores"] = []
+    left_out = advise_on(results, Wish(1_000)).left_out
+    assert left_out is not None
+    assert left_out[failed["title"]] == "it failed: out of memory"
+    assert left_out[unscored["title"]] == "it has no score to judge it by"
+    for arm in results["arms"]:
+        arm["status"] = "failed"
+    none = advise_on(results, Wish(1_000))
+    assert none.headline.startswith("No arm has a score yet") and failed["title"] in (none.left_out or {})
+
+
+@pytest.mark.parametrize("content", [{}, {"figures": [], "warnings": []}, {"arms": {"a": 1}}, []])
+def test_what_holds_no_comparison_is_said(tmp_path: Path, content: object) -> None:
+    (tmp_path / "results.json").write_text(json.dumps(content), encoding="utf-8")
+    done = CliRunner().invoke(main, ["advise", str(tmp_path)])
+    assert done.exit_code == 2 and "holds no results of a comparison" in done.output
 
 
 def test_what_an_arm_costs_is_told_apart_from_asking_it(results: dict[str, Any]) -> None:

@@ -45,7 +45,7 @@ def advise(
     from passerelle.runs import read_json
 
     results = read_json(run / "results.json" if run.is_dir() else run)
-    if not isinstance(results, dict):
+    if not isinstance(results, dict) or not isinstance(results.get("arms"), list):
         raise InputError(
             f"{str(run)!r} holds no results of a comparison: give the folder of a finished `passerelle compare`."
         )

@@ -176,6 +176,9 @@ def _evaluate(
     if reader:
         reader.close()
     results = put_together(everything, suspects, options.references, options.pairs, apart)
+    for unscored in _unscored(said, {(f.system, f.benchmark, f.language) for f in results.figures}):
+        say(unscored)
+        notes.append(unscored)
     results.notes = [*notes, *(sentences(decided) if decided else [])]
     judged = judge(said) if judge else []
     return write_results(options.out, options.languages, everything, results, suspects, judged, decided)
@@ -286,6 +289,19 @@ def _unanswered(said: Everything) -> Iterator[str]:
             first = next(iter(gap.items()))
             total = len(each.test.items)
             yield f"{where}: {len(gap)} of {total} questions have no answer, for example {first[0]}: {first[1]}"
+
+
+def _unscored(said: Everything, scored: set[tuple[str, str, str]]) -> Iterator[str]:
+    """Say what has answers and no score: each question lacks one that it needs, as in MMBench a rotation's."""
+    for system, benchmarks in said.items():
+        for name, languages in benchmarks.items():
+            for code, each in languages.items():
+                if (system, name, code) not in scored and any(seed.missing for seed in each.seeds):
+                    yield (
+                        f"{system}: {name} ({code}) has no score: no question has all the answers that it needs. In "
+                        "MMBench that is one in each rotation of its options, under its index + 1000000, + 2000000, …; "
+                        "where there are none, compare likelihoods: --method mean."
+                    )
 
 
 def _untranslated(said: Everything) -> Iterator[str]:

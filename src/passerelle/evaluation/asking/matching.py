@@ -24,12 +24,12 @@ def id_of(row: Row) -> str:
 
 
 def text_of(row: Row) -> str | None:
-    """Return what was said in a row; ``None`` where nothing is."""
+    """Return what was said in a row; ``None`` where nothing is, or a record and no text."""
     names = _BESIDE_LABELS if "label" in row and any(row.get(n) is not None for n in _BESIDE_LABELS) else TEXTS
     value = next((row[name] for name in names if row.get(name) is not None), None)
     while isinstance(value, list):
         value = value[0] if value else ""
-    return None if value is None else str(value)
+    return None if value is None or isinstance(value, Mapping) else str(value)
 
 
 def is_answer(row: Row) -> bool:

@@ -59,6 +59,8 @@ def advise(candidates: Sequence[Candidate], differences: Differences, wish: Wish
         differences: How any two of them compare.
         wish: What the arm has to hold.
     """
+    if not candidates:
+        return Advice(None, "No arm has a score yet: let the comparison run to its end, passerelle compare FILE.")
     left_out = {each.title: "; ".join(why) for each in candidates if (why := list(each.against(wish)))}
     able = sorted((c for c in candidates if c.title not in left_out), key=lambda c: -(c.score.value or 0.0))
     if not able:

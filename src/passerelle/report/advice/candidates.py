@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -28,7 +29,17 @@ def advise_on(results: Mapping[str, Any] | Contents, wish: Wish) -> Advice:
     def difference(one: str, other: str) -> Difference | None:
         return contents.difference(one, other, metric)
 
-    return advise(candidates(contents), difference, wish)
+    advice = advise(candidates(contents), difference, wish)
+    return dataclasses.replace(advice, left_out={**(advice.left_out or {}), **_unscored(contents, metric)})
+
+
+def _unscored(contents: Contents, metric: str) -> dict[str, str]:
+    """Return arms that have no score to be judged by, by title, with the reason."""
+    return {
+        arm.title: f"it failed: {arm.error or 'no reason was kept'}" if arm.failed else "it has no score to judge it by"
+        for arm in contents.adapted_arms()
+        if arm.failed or arm.score(metric) is None
+    }
 
 
 def candidates(contents: Contents) -> list[Candidate]:

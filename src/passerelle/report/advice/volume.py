@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -81,11 +82,14 @@ def parse_volume(text: str, days: float) -> float:
         days: How long the rate holds.
 
     Raises:
-        ConfigError: It is none of these.
+        ConfigError: It is none of these, or comes to no answer or to more than can be counted.
     """
     match = _VOLUME.fullmatch(text.strip())
     unit = (match[3] or "") if match else ""
     if not match or (unit and unit.rstrip("s") not in DAYS):
         raise ConfigError(f"{text!r} is no volume: write 50000, 2M, 10000/day or 300k/{'|'.join(list(DAYS)[1:])}.")
     count = float(re.sub(r"[,_ ]", "", match[1])) * _TIMES[match[2].lower()]
-    return count * days / DAYS[unit.rstrip("s")] if unit else count
+    answers = count * days / DAYS[unit.rstrip("s")] if unit else count
+    if not (answers > 0 and math.isfinite(answers)):
+        raise ConfigError(f"{text!r} comes to {answers:g} answers: give a volume, and a number of days, above zero.")
+    return answers
