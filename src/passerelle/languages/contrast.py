@@ -17,7 +17,7 @@ from importlib import metadata, resources
 from typing import Any
 
 from passerelle.errors import MissingDependency, to_install
-from passerelle.languages.identify import PIVOT
+from passerelle.languages.identify import PIVOT, load_langid
 from passerelle.languages.knowledge import known
 
 RARE = 1.0
@@ -251,13 +251,7 @@ def _class_of(code: str) -> str:
 @functools.cache
 def _ngrams() -> tuple[Any, frozenset[str]]:
     """Load py3langid's model, and the codes of the languages that it knows."""
-    try:
-        from py3langid.langid import MODEL_FILE, LanguageIdentifier
-    except ImportError as error:
-        raise MissingDependency(
-            f"the language of answers needs py3langid: type {to_install('demo', 'py3langid')}"
-        ) from error
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=False)
+    identifier = load_langid(probabilities=False)
     return identifier, frozenset(map(str, identifier.nb_classes))
 
 

@@ -141,16 +141,28 @@ def _py3langid(text: str, languages: tuple[str, ...]) -> dict[str, float]:
     return {code: float(value) for code, value in identifier.rank(text)}
 
 
-@functools.cache
-def _py3langid_model(languages: tuple[str, ...]) -> Any:
-    """Load py3langid, restricted to those of the languages that it knows."""
+def load_langid(*, probabilities: bool) -> Any:
+    """Load py3langid's model, with all languages that it knows.
+
+    Args:
+        probabilities: Whether it gives probabilities, else what they are made of.
+
+    Raises:
+        MissingDependency: It isn't installed.
+    """
     try:
         from py3langid.langid import MODEL_FILE, LanguageIdentifier
     except ImportError as error:
         raise MissingDependency(
-            f"language fidelity for {languages[0]!r} needs py3langid: type {to_install('demo', 'py3langid')}"
+            f"telling languages apart needs py3langid: type {to_install('demo', 'py3langid')}"
         ) from error
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=probabilities)
+
+
+@functools.cache
+def _py3langid_model(languages: tuple[str, ...]) -> Any:
+    """Load py3langid, restricted to those of the languages that it knows."""
+    identifier = load_langid(probabilities=True)
     known = set(identifier.nb_classes)
     if languages[0] not in known:
         raise MissingDependency(

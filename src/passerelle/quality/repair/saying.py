@@ -8,7 +8,7 @@ from passerelle.quality.base import Pair
 from passerelle.quality.checks.direction import Direction
 from passerelle.quality.checks.length import find_lengths
 from passerelle.quality.checks.repetition import RepetitionCheck
-from passerelle.quality.evidence.analysis import Reading, open_analysis
+from passerelle.quality.evidence.analysis import Reading, Word, open_analysis
 from passerelle.quality.repair.wording import wording
 from passerelle.translation.protection.sentences import split_sentences
 
@@ -38,8 +38,7 @@ def has_finite_verb(text: str, language: str) -> bool:
     Raises:
         RunError: The analyser failed.
     """
-    analysis = open_analysis(language)
-    words = analysis.analyse([text])[0] if analysis else ()
+    words = _analysed(text, language) or ()
     return any(word.readings and all(_is_finite(one) for one in word.readings) for word in words)
 
 
@@ -53,9 +52,14 @@ def may_have_finite_verb(text: str, language: str) -> bool:
     Raises:
         RunError: The analyser failed.
     """
+    words = _analysed(text, language)
+    return words is None or any(not word.readings or any(map(_is_finite, word.readings)) for word in words)
+
+
+def _analysed(text: str, language: str) -> Sequence[Word] | None:
+    """Return the words of a text with their readings; ``None`` without an analyser."""
     analysis = open_analysis(language)
-    words = analysis.analyse([text])[0] if analysis else ()
-    return analysis is None or any(not word.readings or any(map(_is_finite, word.readings)) for word in words)
+    return None if analysis is None else analysis.analyse([text])[0]
 
 
 def kinds_of(word: str, language: str) -> frozenset[str]:
