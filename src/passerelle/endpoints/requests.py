@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -180,6 +181,10 @@ class Endpoint:
         self._client.close()
 
 
+# A host behind a model's name, without its http://: "m@localhost:8000/v1"; "model@2024-05" is a name.
+_HOST = re.compile(r"@(?:localhost|[\w.-]+\.[a-z]{2,}|\d+(?:\.\d+){3}|[\w.-]+:\d+)(?::\d+)?(?:/\S*)?$")
+
+
 def model_and_url(given: str) -> tuple[str, str]:
     """Divide ``MODEL@URL`` into the model and the endpoint's URL, which is empty where none is given.
 
@@ -187,7 +192,7 @@ def model_and_url(given: str) -> tuple[str, str]:
         ConfigError: What stands behind the model is another kind of URL, which isn't taken for a part of its name.
     """
     model, at, rest = given.partition("@http")
-    if "://" in model:
+    if "://" in model or _HOST.search(model):
         raise ConfigError("an endpoint's URL begins with http:// or https://: write MODEL@https://HOST/v1.")
     return model, f"http{rest}" if at else ""
 
