@@ -50,8 +50,13 @@ class Spent:
     def __str__(self) -> str:
         tokens = f"{self.input_tokens + self.output_tokens:,} tokens"
         return f"{tokens} ({self.input_tokens:,} in, {self.output_tokens:,} out) in {self.requests:,} requests, " + (
-            f"{self.cost:.4f} by the prices given"
+            said_cost(self.cost)
         )
+
+
+def said_cost(cost: float) -> str:
+    """Say what tokens have cost, or that nobody knows."""
+    return f"{cost:.4f} by the prices given" if cost else "unknown money: no input_price and output_price were given"
 
 
 class Budget:

@@ -15,6 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from passerelle.endpoints.budget import said_cost
 from passerelle.endpoints.requests import RequestRefused
 from passerelle.endpoints.sending import all_at_once, errors_of
 from passerelle.errors import ConfigError
@@ -310,6 +311,6 @@ def sentences(record: Mapping[str, Any]) -> list[str]:
             trust = f"it agrees with people on {ends} of {agreement['answers']} labelled answers"
         said.append(
             f"{reader['name']} read {reader['decided']} of {reader['asked']} answers that rules had left; {trust}; "
-            f"{reader['tokens']:,.0f} tokens, {reader['engine_eur']:.4f} by the prices given."
+            f"{reader['tokens']:,.0f} tokens, {said_cost(reader['engine_eur'])}."
         )
     return said

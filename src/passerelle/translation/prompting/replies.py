@@ -181,7 +181,8 @@ def _repeats(source: str, reply: str) -> bool:
         return False
     if reply.startswith(source) and more.lstrip(" .*\"'")[:1] in (":", "：", "=", "→", "-", "–"):
         return True
-    return len(_WORDS.findall(source)) >= _FEWEST_WORDS and len(more) > len(source) / 2
+    words = sum(_WORDS.search(piece) is not None for piece in source.split())
+    return words >= _FEWEST_WORDS and len(more) > len(source) / 2
 
 
 def _lines(text: str) -> list[str]:
