@@ -168,12 +168,13 @@ def test_translations_and_pictures_to_write_about() -> None:
         (question, caption), (caption,), (Pair("A dog", "Un chien", field="answer", picture=dog),), (Pair("x y", "z"),)
     )
     first, second, *_ = translation_items(rows)
-    hidden = {"row": "r0", "place": "f0", "field": "question", "probability": None}
+    hidden = {"row": "r0", "place": "f0", "field": "question", "probability": None, "pairs": 1}
     assert first == NewItem(
         "translation", "r0#f0", {"source": "What is it?", "translation": "Quoi ?"}, hidden, "question/k", "c", cat
     )
     about = {"source": "What is it?", "translation": "Quoi ?"}
     assert second.shown == {"source": "A cat", "translation": "Un chat", "about": about, "rows": 2}
+    assert second.hidden["pairs"] == 2
     hidden = {"row": "r0", "place": "f1", "field": "caption", "source": "A cat"}
     made = write_items(rows)
     assert made == [
