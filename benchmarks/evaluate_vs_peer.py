@@ -30,7 +30,7 @@ from typing import Any
 
 import torch
 
-from passerelle.costs.ledger import FlopMeter
+from passerelle.costs.flops import FlopMeter
 from passerelle.evaluation.asking.family_answering import MAX_LENGTH, FamilyAnswerer
 from passerelle.example import tuxpaint
 from passerelle.example.questions import draw_items, render

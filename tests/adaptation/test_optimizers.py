@@ -17,7 +17,8 @@ from passerelle.adaptation.optimizer import MasterAdamW, ParameterGroup, require
 from passerelle.adaptation.processes import ALONE
 from passerelle.adaptation.run import adapt, adaptation_key
 from passerelle.adaptation.settings import AdaptSettings
-from passerelle.costs.ledger import FlopMeter
+from passerelle.costs.clocks import Took
+from passerelle.costs.flops import FlopMeter
 from passerelle.errors import MissingDependency, UserError
 
 Make = Callable[..., AdaptSettings]
@@ -65,7 +66,7 @@ def test_it_goes_on_from_a_checkpoint_as_if_never_stopped(tmp_path: Path) -> Non
     stopped = optimizer(optim="adamw_8bit")
     take_steps(stopped, range(3))
     checkpoints = Checkpoints(tmp_path)
-    checkpoints.save(stopped, StageRecord("one", steps=3), FlopMeter(), 1.0, ALONE)
+    checkpoints.save(stopped, StageRecord("one", steps=3), FlopMeter(), Took(1.0), ALONE)
     resumed = optimizer(optim="adamw_8bit")
     record = StageRecord("one")
     assert checkpoints.load(resumed, record, ALONE) is not None

@@ -164,4 +164,4 @@ def _check_costs(arms: dict[str, Any]) -> None:
     }  # fmt: skip
     assert all(cost["characters_translated"] >= 5 * cost["sentences_translated"] for cost in costs.values())
     assert {name for name, cost in costs.items() if cost["engine_eur"]} == {"served", "told", "around", "chat"}
-    assert {name for name, cost in costs.items() if cost["total_flops"] is None} == {"served", "told", "around"}
+    assert {name for name, cost in costs.items() if cost["per_1000"]["flops"] is None} == {"served", "told", "around"}

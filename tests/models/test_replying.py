@@ -13,7 +13,7 @@ from PIL import Image
 
 from benchmark_files import write_spots
 from families.tiny import FAMILIES, IN_A_GRID, NO_TREES, load
-from passerelle.costs.ledger import FlopMeter
+from passerelle.costs.flops import FlopMeter
 from passerelle.formats.conversations import Conversation, Message
 from passerelle.models import replying, shared_prefix
 from passerelle.models.conversing import Encoder

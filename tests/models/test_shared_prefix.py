@@ -11,7 +11,7 @@ import torch
 
 from benchmark_files import write_spots
 from families.tiny import FAMILIES, NO_TREES, RECURRENT, load
-from passerelle.costs.ledger import FlopMeter
+from passerelle.costs.flops import FlopMeter
 from passerelle.formats.conversations import Conversation, Message
 from passerelle.models import shared_prefix
 from passerelle.models.batches import target_logprobs

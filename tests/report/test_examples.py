@@ -24,7 +24,7 @@ def read_one(example: dict[str, Any], target: str = "fr") -> Example:
         ("fr", "Oui", "Yes", "Oui.", [True, True]),
         ("fr", "Non", "yes", "oui", [False, False]),
         ("fr", "Oui", "maybe", "Yes", [None, False]),
-        ("br", "Ya", "Yes", "Ya", [None, True]),
+        ("is", "Já", "Yes", "Já", [None, True]),
         ("fr", "", "Yes", "Oui", [None, None]),
     ],
 )
