@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from passerelle.evaluation.parsing.markup import without_markup
 from passerelle.evaluation.parsing.open_answers import answer_words, same_answer
@@ -80,7 +81,7 @@ def option_of(answer: str, options: Sequence[str], language: str) -> int | None:
         return None
     if (alone := _on_a_line(text, letters)) is not None:
         return alone
-    if (first := _LABEL.match(text)) and not _is_word(first, text, own) and not _is_listed(text, first, letters):
+    if (first := _LABEL.match(text)) and not _is_word(first, text) and not _is_listed(text, first, letters):
         return _place(first[1] or first[2], letters)
     if (marked := _by_marks(text, letters)) is not None:
         return marked
@@ -130,7 +131,7 @@ def _is_listed(text: str, first: re.Match[str], letters: str) -> bool:
     return len(others) > 1 or len(others) == len(letters) - 1 > 0
 
 
-def _is_word(match: re.Match[str], text: str, own: Sequence[Words]) -> bool:
+def _is_word(match: re.Match[str], text: str) -> bool:
     """Whether a letter that begins a text is a word of the language: "A, B and C"."""
     rest = text[match.end() :]
     return bool(match[1]) and match[0].rstrip("*_")[-1] == "," and _LETTER.match(rest.lstrip()) is not None
@@ -219,12 +220,16 @@ def _small(sentence: str, own: Sequence[Words]) -> list[re.Match[str]]:
     if _LETTER.search(sentence):
         return []
     for words in own:
-        joined = words.named_before
-        letter = rf"(?<![{_LATIN}])(?P<letter>[a-z])(?![{_LATIN}])"
-        pattern = re.compile(rf"(?i:{joined})\s*:?\s*{_OPEN}{letter}(?={_CLOSE}\s*(?:[.!,;]|$))")
-        if found := list(pattern.finditer(sentence)):
+        if found := list(_small_behind(words.named_before).finditer(sentence)):
             return found
     return []
+
+
+@cache
+def _small_behind(named_before: str) -> re.Pattern[str]:
+    """Compile a small letter behind what stands before an option's letter."""
+    letter = rf"(?<![{_LATIN}])(?P<letter>[a-z])(?![{_LATIN}])"
+    return re.compile(rf"(?i:{named_before})\s*:?\s*{_OPEN}{letter}(?={_CLOSE}\s*(?:[.!,;]|$))")
 
 
 def _mention(option: int, letter: str, before: str, after: str, own: Sequence[Words], by_text: bool) -> _Mention | None:

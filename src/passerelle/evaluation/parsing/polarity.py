@@ -83,8 +83,8 @@ def _halves(parts: Sequence[str], own: Sequence[Words]) -> bool:
         said
         for part in parts
         for words in own
-        for said, phrases in (("yes", words.reading.yes), ("no", words.reading.no))
-        if any(re.search(rf"\w {re.escape(phrase)}(?: (?:{words.joint}) |$)", part) for phrase in phrases)
+        for said, pattern in (("yes", words.ends_with_yes), ("no", words.ends_with_no))
+        if pattern.search(part)
     }
     return len(ends) == 2
 

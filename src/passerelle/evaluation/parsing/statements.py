@@ -142,7 +142,8 @@ def _names(said: Sequence[str], word: str, words: Words) -> bool:
     """Whether one of some words is a form of a word, or made with it at its end where words are made of several."""
     if any(alike(word, words.bare(other)) for other in said):
         return True
-    if any(words.is_form(word, form) and words.is_form(other, form) for form in words.forms for other in said):
+    own_forms = [form for form in words.forms if words.is_form(word, form)]
+    if any(words.is_form(other, form) for form in own_forms for other in said):
         return True
     is_long = words.reading.compounds and len(word) >= _SHORTEST_COMPOUND
     return is_long and any(other.endswith(word) and len(other) > len(word) + 1 for other in said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cached_property
 
 from passerelle.errors import ConfigError
@@ -31,6 +32,19 @@ class Words(OpenWords):
         entries += [(phrase, end, "no") for phrase in table.no] + [(phrase, _MARK, "no") for phrase in table.no_alone]
         entries.sort(key=lambda entry: -len(entry[0]))
         return [(re.compile(spelt(phrase) + tail), value) for phrase, tail, value in entries]
+
+    @cached_property
+    def ends_with_yes(self) -> re.Pattern[str]:
+        """A yes at the end of a clause, behind other words."""
+        return self._at_end(self.reading.yes)
+
+    @cached_property
+    def ends_with_no(self) -> re.Pattern[str]:
+        """A no at the end of a clause, behind other words."""
+        return self._at_end(self.reading.no)
+
+    def _at_end(self, phrases: Iterable[str]) -> re.Pattern[str]:
+        return re.compile(rf"\w (?:{'|'.join(map(re.escape, phrases))})(?: (?:{self.joint}) |$)")
 
     @cached_property
     def both(self) -> re.Pattern[str]:
