@@ -194,7 +194,7 @@ def _keep_room_for_asking(experiment: Experiment, tests: list[PlannedTest], fold
     """Ask the arms that aren't trained first, and keep of the limits what asking the others takes by that."""
     untrained = [ArmRun(name) for name in experiment.arms if name not in experiment.trained]
     before = allowance.share()
-    asked = [system for system in systems_of(experiment, untrained)]
+    asked = list(systems_of(experiment, untrained))
     if not asked or not experiment.trained:
         return
     _ask(experiment, tests, untrained, [], folder)

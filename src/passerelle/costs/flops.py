@@ -16,9 +16,13 @@ OTHER = "other"
 """What is computed outside of all parts, such as a loss."""
 
 
-def added(first: Mapping[str, float], second: Mapping[str, float]) -> ByPart:
+def added(*amounts: Mapping[str, float]) -> ByPart:
     """Add operations part by part."""
-    return {part: first.get(part, 0.0) + second.get(part, 0.0) for part in {**first, **second}}
+    total: ByPart = {}
+    for each in amounts:
+        for part, flops in each.items():
+            total[part] = total.get(part, 0.0) + flops
+    return total
 
 
 def scaled(flops: Mapping[str, float], factor: float) -> ByPart:

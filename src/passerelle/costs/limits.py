@@ -84,6 +84,11 @@ class Allowance:
         ]
         return max(shares, default=0.0)
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether it leaves no room for what comes next."""
+        return self.share() >= 1 - self.reserve
+
     def __str__(self) -> str:
         named = [f"{self._limits.euros:g} €"] if self._limits.euros is not None else []
         named += [f"{self._limits.hours:g} hours"] if self._limits.hours is not None else []
@@ -111,7 +116,7 @@ def allowed(limits: Limits | None, folder: Path) -> Iterator[Allowance | None]:
 
 def is_spent() -> bool:
     """Whether a limit leaves no room for what comes next."""
-    return any(allowance.share() >= 1 - allowance.reserve for allowance in _current)
+    return any(allowance.is_spent for allowance in _current)
 
 
 def require_allowance() -> None:
@@ -121,7 +126,7 @@ def require_allowance() -> None:
         LimitReached: They don't.
     """
     for allowance in _current:
-        if allowance.share() >= 1 - allowance.reserve:
+        if allowance.is_spent:
             kept = ", but for asking what was made" if allowance.reserve else ""
             raise LimitReached(
                 f"left out: the limit of {allowance} leaves no room for it{kept}. Raise limits and give the same "

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from passerelle.costs.clocks import clock_holds, others_cores
-from passerelle.costs.flops import ByPart, added, scaled
+from passerelle.costs.flops import added, scaled
 from passerelle.costs.ledger import PER, Phase
 from passerelle.costs.prices import prices
 
@@ -56,9 +56,7 @@ def _mean(row: Sequence[Phase]) -> dict[str, Any]:
     first = row[0]
     mean = {key: _sum(getattr(phase, key) for phase in row) for key in _AMOUNTS}
     mean = {key: value if value is None else value / len(row) for key, value in mean.items()}
-    parts: ByPart = {}
-    for phase in row:
-        parts = added(parts, scaled(phase.flops_by_part, 1 / len(row)))
+    parts = added(*(scaled(phase.flops_by_part, 1 / len(row)) for phase in row))
     words = {"phase": first.phase, "kind": first.kind, "language": first.language, "shared_by": first.shared_by}
     return {**words, **mean, "flops_by_part": parts, "peak_bytes": max(phase.peak_bytes for phase in row)}
 
@@ -69,14 +67,11 @@ def sums(phases: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     paid = {clock: _sum(_paid(phase, clock) for phase in phases) for clock in _CLOCKS}
     shares = ("engine_eur", "expert_minutes")
     paid |= {key: _sum(_part(phase[key], phase["shared_by"]) for phase in phases) for key in shares}
-    parts: ByPart = {}
-    for phase in phases:
-        parts = added(parts, phase["flops_by_part"])
     now = sum(max(0.0, phase["seconds"] - phase["spared_seconds"]) for phase in phases)
     others = total["others_core_seconds"] or 0.0
     return {
         **total,
-        "flops_by_part": parts,
+        "flops_by_part": added(*(phase["flops_by_part"] for phase in phases)),
         "euros": _euros(total),
         "watt_hours": _watt_hours(total),
         "grams_co2": _grams_co2(total),

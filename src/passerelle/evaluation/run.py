@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -176,7 +176,7 @@ def _evaluate(
     if reader:
         reader.close()
     results = put_together(everything, suspects, options.references, options.pairs, apart)
-    for unscored in _unscored(said, {(f.system, f.benchmark, f.language) for f in results.figures}):
+    for unscored in _unscored(said, {_where(f.system, f.benchmark, f.language) for f in results.figures}):
         say(unscored)
         notes.append(unscored)
     results.notes = [*notes, *(sentences(decided) if decided else [])]
@@ -291,17 +291,15 @@ def _unanswered(said: Everything) -> Iterator[str]:
             yield f"{where}: {len(gap)} of {total} questions have no answer, for example {first[0]}: {first[1]}"
 
 
-def _unscored(said: Everything, scored: set[tuple[str, str, str]]) -> Iterator[str]:
+def _unscored(said: Everything, scored: Collection[str]) -> Iterator[str]:
     """Say what has answers and no score: each question lacks one that it needs, as in MMBench a rotation's."""
-    for system, benchmarks in said.items():
-        for name, languages in benchmarks.items():
-            for code, each in languages.items():
-                if (system, name, code) not in scored and any(seed.missing for seed in each.seeds):
-                    yield (
-                        f"{system}: {name} ({code}) has no score: no question has all the answers that it needs. In "
-                        "MMBench that is one in each rotation of its options, under its index + 1000000, + 2000000, …; "
-                        "where there are none, compare likelihoods: --method mean."
-                    )
+    for where, each in _each(said):
+        if where not in scored and any(seed.missing for seed in each.seeds):
+            yield (
+                f"{where} has no score: no question has all the answers that it needs. In MMBench that is one in each "
+                "rotation of its options, under its index + 1000000, + 2000000, …; where there are none, compare "
+                "likelihoods: --method mean."
+            )
 
 
 def _untranslated(said: Everything) -> Iterator[str]:
@@ -316,7 +314,11 @@ def _each(said: Everything) -> Iterator[tuple[str, Said]]:
     for system, benchmarks in said.items():
         for name, languages in benchmarks.items():
             for code, each in languages.items():
-                yield f"{system}: {name} ({code})", each
+                yield _where(system, name, code), each
+
+
+def _where(system: str, benchmark: str, language: str) -> str:
+    return f"{system}: {benchmark} ({language})"
 
 
 def _audit(tests: Mapping[str, Mapping[str, Test]], audit: Audit, known: Mapping[str, set[str]]) -> dict[str, set[str]]:

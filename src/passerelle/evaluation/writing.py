@@ -98,9 +98,7 @@ def _speed(said: Everything) -> list[dict[str, Any]]:
                     row: dict[str, Any] = {"system": system, "benchmark": name, "language": code, **sums}
                     if not all(seed.is_measured for seed in each.seeds):
                         row |= {"processor_seconds": None, "device_seconds": None}
-                    row["flops_by_part"] = {}
-                    for seed in each.seeds:
-                        row["flops_by_part"] = added(row["flops_by_part"], seed.flops_by_part())
+                    row["flops_by_part"] = added(*(seed.flops_by_part() for seed in each.seeds))
                     waits = [seconds for seed in each.seeds for seconds in seed.waits()]
                     row["asked_by_themselves"] = [round(seconds, 6) for seconds in waits]
                     rows.append({**row, "answers": sum(len(seed.kept) for seed in each.seeds)})

@@ -126,7 +126,7 @@ def is_telling(word: str, code: str, rival: str) -> bool:
     here, there = commonness(word, code), commonness(word, rival)
     if PIVOT in (code, rival) and word in homographs(code if rival == PIVOT else rival):
         return False
-    if _is_listed(word, rival) and not _is_listed(word, code) and there - here >= LISTED_TELLING:
+    if is_listed(word, rival) and not is_listed(word, code) and there - here >= LISTED_TELLING:
         return True
     if not has_word_list(code):  # what its few words lack may be its own: only what everybody knows is foreign
         return here <= UNLISTED and there >= LISTED["function"]
@@ -135,18 +135,20 @@ def is_telling(word: str, code: str, rival: str) -> bool:
 
 
 @functools.cache
-def _split(words: str) -> frozenset[str]:
+def split(words: str) -> frozenset[str]:
+    """Return the words of a list with blanks between them."""
     return frozenset(words.split())
 
 
-def _is_listed(word: str, code: str) -> bool:
+def is_listed(word: str, code: str) -> bool:
+    """Say whether a word in lower case is in the file of a language."""
     return word in _own_words(code)
 
 
 def homographs(code: str) -> frozenset[str]:
     """Return the words of a language that English writes alike and means something else by."""
     words = known(code).words
-    return _split(words.homographs) if words else frozenset()
+    return split(words.homographs) if words else frozenset()
 
 
 def has_word_list(code: str) -> bool:
@@ -194,7 +196,8 @@ def alike() -> frozenset[str]:
 
 def has_capital_nouns(code: str) -> bool:
     """Say whether a capital inside a sentence shows no name in a language."""
-    return code in _table()["capital_nouns"].split()
+    nouns = known(code).nouns
+    return nouns is not None and nouns.capitals
 
 
 def _contrast(

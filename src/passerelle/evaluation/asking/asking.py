@@ -47,10 +47,7 @@ class Answered:
 
     def flops_by_part(self) -> ByPart:
         """Return the operations of all answers by part of the model and pass."""
-        parts: ByPart = {}
-        for each in self.kept.values():
-            parts = added(parts, each.flops_by_part)
-        return parts
+        return added(*(each.flops_by_part for each in self.kept.values()))
 
     def waits(self) -> list[float]:
         """Return the seconds that one waited for each answer that was asked for by itself."""

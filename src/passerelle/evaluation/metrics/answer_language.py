@@ -30,6 +30,7 @@ from passerelle.languages.contrast import (
     has_capital_nouns,
     has_word_list,
     homographs,
+    is_listed,
     is_telling,
     outside,
     plain,
@@ -37,6 +38,7 @@ from passerelle.languages.contrast import (
     rivals_of,
     script_of,
     scripts,
+    split,
 )
 from passerelle.languages.identify import PIVOT, load_lexicon, word_places, words_of
 from passerelle.languages.knowledge import known
@@ -301,7 +303,7 @@ def _is_international(word: str, code: str) -> bool:
 def _is_thing(word: str, code: str) -> bool:
     """Say whether a word is one of things, and no article or the like, in the language's own file or in English's."""
     words = known(code).words
-    own = words is not None and word in _listed("", words.common)
+    own = words is not None and word in split(words.common)
     return own or word in load_lexicon().common[PIVOT]
 
 
@@ -312,14 +314,7 @@ def _is_sure(word: str, code: str) -> bool:
 
 def _is_listed(word: str, code: str, english: bool = True) -> bool:
     """Say whether a word (lower case) is in the language's own file, or in English's."""
-    words = known(code).words
-    own = words is not None and word in _listed(words.function, words.common)
-    return own or (english and load_lexicon().knows(word, PIVOT))
-
-
-@functools.cache
-def _listed(function: str, common: str) -> frozenset[str]:
-    return frozenset(function.split()) | frozenset(common.split())
+    return is_listed(word, code) or (english and load_lexicon().knows(word, PIVOT))
 
 
 def _is_double(word: str) -> bool:

@@ -17,10 +17,8 @@ from passerelle.report.advice.wish import Candidate, Wish, euros
 from passerelle.report.contents import Difference
 from passerelle.report.wording import decimal, interval, listed, signed, whole
 
-POWER = 0.8
 _REACH = 1.959963984540054
-_SURE = _REACH + 0.8416212335729143
-"""Standard errors that a true difference must be wide to be shown 80 times in 100."""
+"""Standard errors from a difference to the end of its 95% interval."""
 
 Differences = Callable[[str, str], Difference | None]
 """The paired difference of two arms by name, the first minus the second, on the score that arms are judged by."""
@@ -137,10 +135,12 @@ def questions_needed(difference: Difference, items: float) -> float | None:
     Returns:
         The number; ``None`` where there is no difference, or no interval.
     """
+    from passerelle.evaluation.statistics.power import detectable
+
     if difference.low is None or difference.high is None or not difference.value:
         return None
     error = (difference.high - difference.low) / (2 * _REACH)
-    return math.ceil(items * (_SURE * error / abs(difference.value)) ** 2) if error else None
+    return math.ceil(items * (detectable(error) / abs(difference.value)) ** 2) if error else None
 
 
 def _to_measure(first: Candidate, base: Candidate, difference: Difference | None) -> Iterator[str]:
