@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from passerelle.evaluation.parsing import published
-from passerelle.evaluation.parsing.labelled import KINDS, Labelled, lines_of, read_labelled, shares_of, try_answers
 from passerelle.evaluation.parsing.localised import VERSION, is_read
+from passerelle.evaluation.parsing.trial import KINDS, Labelled, lines_of, read_labelled, shares_of, try_answers
 
 FOLDER = Path(__file__).parent
 SEEN = ("tuning", "second")

@@ -14,7 +14,8 @@ from passerelle.quality.base import Finding, Pair
 from passerelle.quality.evidence.freedict import Grammar
 from passerelle.quality.repair.candidates import Candidate
 from passerelle.quality.repair.choice_trees import FORMAT, KINDS, TreeScorer, open_scorer, tabulate
-from passerelle.quality.repair.choose import FEATURES, LinearScorer, choose
+from passerelle.quality.repair.choose import FEATURES, LinearScorer
+from pools import choose
 
 
 class NoBook:

@@ -16,7 +16,7 @@ from passerelle.quality.evidence.analysis import open_analysis
 from passerelle.quality.evidence.freedict import WordTable
 from passerelle.quality.pairs import PairOptions, read_pairs
 from passerelle.quality.repair.candidates import Candidate, Pool, fitted
-from passerelle.quality.repair.choose import LinearScorer, choose, features
+from passerelle.quality.repair.choose import LinearScorer, features
 from passerelle.quality.repair.composing import compose, feminine, forms
 from passerelle.quality.repair.files import repair_file, settle_row
 from passerelle.quality.repair.mending import Mender
@@ -27,6 +27,7 @@ from passerelle.quality.repair.verdict import Proposal, is_better
 from passerelle.quality.repair.wording import wording
 from passerelle.translation.base import FakeTranslator
 from passerelle.translation.memory.memory import TranslationMemory
+from pools import choose
 
 FRENCH = wording("en", "fr")
 DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"

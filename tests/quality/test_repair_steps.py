@@ -14,8 +14,8 @@ from passerelle.quality.base import Pair
 from passerelle.quality.evidence.freedict import Dictionary, Grammar
 from passerelle.quality.pairs import PairOptions, read_pairs
 from passerelle.quality.repair.candidates import Candidate, Pool
-from passerelle.quality.repair.choosing import sentences
 from passerelle.quality.repair.files import repair_file
+from passerelle.quality.repair.proposing import sentences
 from passerelle.quality.repair.repair import Repairer
 from passerelle.translation.base import FakeTranslator
 from passerelle.translation.engines.post_editing import PostEditor, written

@@ -68,7 +68,7 @@ def languages(code: str | None, start: Path | None, folder: Path | None, answers
 
 
 def _try(code: str | None, answers: Path, folder: Path | None, as_json: bool) -> None:
-    from passerelle.evaluation.parsing.labelled import lines_of, read_labelled, try_answers
+    from passerelle.evaluation.parsing.trial import lines_of, read_labelled, try_answers
     from passerelle.languages.knowledge import known_languages
 
     if not code:

@@ -60,17 +60,6 @@ class LinearScorer:
         ]
 
 
-def choose(sources: Sequence[str], pools: Sequence[Sequence[Candidate]], scorer: Scorer) -> list[Candidate]:
-    """Return the best candidate of each pool; the first of equals.
-
-    Raises:
-        ValueError: A pool is empty.
-        RunError: A check that the scorer asks failed.
-    """
-    scored = scorer.scores(sources, pools)
-    return [pool[max(range(len(pool)), key=scores.__getitem__)] for pool, scores in zip(pools, scored, strict=True)]
-
-
 @cache
 def shipped_weights() -> Mapping[str, float]:
     """Return the weights that ship, fitted on Tux Paint's train side."""

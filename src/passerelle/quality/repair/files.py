@@ -11,7 +11,7 @@ from typing import Any
 from passerelle.errors import InputError
 from passerelle.formats.saving import save
 from passerelle.quality.pairs import Paired, PairedRow
-from passerelle.quality.repair.choosing import sentences
+from passerelle.quality.repair.proposing import sentences
 from passerelle.quality.repair.repair import Repaired, Repairer
 from passerelle.runs import write_atomically
 from passerelle.translation.memory.protocol import Memory

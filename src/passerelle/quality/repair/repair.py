@@ -11,7 +11,7 @@ from passerelle.quality.base import Pair
 from passerelle.quality.known import known_translation
 from passerelle.quality.repair.candidates import Pool
 from passerelle.quality.repair.choose import Scorer
-from passerelle.quality.repair.choosing import chosen_for, sentences
+from passerelle.quality.repair.proposing import chosen_for, sentences
 from passerelle.quality.repair.saying import Sayable, look_at
 from passerelle.quality.repair.variety import keep_variety
 from passerelle.quality.repair.verdict import Proposal, is_better
