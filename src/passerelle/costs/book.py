@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -44,10 +44,10 @@ class Book:
         """Return whole, parts and everything else, with what earlier runs in the folder took, and keep them there."""
         whole = self._watch.took()
         known = read_json(folder / _FILE) or {"whole": asdict(Took()), "parts": []}
-        parts = {(row["part"], row["arm"]): _took(row) for row in known["parts"]}
+        parts = {(row["part"], row["arm"]): Took.read(row) for row in known["parts"]}
         for part, took in self._parts.items():
             parts[part] = parts.get(part, Took()) + took
-        whole = whole + _took(known["whole"])
+        whole = whole + Took.read(known["whole"])
         rest = whole
         for took in parts.values():
             rest = rest - took
@@ -55,10 +55,6 @@ class Book:
         found = {"whole": asdict(whole), "parts": rows, "everything_else": asdict(rest)}
         write_json(folder / _FILE, found)
         return found
-
-
-def _took(row: Mapping[str, Any]) -> Took:
-    return Took(**{name: float(row[name]) for name in Took.__dataclass_fields__})
 
 
 _books: list[Book] = []

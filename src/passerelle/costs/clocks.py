@@ -6,9 +6,9 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,11 @@ class Took:
     processor_seconds: float = 0.0
     device_seconds: float = 0.0
     others_core_seconds: float = 0.0
+
+    @classmethod
+    def read(cls, row: Mapping[str, Any]) -> Took:
+        """Return what was kept, which may stand among other things."""
+        return cls(*(float(row[each.name]) for each in fields(cls)))
 
     def __add__(self, other: Took) -> Took:
         return Took(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))

@@ -52,7 +52,7 @@ class Allowance:
         self.reserve = 0.0
         self._limits, self._path, self._watch = limits, folder / _FILE, Stopwatch()
         known = read_json(self._path) or {"took": asdict(Took()), "engine_eur": 0.0}
-        self._before, self._engine_eur = Took(**known["took"]), float(known["engine_eur"])
+        self._before, self._engine_eur = Took.read(known["took"]), float(known["engine_eur"])
         self._lock = threading.Lock()
         self._kept_at = self._before.seconds
 

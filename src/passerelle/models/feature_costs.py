@@ -81,5 +81,4 @@ class FeatureCosts:
         row = read_json(self.folder / _FILE) if self.folder else None
         if row is None:
             return 0, Took(), {}
-        clocks = {name: float(row[name]) for name in Took.__dataclass_fields__}
-        return int(row["pictures"]), Took(**clocks), dict(row["flops_by_part"])
+        return int(row["pictures"]), Took.read(row), dict(row["flops_by_part"])

@@ -69,15 +69,15 @@ def _heads(answer: str, language: str) -> list[str]:
     """Return what stands before an explanation, and before the parts of it: "five, of which two are black"."""
     text = without_markup(answer)
     head = _HEAD.split(text, maxsplit=1)[0]
-    words = words_of_language(language if is_read(language) else ENGLISH)
-    whole = words.whereof.split(plain(text), maxsplit=1)[0]
+    whole = _words_of(language).whereof.split(plain(text), maxsplit=1)[0]
     return [each for each in (head, whole) if each.strip() and each != text]
 
 
 def _said_twice(answer: str, language: str) -> list[str]:
     """Return both halves of an answer that says the same again: "a dozen, that is, twelve"."""
-    words = words_of_language(language if is_read(language) else ENGLISH)
-    halves = [half.strip(" ,;") for half in words.that_is.split(plain(without_markup(answer)), maxsplit=1)]
+    halves = [
+        half.strip(" ,;") for half in _words_of(language).that_is.split(plain(without_markup(answer)), maxsplit=1)
+    ]
     return halves if len(halves) == 2 and all(halves) else []
 
 
