@@ -40,6 +40,22 @@ def test_the_key_knows_what_every_arm_learnt_from(results: dict[str, Any]) -> No
     assert learnt <= set(texts)
 
 
+def test_the_key_stands_inside_the_figure(results: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    ends: list[tuple[float, float, float, float]] = []
+
+    def drawn(figure: Any) -> str:
+        key = figure.axes[0].get_legend().get_window_extent()
+        ends.append((key.x0, key.y0, figure.bbox.x1 - key.x1, figure.bbox.y1 - key.y1))
+        return ""
+
+    monkeypatch.setattr("passerelle.report.plot.as_svg", drawn)
+    for origins in ((), ("repaired",), ("repaired", "native", "elsewhere")):
+        for arm, origin in zip(results["arms"][1:], origins, strict=False):
+            arm["trained_on"] = origin
+        cost_plot(results)
+    assert len(ends) == 3 and all(margin >= -1 for each in ends for margin in each), ends
+
+
 def test_the_dumbbell_plot_names_every_arm(results: dict[str, Any]) -> None:
     assert ADAPTED | {"human test", "machine-translated test"} <= set(read_texts(dumbbell_plot(results)))
 

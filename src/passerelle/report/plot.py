@@ -6,6 +6,7 @@ Colours are from the Okabe-Ito palette, which colour-blind readers can tell apar
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
@@ -91,8 +92,8 @@ def cost_plot(results: Mapping[str, Any] | Contents, cost: CostKey = "seconds") 
         _draw_front(axes, [(price, score.value or 0.0) for _, price, score in points])
         for arm, price, score in points:
             _draw_point(axes, arm, price, score)
-        _key(axes, [arm for arm, _, _ in points])
-        figure.tight_layout(pad=0.4, rect=(0, 0, 1, 0.94))
+        rows = _key(axes, [arm for arm, _, _ in points])
+        figure.tight_layout(pad=0.4, rect=(0, 0, 1, 1 - 0.06 * rows))
         _draw_labels(figure, axes, points)
         return as_svg(figure)
 
@@ -235,15 +236,17 @@ def _kind(arm: Arm) -> tuple[str, str, str]:
     return KINDS.get(arm.trained_on) or (UNTRAINED, "X", str(arm.trained_on))
 
 
-def _key(axes: Axes, arms: Sequence[Arm]) -> None:
+def _key(axes: Axes, arms: Sequence[Arm]) -> int:
+    """Draw what colours and shapes mean above the axes; return in how many rows."""
     order = list(KINDS.values())
     found = {_kind(arm) for arm in arms}
     for color, marker, words in sorted(found, key=lambda kind: order.index(kind) if kind in order else len(order)):
         axes.plot([], [], marker, color=color, markersize=6, markeredgecolor=PAPER, label=words)
+    columns = 3 if len(found) <= 3 and KINDS["repaired"] not in found else 2  # what a figure's width holds
     legend = axes.legend(
         loc="lower left",
         bbox_to_anchor=(-0.02, 1.0),
-        ncols=3,
+        ncols=columns,
         frameon=False,
         fontsize=8.5,
         handletextpad=0.2,
@@ -251,6 +254,7 @@ def _key(axes: Axes, arms: Sequence[Arm]) -> None:
         borderaxespad=0.1,
     )
     legend.set_in_layout(False)
+    return math.ceil(len(found) / columns)
 
 
 def _draw_labels(figure: Figure, axes: Axes, points: Sequence[tuple[Arm, float, Score]]) -> None:
