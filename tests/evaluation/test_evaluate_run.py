@@ -84,7 +84,7 @@ def test_predictions_are_scored_by_both_parsers(bench):
     assert figure(results, "consistency", "fr-en")["value"] == 100
     signature = figure(results, "accuracy", "fr", parser="localised")["signature"]
     assert signature == (
-        "pope|accuracy|method:generate|parser:localised-fr-4|lang:fr|n:16|clusters:4|missing:0|seeds:1"
+        "pope|accuracy|method:generate|parser:localised-fr-5|lang:fr|n:16|clusters:4|missing:0|seeds:1"
         "|ci:korn-graubard|v:2"
     )
 
@@ -452,7 +452,7 @@ def test_command_prints_tables_and_json(bench):
     arguments += ["--language", "fr,en", "--out", str(bench / "out")]
     shown = CliRunner(env={"COLUMNS": "200"}).invoke(main, arguments)
     assert shown.exit_code == 0, shown.output
-    assert "25.0" in shown.output and "100.0" in shown.output and "parser:localised-fr-4" in shown.output
+    assert "25.0" in shown.output and "100.0" in shown.output and "parser:localised-fr-5" in shown.output
     found = CliRunner().invoke(main, [*arguments, "--json"])
     assert json.loads(found.stdout)["figures"][0]["system"] == "mine"
 

@@ -65,8 +65,8 @@ def test_a_file_of_ones_own_is_read_like_those_that_ship(folder: Path) -> None:
         assert option_of("B", ["a", "b"], "eo") == 1
         assert known("eo").length is not None, "parts that it hasn't are those that ship"
         assert reader_of("eo").endswith(own_digest("eo")) and own_digest("eo")
-        assert reader_of("fr") == "localised-fr-4"
-    assert reader_of("eo") == "localised-eo-4-letters"
+        assert reader_of("fr") == "localised-fr-5"
+    assert reader_of("eo") == "localised-eo-5-letters"
     assert own_digest() == ""
 
 

@@ -57,6 +57,7 @@ class Reading(Settings):
         but: What brings the contrary: "but", "however".
         either: Words that join two answers: "or", "and".
         conditional: Words of what isn't so: "if", "at first", "would be".
+        whether: Patterns of a clause that asks indirectly, and so says nothing: ``^whether ``, `` ли``.
         option_words: Words for an option: "answer", "option", "letter".
         right: What stands behind the letter of an option that is chosen: "is correct", "is the right answer".
         none_of: What says that no option fits.
@@ -99,6 +100,7 @@ class Reading(Settings):
     but: Words = ()
     either: Words = ()
     conditional: Words = ()
+    whether: Words = ()
     option_words: Words = ()
     right: Words = ()
     none_of: Words = ()
@@ -112,7 +114,9 @@ class Reading(Settings):
     compounds: bool = False
     spaced: bool = True
 
-    @field_validator("refuses", "leads", "negates", "not_negated", "absent", "affirms", "echoes", "nobody", "resembles")
+    @field_validator(
+        "refuses", "leads", "negates", "not_negated", "absent", "affirms", "echoes", "nobody", "resembles", "whether"
+    )
     @classmethod
     def _are_patterns(cls, patterns: Words) -> Words:
         return _checked(patterns)
@@ -132,6 +136,8 @@ class OpenAnswers(Settings):
         indefinite: Articles and words of what isn't known yet: "a", "some", "any"; a question is about what follows.
         whereof: What goes into the parts of an answer: "of which", "including".
         that_is: What says the same again: "that is", "in other words".
+        grounds: Patterns of a whole clause before a comma that says what the answer is founded on: ``judging by .+``.
+        bounds: What makes a number one that isn't reached, or is passed: "more than", "at least", "almost".
         beginnings: Left out at the beginning only, after the articles.
         copulas: Words behind which an answer stands: "is", "equals".
         elisions: What a word cut off by an apostrophe stands for; empty: left out.
@@ -150,6 +156,8 @@ class OpenAnswers(Settings):
     indefinite: Words = ()
     whereof: Words = ()
     that_is: Words = ()
+    grounds: Words = ()
+    bounds: Words = ()
     beginnings: Words = ()
     copulas: Words = ()
     elisions: dict[str, str] = {}
@@ -161,7 +169,7 @@ class OpenAnswers(Settings):
     spelt: dict[str, str] = {}
     units: dict[str, Words] = {}
 
-    @field_validator("glued", "times")
+    @field_validator("glued", "grounds", "times")
     @classmethod
     def _are_patterns(cls, patterns: Words) -> Words:
         return _checked(patterns)

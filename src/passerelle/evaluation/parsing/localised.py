@@ -19,7 +19,7 @@ from passerelle.evaluation.parsing.published import Said
 from passerelle.evaluation.parsing.words import is_read, words_of_language
 from passerelle.languages.knowledge import own_codes, own_digest
 
-VERSION = "4"
+VERSION = "5"
 """Raised whenever the same answer would be read differently."""
 
 __all__ = [

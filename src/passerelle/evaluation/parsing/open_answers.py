@@ -52,8 +52,10 @@ def same_answer(answer: str, reference: str, language: str, question: str = "") 
         language: The language of both, ISO 639-1.
         question: What was asked: its words may stand in the answer.
     """
-    texts = list(dict.fromkeys([answer, *_heads(answer, language)]))
+    texts = list(dict.fromkeys([answer, *_heads(answer, language), *_without_leads(answer, language)]))
     if any(_is_same(text, reference, language, question) for text in texts):
+        return True
+    if _is_only_number(texts[-1], reference, language, question):
         return True
     if (total := _total(answer, language)) and _is_same(total[0], reference, language, question):
         right = _tokens(reference, language)
@@ -71,6 +73,34 @@ def _heads(answer: str, language: str) -> list[str]:
     head = _HEAD.split(text, maxsplit=1)[0]
     whole = _words_of(language).whereof.split(plain(text), maxsplit=1)[0]
     return [each for each in (head, whole) if each.strip() and each != text]
+
+
+def _without_leads(answer: str, language: str) -> list[str]:
+    """Return an answer without what it is founded on and what leads to it: "judging by the coats, I think winter"."""
+    if not is_read(language):
+        return []
+    words = words_of_language(language)
+    text = plain(without_markup(answer))
+    ground, comma, rest = text.partition(", ")
+    founded = rest if comma and rest and words.ground.fullmatch(ground) else text
+    left = words.stripped(founded)
+    return [each for each in (founded, left) if each and each != text]
+
+
+def _is_only_number(text: str, reference: str, language: str, question: str) -> bool:
+    """Whether the right number is the only one said, and of what was asked: "the town has 1500 inhabitants"."""
+    right, said = _tokens(reference, language), _tokens(text, language)
+    if len(right) != 1 or not right[0].isdecimal() or not is_read(language):
+        return False
+    words = words_of_language(language)
+    if [word for word in said if any(map(str.isdigit, word))] != right or words.is_negated(" ".join(said)):
+        return False
+    if not words.open.bounds or words.bound.search(text) or words.conditional.search(text):
+        return False
+    if any(word in words.joining for word in said):
+        return False
+    counted = said[said.index(right[0]) + 1 :][:1]
+    return any(_is_counted(word) and alike(word, asked) for word in counted for asked in _tokens(question, language))
 
 
 def _said_twice(answer: str, language: str) -> list[str]:

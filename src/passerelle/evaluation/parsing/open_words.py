@@ -134,6 +134,26 @@ class OpenWords:
         ends = "|".join(map(re.escape, sorted(self.numbers.ordinals, key=len, reverse=True)))
         return re.compile(rf"(?<=\d)\s?(?:{ends})(?=\s|$)") if ends else None
 
+    @cached_property
+    def ground(self) -> re.Pattern[str]:
+        """A clause that says what an answer is founded on."""
+        return re.compile("|".join(f"(?:{pattern})" for pattern in self.open.grounds) or "(?!)")
+
+    @cached_property
+    def bound(self) -> re.Pattern[str]:
+        """What makes a number one that isn't reached, or is passed."""
+        return self._anywhere(map(spelt, self.open.bounds))
+
+    @cached_property
+    def whereof(self) -> re.Pattern[str]:
+        """What goes into the parts of an answer."""
+        return self._anywhere(map(spelt, self.open.whereof))
+
+    @cached_property
+    def that_is(self) -> re.Pattern[str]:
+        """What says the same again."""
+        return self._anywhere(map(spelt, self.open.that_is))
+
     def number_in(self, tokens: list[str]) -> dict[int, int]:
         """Return the numbers in a list of words, digits or words, by their places."""
         found: dict[int, int] = {}

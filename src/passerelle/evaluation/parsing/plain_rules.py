@@ -22,7 +22,7 @@ what the answer isn't or might be, a letter that is a word of its language, or n
 
 _YES_OR_NO = re.compile(r"\W*(?:yes|no)\W*(?:[.,!;:\n]|$)|\W*[yn]\W*$", re.IGNORECASE)
 _NUMBER = re.compile(r"-?\d[\d.,:]*")
-_ALONE = r"(?<![^\W\d_]){}(?![^\W\d_])"
+_ALONE = r"(?<![A-Za-z\u00c0-\u024f]){}(?![A-Za-z\u00c0-\u024f])"
 
 
 def plain_yes_or_no(answer: str, language: str) -> Said | None:

@@ -44,7 +44,7 @@ def yes_or_no(answer: str, language: str, question: str = "") -> Said | None:
     if any(words.both.search(plain(text)) for words in own):
         return None
     parts = [part for clause in clauses(text) for part in cut_at(clause, own)]
-    parts = [part for part in parts if part[-1] not in _QUESTION or len(parts) == 1]
+    parts = [part for part in parts if not _asks(part, own) or len(parts) == 1]
     verdicts = list(_verdicts(parts, own))
     refused = [place for place, part in enumerate(parts) if any(words.refusal.search(part) for words in own)]
     refused += [len(parts)] if not refused and any(words.refusal.search(plain(text)) for words in own) else []
@@ -63,6 +63,11 @@ def yes_or_no(answer: str, language: str, question: str = "") -> Said | None:
         return found
     begins = [start for words in own for part in parts[:1] for start in (part, words.stripped(part))]
     return "yes" if any(words.polite.match(start) for words in own for start in begins) else None
+
+
+def _asks(part: str, own: Sequence[Words]) -> bool:
+    """Whether a clause is a question, a direct one or an indirect one: "whether it is one"."""
+    return part[-1] in _QUESTION or any(words.whether.search(part) for words in own)
 
 
 def _nevertheless(parts: Sequence[str], asked: Asked, own: Sequence[Words]) -> Said | None:
@@ -103,8 +108,9 @@ def _verdict(part: str, first: bool, words: Words) -> Said | None:
     if not is_supposed and any(words.echoes.fullmatch(_TAIL.sub("", start)) for start in (part, words.stripped(part))):
         return "yes"
     for start in dict.fromkeys((part, words.stripped(part))):
+        is_no_denial = words.not_negation.match(start) is not None  # "not only"
         for pattern, said in words.said:
-            if not (match := pattern.match(start)):
+            if (match := pattern.match(start)) is None or (said == "no" and is_no_denial):
                 continue
             rest = start[match.end() :].strip(QUOTES + "-/👍✅")
             is_polite = words.polite.fullmatch(start[: match.end()]) is not None

@@ -94,7 +94,7 @@ def _behind_article(tokens: Sequence[str], kept: Sequence[int], words: Words) ->
 
 def vote_of(part: str, place: int, asked: Asked, own: Sequence[Words]) -> Vote | None:
     """Return what a clause says of what was asked."""
-    if any(words.conditional.search(part) for words in own):
+    if any(words.conditional.search(part) or words.whether.search(part) for words in own):
         return None
     named = named_in(part, asked, own[0])
     if any(_is_denied(part, asked, words) for words in own):

@@ -114,6 +114,11 @@ class Words(OpenWords):
         return self._anywhere(map(spelt, self.reading.conditional))
 
     @cached_property
+    def whether(self) -> re.Pattern[str]:
+        """A clause that asks indirectly."""
+        return re.compile("|".join(f"(?:{pattern})" for pattern in self.reading.whether) or "(?!)")
+
+    @cached_property
     def cuts(self) -> re.Pattern[str]:
         """Where a statement goes over into another without a mark: before "but", "so", and "and not"."""
         words = self.reading
@@ -125,16 +130,6 @@ class Words(OpenWords):
     def cut_place(self, cut: re.Match[str]) -> int:
         """Return where a clause is cut: behind a word that denies what stands before it ("not but"), else before it."""
         return cut.end() if self.reading.denies_behind and self.denies(cut[0]) else cut.start()
-
-    @cached_property
-    def whereof(self) -> re.Pattern[str]:
-        """What goes into the parts of an answer."""
-        return self._anywhere(map(spelt, self.open.whereof))
-
-    @cached_property
-    def that_is(self) -> re.Pattern[str]:
-        """What says the same again."""
-        return self._anywhere(map(spelt, self.open.that_is))
 
     @cached_property
     def affirms(self) -> re.Pattern[str]:
