@@ -15,10 +15,10 @@ NEVER = re.compile(r"(?!)")
 _WORD = re.compile(rf"(?:[^\W_][{VOWELS}]*)+(?:['-](?:[^\W_][{VOWELS}]*)+)*")
 _INSIDE = re.compile(r"(?<!c)'|'(?!h)|-")  # "c'h" is a letter in Breton
 _DIGIT_END = re.compile(r"(?<=\d)(?=[^\W\d_])")
-_LOOSE = {"ı": "[ıi]", "ة": "[ةه]", "ى": "[ىي]", "أ": "[أا]", "إ": "[إا]", "آ": "[آا]"} | {
+_LOOSE = {"ı": "[ıi]", "ة": "[ةه]", "ى": "[ىي]", "أ": "[أا]", "إ": "[إا]", "آ": "[آا]", "ș": "[șş]", "ț": "[țţ]"} | {
     letter: f"[{letter}{folded(letter)}]" for letter in "άέήίόύώϊΐϋΰ"
 }
-"""Letters that are written without their marks too, as their capitals are."""
+"""Letters that are written without their marks too, as their capitals are, or with another mark."""
 
 
 class OpenWords:
