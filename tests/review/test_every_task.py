@@ -81,7 +81,7 @@ def test_every_task_goes_the_whole_way(sources: list[str], tasks: tuple[str, ...
 
 def test_labels_of_unread_answers_count_in_the_scores(tmp_path: Path) -> None:
     bench, where, out = write_bench(tmp_path), str(tmp_path / "review.sqlite"), tmp_path / "out"
-    said = {1: "Bof.", 2: "Bof.", 3: "Euh."}
+    said = {1: "Bof.", 2: "Bof.", 3: "Euh.", 4: " "}
     rows = [{"question_id": n, "text": said.get(n, "Oui" if n in (1, 6, 11, 16) else "Non")} for n in range(1, 17)]
     write_lines(bench / "first.jsonl", rows)
     write_lines(bench / "second.jsonl", [{**row, "text": "Ah."} if row["question_id"] == 2 else row for row in rows])
@@ -92,6 +92,7 @@ def test_labels_of_unread_answers_count_in_the_scores(tmp_path: Path) -> None:
     create += ("--images", str(bench))
     made = passerelle(*create, "--overlap", "1", "--attention", "0", "--repeats", "0")
     assert made["items"] == {"label": 4}, "what both said to one question is labelled once"
+    assert made["left_out"] == {"blank, label": 2}
     with Database(where) as database:
         for name in ("Ann", "Bob"):
             expert = HttpExpert(database, made["links"][name].rpartition("/")[2])
@@ -102,10 +103,11 @@ def test_labels_of_unread_answers_count_in_the_scores(tmp_path: Path) -> None:
     assert CliRunner().invoke(main, ["review", "export", "--db", where, "--out", str(labels)]).exit_code == 0
     results = evaluate(dataclasses.replace(options, labels=labels))
     found = [f for f in results["figures"] if f["headline"]]
-    assert [(f["value"], f["unmatched"]) for f in found] == [(100 * 15 / 16, 0)] * 2
+    assert [(f["value"], f["unmatched"]) for f in found] == [(100 * 14 / 16, 1)] * 2
     assert results["decided"]["labels"]["counted"] == 4 and results["warnings"] == []
     done = CliRunner().invoke(main, [*create[:2], "d", *create[3:]])
-    assert done.exit_code == 2 and "no answer in 'fr' is unread" in done.stderr, "all of them are labelled"
+    assert done.exit_code == 2 and "no answer in 'fr' is unread" in done.stderr, "all are labelled"
+    assert "(2 are blank)" in done.stderr
     nothing = CliRunner().invoke(main, [*create[:2], "d", *create[3:], "--to", "de"])
     assert nothing.exit_code == 2 and "no answer in 'de' is unread" in nothing.stderr
     refused = CliRunner().invoke(main, [*create[:2], "d", *create[3:], "--tasks", "judge"])

@@ -54,10 +54,12 @@ def collect(
         tasks = _only_labels(tasks, given)
     if given["for_audit"]:
         tasks = _only_translations(tasks, given)
-    answered, arms = _answers(given, plan.target_language)
+    answered, arms, blank = _answers(given, plan.target_language)
     paired = _pairs(given)
     wanted = _tasks(tasks, answered, paired)
     sources = _sources(given)
+    if blank:
+        sources["left_out"] = {"blank, label": blank}
     assess = None
     if "translation" in wanted and paired is not None and (plan.by_value or plan.prefill or given["for_audit"]):
         codes = plan.source_language, plan.target_language
@@ -69,7 +71,8 @@ def collect(
         made["label"] = label_items(answered, arms, plan.seed)
     if paired is not None and "translation" in wanted:
         made["translation"] = translation_items(paired, assess)
-        sources["left_out"] = {f"{reason}, translation": count for reason, count in left_out(paired).items()}
+        reasons = {f"{reason}, translation": count for reason, count in left_out(paired).items()}
+        sources.setdefault("left_out", {}).update(reasons)
         sources["pictures_unseen"] = len({name for row in paired.rows for name in _unseen(row)})
     if paired is not None and "write" in wanted:
         made["write"] = write_items(paired)
@@ -132,16 +135,18 @@ def _only_translations(tasks: Sequence[str], given: dict[str, Any]) -> tuple[str
     return ("translation",)
 
 
-def _answers(given: dict[str, Any], target: str) -> tuple[list[Answered], list[str]]:
+def _answers(given: dict[str, Any], target: str) -> tuple[list[Answered], list[str], int]:
+    """Return what was answered, the arms, and how many answers are blank that people would label."""
     if given["run_folder"] and given["answers"]:
         raise ConfigError("give either --run or --answers.")
     answered: list[Answered] = []
+    blank = 0
     if given["answers"]:
         answered = read_answers(given["answers"])
     elif given["unread"]:
         from passerelle.comparison.answered import read_unread
 
-        answered = read_unread(given["run_folder"], given["arms"], target, given["images"])
+        answered, blank = read_unread(given["run_folder"], given["arms"], target, given["images"])
     elif given["run_folder"]:
         from passerelle.comparison.answered import read_run
 
@@ -151,7 +156,7 @@ def _answers(given: dict[str, Any], target: str) -> tuple[list[Answered], list[s
     for arm in arms:
         if answered and arm not in known:
             raise ConfigError(unknown("arm", arm, known))
-    return answered, arms
+    return answered, arms, blank
 
 
 def _pairs(given: dict[str, Any]) -> Paired | None:

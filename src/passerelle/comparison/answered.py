@@ -65,7 +65,7 @@ def _is_left(row: Row) -> bool:
     """Whether rules left an answer to people, who haven't decided it yet; a model may have."""
     is_open = row["kind"] in ("open", "choice") and not row["options"] and row["read"] == "false"
     is_left = row["unread"] or row["decided_by"] or is_open
-    return bool(row["text"].strip() and is_left and row["decided_by"] != PEOPLE)
+    return bool(is_left and row["decided_by"] != PEOPLE)
 
 
 def _is_asked(row: Row, results: Row) -> bool:
@@ -97,7 +97,9 @@ def _answered(answers: Mapping[str, Row]) -> Answered:
     )
 
 
-def read_unread(folder: Path, arms: Sequence[str], target: str, images: Path | None = None) -> list[Answered]:
+def read_unread(
+    folder: Path, arms: Sequence[str], target: str, images: Path | None = None
+) -> tuple[list[Answered], int]:
     """Read the answers that rules couldn't read, for people to label: each question with each thing that was said.
 
     Of open answers these are the ones that are the same as no reference by rules.
@@ -107,6 +109,9 @@ def read_unread(folder: Path, arms: Sequence[str], target: str, images: Path | N
         arms: Whose; all where none is named.
         target: BCP-47 code of the language of the questions.
         images: Folder of the pictures, where answers were given as predictions and so nobody looked for them.
+
+    Returns:
+        Them, and how many more are blank: there is nothing in these to label.
 
     Raises:
         ConfigError: Such an arm or model has no answers there.
@@ -119,18 +124,23 @@ def read_unread(folder: Path, arms: Sequence[str], target: str, images: Path | N
         if arm not in known:
             raise ConfigError(unknown("arm", arm, known))
     said: dict[tuple[str, str], dict[str, dict[str, Row]]] = {}
-    for row in rows:
-        if row["system"] in (arms or known) and row["language"] == target and _is_left(row):
+    left = [row for row in rows if row["system"] in (arms or known) and row["language"] == target and _is_left(row)]
+    blank = sum(not row["text"].strip() for row in left)
+    for row in left:
+        if row["text"].strip():
             texts = said.setdefault((row["benchmark"], row["id"]), {})
             texts.setdefault(row["text"], {}).setdefault(row["system"], row)
     if not said:
-        raise InputError(f"no answer in {target!r} is unread in {str(folder)!r}: nothing is left for people to label.")
+        beside = f" ({blank} are blank)" if blank else ""
+        raise InputError(
+            f"no answer in {target!r} is unread in {str(folder)!r}{beside}: nothing is left for people to label."
+        )
     found = []
     for texts in said.values():
         for number, answers in enumerate(texts.values(), 1):
             one = _shown(_answered(answers), images)
             found.append(one if len(texts) == 1 else replace(one, id=f"{one.id} ({number})"))
-    return found
+    return found, blank
 
 
 def _text(row: Row) -> str:
