@@ -25,6 +25,11 @@ re._MAXCACHE = 20_000  # type: ignore[attr-defined]
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parents[1]
+LONGEST = [
+    "test_own_model_tutorial", "test_same_file", "test_experiments", "test_processes", "test_resume",
+    "test_many_experts", "test_loop", "test_ray_runner", "test_comparison", "test_readme_example", "test_interruptions", "test_adapt",
+]  # fmt: skip
+"""Files that take longest: they begin, so that no worker is left with one of them when the others are done."""
 LOCAL = ("127.", "::1", "localhost")
 
 
@@ -165,10 +170,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip tests marked gpu where there is none; torch is asked only if there are such tests.
+    """Put long files first; skip tests marked gpu where there is none, torch asked only if there are such tests.
 
     With PASSERELLE_GPU_TESTS=cpu they run on the CPU: to see, where there is no GPU, that they would run.
     """
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
     wanted = [item for item in items if item.get_closest_marker("gpu")]
     if not wanted or os.environ.get("PASSERELLE_GPU_TESTS") == "cpu":
         return
