@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -96,3 +98,15 @@ def test_what_is_kept_is_light_and_bounded(pictures: tuple[Path, Path], opened: 
     real = pretrained.processor(text=["<image>"], images=[[pixels.open_picture(one)]], return_tensors="pt")
     assert kept["pixel_values"].shape == real["pixel_values"].shape
     assert real["pixel_values"].any(), "the model's own processor makes pixels as before"
+
+
+def test_threads_that_read_ahead_hold_no_model(pictures: tuple[Path, Path]) -> None:
+    pretrained = load("llava")
+    reader = pixels.PixelReader(pretrained, 0)
+    shown = [pixels.Shown(path, str(path), False) for path in pictures]
+    reader.ahead(shown)
+    assert all(reader.get(one) for one in shown)
+    held = weakref.ref(reader)
+    del reader
+    gc.collect()
+    assert held() is None, "a thread that waits for pictures keeps the reader, and the model with it"

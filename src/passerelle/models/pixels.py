@@ -76,14 +76,16 @@ class PixelReader:
             copies: SimpleQueue[Any] = SimpleQueue()  # a processor's tokenizer can't be used by two threads
             for _ in range(_THREADS):
                 copies.put(copy.deepcopy(self.pretrained.processor))
-            self._pool = ThreadPoolExecutor(_THREADS, "pictures", self._begin, (copies,))
+            self._pool = ThreadPoolExecutor(_THREADS, "pictures", _begin, (self._local, copies))
         return self._pool
-
-    def _begin(self, copies: SimpleQueue[Any]) -> None:
-        self._local.processor = copies.get()
 
     def _read_beside(self, shown: Shown) -> dict[str, Tensor]:
         return read(self.pretrained, self._local.processor, shown)
+
+
+def _begin(local: threading.local, copies: SimpleQueue[Any]) -> None:
+    """Give a thread its processor. No method: threads that hold their reader would keep it, and its model, for ever."""
+    local.processor = copies.get()
 
 
 def read(pretrained: PretrainedModel, processor: Any, shown: Shown) -> dict[str, Tensor]:
