@@ -5,16 +5,18 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from passerelle.errors import StorageError
+from passerelle.errors import InputError, StorageError
 from passerelle.runs import (
     cache_folder,
     content_hash,
+    open_results,
     read_json,
     remove_leftovers,
     remove_parts_of_dead,
@@ -159,3 +161,33 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
         assert json.loads(path.read_text(encoding="utf-8")) in values
         reads += 1
     writer.join()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "has no results.json: give the folder of a finished"),
+        ("unfinished", "has no results.json: the run isn't finished"),
+        ('{"arms": [', "is broken: Expecting value: line 1 column 11"),
+        ("\\xff", "is broken"),
+        ("[]", "holds no results of a comparison: give the folder of a finished `passerelle compare`"),
+        ('{"figures": []}', "holds no results of a comparison, but those of an evaluation"),
+        ('{"arms": [], "schema": 99}', "newer version (schema 99, 3 is known here)"),
+    ],
+)
+def test_what_is_wrong_with_results_is_told_apart(tmp_path: Path, content: str | None, message: str) -> None:
+    if content == "unfinished":
+        (tmp_path / "arms").mkdir()
+    elif content is not None:
+        (tmp_path / "results.json").write_bytes(content.encode().replace(b"\\xff", b"\xff"))
+    with pytest.raises(InputError, match=re.escape(message)):
+        open_results(tmp_path, "comparison")
+
+
+def test_results_are_opened_by_folder_or_file(tmp_path: Path) -> None:
+    write_json(tmp_path / "demo" / "results.json", {"arms": [], "schema": 3})
+    for place in (tmp_path / "demo", tmp_path / "demo" / "results.json"):
+        found = open_results(place)
+        assert (found.kind, found.folder, found.content["schema"]) == ("comparison", tmp_path / "demo", 3)
+    with pytest.raises(InputError, match=re.escape(f"Did you mean {str(tmp_path / 'demo')!r}? Give the folder")):
+        open_results(tmp_path / "dem")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
 import hashlib
 import json
@@ -189,6 +190,94 @@ def read_json(path: Path) -> Any | None:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+
+
+RESULTS = "results.json"
+RESULTS_SCHEMA = 3
+"""Of the results of comparisons, the newest that is known here. Fields that older ones lack are left empty."""
+_HOLDS = {"comparison": "arms", "evaluation": "figures"}
+"""A list that the results of each kind have, and no other."""
+
+
+@dataclass(frozen=True)
+class ResultsFile:
+    """The results of a finished run.
+
+    Attributes:
+        path: The file.
+        kind: ``comparison`` or ``evaluation``.
+        content: What it holds, as it was stored; fields may be missing or of another type.
+    """
+
+    path: Path
+    kind: str
+    content: dict[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self.path.parent
+
+
+def open_results(place: Path, wanted: str = "") -> ResultsFile:
+    """Read the results of a finished run.
+
+    Args:
+        place: The run folder, or its ``results.json``.
+        wanted: ``comparison`` or ``evaluation``; either if empty.
+
+    Raises:
+        InputError: Nothing is there, the run isn't finished, the file is broken, of a newer version, or holds no such
+            results; the message says which.
+    """
+    path = place / RESULTS if place.is_dir() else place
+    if not place.exists():
+        near = difflib.get_close_matches(place.name, _names_in(place.parent), n=1, cutoff=0.5)
+        hint = f" Did you mean {str(place.parent / near[0])!r}?" if near else ""
+        raise InputError(f"there is no file or folder {str(place)!r}.{hint} Give the folder of a run.")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(_no_results(place)) from None
+    except OSError as error:
+        raise InputError(f"can't read {str(path)!r}: {error.strerror}.") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"{str(path)!r} is broken: {error}. The command that made it writes it anew from the answers that it kept: "
+            "give it again, with the same --out."
+        ) from None
+    held = content if isinstance(content, dict) else {}
+    kind = next((kind for kind, key in _HOLDS.items() if isinstance(held.get(key), list)), "")
+    schema = held.get("schema")
+    if isinstance(schema, int) and schema > RESULTS_SCHEMA:
+        raise InputError(
+            f"{str(path)!r} was made by a newer version (schema {schema}, {RESULTS_SCHEMA} is known here): "
+            "update Passerelle."
+        )
+    if not kind or wanted not in ("", kind):
+        what = f"a{'n' if wanted == 'evaluation' else ''} {wanted}" if wanted else "a comparison or an evaluation"
+        instead = f", but those of a{'n' if kind == 'evaluation' else ''} {kind}" if kind else ""
+        command = "evaluate" if wanted == "evaluation" else "compare"
+        raise InputError(
+            f"{str(path)!r} holds no results of {what}{instead}: give the folder of a finished `passerelle {command}`."
+        )
+    return ResultsFile(path, kind, held)
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return sorted(each.name for each in folder.iterdir())
+    except OSError:
+        return []
+
+
+def _no_results(folder: Path) -> str:
+    if any((folder / name).exists() for name in ("arms", "answers", "evaluation", "data", "tests")):
+        return (
+            f"{str(folder)!r} has no {RESULTS}: the run isn't finished. The command that began it goes on: give it "
+            "again, with the same --out."
+        )
+    return f"{str(folder)!r} has no {RESULTS}: give the folder of a finished `passerelle compare` or `evaluate`."
 
 
 ARMS = "arms.json"

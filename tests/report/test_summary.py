@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from passerelle.report import summarise, summary_text
+from passerelle.report import page_text, summarise, summary_text
 from passerelle.report.contents import Score
 from passerelle.report.pareto import pareto_front
 from passerelle.report.wording import compute, decimal, duration, listed, probability, score_digits, short, signed
@@ -111,3 +112,26 @@ def test_numbers_are_written_for_people() -> None:
     assert [listed(x) for x in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
     assert listed(["LoRA, mine", "b", "c"]) == "LoRA, mine; b; and c"
     assert [score_digits(Score("m", "human", 0.1, unit=unit)) for unit in ("%", "points", "")] == [1, 1, 3]
+
+
+def test_what_is_missing_failed_or_damaged_is_said(results: dict[str, Any], run_folder: Path) -> None:
+    """A report opens whatever became of an arm, and says it before anything else."""
+    arms = results["arms"]
+    arms[4] |= {"status": "failed", "error": "out of memory", "scores": [], "seed_scores": [], "cost": 3}
+    arms[5]["scores"][0] = {"metric": "choice", "value": "59.7"}
+    arms[6]["scores"] = "lost"
+    arms[7] = 5
+    results["config"]["arms"]["lora-repaired"] = {}
+    found = summarise(results)
+    assert found.warnings == (
+        "1 of 8 arms can't be read: it is damaged.",
+        "lora-mt: its costs can't be read.",
+        f"lora-human: 1 of {len(arms[5]['scores'])} scores can't be read.",
+        "two-stage-mt: its scores are missing, or can't be read.",
+        "two-stage-human and lora-repaired: in the experiment, but not in its results.",
+        "Give the command that made the results again: it writes them anew from what it kept.",
+    )
+    text = page_text(results, run_folder)
+    assert text.index("lora-repaired: in the experiment") < text.index("<nav")
+    assert "failed: out of memory" in text
+    assert summarise({"arms": {"a": 1}}).warnings[0] == "The arms of these results can't be read."

@@ -37,18 +37,13 @@ def advise(
     tell apart from the best are as good, and the cheapest of them at the volume is chosen. Where the model as it is
     is among them, nothing is shown to help: then no arm is chosen, and what to measure is said.
     """  # noqa: D301 - click reads the backspace
-    from passerelle.errors import InputError
     from passerelle.report.advice.advise import lines_of
     from passerelle.report.advice.candidates import advise_on
     from passerelle.report.advice.volume import parse_volume
     from passerelle.report.advice.wish import Wish
-    from passerelle.runs import read_json
+    from passerelle.runs import open_results
 
-    results = read_json(run / "results.json" if run.is_dir() else run)
-    if not isinstance(results, dict) or not isinstance(results.get("arms"), list):
-        raise InputError(
-            f"{str(run)!r} holds no results of a comparison: give the folder of a finished `passerelle compare`."
-        )
+    results = open_results(run, "comparison").content
     advice = advise_on(results, Wish(parse_volume(volume, days), budget, keep_english, latency))
     if as_json:
         print_json(dataclasses.asdict(advice))

@@ -13,7 +13,7 @@ from passerelle.evaluation.asking.labelled import PEOPLE
 from passerelle.evaluation.writing import read_answers
 from passerelle.quality.evidence.chrf import sentence_chrf
 from passerelle.review.store.items import Answered
-from passerelle.runs import read_arms, read_json
+from passerelle.runs import open_results, read_arms
 
 NOT_SHOWN = ("yes-no",)
 """Kinds of test that experts don't judge: yes and no say too little to compare."""
@@ -32,9 +32,7 @@ def read_run(folder: Path, arms: Sequence[str]) -> list[Answered]:
         InputError: There is no finished run, or an arm has no answers there.
     """
     known = read_arms(folder)
-    results = read_json(folder / "results.json")
-    if results is None:
-        raise InputError(f"no finished run in {str(folder)!r}: `passerelle compare` makes one.")
+    results = open_results(folder, "comparison").content
     for arm in arms:
         if arm not in known:
             raise ConfigError(unknown("arm", arm, known))

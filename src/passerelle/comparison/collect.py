@@ -25,9 +25,9 @@ from passerelle.evaluation.specification import find_served
 from passerelle.evaluation.writing import read_answers
 from passerelle.languages.codes import language
 from passerelle.provenance import hardware, versions
+from passerelle.runs import RESULTS_SCHEMA
 from passerelle.translation.both_ways import ENGLISH
 
-SCHEMA = 3
 Row = Mapping[str, Any]
 KEY_METRICS = ("fidelity", "auc", "chrf")
 """Metrics that have a column beside a test's own."""
@@ -85,7 +85,7 @@ def collect(found: Collected) -> dict[str, Any]:
     asked = {(row["benchmark"], row["id"]): row["picture"] for row in answers if row["language"] == experiment.target}
     name = language(experiment.target).name
     return {
-        "schema": SCHEMA,
+        "schema": RESULTS_SCHEMA,
         "name": experiment.name,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "target": experiment.target,
@@ -103,6 +103,7 @@ def collect(found: Collected) -> dict[str, Any]:
             "pictures": {"test": len({picture for picture in asked.values() if picture})},
             "questions": len(asked),
             "training": _training_files(found.runs),
+            "tests": evaluation["tests"],
             "training_text": found.texts.summary() if experiment.trained else {},
         },
         "warnings": evaluation["warnings"],

@@ -37,7 +37,7 @@ from passerelle.models.families import known_families
 from passerelle.models.pretrained import check_pretrained
 from passerelle.progress import quiet, say
 from passerelle.report import write_page
-from passerelle.runs import ARMS, held, read_arms, read_json, remove_leftovers, write_arms, write_json
+from passerelle.runs import ARMS, held, open_results, read_arms, remove_leftovers, write_arms, write_json
 from passerelle.translation.both_ways import ENGLISH, signature_of
 from passerelle.translation.lent import close_engines
 
@@ -243,8 +243,8 @@ def outdated_arms(folder: Path, review: Path) -> list[str]:
         InputError: There is no finished run in the folder, or no review.
     """
     read_arms(folder)
-    results = read_json(folder / "results.json") or {}
-    experiment = parse_experiment(results.get("config", {}), str(folder / "results.json"))
+    found = open_results(folder, "comparison")
+    experiment = parse_experiment(found.content.get("config", {}), str(found.path))
     plain = Texts(experiment, folder)
     corrected = Texts(experiment, folder, read_review(review, experiment.target))
     touched = [name for name in experiment.trained if corrected.data(name) != plain.data(name)]

@@ -15,6 +15,7 @@ from passerelle.evaluation.asking.asking import Cost
 from passerelle.evaluation.asking.prompts import prompt_of
 from passerelle.evaluation.benchmarks.base import Item, Parser
 from passerelle.evaluation.benchmarks.scoring import GENERATE
+from passerelle.evaluation.checksums import checksum_of
 from passerelle.evaluation.metrics.answer_language import judge_answer
 from passerelle.evaluation.metrics.answer_reading import asked_of
 from passerelle.evaluation.parsing.localised import why_unread
@@ -53,6 +54,7 @@ def write_results(
     rows = list(answer_rows(said, results))
     found = {
         "languages": languages,
+        "tests": _checksums(said),
         "figures": [dataclasses.asdict(figure) for figure in results.figures],
         "comparisons": [dataclasses.asdict(comparison) for comparison in results.comparisons],
         "gaps": [gap.as_dict() for gap in results.gaps],
@@ -70,6 +72,16 @@ def write_results(
     write_atomically(folder / "answers.jsonl", lines)
     _write_parquet(rows, folder / "answers.parquet")
     return found
+
+
+def _checksums(said: Everything) -> list[dict[str, Any]]:
+    tests = {
+        (name, code): each.test
+        for by_name in said.values()
+        for name, by in by_name.items()
+        for code, each in by.items()
+    }
+    return [checksum_of(test) for test in tests.values()]
 
 
 def _by_reason(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -128,6 +140,7 @@ def answer_rows(said: Everything, results: Results) -> Iterator[dict[str, Any]]:
                             "kind": each.test.benchmark.kind,
                             "language": code,
                             "id": item.id,
+                            "group": item.group,
                             "picture": str(each.test.pictures.get(str(item.picture), item.picture or "")),
                             "prompt": prompt,
                             "options": list(item.options),

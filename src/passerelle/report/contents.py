@@ -233,7 +233,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Contents:
-    """Everything that a report shows, but for the examples (see `examples.py`)."""
+    """Everything that a report shows, but for the examples (see `examples.py`); `damage`: what of it can't be read."""
 
     name: str
     created: str
@@ -243,6 +243,7 @@ class Contents:
     arms: tuple[Arm, ...]
     differences: tuple[Difference, ...]
     raw: Mapping[str, Any]
+    damage: tuple[str, ...] = ()
 
     @property
     def main_test(self) -> str:
@@ -257,9 +258,9 @@ class Contents:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Return what whoever sees a headline score has to know of it: that many answers couldn't be read."""
+        """Return what whoever sees a headline score has to know: what is missing, what couldn't be read."""
         found = self.raw.get("warnings")
-        return tuple(str(each) for each in found) if isinstance(found, list | tuple) else ()
+        return (*self.damage, *(str(each) for each in found)) if isinstance(found, list | tuple) else self.damage
 
     @property
     def test_name(self) -> str:

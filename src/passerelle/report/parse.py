@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from passerelle.report.contents import Amounts, Arm, Contents, Cost, Difference, Phase, Score, Stage
+from passerelle.report.damage import damage_of
 
 LARGEST = 1e300
 
@@ -71,6 +72,7 @@ def read_results(results: Mapping[str, Any]) -> Contents:
         arms=tuple(_read_arm(arm, results) for arm in mappings(results.get("arms"))),
         differences=tuple(_read_difference(item) for item in mappings(results.get("comparisons"))),
         raw=results,
+        damage=damage_of(results),
     )
 
 
