@@ -98,6 +98,7 @@ class Evaluation:
         notes: What couldn't be asked or read, for people.
         answers: The file of all answers.
         warnings: What whoever sees a headline score has to know of it: how much couldn't be read.
+        report: The page.
     """
 
     figures: tuple[Figure, ...]
@@ -105,6 +106,7 @@ class Evaluation:
     notes: tuple[str, ...]
     answers: Path
     warnings: tuple[str, ...] = ()
+    report: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -325,16 +327,19 @@ def evaluate(
     from passerelle.evaluation.run import evaluate as run
     from passerelle.evaluation.statistics.figures import Comparison as Difference
     from passerelle.evaluation.statistics.figures import Figure
+    from passerelle.report.evaluated.page import write_evaluation_page
 
     given = Options(tuple(models), tuple(benchmarks), ",".join(languages), out=Path(out), **options)
     with shown(progress):
         found = run(given)
+    page = write_evaluation_page(found, Path(out), Path(out) / "report.html", keep=True)
     return Evaluation(
         tuple(Figure(**row) for row in found["figures"]),
         tuple(Difference(**row) for row in found["comparisons"]),
         tuple(found["notes"]),
         Path(out) / "answers.jsonl",
         tuple(found["warnings"]),
+        page,
     )
 
 

@@ -68,7 +68,7 @@ def evaluate(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Ask MODELS benchmarks and score the answers, with intervals and comparisons.
+    """Ask MODELS benchmarks and score the answers, with intervals and comparisons; write report.html beside them.
 
     A model is `embedded`, the folder of a model or an adapter, its name on the Hugging Face Hub, or an arm of a
     comparison (runs/demo:lora-human); prompted: before it asks it to answer in the language, pipeline: translates
@@ -101,6 +101,9 @@ def evaluate(
     )  # fmt: skip
     with machine.threads(threads) if models else nullcontext():
         results = run(options, find, asked)
+    from passerelle.report.evaluated.page import write_evaluation_page
+
+    page = write_evaluation_page(results, out, out / "report.html", keep=True)
     if as_json:
         print_json(results)
     else:
@@ -110,3 +113,4 @@ def evaluate(
 
         render_evaluation(results, Console())
     click.echo(f"answers: {out / 'answers.jsonl'}", err=True)
+    click.echo(f"report: {page}", err=True)

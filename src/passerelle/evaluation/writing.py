@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ from passerelle.evaluation.metrics.answer_reading import asked_of
 from passerelle.evaluation.parsing.localised import why_unread
 from passerelle.evaluation.results import Everything, Results, Said
 from passerelle.languages.contrast import refusal
+from passerelle.provenance import hardware, versions
 from passerelle.records import Answer
 from passerelle.runs import write_atomically, write_json
 
@@ -53,6 +55,9 @@ def write_results(
     """
     rows = list(answer_rows(said, results))
     found = {
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "versions": versions(),
+        "hardware": hardware(),
         "languages": languages,
         "tests": _checksums(said),
         "figures": [dataclasses.asdict(figure) for figure in results.figures],

@@ -1,0 +1,75 @@
+"""``passerelle report``: runs that are finished, one or several, as a page, Markdown, CSV or JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from passerelle.commands.printing import print_json
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True)
+@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False),
+              help="File to write: .html, .md, .csv or .json  [Markdown on stdout].")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON on stdout.")
+def report(runs: tuple[str, ...], out: Path | None, as_json: bool) -> None:
+    """Put RUNS, of other languages, models or days, on one page.
+
+    \b
+      passerelle report runs/demo runs/demo-es -o both.html
+      passerelle report before=runs/monday after=runs/today -o changes.md
+
+    RUNS are folders of `passerelle compare` or `passerelle evaluate`, or their results.json, NAME= before them or not.
+    An arm is compared with the same of an earlier run, question by question, where both were asked the same; where they
+    weren't, it says why. Of a run that isn't finished or is broken it says so and shows the others. One run as .html is
+    its own report, written anew.
+    """  # noqa: D301 - click reads the backspace
+    from passerelle.report.several.together import as_json as plain
+    from passerelle.report.several.together import put_together
+    from passerelle.report.several.writing import markdown_text, write_several, writer_of
+
+    given = [_named(text) for text in runs]
+    if out is not None:
+        writer_of(out)
+        _refuse_results(out, [place for _, place in given])
+    if len(given) == 1 and out is not None and out.suffix.lower() in (".html", ".htm") and not as_json:
+        _own_page(given[0][1], out)
+    else:
+        several = put_together(given)
+        for each in several.left_out:
+            click.echo(f"{each.label} is left out: {each.reason}", err=True)
+        if out is not None:
+            write_several(several, out)
+        if as_json:
+            print_json(plain(several))
+        elif out is None:
+            click.echo(markdown_text(several), nl=False)
+    if out is not None:
+        click.echo(f"report: {out}", err=True)
+
+
+def _named(text: str) -> tuple[str, Path]:
+    name, equals, place = text.partition("=")
+    return (name, Path(place)) if equals and place and not Path(text).exists() else ("", Path(text))
+
+
+def _refuse_results(out: Path, places: list[Path]) -> None:
+    from passerelle.errors import ConfigError
+
+    known = {(place / "results.json" if place.is_dir() else place).resolve() for place in places}
+    if out.resolve() in known:
+        raise ConfigError(f"{str(out)!r} holds the results that are reported on: write to another file.")
+
+
+def _own_page(place: Path, out: Path) -> None:
+    from passerelle.report import write_page
+    from passerelle.report.evaluated.page import write_evaluation_page
+    from passerelle.runs import open_results
+
+    found = open_results(place)
+    if found.kind == "evaluation":
+        write_evaluation_page(found.content, found.folder, out)
+    else:
+        write_page(found.content, found.folder, out)

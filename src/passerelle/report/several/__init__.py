@@ -1,0 +1,1 @@
+"""Several runs, of other languages, models or days, on one page."""
