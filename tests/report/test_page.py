@@ -281,5 +281,16 @@ def test_filters_choose_the_examples(results: dict[str, Any], run_folder: Path, 
     differing = [p for p in picks if len({index for name, index in p.items() if name != "english"}) > 1]
     assert visible.count() == len(differing) > 0
     assert page.locator("#filter-count").inner_text() == f"{len(differing)} of 44 examples"
+    page.select_option("#filter-outcome", "mended:pipeline")
+    mended = page.locator(".card:visible td[data-arm=pipeline] .right")
+    assert 0 < visible.count() < 22 and mended.count() <= visible.count()
+    page.select_option("#filter-outcome", "")
+    page.locator(".card:visible").first.focus()
+    page.keyboard.press("j")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("k")
+    focused = "(document.activeElement.querySelector('h3') || {}).id"
+    assert page.evaluate(focused) == visible.nth(1).locator("h3").get_attribute("id")
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     page.select_option("#filter-outcome", "all-wrong")
     assert page.locator(".none").is_visible() == (visible.count() == 0)

@@ -150,7 +150,7 @@ def ledgered(results: Results) -> None:
 
 ODD = (
     *("  ", " ,", " .", "..", "()", "[]", ":.", " and .", ", points"),
-    *("None wa", "nan", "±0.0", "0.0 [0.0, 0.0]", "unknown"),
+    *("nan", "±0.0", "0.0 [0.0, 0.0]", "unknown"),
 )
 CASES: dict[str, tuple[Callable[[Results], None], str]] = {
     "whole": (whole, "clearly ahead of every other arm."),

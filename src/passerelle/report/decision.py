@@ -151,8 +151,8 @@ def biggest_loss(contents: Contents, metric: str) -> Iterator[str]:
         return
     if low <= 0:
         yield (
-            f"In {name} English is {_written(total)} points ahead of {contents.target_name} for {whose}: the test is too "
-            "small to show where anything is lost."
+            f"In {name} English is {_written(total)} points ahead of {contents.target_name} for {whose}: the test is "
+            "too small to show where anything is lost."
         )
         return
     yield f"In {name} {whose} loses {_written(total)} points from English to {contents.target_name}."

@@ -40,6 +40,7 @@ FIRST = ("choice", "real", "english", "loss")
 """Findings of the first screen: what a team decides from."""
 
 
+_WITHOUT_SCORES = ("cost", "reservations")
 _NOTHING_READ = (
     "Hardly an answer to the {test} could be read, so its scores say nothing of the arms: compare likelihoods instead "
     "(answers: mean), where nothing is read."
@@ -96,21 +97,21 @@ def summarise(results: Mapping[str, Any] | Contents) -> Summary:
     standing = _standing(contents)
     unread = nothing_read(contents, standing.metric, standing.ranked)
     findings = [
-        Finding("choice", "What to choose", "" if unread else " ".join(choice_by_volume(contents))),
-        Finding("real", "What is real", "" if unread else " ".join(real_differences(contents, standing.metric))),
-        Finding("english", "What it does to English", "" if unread else " ".join(english_effects(contents))),
+        Finding("choice", "What to choose", " ".join(choice_by_volume(contents))),
+        Finding("real", "What is real", " ".join(real_differences(contents, standing.metric))),
+        Finding("english", "What it does to English", " ".join(english_effects(contents))),
         Finding("loss", "Where most is lost", " ".join(biggest_loss(contents, standing.metric))),
-        Finding("quality", "Quality", "" if unread else " ".join(_quality(contents, standing))),
+        Finding("quality", "Quality", " ".join(_quality(contents, standing))),
         Finding("cost", "Cost", " ".join(_cost(contents, standing))),
         Finding(
             "training",
             "Human or machine training data",
-            "" if unread else " ".join(_training_data(contents, standing.metric)),
+            " ".join(_training_data(contents, standing.metric)),
         ),
-        Finding("tests", "Human or machine test", "" if unread else " ".join(_tests(contents, standing.metric))),
+        Finding("tests", "Human or machine test", " ".join(_tests(contents, standing.metric))),
         Finding("reservations", "Keep in mind", " ".join(_reservations(contents, standing))),
     ]
-    kept = tuple(finding for finding in findings if finding.text)
+    kept = tuple(f for f in findings if f.text and (not unread or f.key in _WITHOUT_SCORES))
     headline = _NOTHING_READ.format(test=contents.test_name) if unread else _headline(contents, standing)
     return Summary(headline, kept, tuple(warnings_of(contents, standing.metric)))
 
