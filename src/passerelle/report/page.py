@@ -18,6 +18,7 @@ from passerelle.report import cost_tables, page_tables, plot
 from passerelle.report.advice.volume_plot import volume_plot, volume_table
 from passerelle.report.contents import Arm, Contents
 from passerelle.report.examples import Example, read_examples
+from passerelle.report.explore_table import explore_table
 from passerelle.report.parse import as_mapping, as_number, as_text, read_results
 from passerelle.report.summary import summarise
 from passerelle.report.svg import inline_svg
@@ -76,7 +77,7 @@ def page_text(results: Mapping[str, Any], run_folder: str | Path) -> str:
     from markupsafe import Markup
 
     contents = read_results(results)
-    style, script = _asset("page.css"), _asset("page.js")
+    style, script = _asset("page.css"), _asset("page.js") + _asset("explore.js")
     examples = read_examples(contents, Path(run_folder))
     return _template().render(
         contents=contents,
@@ -149,6 +150,7 @@ def _tables(contents: Contents) -> dict[str, page_tables.Table]:
         *page_tables.differences_tables(contents),
         page_tables.seeds_table(contents),
         page_tables.scores_table(contents),
+        explore_table(contents),
         volume_table(contents),
         cost_tables.right_answers_table(contents),
         cost_tables.ledger_table(contents),
