@@ -71,7 +71,7 @@ def test_every_number_on_the_page_is_one_of_the_results(results: dict[str, Any],
     differences, ratios = np.abs(stored[:, None] - stored), stored[:, None] / np.where(stored == 0, np.nan, stored)
     known = np.unique(np.concatenate([stored, differences.ravel(), ratios.ravel()]))
     known = known[~np.isnan(known)]
-    marked = re.compile(r'data-(?:sum="per-right-answer"|volume=|number="cheapest-from")[^>]*data-value="([^"]+)"')
+    marked = re.compile(r'data-(?:sum="per-right-answer"|volume=|number="cheaper-from")[^>]*data-value="([^"]+)"')
     computed = {float(value) for value in marked.findall(text)}  # checked by hand elsewhere
     places = np.searchsorted(known, [abs(value) for value in shown]).clip(1, len(known) - 1)
     pairs = zip(shown, known[places - 1], known[places], strict=True)
@@ -121,7 +121,7 @@ def test_costs_by_volume_are_drawn_and_told(results: dict[str, Any], run_folder:
         arm["cost"]["make"]["euros"] = 8.0 if arm["trained_on"] else 0.0
         arm["cost"]["per_1000"]["euros"] = 0.4 if arm["trained_on"] else 2.0
     text = page_text(results, run_folder)
-    cell = 'data-arm="lora-mt" data-number="cheapest-from" data-value="5000.0">5\u202f000 answers<'
+    cell = 'data-arm="lora-mt" data-number="cheaper-from" data-value="5000.0">5\u202f000 answers<'
     assert cell in text and 'data-arm="lora-mt" data-volume="100000" data-value="48.0">48.00\u00a0€<' in text
     assert 'aria-label="What each arm costs by the number of its answers."' in text and ">5\u202f000</text>" in text
 

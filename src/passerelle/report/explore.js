@@ -63,14 +63,16 @@
 
   // Beside a point where nothing is covered, else where least is; always inside the frame.
   const place = (x, y, width, taken, right) => {
-    const found = [[9, 4], [-9 - width, 4], [-width / 2, -10], [-width / 2, 19], [9, -9], [9, 17], [-9 - width, -9], [-9 - width, 17]]
+    const sides = [0, 14, 28, 42, 56].flatMap((far) => [-far, far].flatMap((up) => [[9, 4 + up], [-9 - width, 4 + up]]));
+    const found = [...sides, [-width / 2, -10], [-width / 2, 19]]
       .map(([dx, dy]) => {
         const left = Math.min(Math.max(x + dx, LEFT + 2), right - width);
         const spot = { left, right: left + width, top: y + dy - 11, bottom: y + dy + 3, y: y + dy };
         const covered = taken.reduce((sum, other) => sum
           + Math.max(0, Math.min(spot.right, other.right) - Math.max(spot.left, other.left))
           * Math.max(0, Math.min(spot.bottom, other.bottom) - Math.max(spot.top, other.top)), 0);
-        return [covered + (spot.top < TOP ? 1e4 : 0), spot];
+        const isOutside = spot.top < TOP || spot.bottom > HEIGHT - BOTTOM;
+        return [covered + Math.abs(dy) / 4 + (isOutside ? 1e4 : 0), spot];
       });
     return found.reduce((best, each) => (each[0] < best[0] ? each : best))[1];
   };
@@ -123,6 +125,10 @@
       taken.push(spot);
       label.setAttribute("x", spot.left);
       label.setAttribute("y", spot.y);
+      if (Math.abs(spot.y - 4 - point.y) > 20) {
+        const end = spot.left > point.x ? spot.left - 2 : spot.right + 2;
+        make(group, "path", { class: "lead", d: `M${point.x} ${point.y}L${end} ${spot.y - 4}` });
+      }
       for (const event of ["pointerenter", "focus"]) group.addEventListener(event, () => { said.textContent = words; });
     }
   };

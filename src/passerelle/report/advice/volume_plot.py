@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from passerelle.report.advice.by_volume import VOLUMES
 from passerelle.report.advice.candidates import candidates
-from passerelle.report.advice.volume import Line, crossings
+from passerelle.report.advice.volume import Line, break_even
 from passerelle.report.advice.wish import euros
 from passerelle.report.cells import Cell
-from passerelle.report.contents import Contents
+from passerelle.report.contents import PIPELINE, Arm, Contents
 from passerelle.report.page_tables import Group, Row, Table
-from passerelle.report.plot import LINE, MUTED, as_svg, figure_of, kind_of
+from passerelle.report.plot import INK, LINE, MUTED, as_svg, figure_of, kind_of
 from passerelle.report.wording import DASH, duration, short, whole
 
 if TYPE_CHECKING:
@@ -44,9 +44,7 @@ def volume_plot(contents: Contents) -> str:
         axes.set_xlim(_FEWEST, _MOST)
         for place, line in enumerate(lines):
             _draw_line(axes, contents, line, place)
-        for crossing in crossings(lines):
-            if _FEWEST < crossing.answers < _MOST:
-                _draw_crossing(axes, crossing.answers)
+        _draw_crossings(axes, contents, lines)
         _label_axes(axes)
         rows = -(-len(lines) // 3)
         key = axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, frameon=False, fontsize=8.5)
@@ -72,11 +70,18 @@ def _draw_line(axes: Axes, contents: Contents, line: Line, place: int) -> None:
     )
 
 
-def _draw_crossing(axes: Axes, answers: float) -> None:
-    axes.axvline(answers, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
+def _draw_crossings(axes: Axes, contents: Contents, lines: Sequence[Line]) -> None:
+    """Mark where trained arms become cheaper than the pipeline, and write the first of these volumes."""
+    pipeline = _pipeline(contents, lines)
+    found = sorted(each for line in lines if (each := _cheaper_from(contents, line, pipeline)) is not None)
+    shown = [answers for answers in found if _FEWEST < answers < _MOST]
+    if pipeline is None or not shown:
+        return
+    axes.plot(shown, [pipeline.at(answers) for answers in shown], "o", color=INK, markersize=8, fillstyle="none")
+    axes.axvline(shown[0], color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
     axes.annotate(
-        whole(_rounded(answers)),
-        (answers, 0.02),
+        whole(_rounded(shown[0])),
+        (shown[0], 0.02),
         (-3, 0),
         xycoords=("data", "axes fraction"),
         textcoords="offset points",
@@ -86,6 +91,20 @@ def _draw_crossing(axes: Axes, answers: float) -> None:
         va="bottom",
         ha="right",
     )
+
+
+def _pipeline(contents: Contents, lines: Sequence[Line]) -> Line | None:
+    """Return the pipeline that costs least for each answer; ``None`` where there is none."""
+    arms = {arm.name for arm in contents.arms if arm.name == PIPELINE or arm.translated_by}
+    return min((line for line in lines if line.name in arms), key=lambda line: line.per_answer, default=None)
+
+
+def _cheaper_from(contents: Contents, line: Line, pipeline: Line | None) -> float | None:
+    """Return from how many answers on a trained arm costs less than a pipeline; ``None`` where it never does."""
+    arm = contents.arm(line.name)
+    if pipeline is None or arm is None or arm.is_untrained or line.per_answer >= pipeline.per_answer:
+        return None
+    return break_even(line, pipeline) or 0.0
 
 
 def _label_axes(axes: Axes) -> None:
@@ -111,28 +130,30 @@ def _rounded(answers: float) -> float:
 
 
 def volume_table(contents: Contents) -> Table:
-    """Show what each arm costs at a few volumes, from where on it is the cheapest, and how long one waits."""
+    """Show what each arm costs at a few volumes, from where on it is cheaper than the pipeline, and how one waits."""
     lines = lines_of(contents)
+    pipeline = _pipeline(contents, lines)
+    than = f"Cheaper than {contents.title(pipeline.name)} from" if pipeline else "Cheaper than a pipeline from"
     return Table(
         "volume",
         "Cost by volume: making an arm is paid once, answering each time. Whether the cheapest arm at a volume is good "
         "enough, the differences say. Waiting is for an answer that is asked for by itself: half of them came within "
         "the first time, 95 in 100 within the second.",
         "Arm",
-        (*(f"{_thousands(answers)} answers" for answers in VOLUMES), "Cheapest from", "Waiting, half", "95 in 100"),
-        (Group("", tuple(_row(contents, line, lines) for line in lines if len(lines) > 1)),),
+        (*(f"{_thousands(answers)} answers" for answers in VOLUMES), than, "Waiting, half", "95 in 100"),
+        (Group("", tuple(_row(contents, line, pipeline) for line in lines if len(lines) > 1)),),
     )
 
 
-def _row(contents: Contents, line: Line, lines: Sequence[Line]) -> Row:
-    data, since = {"arm": line.name}, _cheapest_from(line, lines)
+def _row(contents: Contents, line: Line, pipeline: Line | None) -> Row:
+    data, since = {"arm": line.name}, _cheaper_from(contents, line, pipeline)
     arm = contents.arm(line.name)
     asking = arm.cost.asking if arm else None
     waits = (asking.p50_seconds, asking.p95_seconds) if asking else (None, None)
     costs = [(answers, line.at(answers)) for answers in VOLUMES]
     cells = (
         *(Cell(euros(cost), value=cost, data=data | {"volume": str(answers)}) for answers, cost in costs),
-        Cell(_since(since), value=since, data=data | {"number": "cheapest-from"}),
+        Cell(_since(arm, since, pipeline), value=since, data=data | {"number": "cheaper-from"}),
         *(
             Cell(duration(wait), value=wait, data=data | {"metric": f"{which}-seconds"})
             for which, wait in zip(("p50", "p95"), waits, strict=True)
@@ -141,14 +162,7 @@ def _row(contents: Contents, line: Line, lines: Sequence[Line]) -> Row:
     return Row(contents.title(line.name), cells, note=line.name)
 
 
-def _cheapest_from(line: Line, lines: Sequence[Line]) -> float | None:
-    """Return from how many answers on an arm is the cheapest; ``None`` for one that never is."""
-    found = crossings(lines)
-    first = found[0].before if found else min(lines, key=lambda each: (each.making, each.per_answer)).name
-    return 0.0 if line.name == first else next((each.answers for each in found if each.after == line.name), None)
-
-
-def _since(answers: float | None) -> str:
+def _since(arm: Arm | None, answers: float | None, pipeline: Line | None) -> str:
     if answers is None:
-        return DASH
+        return DASH if pipeline is None or arm is None or arm.is_untrained else "never"
     return f"{whole(_rounded(answers))} answers" if answers else "the first answer"
