@@ -169,7 +169,7 @@ def test_a_figure_that_no_resample_changes_has_an_interval_all_the_same(items):
     found = figure_of([nothing], **said)
     most = proportion_confint(0, items, method="beta")[1]
     assert (found.value, found.low, found.high) == pytest.approx((0.0, 0.0, 1000 * most))
-    assert found.detectable > 0 and "|ci:without-spread|v:" in found.signature
+    assert found.detectable > 0 and "|ci:unvaried|v:" in found.signature
     alike = compare_measures([nothing], [nothing], names=("a", "b"), benchmark="x", language="fr")
     assert (alike.low, alike.high, alike.p) == (-alike.high, pytest.approx(1000 * most), 1.0)
     # So many pictures that score the most possible go unseen 25 times in 1000 at least.

@@ -14,10 +14,11 @@ from passerelle.errors import InputError
 from passerelle.evaluation.benchmarks.base import Measure
 from passerelle.evaluation.statistics import significance
 from passerelle.evaluation.statistics.power import detectable, detectable_between, detectable_by
-from passerelle.evaluation.statistics.shares import share, share_difference
+from passerelle.evaluation.statistics.shares import share, share_difference, unvaried
 from passerelle.evaluation.statistics.significance import FloatArray, Interval, PairedDifference, Statistic
 
 _PERCENT = 100.0
+_UNVARIED = "unvaried"
 
 VERSION = "2"
 """Raised whenever the same answers would give other figures."""
@@ -143,6 +144,8 @@ def figure_of(seeds: Sequence[Measure], *, system: str, benchmark: str, language
     interval, smallest, how = _interval(seeds)
     once = np.ones((1, len(first.units)))
     count = len(set(first.clusters))
+    what = (benchmark, first.metric, first.subtask, first.definition, language)
+    counts = (len(first.units), count, missing, len(seeds))
     return Figure(
         system=system,
         benchmark=benchmark,
@@ -162,18 +165,7 @@ def figure_of(seeds: Sequence[Measure], *, system: str, benchmark: str, language
         by_seed=tuple(float(measure.statistic(once)[0]) for measure in seeds),
         detectable=smallest,
         headline=first.headline,
-        signature=signature(
-            benchmark,
-            first.metric,
-            first.subtask,
-            first.definition,
-            language,
-            len(first.units),
-            count,
-            missing,
-            len(seeds),
-            how,
-        ),
+        signature=signature(*what, *counts, how),
         unread=_unread(seeds),
     )
 
@@ -196,24 +188,13 @@ def _interval(seeds: Sequence[Measure]) -> tuple[Interval, float, str]:
         bounds = seeds[0].bounds
         interval = significance.cluster_bootstrap(statistic, clusters, bounds=bounds)
         if interval.low == interval.high:
-            return _without_spread(interval.value, clusters, bounds)
+            found = unvaried(interval.value, clusters, bounds)
+            return found, detectable(math.sqrt(2) * found.error), _UNVARIED
         return interval, detectable_by(statistic, clusters), _bootstrap(significance.RESAMPLES)
     places = range(len(clusters)) if counted is None else [place for place, counts in enumerate(counted) if counts]
     found = share(right[list(places)], [clusters[place] for place in places])
     interval = Interval(_PERCENT * found.value, _PERCENT * found.low, _PERCENT * found.high)
     return interval, detectable(math.sqrt(2) * _PERCENT * found.error), "korn-graubard"
-
-
-def _without_spread(value: float, clusters: Sequence[str], bounds: tuple[float, float]) -> tuple[Interval, float, str]:
-    """Return the interval of a figure that no resample changes, as where no caption has a word of its references.
-
-    Of other pictures a share may score anything within the figure's range: as many as may while none did here.
-    """
-    one_each = sorted(set(clusters))
-    others = share(np.zeros(len(one_each)), one_each)
-    low, high = (value + others.high * (end - value) for end in bounds)
-    span = bounds[1] - bounds[0]
-    return Interval(value, low, high), detectable(math.sqrt(2) * span * others.error), "without-spread"
 
 
 def _difference(first: Sequence[Measure], second: Sequence[Measure]) -> tuple[PairedDifference, float, str]:
@@ -224,8 +205,9 @@ def _difference(first: Sequence[Measure], second: Sequence[Measure]) -> tuple[Pa
         span, drawn = one.bounds[1] - one.bounds[0], significance.COMPARING
         paired = significance.paired_difference(a, b, clusters, resamples=drawn, bounds=(-span, span))
         if paired.low == paired.high:
-            found, smallest, how = _without_spread(paired.value, clusters, (-span, span))
-            return PairedDifference(paired.value, found.low, found.high, paired.p), smallest, f"paired-{how}"
+            found = unvaried(paired.value, clusters, (-span, span))
+            paired = PairedDifference(paired.value, found.low, found.high, paired.p)
+            return paired, detectable(found.error), f"paired-{_UNVARIED}"
         return paired, detectable_between(a, b, clusters), f"paired-{_bootstrap(drawn)}"
     shares = share_difference(rights[0], rights[1], clusters)
     paired = PairedDifference(_PERCENT * shares.value, _PERCENT * shares.low, _PERCENT * shares.high, shares.p)
