@@ -11,7 +11,7 @@
   const arms = [...table.tBodies[0].rows].map((row) => {
     const cells = [...row.cells].slice(1);
     const { arm, kind } = cells[0].dataset;
-    const texts = cells.map((cell) => cell.innerText.trim().replace(/\s+/g, " "));
+    const texts = cells.map((cell) => [...cell.childNodes].map((node) => node.textContent.trim()).join(" ").trim());
     const values = cells.map(({ dataset: d }) => ({ at: number(d.value), low: number(d.low), high: number(d.high) }));
     return { name: arm, kind, title: row.cells[0].firstChild.textContent.trim(), texts, values };
   });
