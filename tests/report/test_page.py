@@ -317,7 +317,7 @@ def test_a_browser_opens_the_page(results: dict[str, Any], run_folder: Path, bro
     cell = page.locator('#key td[data-arm="pipeline"][data-metric="choice-random"][data-test="human"]')
     assert float(cell.get_attribute("data-value")) == 59.7
     assert cell.inner_text().split() == ["59.7", "[55.5,", "64.0]"]
-    assert ATTACK in page.locator(".card").first.inner_text()
+    assert ATTACK in page.locator(".card").first.text_content()
     assert page.locator("figure svg[role=img]").count() == 3
     # The policy would block styles written into elements; a page that breaks it has no room for its own CSS.
     assert page.evaluate("getComputedStyle(document.querySelector('.card')).borderRadius") == "10px"
