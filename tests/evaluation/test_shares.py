@@ -159,3 +159,18 @@ def test_where_different_units_count_the_difference_is_drawn():
     found = compare_measures([one], [other], names=("a", "b"), benchmark="x", language="fr")
     assert found.signature.startswith("paired-cluster-bootstrap-10000|seed:1|") and found.mcnemar_p is None
     assert found.difference == pytest.approx(50.0)
+
+
+@pytest.mark.parametrize("items", [4, 40, 400])
+def test_a_figure_that_no_resample_changes_has_an_interval_all_the_same(items):
+    said = {"system": "s", "benchmark": "b", "language": "fr", "missing": 0}
+    units = tuple(apart(items))
+    nothing = Measure("cider", mean_of(np.zeros(items)), units, units, "d", bounds=(0, 1000))
+    found = figure_of([nothing], **said)
+    most = proportion_confint(0, items, method="beta")[1]
+    assert (found.value, found.low, found.high) == pytest.approx((0.0, 0.0, 1000 * most))
+    assert found.detectable > 0 and "|ci:unvaried|v:" in found.signature
+    alike = compare_measures([nothing], [nothing], names=("a", "b"), benchmark="x", language="fr")
+    assert (alike.low, alike.high, alike.p) == (-alike.high, pytest.approx(1000 * most), 1.0)
+    # So many pictures that score the most possible go unseen 25 times in 1000 at least.
+    assert (1 - most) ** items == pytest.approx(0.025)

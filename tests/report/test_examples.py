@@ -60,3 +60,17 @@ def test_each_arm_is_shown_the_options_that_it_read() -> None:
         ("pipeline", "un chat", True, "fr"),
         ("gone", "option 8", False, "fr"),
     ]
+
+
+def test_what_each_arm_mended_or_lost_is_told_by_the_model_as_it_is() -> None:
+    arms = [{"name": name, "title": name} for name in ("english", "zero-shot", "pipeline", "lora")]
+    choice = {"correct": 1, "picked": {"english": 0, "zero-shot": 0, "pipeline": 1, "lora": 0}}
+    asked = {
+        "question": {"human": "?"},
+        "correct": "Oui",
+        "said": {"zero-shot": "Oui", "pipeline": "Oui", "lora": "Non"},
+    }
+    example = {"choice": choice, "yes_no": [asked], "wrong_language": ["lora", "english"]}
+    found = read_examples(read_results({"target": "fr", "arms": arms, "examples": [example]}), Path("/nonexistent"))[0]
+    assert (found.mended, found.lost, found.wrong_language) == (("pipeline",), ("lora",), ("lora",))
+    assert found.tags == ["disagree", "language", "mended:pipeline", "lost:lora"]

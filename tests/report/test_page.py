@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -59,6 +60,70 @@ def test_making_asking_and_measuring_stand_apart(results: dict[str, Any], run_fo
     assert text.count("not to be trusted: others, 1.5 cores") == 2, "of the arm whose clock can't be trusted"
     assert "Other processes held the machine while Prompted ran" in text
     assert ">200 ms, 400 ms<" in text and "Core time for 1,000 answers" in text and ">nothing<" in text
+
+
+def test_every_number_on_the_page_is_one_of_the_results(results: dict[str, Any], run_folder: Path) -> None:
+    """Whatever the page carries unrounded is in the results, or comes of two numbers that are."""
+    with_ledger(results)
+    text = page_text(results, run_folder)
+    shown = [float(value) for value in re.findall(r'data-value="([^"]+)"', text)]
+    stored = np.array(sorted({abs(number) for number in numbers(results)} | {1.0, 60.0, 1e12, 1000.0}))
+    differences, ratios = np.abs(stored[:, None] - stored), stored[:, None] / np.where(stored == 0, np.nan, stored)
+    known = np.unique(np.concatenate([stored, differences.ravel(), ratios.ravel()]))
+    known = known[~np.isnan(known)]
+    marked = re.compile(r'data-(?:sum="per-right-answer"|volume=|number="cheaper-from")[^>]*data-value="([^"]+)"')
+    computed = {float(value) for value in marked.findall(text)}  # checked by hand elsewhere
+    places = np.searchsorted(known, [abs(value) for value in shown]).clip(1, len(known) - 1)
+    pairs = zip(shown, known[places - 1], known[places], strict=True)
+    off = [v for v, *near in pairs if v not in computed and not np.isclose(abs(v), near, rtol=1e-9, atol=1e-12).any()]
+    assert len(shown) > 500 and off == []
+
+
+def numbers(value: Any) -> Iterator[float]:
+    """Yield every number of the results."""
+    if isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from numbers(each)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield float(value)
+
+
+def test_what_is_read_on_the_page_is_what_is_stored(results: dict[str, Any], run_folder: Path) -> None:
+    """The text of each score's cell is its stored value, rounded: read as a person reads it."""
+    text = page_text(with_ledger(results), run_folder)
+    stored = {(a["name"], s["metric"], s["test"]): s for a in results["arms"] for s in a["scores"]}
+    cells = re.findall(
+        r'<td[^>]*data-arm="([^"]+)" data-metric="([^"]+)" data-test="([^"]+)" data-value="([^"]+)">([^<]+)<small>'
+        r"\[([^,]+), ([^\]]+)\]",
+        text,
+    )
+    assert len(cells) > 100
+    for arm, metric, test, value, *written in cells:
+        score = stored[arm, metric, test]
+        assert float(value) == score["value"]
+        assert [float(each) for each in written] == [
+            pytest.approx(score[k], abs=0.051) for k in ("value", "low", "high")
+        ]
+
+
+def test_a_right_answer_is_dearer_where_fewer_are_right(results: dict[str, Any], run_folder: Path) -> None:
+    with_ledger(results)
+    text = page_text(results, run_folder)
+    score = next(s["value"] for s in results["arms"][1]["scores"] if (s["metric"], s["test"]) == ("choice", "human"))
+    for metric, took in (("tokens", 500), ("computing-seconds", 13.0), ("euros", 0.02)):
+        cell = rf'data-arm="zero-shot" data-sum="per-right-answer" data-metric="{metric}" data-value="([^"]+)"'
+        assert float(re.findall(cell, text)[0]) == pytest.approx(took / (10 * score))
+
+
+def test_costs_by_volume_are_drawn_and_told(results: dict[str, Any], run_folder: Path) -> None:
+    with_ledger(results)
+    for arm in results["arms"]:
+        arm["cost"]["make"]["euros"] = 8.0 if arm["trained_on"] else 0.0
+        arm["cost"]["per_1000"]["euros"] = 0.4 if arm["trained_on"] else 2.0
+    text = page_text(results, run_folder)
+    cell = 'data-arm="lora-mt" data-number="cheaper-from" data-value="5000.0">5\u202f000 answers<'
+    assert cell in text and 'data-arm="lora-mt" data-volume="100000" data-value="48.0">48.00\u00a0€<' in text
+    assert 'aria-label="What each arm costs by the number of its answers."' in text and ">5\u202f000</text>" in text
 
 
 def test_costs_of_an_older_version_say_what_they_lack(results: dict[str, Any], run_folder: Path) -> None:
@@ -252,7 +317,7 @@ def test_a_browser_opens_the_page(results: dict[str, Any], run_folder: Path, bro
     cell = page.locator('#key td[data-arm="pipeline"][data-metric="choice-random"][data-test="human"]')
     assert float(cell.get_attribute("data-value")) == 59.7
     assert cell.inner_text().split() == ["59.7", "[55.5,", "64.0]"]
-    assert ATTACK in page.locator(".card").first.inner_text()
+    assert ATTACK in page.locator(".card").first.text_content()
     assert page.locator("figure svg[role=img]").count() == 3
     # The policy would block styles written into elements; a page that breaks it has no room for its own CSS.
     assert page.evaluate("getComputedStyle(document.querySelector('.card')).borderRadius") == "10px"
@@ -264,8 +329,28 @@ def test_a_browser_opens_the_page(results: dict[str, Any], run_folder: Path, bro
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_is_for_everybody(results: dict[str, Any], run_folder: Path, browser: Any, scheme: str) -> None:
     page = browser.new_page(color_scheme=scheme)
-    page.goto(write_page(results, run_folder, run_folder / "report.html").as_uri())
+    page.goto(write_page(with_ledger(results), run_folder, run_folder / "report.html").as_uri())
     assert findings(page) == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_any_two_numbers_are_set_against_each_other(
+    results: dict[str, Any], run_folder: Path, browser: Any, width: int
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(write_page(with_ledger(results), run_folder, run_folder / "report.html").as_uri())
+    page.select_option("#explore-y", label="English kept (%)")
+    page.select_option("#explore-x", label="To make, core minutes")
+    assert page.locator("#explorer .point").count() == 7, "an arm that trains nothing has the base's English"
+    page.locator("#explorer .point", has_text="lora-mt").focus()
+    read = "LoRA on machine translations: English kept (%) 56.0 [51.8, 60.3]; To make, core minutes 0.27"
+    assert page.locator("#explore-said").inner_text() == read
+    ends = page.evaluate(
+        """() => { const frame = document.querySelector("#explorer svg").getBoundingClientRect();
+        return [...document.querySelectorAll("#explorer text")].map((text) => text.getBoundingClientRect())
+          .filter((box) => box.left < frame.left - 1 || box.right > frame.right + 1).length; }"""
+    )
+    assert ends == 0, "labels stand inside the figure"
 
 
 def test_filters_choose_the_examples(results: dict[str, Any], run_folder: Path, browser: Any) -> None:
@@ -281,5 +366,16 @@ def test_filters_choose_the_examples(results: dict[str, Any], run_folder: Path, 
     differing = [p for p in picks if len({index for name, index in p.items() if name != "english"}) > 1]
     assert visible.count() == len(differing) > 0
     assert page.locator("#filter-count").inner_text() == f"{len(differing)} of 44 examples"
+    page.select_option("#filter-outcome", "mended:pipeline")
+    mended = page.locator(".card:visible td[data-arm=pipeline] .right")
+    assert 0 < visible.count() < 22 and mended.count() <= visible.count()
+    page.select_option("#filter-outcome", "")
+    page.locator(".card:visible").first.focus()
+    page.keyboard.press("j")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("k")
+    focused = "(document.activeElement.querySelector('h3') || {}).id"
+    assert page.evaluate(focused) == visible.nth(1).locator("h3").get_attribute("id")
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     page.select_option("#filter-outcome", "all-wrong")
     assert page.locator(".none").is_visible() == (visible.count() == 0)

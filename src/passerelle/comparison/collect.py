@@ -26,6 +26,7 @@ from passerelle.evaluation.writing import read_answers
 from passerelle.languages.codes import language
 from passerelle.provenance import hardware, versions
 from passerelle.runs import RESULTS_SCHEMA
+from passerelle.report.decision import FAVOURED
 from passerelle.translation.both_ways import ENGLISH
 
 Row = Mapping[str, Any]
@@ -160,7 +161,7 @@ def _notes(found: Collected) -> Iterator[str]:
         if test.machine is None:
             continue
         whose = f"{test.name}: the machine test was translated by {experiment.translation.engine}"
-        yield whose + (f", the engine of {' and '.join(same)} too, which it favours." if same else ".")
+        yield whose + (f", the engine of {' and '.join(same)} too{FAVOURED}" if same else ".")
 
 
 def _choosing(method: str) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from passerelle.evaluation.metrics.answer_language import judge_answer
+from passerelle.languages.contrast import refusal
 from passerelle.pictures.thumbnails import keep_picture
 from passerelle.runs import content_hash
 from passerelle.translation.both_ways import ENGLISH
@@ -32,10 +34,10 @@ def examples_of(answers: Sequence[Row], folder: Path, target: str, most: int, as
         if row["picture"] and row["seed"] == 1:
             by_picture.setdefault(row["picture"], []).append(row)
     shown = [rows for rows in by_picture.values() if any(row["language"] == target for row in rows)]
-    return [_example(rows, folder, asked) for rows in shown[:most]]
+    return [_example(rows, folder, target, asked) for rows in shown[:most]]
 
 
-def _example(rows: Sequence[Row], folder: Path, asked: Asked) -> dict[str, Any]:
+def _example(rows: Sequence[Row], folder: Path, target: str, asked: Asked) -> dict[str, Any]:
     picture = rows[0]["picture"]
     kinds = {kind: _questions([row for row in rows if row["kind"] == kind], asked) for kind in ("choice", "yes-no")}
     said = [row for row in rows if row["kind"] not in kinds or not row["options"]]
@@ -51,7 +53,17 @@ def _example(rows: Sequence[Row], folder: Path, asked: Asked) -> dict[str, Any]:
         "choice": None if choice is None else _choice(choice),
         "captions": {_arm(who, row): row["text"] for who, found in first.items() for row in found if row["text"]},
         "yes_no": [_yes_no(question) for question in list(kinds["yes-no"].values())[:2]],
+        "wrong_language": _wrong_language(first, target),
     }
+
+
+def _wrong_language(question: Mapping[str, Sequence[Row]], target: str) -> list[str]:
+    """Return whose free answer to a question shows another language than it was asked in."""
+    if refusal(target):
+        return []
+    rows = [row for found in question.values() for row in found if row["language"] == target and row["text"]]
+    judged = {row["system"]: judge_answer(row["text"], row["prompt"], target).verdict for row in rows}
+    return [arm for arm, verdict in judged.items() if verdict == "other"]
 
 
 def _questions(rows: Sequence[Row], asked: Asked) -> dict[str, dict[str, list[Row]]]:

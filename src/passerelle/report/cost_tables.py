@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
-from passerelle.report.cells import Cell
+from passerelle.costs.ledger import PER
+from passerelle.report.cells import Cell, headline_metric, own_test
 from passerelle.report.contents import Amounts, Arm, Contents, Phase, Stage
 from passerelle.report.page_tables import Group, Row, Table
 from passerelle.report.parse import read_phases
-from passerelle.report.wording import DASH, decimal, duration, short, whole
+from passerelle.report.wording import DASH, decimal, duration, metric_title, short, whole
 
 
 def ledger_table(contents: Contents) -> Table:
@@ -123,6 +125,34 @@ def _phase_row(arm: Arm, phase: Phase, longest: float, style: str = "") -> Row:
         ),
         style=style,
     )
+
+
+def right_answers_table(contents: Contents) -> Table:
+    """Show what each right answer takes: a thousand answers' costs, by the share that is right."""
+    metric = headline_metric(contents)
+    rows = []
+    for arm in contents.arms:
+        score, asking = arm.score(metric, own_test(arm)), arm.cost.asking
+        right = PER * (score.value or 0.0) / 100 if score and score.unit == "%" else 0.0
+        if asking is not None and right > 0:
+            rows.append(Row(arm.title, tuple(_per_right(contents, arm.name, asking, right))))
+    return Table(
+        "right-answers",
+        f"What one right answer takes: what a thousand answers take, by the share that is right "
+        f"({metric_title(metric).lower()}). An arm that is cheap but often wrong is dear by this.",
+        "Arm",
+        ("GPU time" if contents.on_device else "Core time", "By the clock", "Tokens", "€"),
+        (Group("", tuple(rows)),),
+    )
+
+
+def _per_right(contents: Contents, arm: str, asking: Amounts, right: float) -> Iterator[Cell]:
+    data = {"arm": arm, "sum": "per-right-answer"}
+    took = {"computing-seconds": contents.computing(asking), "seconds": asking.seconds}
+    took |= {"tokens": asking.tokens, "euros": asking.euros}
+    for name, value in took.items():
+        each = None if value is None else value / right
+        yield _plain(duration(each) if name.endswith("seconds") else short(each), each, data, name)
 
 
 def work_table(contents: Contents) -> Table:

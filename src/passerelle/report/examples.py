@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from passerelle.pictures.thumbnails import Thumbnail, make_thumbnail
-from passerelle.report.contents import ENGLISH, Contents
+from passerelle.report.contents import ENGLISH, ZERO_SHOT, Contents
 from passerelle.report.parse import as_list, as_mapping, as_text, as_texts, mappings
 
 TESTS = ("human", "machine", ENGLISH)
@@ -31,6 +31,7 @@ class Said:
     """What one arm said to a yes/no question."""
 
     title: str
+    arm: str
     text: str
     is_right: bool | None
     language: str
@@ -61,6 +62,9 @@ class Example:
         yes_no: Yes/no questions about it.
         outcome: ``disagree`` where the adapted arms picked differently, else ``all-right`` or
             ``all-wrong``; empty where nothing was picked.
+        mended: Arms that are right where the reference isn't: the model as it is, or else the first arm.
+        lost: Arms that are wrong where the reference is right.
+        wrong_language: Arms that wrote in another language than they were asked in.
     """
 
     picture: str
@@ -73,6 +77,15 @@ class Example:
     picks: tuple[Pick, ...]
     yes_no: tuple[YesNo, ...]
     outcome: str
+    mended: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    wrong_language: tuple[str, ...] = ()
+
+    @property
+    def tags(self) -> list[str]:
+        """Whatever the page's filters ask for."""
+        named = [f"mended:{arm}" for arm in self.mended] + [f"lost:{arm}" for arm in self.lost]
+        return [*filter(None, (self.outcome, "language" if self.wrong_language else "")), *named]
 
 
 def read_examples(contents: Contents, run_folder: Path) -> list[Example]:
@@ -106,6 +119,10 @@ def _read_example(contents: Contents, item: Mapping[str, Any], thumbnail: Thumbn
         picks.append(
             Pick(contents.title(name), name, text, is_right, captions.get(name, ""), _language(contents, name))
         )
+    questions = tuple(_read_yes_no(contents, question) for question in mappings(item.get("yes_no")))
+    judged = [{pick.arm: pick.is_right for pick in picks}]
+    judged += [{said.arm: said.is_right for said in question.said} for question in questions]
+    mended, lost = _turned(contents, judged)
     return Example(
         picture=as_text(item.get("picture"), "unnamed picture"),
         source=as_text(item.get("source"), "unknown"),
@@ -115,9 +132,21 @@ def _read_example(contents: Contents, item: Mapping[str, Any], thumbnail: Thumbn
         options_language=_language(contents, ENGLISH if shown == ENGLISH else ""),
         correct=correct,
         picks=tuple(picks),
-        yes_no=tuple(_read_yes_no(contents, question) for question in mappings(item.get("yes_no"))),
+        yes_no=questions,
         outcome=_outcome(picked, correct),
+        mended=mended,
+        lost=lost,
+        wrong_language=tuple(as_text(arm) for arm in as_list(item.get("wrong_language")) if as_text(arm) != ENGLISH),
     )
+
+
+def _turned(contents: Contents, judged: Sequence[Mapping[str, bool | None]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return which arms are right where the reference is wrong, and wrong where it is right, in any question."""
+    arms = [arm.name for arm in contents.adapted_arms()]
+    reference = ZERO_SHOT if ZERO_SHOT in arms else next(iter(arms), "")
+    mended = [a for a in arms if any(each.get(reference) is False and each.get(a) is True for each in judged)]
+    lost = [a for a in arms if any(each.get(reference) is True and each.get(a) is False for each in judged)]
+    return tuple(mended), tuple(lost)
 
 
 def _texts(value: object) -> tuple[str, ...]:
@@ -159,6 +188,7 @@ def _read_yes_no(contents: Contents, item: Mapping[str, Any]) -> YesNo:
     said = tuple(
         Said(
             contents.title(n),
+            n,
             texts[n],
             _is_right(contents.target, n, texts[n], correct),
             _language(contents, n),

@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from passerelle.errors import StorageError
 from passerelle.report import cost_tables, page_tables, plot
-from passerelle.report.contents import Contents
-from passerelle.report.examples import read_examples
+from passerelle.report.advice.volume_plot import volume_plot, volume_table
+from passerelle.report.contents import Arm, Contents
+from passerelle.report.examples import Example, read_examples
+from passerelle.report.explore_table import explore_table
 from passerelle.report.parse import as_mapping, as_number, as_text, read_results
 from passerelle.report.summary import summarise
 from passerelle.report.svg import inline_svg
@@ -75,7 +77,7 @@ def page_text(results: Mapping[str, Any], run_folder: str | Path) -> str:
     from markupsafe import Markup
 
     contents = read_results(results)
-    style, script = _asset("page.css"), _asset("page.js")
+    style, script = _asset("page.css"), _asset("page.js") + _asset("explore.js")
     examples = read_examples(contents, Path(run_folder))
     return _template().render(
         contents=contents,
@@ -90,8 +92,15 @@ def page_text(results: Mapping[str, Any], run_folder: str | Path) -> str:
         tables=_tables(contents),
         examples=examples,
         sources=sorted({example.source for example in examples}),
+        turned={key: _turned(contents, examples, key) for key in ("mended", "lost")},
         provenance=_provenance(contents),
     )
+
+
+def _turned(contents: Contents, examples: Sequence[Example], key: str) -> list[Arm]:
+    """Return the arms that mended, or lost, any example."""
+    named = {name for example in examples for name in getattr(example, key)}
+    return [arm for arm in contents.arms if arm.name in named]
 
 
 @cache
@@ -128,6 +137,7 @@ def _plots(contents: Contents) -> dict[str, str]:
     titles = plot.COSTS if contents.has_ledger else plot.OLDER_COSTS
     drawn = {
         **{str(cost): (plot.cost_plot(contents, cost), title) for cost, title in titles.items()},
+        "volume": (volume_plot(contents), "What each arm costs by the number of its answers."),
         "tests": (plot.dumbbell_plot(contents), "Score of each arm on the human and on the machine test."),
     }
     return {name: inline_svg(svg, f"{name}-", title, COLOURS) for name, (svg, title) in drawn.items() if svg}
@@ -140,6 +150,9 @@ def _tables(contents: Contents) -> dict[str, page_tables.Table]:
         *page_tables.differences_tables(contents),
         page_tables.seeds_table(contents),
         page_tables.scores_table(contents),
+        explore_table(contents),
+        volume_table(contents),
+        cost_tables.right_answers_table(contents),
         cost_tables.ledger_table(contents),
         cost_tables.phases_table(contents),
         cost_tables.work_table(contents),

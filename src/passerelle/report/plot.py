@@ -225,13 +225,13 @@ def _draw_front(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
 
 
 def _draw_point(axes: Axes, arm: Arm, price: float, score: Score) -> None:
-    color, marker, _ = _kind(arm)
+    color, marker, _ = kind_of(arm)
     if score.low is not None and score.high is not None:
         axes.plot([price, price], [score.low, score.high], color=color, linewidth=1.6, alpha=0.45)
     axes.plot([price], [score.value or 0.0], marker, color=color, markersize=7, markeredgecolor=PAPER)
 
 
-def _kind(arm: Arm) -> tuple[str, str, str]:
+def kind_of(arm: Arm) -> tuple[str, str, str]:
     """Return the colour, the marker and the words of what an arm learnt from; what is unknown, as it stands."""
     return KINDS.get(arm.trained_on) or (UNTRAINED, "X", str(arm.trained_on))
 
@@ -239,7 +239,7 @@ def _kind(arm: Arm) -> tuple[str, str, str]:
 def _key(axes: Axes, arms: Sequence[Arm]) -> int:
     """Draw what colours and shapes mean above the axes; return in how many rows."""
     order = list(KINDS.values())
-    found = {_kind(arm) for arm in arms}
+    found = {kind_of(arm) for arm in arms}
     for color, marker, words in sorted(found, key=lambda kind: order.index(kind) if kind in order else len(order)):
         axes.plot([], [], marker, color=color, markersize=6, markeredgecolor=PAPER, label=words)
     columns = 3 if len(found) <= 3 and KINDS["repaired"] not in found else 2  # what a figure's width holds

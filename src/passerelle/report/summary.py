@@ -8,25 +8,43 @@ from typing import Any
 
 from passerelle.report.advice.by_volume import choice_by_volume
 from passerelle.report.cells import headline_metric
-from passerelle.report.contents import ENGLISH, ZERO_SHOT, Amounts, Arm, Contents, Difference, Score
+from passerelle.report.contents import ENGLISH, Amounts, Arm, Contents, Score
+from passerelle.report.decision import (
+    FAVOURED,
+    biggest_loss,
+    english_effects,
+    not_apart,
+    nothing_read,
+    real_differences,
+    warnings_of,
+)
 from passerelle.report.pareto import pareto_front
 from passerelle.report.parse import as_mapping, as_number, read_results
 from passerelle.report.wording import (
     compute,
+    counted,
     decimal,
     duration,
-    interval,
+    gap_text,
     listed,
     metric_title,
     score_interval,
     score_text,
     short,
     signed,
-    whole,
 )
 
 MOST_NOTES = 6
 """Notes on the tests that the summary repeats."""
+FIRST = ("choice", "real", "english", "loss")
+"""Findings of the first screen: what a team decides from."""
+
+
+_WITHOUT_SCORES = ("cost", "reservations")
+_NOTHING_READ = (
+    "Hardly an answer to the {test} could be read, so its scores say nothing of the arms: compare likelihoods instead "
+    "(answers: mean), where nothing is read."
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +54,11 @@ class Finding:
     key: str
     title: str
     text: str
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it belongs to the first screen."""
+        return self.key in FIRST
 
 
 @dataclass(frozen=True)
@@ -72,17 +95,25 @@ def summarise(results: Mapping[str, Any] | Contents) -> Summary:
     """
     contents = results if isinstance(results, Contents) else read_results(results)
     standing = _standing(contents)
+    unread = nothing_read(contents, standing.metric, standing.ranked)
     findings = [
         Finding("choice", "What to choose", " ".join(choice_by_volume(contents))),
+        Finding("real", "What is real", " ".join(real_differences(contents, standing.metric))),
+        Finding("english", "What it does to English", " ".join(english_effects(contents))),
+        Finding("loss", "Where most is lost", " ".join(biggest_loss(contents, standing.metric))),
         Finding("quality", "Quality", " ".join(_quality(contents, standing))),
-        Finding("english", "English", " ".join(_english(contents, standing.metric))),
         Finding("cost", "Cost", " ".join(_cost(contents, standing))),
-        Finding("training", "Human or machine training data", " ".join(_training_data(contents, standing.metric))),
+        Finding(
+            "training",
+            "Human or machine training data",
+            " ".join(_training_data(contents, standing.metric)),
+        ),
         Finding("tests", "Human or machine test", " ".join(_tests(contents, standing.metric))),
         Finding("reservations", "Keep in mind", " ".join(_reservations(contents, standing))),
     ]
-    kept = tuple(finding for finding in findings if finding.text)
-    return Summary(_headline(contents, standing), kept, contents.warnings)
+    kept = tuple(f for f in findings if f.text and (not unread or f.key in _WITHOUT_SCORES))
+    headline = _NOTHING_READ.format(test=contents.test_name) if unread else _headline(contents, standing)
+    return Summary(headline, kept, tuple(warnings_of(contents, standing.metric)))
 
 
 def summary_text(results: Mapping[str, Any]) -> str:
@@ -114,6 +145,9 @@ def _headline(contents: Contents, standing: _Standing) -> str:
     if len(standing.ranked) == 1:
         return f"{best.title} scores {score}; no other arm was measured beside it."
     if standing.level:
+        equal = [arm for arm in standing.level if arm.value(standing.metric) == best.value(standing.metric)]
+        if equal:
+            return f"{best.title} and {_several(equal)} score alike, {score}: nothing tells them apart."
         return f"{best.title} scores highest, {score}, but is not separable from {_several(standing.level)}."
     if standing.untested:
         return f"{best.title} scores highest, {score}, but was not paired with {_several(standing.untested)}."
@@ -134,62 +168,27 @@ def _quality(contents: Contents, standing: _Standing) -> Iterator[str]:
         return
     best, metric = standing.ranked[0], standing.metric
     score = best.score(metric)
-    asked = f" on {whole(score.items)} questions" if score and score.items else ""
+    asked = f" on {counted(score.items, 'question')}" if score and score.items else ""
     yield f"Ranked by {metric_title(metric).lower()}{asked} of the {contents.test_name}."
     if standing.behind:
         nearest = standing.behind[0]
         difference = contents.difference(best.name, nearest.name, metric)
-        yield f"The nearest arm that is clearly behind is {nearest.title}: {_gap(difference)}."
+        yield f"The nearest arm that is clearly behind is {nearest.title}: {gap_text(difference)}."
     for arm in standing.level[:2]:
         difference = contents.difference(best.name, arm.name, metric)
-        yield f"{arm.title} can't be told apart from it: the difference is {_gap(difference)}{_not_apart(difference)}."
+        gap = f"{gap_text(difference)}{not_apart(difference)}"
+        yield f"{arm.title} can't be told apart from {best.title}: the difference is {gap}."
     if standing.untested:
-        yield f"No paired test was made between it and {listed([arm.title for arm in standing.untested])}."
+        yield f"No paired test was made between {best.title} and {_several(standing.untested)}."
     reference = contents.arm(ENGLISH)
     english = reference.score(metric, ENGLISH) if reference else None
     if english is not None and english.value is not None and score is not None and score.value is not None:
         lost = english.value - score.value
         yield (
-            f"The base scores {_with_interval(english)} on the English questions, "
-            + (f"so {decimal(lost)} points" if lost > 0 else "so no points")
-            + " are lost on the way (not paired)."
+            f"The base scores {_with_interval(english)} on the English questions: "
+            + (f"{decimal(lost)} points more" if lost > 0 else "no more")
+            + f" than {best.title} in {contents.target_name} (not paired)."
         )
-
-
-def _english(contents: Contents, metric: str) -> Iterator[str]:
-    """Say which arms lost English, the worst first, and for which no loss can be shown."""
-    reference = contents.arm(ENGLISH)
-    base = reference.value(metric, ENGLISH) if reference else None
-    scored = [(value, arm) for arm in contents.adapted_arms() if (value := arm.value(metric, ENGLISH)) is not None]
-    if base is None or not scored:
-        return
-    kept = []
-    for value, arm in sorted(scored, key=lambda pair: pair[0]):
-        paired = contents.difference(arm.name, ZERO_SHOT, metric, ENGLISH)
-        score = arm.score(metric, ENGLISH)
-        # Where the two weren't paired, only what lies beyond the arm's own interval is called a loss.
-        lost = paired.is_separable if paired else score is not None and score.high is not None and score.high < base
-        if value < base and lost:
-            by = _gap(paired) if paired else f"{signed(value - base)} points, not paired"
-            scores = f"{decimal(value)} against {decimal(base)}"
-            yield f"{arm.title} answers English worse than the base does: {scores} ({by})."
-        else:
-            kept.append(arm)
-    if trained := [arm.title for arm in kept if not arm.is_untrained]:
-        yield f"No loss of English can be shown for {listed(trained)}."
-
-
-def _gap(difference: Difference | None) -> str:
-    """Write a difference as ``+3.8 points [−0.2, +7.4]``."""
-    if difference is None:
-        return "unknown"
-    return f"{signed(difference.value)} points {interval(difference.low, difference.high, plus=True)}".strip()
-
-
-def _not_apart(difference: Difference | None) -> str:
-    """Say why a difference isn't one where its interval alone would mislead."""
-    only_corrected = difference is not None and difference.excludes_zero and not difference.is_separable
-    return ", which Holm's correction for many comparisons takes back" if only_corrected else ""
 
 
 def _cost(contents: Contents, standing: _Standing) -> Iterator[str]:
@@ -235,7 +234,7 @@ def _ledger(contents: Contents, standing: _Standing) -> Iterator[str]:
     doubtful = list(dict.fromkeys(arm.title for arm, cost in sums if cost.clock_holds is False))
     if doubtful:
         yield (
-            f"Other processes held the machine while {listed(doubtful)} ran: what the clock says of them can't be "
+            f"Other processes held the machine while {listed(doubtful)} ran: what the clock says then can't be "
             f"trusted, {whose} time can."
         )
 
@@ -259,9 +258,9 @@ def _training_data(contents: Contents, metric: str) -> Iterator[str]:
         if difference is None:
             yield f"{pair}: {signed(high - low)} points, not paired, so it may be chance."
         elif difference.is_separable:
-            yield f"{pair}: {_gap(difference)}, a difference that holds."
+            yield f"{pair}: {gap_text(difference)}, a difference that holds."
         else:
-            yield f"{pair}: {_gap(difference)}, not separable{_not_apart(difference)}."
+            yield f"{pair}: {gap_text(difference)}, not separable{not_apart(difference)}."
     translation = as_mapping(as_mapping(contents.raw.get("data")).get("machine_translation"))
     quality = as_number(translation.get("chrf"))
     if quality is not None:
@@ -278,9 +277,11 @@ def _tests(contents: Contents, metric: str) -> Iterator[str]:
         return
     gap = sum(machine - human for _, human, machine in pairs) / len(pairs)
     direction = "higher" if gap > 0 else "lower"
+    who = f"the {len(pairs)} arms score on average" if len(pairs) > 1 else f"{pairs[0][0].title} scores"
     yield (
-        f"On machine-translated questions the {len(pairs)} arms score on average {decimal(abs(gap))} points "
-        f"{direction} than on the human test."
+        f"On machine-translated questions {who} {decimal(abs(gap))} points {direction} than on the human test."
+        if decimal(abs(gap)) != decimal(0.0)
+        else f"On machine-translated questions {who} as on the human test."
     )
     by_human = [arm.name for arm, _, _ in sorted(pairs, key=lambda pair: -pair[1])]
     by_machine = [arm.name for arm, _, _ in sorted(pairs, key=lambda pair: -pair[2])]
@@ -293,16 +294,14 @@ def _tests(contents: Contents, metric: str) -> Iterator[str]:
 
 
 def _reservations(contents: Contents, standing: _Standing) -> Iterator[str]:
-    if len(contents.seeds) == 1:
-        yield "One seed was run, so the spread between trainings is unknown."
-    elif contents.seeds:
+    if len(contents.seeds) > 1:
         yield f"Scores are over {len(contents.seeds)} seeds."
     score = standing.ranked[0].score(standing.metric) if standing.ranked else None
-    if score is not None and score.low is not None and score.high is not None:
-        pictures = f"{whole(score.pictures)} test pictures" if score.pictures else "the test"
+    if score is not None and score.low is not None and score.high is not None and score.high > score.low:
+        pictures = counted(score.pictures, "test picture") if score.pictures else "this test"
         half = (score.high - score.low) / 2
-        yield f"With {pictures} a score is known to about ±{decimal(half)} points: small gaps mean little."
-    yield from contents.notes[:MOST_NOTES]
-    failed = [arm.title for arm in contents.arms if arm.failed]
-    if failed:
-        yield f"{listed(failed)} failed and {'is' if len(failed) == 1 else 'are'} shown without scores."
+        yield f"With {pictures} a score is known to about ±{decimal(half)} points: smaller gaps mean little."
+    shown = [note for note in contents.notes if not note.endswith(FAVOURED)]
+    yield from shown[:MOST_NOTES]
+    if len(shown) > MOST_NOTES:
+        yield f"More notes stand in results.json: {len(shown) - MOST_NOTES}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from passerelle.report.contents import Score
+from passerelle.report.contents import Difference, Score
 
 DASH = "–"
 MINUS = "−"
@@ -73,6 +73,18 @@ def interval(low: float | None, high: float | None, digits: int = 1, plus: bool 
     return f"[{write(low, digits)}, {write(high, digits)}]"
 
 
+def gap_text(difference: Difference | None) -> str:
+    """Write a difference as ``+3.8 points [−0.2, +7.4]``."""
+    if difference is None:
+        return "unknown"
+    return f"{signed(difference.value)} points {interval(difference.low, difference.high, plus=True)}".strip()
+
+
+def counted(value: float, noun: str) -> str:
+    """Write a count with its noun: ``1 question``, ``420 questions``."""
+    return f"{whole(value)} {noun}{'' if value == 1 else 's'}"
+
+
 def probability(p: float | None) -> str:
     """Write a p-value."""
     if p is None:
@@ -129,7 +141,7 @@ def memory(size: float | None) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Join names as in a sentence: ``a, b and c``; with semicolons where a name has a comma of its own."""
-    if len(names) > 1 and any("," in name for name in names):
+    """Join names as in a sentence: ``a, b and c``; with semicolons where of several one has a comma of its own."""
+    if len(names) > 2 and any("," in name for name in names):
         return "; ".join(names[:-1]) + f"; and {names[-1]}"
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

@@ -14,10 +14,11 @@ from passerelle.errors import InputError
 from passerelle.evaluation.benchmarks.base import Measure
 from passerelle.evaluation.statistics import significance
 from passerelle.evaluation.statistics.power import detectable, detectable_between, detectable_by
-from passerelle.evaluation.statistics.shares import share, share_difference
+from passerelle.evaluation.statistics.shares import share, share_difference, unvaried
 from passerelle.evaluation.statistics.significance import FloatArray, Interval, PairedDifference, Statistic
 
 _PERCENT = 100.0
+_UNVARIED = "unvaried"
 
 VERSION = "2"
 """Raised whenever the same answers would give other figures."""
@@ -143,6 +144,8 @@ def figure_of(seeds: Sequence[Measure], *, system: str, benchmark: str, language
     interval, smallest, how = _interval(seeds)
     once = np.ones((1, len(first.units)))
     count = len(set(first.clusters))
+    what = (benchmark, first.metric, first.subtask, first.definition, language)
+    counts = (len(first.units), count, missing, len(seeds))
     return Figure(
         system=system,
         benchmark=benchmark,
@@ -162,18 +165,7 @@ def figure_of(seeds: Sequence[Measure], *, system: str, benchmark: str, language
         by_seed=tuple(float(measure.statistic(once)[0]) for measure in seeds),
         detectable=smallest,
         headline=first.headline,
-        signature=signature(
-            benchmark,
-            first.metric,
-            first.subtask,
-            first.definition,
-            language,
-            len(first.units),
-            count,
-            missing,
-            len(seeds),
-            how,
-        ),
+        signature=signature(*what, *counts, how),
         unread=_unread(seeds),
     )
 
@@ -193,7 +185,11 @@ def _interval(seeds: Sequence[Measure]) -> tuple[Interval, float, str]:
     statistic, clusters, counted = pooled(seeds), seeds[0].clusters, seeds[0].counted
     right = _right(seeds)
     if right is None or (counted is not None and (len(seeds) > 1 or not any(counted))):
-        interval = significance.cluster_bootstrap(statistic, clusters, bounds=seeds[0].bounds)
+        bounds = seeds[0].bounds
+        interval = significance.cluster_bootstrap(statistic, clusters, bounds=bounds)
+        if interval.low == interval.high:
+            found = unvaried(interval.value, clusters, bounds)
+            return found, detectable(math.sqrt(2) * found.error), _UNVARIED
         return interval, detectable_by(statistic, clusters), _bootstrap(significance.RESAMPLES)
     places = range(len(clusters)) if counted is None else [place for place, counts in enumerate(counted) if counts]
     found = share(right[list(places)], [clusters[place] for place in places])
@@ -208,10 +204,14 @@ def _difference(first: Sequence[Measure], second: Sequence[Measure]) -> tuple[Pa
     if rights[0] is None or rights[1] is None or any(measure.counted for measure in (*first, *second)):
         span, drawn = one.bounds[1] - one.bounds[0], significance.COMPARING
         paired = significance.paired_difference(a, b, clusters, resamples=drawn, bounds=(-span, span))
+        if paired.low == paired.high:
+            found = unvaried(paired.value, clusters, (-span, span))
+            paired = PairedDifference(paired.value, found.low, found.high, paired.p)
+            return paired, detectable(found.error), f"paired-{_UNVARIED}"
         return paired, detectable_between(a, b, clusters), f"paired-{_bootstrap(drawn)}"
-    found = share_difference(rights[0], rights[1], clusters)
-    paired = PairedDifference(_PERCENT * found.value, _PERCENT * found.low, _PERCENT * found.high, found.p)
-    return paired, detectable(_PERCENT * found.error), "clustered-agresti-min"
+    shares = share_difference(rights[0], rights[1], clusters)
+    paired = PairedDifference(_PERCENT * shares.value, _PERCENT * shares.low, _PERCENT * shares.high, shares.p)
+    return paired, detectable(_PERCENT * shares.error), "clustered-agresti-min"
 
 
 def _right(seeds: Sequence[Measure]) -> FloatArray | None:

@@ -81,6 +81,22 @@ def share(values: ArrayLike, clusters: Sequence[str]) -> Share:
     return Share(value, low, high, math.sqrt(centre * (1 - centre) / (tosses + _TOSSES)))
 
 
+def unvaried(value: float, clusters: Sequence[str], bounds: tuple[float, float]) -> Share:
+    """Return the interval of a figure that no resample changes, as where no caption has a word of its references.
+
+    Of other pictures a share may score anything within the figure's range: as large a share as may go unseen here.
+
+    Args:
+        value: The figure.
+        clusters: The picture of each item [items].
+        bounds: The figure's range.
+    """
+    pictures = sorted(set(clusters))
+    others = share([0.0] * len(pictures), pictures)
+    low, high = (value + others.high * (end - value) for end in bounds)
+    return Share(value, low, high, (bounds[1] - bounds[0]) * others.error)
+
+
 def share_difference(first: ArrayLike, second: ArrayLike, clusters: Sequence[str]) -> ShareDifference:
     """Compare two systems' shares on the same items.
 

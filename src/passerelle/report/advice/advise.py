@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from passerelle.report.advice.volume import Crossing, Line, break_even, cheapest, crossings
 from passerelle.report.advice.wish import Candidate, Wish, euros
 from passerelle.report.contents import Difference
-from passerelle.report.wording import decimal, interval, listed, signed, whole
+from passerelle.report.wording import decimal, gap_text, interval, listed, whole
 
 _REACH = 1.959963984540054
 """Standard errors from a difference to the end of its 95% interval."""
@@ -110,7 +110,7 @@ def _refusal(
     first = best if best is not base else next(each for each in able if each is not base)
     why = "No arm is shown to be better than the model as it is, so none is worth its cost yet."
     difference = differences(first.name, base.name)
-    said = f"{first.title}, the best of them, is {_gap(difference)} from it." if difference else ""
+    said = f"{first.title}, the best of the others, differs from it by {gap_text(difference)}." if difference else ""
     return Advice(
         None,
         why,
@@ -120,9 +120,11 @@ def _refusal(
     )
 
 
-def _gap(difference: Difference) -> str:
-    ends = interval(difference.low, difference.high, plus=True)
-    return f"{signed(difference.value)} points {ends}".strip()
+def standard_error_of(difference: Difference) -> float | None:
+    """Return a difference's standard error by the width of its interval; ``None`` without one."""
+    if difference.low is None or difference.high is None:
+        return None
+    return (difference.high - difference.low) / (2 * _REACH)
 
 
 def questions_needed(difference: Difference, items: float) -> float | None:
@@ -137,9 +139,9 @@ def questions_needed(difference: Difference, items: float) -> float | None:
     """
     from passerelle.evaluation.statistics.power import detectable
 
-    if difference.low is None or difference.high is None or not difference.value:
+    error = standard_error_of(difference)
+    if error is None or not difference.value:
         return None
-    error = (difference.high - difference.low) / (2 * _REACH)
     return math.ceil(items * (detectable(error) / abs(difference.value)) ** 2) if error else None
 
 
@@ -155,7 +157,7 @@ def _to_measure(first: Candidate, base: Candidate, difference: Difference | None
             f"{decimal(abs(difference.value or 0.0))} points 80 times in 100."
         )
     elif needed:
-        yield "More seeds or tests: as many comparisons were made as a difference of this size could come of by chance."
+        yield "More seeds or tests: among so many comparisons a difference of this size may come of chance."
     yield "More or better data, or a better engine, may make a larger difference, which fewer questions show."
 
 
@@ -178,7 +180,7 @@ def _sure(
     base = next((each for each in able if each.is_base and each is not chosen), None)
     following = next((each for each in able if each not in good and each is not base), None)
     ahead = [
-        f"{_gap(difference)} ahead of {'the model as it is' if other.is_base else other.title}"
+        f"{gap_text(difference)} ahead of {'the model as it is' if other.is_base else other.title}"
         for other in filter(None, (base, following))
         if (difference := differences(chosen.name, other.name)) is not None
     ]
@@ -222,7 +224,7 @@ def _changes(
         answers = break_even(chosen.line, other.line)
         if answers is not None and other.line.per_answer < chosen.line.per_answer:
             behind = differences(other.name, chosen.name)
-            said = f"but scores {_gap(behind)} against it" if behind else "but wasn't compared with it"
+            said = f"but scores {gap_text(behind)} against it" if behind else "but wasn't compared with it"
             yield f"With more than {whole(answers)} answers {other.title} costs less, {said}."
     for other in candidates:
         better = (other.score.value or 0.0) > value and other.title in left_out
