@@ -28,8 +28,8 @@ def plan(settings: AdaptSettings) -> dict[str, Any]:
 
     Returns:
         The family, whether it was found out, its row, where its parts are, its image processor, how many samples there
-        are and how many can't be read, and for each stage its steps, how many samples it is shown and how many different
-        pictures, held ones among them, what is kept of pictures, the table of parts and what adapters are on.
+        are and how many can't be read, and for each stage its steps, how many samples it is shown, how many different
+        pictures with held ones, what is kept of pictures, the table of parts and what adapters are on.
 
     Raises:
         UserError: Something that the user can put right.
@@ -53,7 +53,10 @@ def plan(settings: AdaptSettings) -> dict[str, Any]:
             "samples": len(pool.train),
             "rejected": len(pool.rejected),
             "stages": [
-                {**_stage(settings, pretrained, number, count), **_shown(settings, pool, number, count, processes.count)}
+                {
+                    **_stage(settings, pretrained, number, count),
+                    **_shown(settings, pool, number, count, processes.count),
+                }
                 for number, count in enumerate(steps)
             ],
         }
@@ -129,5 +132,6 @@ def print_plan(planned: dict[str, Any]) -> None:
     print(f"pictures by {planned['image_processor']}")
     print(f"{planned['samples']} samples, {planned['rejected']} rejected")
     for stage in planned["stages"]:
-        title = f"stage {stage['name']!r}: {stage['steps']} steps, {stage['pictures']} pictures, vision features: {stage['features']}"
+        shown = f"{stage['steps']} steps, {stage['pictures']} pictures, vision features: {stage['features']}"
+        title = f"stage {stage['name']!r}: {shown}"
         print_parts(stage["parts"], title, stage["adapted"], stage["experts"], stderr=False)
