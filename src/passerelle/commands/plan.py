@@ -32,7 +32,8 @@ def plan(
 
     A few steps of each stage are really taken and a few questions of each test really asked, on this machine. Nothing
     is left in the run folder. Translations that were needed for it stay in the memory and features of pictures in the
-    cache, where the comparison finds them. A server that is paid for is asked these few questions, and they are paid.
+    cache, where the comparison finds them. A server, or a pipeline's engine, that is paid for is asked these few
+    questions, and they are paid.
     """
     from passerelle.comparison.settings import load_experiment
 
@@ -81,12 +82,21 @@ def _print(found: Mapping[str, Any]) -> None:
 def _costs(found: Mapping[str, Any]) -> Table:
     from passerelle.report.wording import compute, memory
 
-    titles = ["arm", "to make", "1,000 answers", "95 in 100 within", "all of it here", "euros", "operations", "memory"]
+    titles = [
+        "arm",
+        "to make",
+        "1,000 answers",
+        "one answer, at most",
+        "all of it here",
+        "euros of it",
+        "operations",
+        "memory",
+    ]
     rows = []
     verdicts = found["limits"]["arms"] if found["limits"] else {}
     for arm in found["arms"]:
         if arm["error"]:
-            rows.append([arm["name"], f"can't be tried: {arm['error']}"])
+            rows.append([arm["name"], "can't be tried"])
             continue
         here, waits = arm["here"], arm["asked_by_themselves"]
         rows.append([
@@ -112,7 +122,7 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"By the clock, on this machine: {duration(value)}, from {duration(low)} to {duration(high)}."
     if found["tests_translation"]["seconds"][1] or found["tests_translation"]["engine_eur"]:
         translating = found["tests_translation"]
-        yield f"Of it the translation of tests: {_time(translating)}, {_euros(translating)}."
+        yield f"Of it the translation of tests: {_time(translating)}, {_euros(translating)} €."
     yield (
         "Times are the processor's, or the device's where there is one; each arm's as if it were alone: what arms "
         "share, features of pictures and translations, makes the whole less."
@@ -148,6 +158,7 @@ def _notes(found: Mapping[str, Any]) -> Iterator[str]:
     for test in found["power"]:
         yield f"{test['test']}: {test['known_by']}."
     yield "'of all arms' is after Holm's correction for all planned comparisons, at its strictest."
+    yield from (f"{arm['name']} can't be tried: {arm['error']}" for arm in found["arms"] if arm["error"])
     yield from found["notes"]
 
 
@@ -177,4 +188,4 @@ def _euros(amounts: Mapping[str, Any]) -> str:
 
 
 def _money(euros: float) -> str:
-    return f"{euros:.2f} €" if euros >= 0.1 else f"{euros:.2g} €"
+    return f"{euros:.2f}" if euros >= 0.1 else f"{euros:.2g}"

@@ -260,7 +260,7 @@ def _arm(found: Collected, run: ArmRun) -> dict[str, Any]:
             if len(by_seed) > 1
             for seed, value in zip(run.records, by_seed, strict=False)
         ],
-        "cost": {**cost, "trainable_parameters": trainable},
+        "cost": {**cost, "trainable_parameters": trainable, "written_bytes": run.written_bytes},
         "training": {"stages": [_stage(stage) for stage in records[0]["stages"]]} if records else None,
     }
 

@@ -30,9 +30,7 @@ from passerelle.evaluation.asking.systems import forget_loaded, open_system
 from passerelle.evaluation.reading import Test, read_test
 from passerelle.evaluation.specification import Named
 from passerelle.languages.knowledge import known_languages
-from passerelle.models.conversing import Encoder
 from passerelle.models.families import known_families
-from passerelle.models.pretrained import outline
 from passerelle.progress import quiet, say, shown
 from passerelle.translation.both_ways import ENGLISH
 from passerelle.translation.lent import close_engines
@@ -271,7 +269,7 @@ class _Planning:
                 arm.shared = arm.shared + self._once(screen, lambda: self.texts.screening(screen) or Amounts())
         forget_loaded()  # never two models at once
         settings = adaptation_of(self.texts, name, self.scratch / "arms" / name)
-        growth = self.texts.growth(name, Encoder(outline(experiment.model), settings.max_length))
+        growth = self.texts.growth(name, settings)
         arm.training = foresee_training(settings, growth, self.scratch / "arms" / name)
         arm.make, arm.loading = arm.training.stages, arm.training.loading
 
@@ -302,7 +300,11 @@ class _Planning:
         """Return what asking the base in English takes, where it is no arm: it is the others' measure."""
         if not self.experiment.english or ZERO_SHOT in self.experiment.arms:
             return Amounts()
-        asked = self._asked(ZERO_SHOT).tests
+        try:
+            asked = self._asked(ZERO_SHOT).tests
+        except PasserelleError as error:
+            self.notes.append(f"Not in the sum: asking the base in English can't be tried: {error}")
+            return Amounts()
         return total(amounts for (_, code), amounts in asked.items() if code == ENGLISH)
 
     @cached_property

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from passerelle.adaptation.settings import AdaptSettings
 from passerelle.comparison.planning.amounts import GUESSED, Amounts
 from passerelle.comparison.screening import Screening
 from passerelle.comparison.settings import ENGLISH_DATA, MACHINE
@@ -21,6 +22,8 @@ from passerelle.formats.base import BadRow
 from passerelle.formats.conversations import read_conversations
 from passerelle.formats.registry import open_format
 from passerelle.formats.saving import save
+from passerelle.models.conversing import Encoder
+from passerelle.models.pretrained import outline
 from passerelle.progress import say
 from passerelle.translation.dataset.job import Job
 from passerelle.translation.dataset.rejects import rejected_rows
@@ -67,16 +70,18 @@ class StandIns(Texts):
         """Return what translating the English file will take: what the memory knows costs nothing."""
         return Amounts() if self.known else self._surveyed[0]
 
-    def growth(self, arm: str, model: Any) -> float:
+    def growth(self, arm: str, settings: AdaptSettings) -> float:
         """Return how many tokens an arm's samples have for each that those have which stand in for them.
 
         Args:
             arm: A trained arm.
-            model: An `Encoder` of the model.
+            settings: Its settings.
         """
         if MACHINE not in self.experiment.texts(arm) or self.known or self.sample is None:
             return 1.0
         english, machine = self.sample
+        outlined = outline(settings.model_name_or_path, trust_remote_code=settings.trust_remote_code)
+        model = Encoder(outlined, settings.max_length)
         images = self._file(ENGLISH_DATA)[1]
         lengths = []
         for path in (english, machine):
