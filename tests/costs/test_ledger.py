@@ -126,15 +126,15 @@ def test_what_a_device_held_at_most_is_known_where_there_is_one(monkeypatch: pyt
     with measured(Phase("training")) as without:
         pass
     assert without.device_peak_bytes is None or torch.cuda.is_initialized()
-    held = {"now": 7}
-    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
-    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda: held.update(now=0))
-    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: held["now"])
-    phase = Phase("training")
-    for most in (300, 200):
-        with measured(phase):
-            assert held["now"] == 0, "each phase has its own peak"
-            held["now"] = most
+    held, phase = {"now": 7}, Phase("training")
+    with monkeypatch.context() as fake:
+        fake.setattr(torch.cuda, "is_initialized", lambda: True)
+        fake.setattr(torch.cuda, "reset_peak_memory_stats", lambda: held.update(now=0))
+        fake.setattr(torch.cuda, "max_memory_allocated", lambda: held["now"])
+        for most in (300, 200):
+            with measured(phase):
+                assert held["now"] == 0, "each phase has its own peak"
+                held["now"] = most
     assert phase.device_peak_bytes == 300 and Phase.read(phase.to_dict()) == phase
     cost = cost_of([[phase, Phase("data")], [Phase("training", device_peak_bytes=400), Phase("data")]], {}, "fr")
     assert (cost["device_peak_bytes"], cost["phases"][1]["device_peak_bytes"]) == (400, None)
