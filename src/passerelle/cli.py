@@ -17,6 +17,7 @@ from passerelle.commands.export import export
 from passerelle.commands.gate import gate
 from passerelle.commands.languages import languages
 from passerelle.commands.memory import memory
+from passerelle.commands.plan import plan
 from passerelle.commands.printing import print_json
 from passerelle.commands.quality import quality
 from passerelle.commands.repair import repair
@@ -93,6 +94,7 @@ main.add_command(export)
 main.add_command(gate)
 main.add_command(languages)
 main.add_command(memory)
+main.add_command(plan)
 main.add_command(quality)
 main.add_command(repair)
 main.add_command(report)

@@ -128,6 +128,8 @@ def test_a_dry_run_says_what_is_found_and_trained_and_writes_nothing(
     for stage, done in zip(planned["stages"], record["stages"], strict=True):
         assert stage["parts"] == done["parts"] and stage["adapted"] == done["adapted"]
         assert (stage["steps"], stage["features"]) == (done["record"]["steps"], done["features"])
+        assert stage["shown"] == done["mix"]["samples"]["all"]
+    assert [stage["pictures"] for stage in planned["stages"]] == [0, 4]
     assert planned["family"] == "qwen3_vl_moe" and not planned["detected"] and planned["rejected"] == 0
 
     ours = dict(families())
@@ -148,6 +150,17 @@ def test_a_dry_run_says_what_is_found_and_trained_and_writes_nothing(
     assert [text for text in found if text not in run.stdout] == []
     as_json = CliRunner().invoke(main, ["adapt", str(tmp_path / "adapt.yaml"), "--dry-run", "--json"])
     assert json.loads(as_json.stdout)["detected"] is True
+
+
+def test_a_trial_is_told_of_its_steps_and_keeps_nothing(settings: Callable[..., AdaptSettings]) -> None:
+    chosen, told = settings(method="two-stage", max_steps=5), []
+    record = adapt(chosen, lambda done: told.append((done.name, done.steps, done.flops)))
+    assert [(name, step) for name, step, _ in told] == [
+        ("language", 1), ("language", 2), ("vision", 1), ("vision", 2), ("vision", 3),
+    ]  # fmt: skip
+    assert all(flops for _, _, flops in told) and "outputs" not in record
+    assert not [path for path in chosen.output_dir.rglob("*") if path.suffix == ".safetensors"]
+    assert "outputs" in adapt(chosen), "and isn't taken for done work"
 
 
 def test_what_was_found_out_is_said_and_a_table_beside_the_settings_is_read(

@@ -11,6 +11,7 @@ from passerelle.comparison.gains import gains, spent
 from passerelle.costs.ledger import Phase
 from passerelle.costs.prices import known_prices, prices
 from passerelle.costs.summary import cost_of
+from passerelle.endpoints.budget import prices_of
 from passerelle.errors import ConfigError
 
 
@@ -23,9 +24,22 @@ def test_euros_are_core_hours_device_hours_and_people(tmp_path: Path) -> None:
         assert prices().euros(0, 3600, 0) == prices().devices[""].hour_eur
         assert prices().translation_minutes(["a red frog", "a", "two dogs"]) == pytest.approx(1.0)
         assert prices().watt_hours(3600, 0) == pytest.approx(prices().compute.watts_per_core)
+        assert prices().device("NVIDIA H100 PCIe").watts == 350
     people = prices().people
     assert people.expert_hour_eur / people.words_per_hour == pytest.approx(0.10), "as the docs say"
     assert prices().compute.core_hour_eur == 0.05 and prices().as_of and prices().sources
+
+
+def test_tokens_cost_what_was_given_or_what_the_table_says_of_a_model_at_its_host(tmp_path: Path) -> None:
+    own = tmp_path / "prices.toml"
+    own.write_text('[api."small@llm.example.org"]\ninput_eur = 0.5\noutput_eur = 2\n', encoding="utf-8")
+    here, elsewhere = "https://llm.example.org:8000/v1", "http://localhost:8000/v1"
+    with known_prices(own):
+        assert prices_of("small", here, None, None).cost(2_000_000, 1_000_000) == 3.0
+        assert prices_of("small", here, 1.0, None).cost(1_000_000, 1_000_000) == 1.0, "what is given goes before"
+        assert prices_of("small", here, 0.0, 0.0) == prices_of("small", elsewhere, None, None), "free"
+        assert prices_of("gpt-4o-mini", "https://api.openai.com/v1", None, None).input > 0
+    assert prices_of("small", here, None, None).cost(10**6, 10**6) == 0
 
 
 @pytest.mark.parametrize(("text", "told"), [("[compute]\ncore_eur = 1", "core_eur"), ("[compute", "can't be read")])

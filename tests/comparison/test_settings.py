@@ -19,7 +19,7 @@ from passerelle.comparison import tests as planning
 from passerelle.comparison.screening import Screening
 from passerelle.comparison.settings import QualitySettings, load_experiment
 from passerelle.comparison.texts import Texts
-from passerelle.comparison.translating import translate_file
+from passerelle.comparison.translating import Made, translate_file, translation_job
 from passerelle.costs.limits import Allowance
 from passerelle.errors import ConfigError, InputError
 from passerelle.evaluation.specification import Planned, Source
@@ -304,10 +304,13 @@ def test_two_pipelines_with_two_engines_are_two_arms(own: Path) -> None:
 
 
 def test_sentences_that_are_known_make_another_translation(own: Path) -> None:
-    shipped = translate_file(own / "en.json", own, "machine", "fr", TranslationSettings())
+    def translated(settings: TranslationSettings) -> Made:
+        return translate_file(translation_job(own / "en.json", own, "machine", "fr", settings))
+
+    shipped = translated(TranslationSettings())
     book = own / "own.toml"
     book.write_text('[phrases]\n"What colour is it?" = "Quelle est sa couleur ?"\n', encoding="utf-8")
-    mine = translate_file(own / "en.json", own, "machine", "fr", TranslationSettings(phrasebook=book))
+    mine = translated(TranslationSettings(phrasebook=book))
     assert mine.path != shipped.path
     assert [made.phase.sentences for made in (shipped, mine)] == [5, 4], "the memory's are charged too"
     assert all(made.phase.characters > 4 * len("It is a red square") for made in (shipped, mine))
@@ -316,7 +319,7 @@ def test_sentences_that_are_known_make_another_translation(own: Path) -> None:
     screening = Screening(own / "en.json", mine.path, mine.path, "fr", QualitySettings(), own, book)
     assert "right by definition: own.toml (" in screening.assess.calibrated_on
     book.write_text('[phrases]\n"What colour is it?" = "De quelle couleur est-ce ?"\n', encoding="utf-8")
-    assert translate_file(own / "en.json", own, "machine", "fr", TranslationSettings(phrasebook=book)).path != mine.path
+    assert translated(TranslationSettings(phrasebook=book)).path != mine.path
 
 
 def test_a_test_names_whose_rules_raw_scores_are_by() -> None:

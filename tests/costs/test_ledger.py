@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from passerelle.costs.flops import FlopMeter
 from passerelle.costs.ledger import Phase, forget_peak_memory, measured, peak_memory_bytes
+from passerelle.costs.summary import cost_of
 
 
 def product() -> torch.Tensor:
@@ -119,6 +120,24 @@ def test_peak_memory_sees_what_was_given_back() -> None:
     with measured(later):
         pass
     assert later.peak_bytes < phase.peak_bytes - 0.5 * size, "each phase has its own peak"
+
+
+def test_what_a_device_held_at_most_is_known_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    with measured(Phase("training")) as without:
+        pass
+    assert without.device_peak_bytes is None or torch.cuda.is_initialized()
+    held, phase = {"now": 7}, Phase("training")
+    with monkeypatch.context() as fake:
+        fake.setattr(torch.cuda, "is_initialized", lambda: True)
+        fake.setattr(torch.cuda, "reset_peak_memory_stats", lambda: held.update(now=0))
+        fake.setattr(torch.cuda, "max_memory_allocated", lambda: held["now"])
+        for most in (300, 200):
+            with measured(phase):
+                assert held["now"] == 0, "each phase has its own peak"
+                held["now"] = most
+    assert phase.device_peak_bytes == 300 and Phase.read(phase.to_dict()) == phase
+    cost = cost_of([[phase, Phase("data")], [Phase("training", device_peak_bytes=400), Phase("data")]], {}, "fr")
+    assert (cost["device_peak_bytes"], cost["phases"][1]["device_peak_bytes"]) == (400, None)
 
 
 def test_a_phase_is_plain_json() -> None:

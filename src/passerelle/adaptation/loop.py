@@ -28,6 +28,10 @@ Monitor = Callable[[int, int], bool]
 """Called after each step with (step, steps); true ends the stage."""
 
 
+Trial = Callable[["StageRecord"], None]
+"""Told after each step of a trial what its stage did so far."""
+
+
 class Part(Protocol):
     """A piece of a step that is computed at once."""
 

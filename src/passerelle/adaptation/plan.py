@@ -9,6 +9,7 @@ from typing import Any
 from passerelle.adaptation.audit import describe_parts, found_parts, print_parts
 from passerelle.adaptation.data import Pool, read_pool
 from passerelle.adaptation.loop import StageRecord, make_trainable
+from passerelle.adaptation.mix import draw
 from passerelle.adaptation.processes import Launched
 from passerelle.adaptation.settings import AdaptSettings
 from passerelle.adaptation.stages import adapted_modules, attach
@@ -27,8 +28,8 @@ def plan(settings: AdaptSettings) -> dict[str, Any]:
 
     Returns:
         The family, whether it was found out, its row, where its parts are, its image processor, how many samples there
-        are and how many can't be read, and for each stage its steps, what is kept of pictures, the table of parts and
-        what adapters are on.
+        are and how many can't be read, and for each stage its steps, how many samples it is shown, how many different
+        pictures with held ones, what is kept of pictures, the table of parts and what adapters are on.
 
     Raises:
         UserError: Something that the user can put right.
@@ -51,7 +52,13 @@ def plan(settings: AdaptSettings) -> dict[str, Any]:
             "image_processor": type(pretrained.processor.image_processor).__name__,
             "samples": len(pool.train),
             "rejected": len(pool.rejected),
-            "stages": [_stage(settings, pretrained, number, count) for number, count in enumerate(steps)],
+            "stages": [
+                {
+                    **_stage(settings, pretrained, number, count),
+                    **_shown(settings, pool, number, count, processes.count),
+                }
+                for number, count in enumerate(steps)
+            ],
         }
 
 
@@ -71,6 +78,13 @@ def _stage(settings: AdaptSettings, pretrained: PretrainedModel, number: int, st
         "adapted": adapted_modules(fresh),
         "experts": bool(Mixture.of(fresh.bare).experts),
     }
+
+
+def _shown(settings: AdaptSettings, pool: Pool, number: int, steps: int, processes: int) -> dict[str, int]:
+    """Return how many samples a stage is shown, and how many different pictures with those of the alarms."""
+    count = steps * settings.per_device_train_batch_size * settings.gradient_accumulation_steps * processes
+    drawn = draw(pool.train, count, settings.stages[number].samples, settings.mix, settings.seed)
+    return {"shown": count, "pictures": len({c.images for c in [*drawn, *pool.held] if c.images})}
 
 
 def tell_family(pretrained: PretrainedModel) -> None:
@@ -118,5 +132,6 @@ def print_plan(planned: dict[str, Any]) -> None:
     print(f"pictures by {planned['image_processor']}")
     print(f"{planned['samples']} samples, {planned['rejected']} rejected")
     for stage in planned["stages"]:
-        title = f"stage {stage['name']!r}: {stage['steps']} steps, vision features: {stage['features']}"
+        shown = f"{stage['steps']} steps, {stage['pictures']} pictures, vision features: {stage['features']}"
+        title = f"stage {stage['name']!r}: {shown}"
         print_parts(stage["parts"], title, stage["adapted"], stage["experts"], stderr=False)

@@ -14,7 +14,7 @@ from passerelle.adaptation.checkpoints import Checkpoints
 from passerelle.adaptation.data import Pool, data_digest, pictures_of, read_pool
 from passerelle.adaptation.feed import RowFeed, plan_steps
 from passerelle.adaptation.kernels.liger import apply_liger
-from passerelle.adaptation.loop import Rates, StageRecord, make_trainable, train
+from passerelle.adaptation.loop import Rates, StageRecord, Trial, make_trainable, train
 from passerelle.adaptation.memory import prepare_memory
 from passerelle.adaptation.mix import ENGLISH, realised
 from passerelle.adaptation.optimizer import ParameterGroup, require_optimizer
@@ -61,6 +61,7 @@ class _Job:
     pretrained: PretrainedModel
     pool: Pool
     trackers: Trackers
+    trial: Trial | None = None
     steps_before: int = 0
 
     @property
@@ -75,11 +76,12 @@ class _Job:
         return self.settings.output_dir / "stages" / stage.name
 
 
-def adapt(settings: AdaptSettings) -> dict[str, Any]:
+def adapt(settings: AdaptSettings, trial: Trial | None = None) -> dict[str, Any]:
     """Adapt a model, or go on where an earlier run with the same settings was stopped.
 
     Args:
         settings: What to do.
+        trial: Only finds out what it takes, is told of each step, and keeps nothing of what it trains.
 
     Returns:
         The record, as in ``run.json`` of the output folder.
@@ -94,10 +96,10 @@ def adapt(settings: AdaptSettings) -> dict[str, Any]:
     processes = Launched()
     with held(folder, otherwise="change output_dir", name=f".lock-{processes.index}"):
         with threads(settings.threads), known_families(settings.families):
-            return _adapt(settings, processes)
+            return _adapt(settings, processes, trial)
 
 
-def _adapt(settings: AdaptSettings, processes: Launched) -> dict[str, Any]:
+def _adapt(settings: AdaptSettings, processes: Launched, trial: Trial | None) -> dict[str, Any]:
     folder, key = settings.output_dir, _claim(settings, processes)
     known: dict[str, Any] | None = read_json(folder / "run.json")
     if known is not None and known["key"] == key and all(Path(path).is_dir() for path in known["outputs"].values()):
@@ -116,7 +118,7 @@ def _adapt(settings: AdaptSettings, processes: Launched) -> dict[str, Any]:
         require_own_processor(pretrained)
     if settings.attn_implementation not in (None, "sdpa"):
         say(f"attention by {settings.attn_implementation}: rows are padded; sdpa computes common beginnings once.")
-    job = _Job(settings, processes, pretrained, pool, Trackers(settings, processes.first))
+    job = _Job(settings, processes, pretrained, pool, Trackers(settings, processes.first), trial)
     plan = steps_of(settings, pool, job.encoder, processes.count)
     record: dict[str, Any] = {
         "key": key,
@@ -135,7 +137,7 @@ def _adapt(settings: AdaptSettings, processes: Launched) -> dict[str, Any]:
         if number + 1 < len(settings.stages):
             detach(job.pretrained)
     job.trackers.close()
-    if processes.first:
+    if processes.first and not trial:
         record["outputs"] = save_outputs(job.pretrained, settings, record)
         write_json(folder / "run.json", record)
         if settings.push_to_hub:
@@ -239,6 +241,8 @@ def _stage(job: _Job, stage: StageSettings, steps: int) -> dict[str, Any]:
         "record": asdict(record),
         "alarms": alarms.to_dict() if alarms else None,
     }
+    if job.trial:
+        return result
     trained = gathered(parameters, keep=processes.first)
     if processes.first:
         save_tensors(weights, trained)
@@ -345,6 +349,8 @@ def _train(
         def watch(step: int, of: int, loss: float) -> None:
             progress(step, of, loss)
             job.trackers.log({f"{stage.name}/loss": loss}, job.steps_before + step)
+            if job.trial:
+                job.trial(record)
 
         train(
             feed,

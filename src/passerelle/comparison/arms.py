@@ -60,6 +60,15 @@ class ArmRun:
     left_out: bool = False
 
     @property
+    def written_bytes(self) -> int | None:
+        """What training it left on the disk with one seed, on average; ``None`` where nothing was trained."""
+        sizes = [
+            sum(path.stat().st_size for path in Path(model).parent.rglob("*") if path.is_file())
+            for model in self.models.values()
+        ]
+        return round(sum(sizes) / len(sizes)) if sizes else None
+
+    @property
     def models(self) -> dict[str, str]:
         """The folder of what was adapted, by seed."""
         return {str(seed): _output(record) for seed, record in self.records.items()}

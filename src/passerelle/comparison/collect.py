@@ -25,8 +25,8 @@ from passerelle.evaluation.specification import find_served
 from passerelle.evaluation.writing import read_answers
 from passerelle.languages.codes import language
 from passerelle.provenance import hardware, versions
-from passerelle.runs import RESULTS_SCHEMA
 from passerelle.report.decision import FAVOURED
+from passerelle.runs import RESULTS_SCHEMA
 from passerelle.translation.both_ways import ENGLISH
 
 Row = Mapping[str, Any]
@@ -262,7 +262,7 @@ def _arm(found: Collected, run: ArmRun) -> dict[str, Any]:
             if len(by_seed) > 1
             for seed, value in zip(run.records, by_seed, strict=False)
         ],
-        "cost": {**cost, "trainable_parameters": trainable},
+        "cost": {**cost, "trainable_parameters": trainable, "written_bytes": run.written_bytes},
         "training": {"stages": [_stage(stage) for stage in records[0]["stages"]]} if records else None,
     }
 

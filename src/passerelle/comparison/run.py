@@ -71,7 +71,7 @@ def _compare(experiment: Experiment, folder: Path, allowance: Allowance | None, 
     review = None if experiment.review is None else read_review(experiment.review, experiment.target)
     texts = Texts(experiment, folder, review)
     with part("check"):
-        _check(experiment, texts)
+        check(experiment, texts)
         tests = plan_tests(experiment, folder)
     if allowance:
         _keep_room_for_asking(experiment, tests, folder, allowance)
@@ -103,7 +103,7 @@ def _raise_if_all_failed(runs: list[ArmRun]) -> None:
         raise RunError(f"every arm failed; the first, {runs[0].name!r}: {runs[0].error}")
 
 
-def _check(experiment: Experiment, texts: Texts) -> None:
+def check(experiment: Experiment, texts: Texts) -> None:
     """Find what can be known before anything is translated or trained.
 
     Raises:

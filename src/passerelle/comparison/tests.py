@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from passerelle.comparison.settings import MACHINE, Experiment, TestEntry
-from passerelle.comparison.translating import translate_file
+from passerelle.comparison.translating import translate_file, translation_job
 from passerelle.comparison.untrained import PIPELINE
 from passerelle.costs.ledger import Phase
 from passerelle.errors import ConfigError, InputError, MissingDependency
@@ -16,6 +16,7 @@ from passerelle.evaluation.specification import DATASETS, Planned, Source, parse
 from passerelle.example.files import SCHEME, example_folder, resolve
 from passerelle.progress import say
 from passerelle.translation.both_ways import ENGLISH
+from passerelle.translation.dataset.job import Job
 
 MACHINE_TEST = "{name} (machine)"
 
@@ -54,6 +55,16 @@ def plan_tests(experiment: Experiment, folder: Path) -> list[PlannedTest]:
         RunError: The engine can't go on.
         StorageError: The disk is full.
     """
+    found = read_plans(experiment, folder)
+    return [_translated(experiment, entry, test, folder) for entry, test in zip(experiment.tests, found, strict=True)]
+
+
+def read_plans(experiment: Experiment, folder: Path) -> list[PlannedTest]:
+    """Read the tests as far as it takes to know that they can be asked; those to be translated are English still.
+
+    Raises:
+        UserError: A test can't be read or asked.
+    """
     found: list[PlannedTest] = []
     for entry in experiment.tests:
         test = _planned(experiment, entry, folder)
@@ -62,7 +73,7 @@ def plan_tests(experiment: Experiment, folder: Path) -> list[PlannedTest]:
                 f"two tests are called {test.name!r}: give one a name of its own, as in name: {test.name}-2."
             )
         found.append(test)
-    return [_translated(experiment, entry, test, folder) for entry, test in zip(experiment.tests, found, strict=True)]
+    return found
 
 
 def _planned(experiment: Experiment, entry: TestEntry, folder: Path) -> PlannedTest:
@@ -89,16 +100,7 @@ def _translated(experiment: Experiment, entry: TestEntry, test: PlannedTest, fol
         if place.startswith(DATASETS):
             raise ConfigError(f"test {test.name!r}: {place!r} can't be translated: save it to a file first.")
         try:
-            made = translate_file(
-                Path(place),
-                folder / "tests",
-                f"{Path(place).stem}",
-                experiment.target,
-                experiment.translation,
-                entry.fields,
-                entry.images,
-                entry.images_anywhere,
-            )
+            made = translate_file(translation_of_test(experiment, entry, place, folder))
         except (ConfigError, MissingDependency) as error:
             if test.people is None or _translates(experiment):
                 raise
@@ -109,18 +111,30 @@ def _translated(experiment: Experiment, entry: TestEntry, test: PlannedTest, fol
             raise InputError(f"test {test.name!r} can't be translated: {error}{more}") from None
         places.append(str(made.path))
         phases.append(made.phase)
-    images = test.machine.images or _image_folder(english)
-    plan = replace(
-        test.machine,
-        sources=(Source(english.benchmark, tuple(places), experiment.target),),
-        name=MACHINE_TEST.format(name=test.name),
-        images=images,
-        machine=(experiment.target,),
-    )
+    plan = in_machines_words(experiment, test.machine, test.name, places)
     phase = Phase(f"tests, translation of {test.name}")
     for each in phases:
         phase.include(each)
     return replace(test, machine=plan, phase=phase)
+
+
+def translation_of_test(experiment: Experiment, entry: TestEntry, place: str, folder: Path) -> Job:
+    """Return the job of translating an English file of a test."""
+    more = entry.fields, entry.images, entry.images_anywhere
+    target, settings = experiment.target, experiment.translation
+    return translation_job(Path(place), folder / "tests", Path(place).stem, target, settings, *more)
+
+
+def in_machines_words(experiment: Experiment, machine: Planned, name: str, places: Sequence[str]) -> Planned:
+    """Return what is asked of the English rows of a test once they are translated, from where that is."""
+    (english,) = machine.sources
+    return replace(
+        machine,
+        sources=(Source(english.benchmark, tuple(places), experiment.target),),
+        name=MACHINE_TEST.format(name=name),
+        images=machine.images or _image_folder(english),
+        machine=(experiment.target,),
+    )
 
 
 def _translates(experiment: Experiment) -> bool:

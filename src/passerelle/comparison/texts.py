@@ -11,7 +11,7 @@ from typing import Any
 from passerelle.comparison.reviewed import Review, corrected_file
 from passerelle.comparison.screening import Screening
 from passerelle.comparison.settings import ENGLISH_DATA, MACHINE, DataEntry, Experiment
-from passerelle.comparison.translating import Made, translate_file
+from passerelle.comparison.translating import Made, translate_file, translation_job
 from passerelle.costs.ledger import Phase
 from passerelle.costs.prices import prices
 from passerelle.errors import ConfigError, InputError
@@ -21,10 +21,11 @@ from passerelle.quality.evidence.chrf import sentence_chrf
 from passerelle.quality.pairs import PairOptions, read_pairs, read_references
 from passerelle.records import Origin
 from passerelle.translation.both_ways import ENGLISH
+from passerelle.translation.dataset.job import Job
 from passerelle.translation.dataset.rejects import rejected_rows
 
 PEOPLE: tuple[Origin, ...] = ("human-translation", "native")
-_SCREENS = {"gate": Screening.gated, "random": Screening.drawn, "repair": Screening.repaired}
+SCREENS = {"gate": Screening.gated, "random": Screening.drawn, "repair": Screening.repaired}
 
 
 @dataclass
@@ -73,7 +74,7 @@ class Texts:
             if text == MACHINE:
                 images, anywhere = self._file(ENGLISH_DATA)[1], experiment.data[ENGLISH_DATA].images_anywhere
                 origin: Origin = "repaired" if experiment.screen(arm) == "repair" else "machine"
-                entries.append(_entry(self._made(arm)[-1].path, images, experiment.target, origin, 1.0, anywhere))
+                entries.append(_entry(self.made(arm)[-1].path, images, experiment.target, origin, 1.0, anywhere))
             else:
                 entries.append(self._people(text))
         if experiment.replays_english(arm):
@@ -85,7 +86,7 @@ class Texts:
         phases = []
         for text in self.experiment.texts(arm):
             if text == MACHINE:
-                made = self._made(arm)
+                made = self.made(arm)
                 phases += [replace(each.phase, shared_by=self._sharing(each)) for each in made]
             elif self._origin(text) in PEOPLE:
                 minutes = self._minutes(text)
@@ -98,8 +99,8 @@ class Texts:
         versions: dict[str, Made] = {}
         for arm in self.experiment.trained:
             if MACHINE in self.experiment.texts(arm):
-                versions["machine"] = self._made(arm)[0]
-                versions[self.experiment.screen(arm) or "machine"] = self._made(arm)[-1]
+                versions["machine"] = self.made(arm)[0]
+                versions[self.experiment.screen(arm) or "machine"] = self.made(arm)[-1]
         return {name: self._described(made) for name, made in versions.items()}
 
     def _described(self, made: Made) -> dict[str, Any]:
@@ -137,18 +138,17 @@ class Texts:
     def _is_reference(self, name: str) -> bool:
         return name != ENGLISH_DATA and self._origin(name) in PEOPLE
 
+    @property
+    def translation(self) -> Job:
+        """The job of translating the English file."""
+        english, entry = self._file(ENGLISH_DATA)[0], self.experiment.data[ENGLISH_DATA]
+        target, settings = self.experiment.target, self.experiment.translation
+        place = english, self.folder / "data", "machine"
+        return translation_job(*place, target, settings, images=entry.images, anywhere=entry.images_anywhere)
+
     @cached_property
     def _machine(self) -> Made:
-        english, _ = self._file(ENGLISH_DATA)
-        return translate_file(
-            english,
-            self.folder / "data",
-            "machine",
-            self.experiment.target,
-            self.experiment.translation,
-            images=self.experiment.data[ENGLISH_DATA].images,
-            anywhere=self.experiment.data[ENGLISH_DATA].images_anywhere,
-        )
+        return translate_file(self.translation)
 
     @cached_property
     def _corrected(self) -> Made:
@@ -172,19 +172,19 @@ class Texts:
             self.experiment.translation.phrasebook,
         )
 
-    def _made(self, arm: str) -> list[Made]:
+    def made(self, arm: str) -> list[Made]:
         """Return the files that were made for an arm, one from the other; it learns from the last."""
         made = [self._machine]
         if self._corrected is not self._machine:
             made.append(self._corrected)
         if screen := self.experiment.screen(arm):
-            made.append(_SCREENS[screen](self._screening))
+            made.append(SCREENS[screen](self._screening))
         return made
 
     def _sharing(self, made: Made) -> int:
         """Return how many arms need a file that was made."""
         arms = (arm for arm in self.experiment.trained if MACHINE in self.experiment.texts(arm))
-        return sum(any(each.path == made.path for each in self._made(arm)) for arm in arms)
+        return sum(any(each.path == made.path for each in self.made(arm)) for arm in arms)
 
     def _file(self, name: str) -> tuple[Path, Path]:
         """Return a data file and the folder of its pictures."""

@@ -63,7 +63,7 @@ def _record(path: Path) -> Path:
     return path.with_name(f"{path.name}.made.json")
 
 
-def translate_file(
+def translation_job(
     source: Path,
     folder: Path,
     name: str,
@@ -72,35 +72,27 @@ def translate_file(
     fields: Sequence[str] = (),
     images: Path | None = None,
     anywhere: bool = False,
-) -> Made:
-    """Translate an English file, unless an earlier run did.
+) -> Job:
+    """Return the job of translating an English file; what it writes has a hash of what determines it in its name.
 
     Args:
         source: The file, in a format that `passerelle translate` knows.
         folder: Where the translation goes.
-        name: What it is called, before a hash of what determines it.
+        name: What it is called, before the hash.
         target: BCP-47 code of the language.
         settings: The engine.
         fields: Places of the texts, where the format isn't known.
         images: Folder of its pictures [the file's].
         anywhere: Whether pictures may lie outside of that folder.
-
-    Raises:
-        UserError: Something that the user can put right.
-        RunError: The engine can't go on, or no row could be translated.
-        StorageError: The disk is full.
     """
     determines = [VERSION, target, settings.engine, settings.options, settings.fallback, list(fields)]
     determines += [file_hash(source) if source.is_file() else str(source)]
     determines += [file_hash(settings.glossary) if settings.glossary else ""]
     determines += [read_phrasebook(ENGLISH, target, settings.phrasebook).digest]
     determines += [str(images), anywhere] if images or anywhere else []
-    out = folder / f"{name}-{content_hash(determines)[:8]}{source.suffix}"
-    if (known := Made.known(out)) is not None:
-        return known
-    job = Job(
+    return Job(
         source=source,
-        out=out,
+        out=folder / f"{name}-{content_hash(determines)[:8]}{source.suffix}",
         target_language=target,
         memory=settings.memory_file,
         engine=settings.engine,
@@ -112,8 +104,24 @@ def translate_file(
         images=images,
         images_anywhere=anywhere,
     )
+
+
+def translate_file(job: Job) -> Made:
+    """Translate an English file, unless an earlier run did.
+
+    Args:
+        job: As `translation_job` makes it.
+
+    Raises:
+        UserError: Something that the user can put right.
+        RunError: The engine can't go on, or no row could be translated.
+        StorageError: The disk is full.
+    """
+    source, target = job.source, job.target_language
+    if (known := Made.known(job.out)) is not None:
+        return known
     done_now = Phase(f"data, translation of {source.name}")
-    counted = part(f"translate, {folder.name}")
+    counted = part(f"translate, {job.out.parent.name}")
     with Progress(f"translating {source.name} into {target}", "row") as progress, measured(done_now), counted:
         summary = translate(job, lambda done: _show(done, progress))
     rejected = summary.tally.rejected.total()
@@ -122,7 +130,7 @@ def translate_file(
     if rejected:
         say(f"{source.name}: {rejected} of {summary.tally.rows} rows left out; {str(job.rejects)!r} says why")
     phase = _phase(done_now, _alone(job, summary))
-    return Made(out, phase, summary.tally.written, rejected, summary.engine).keep()
+    return Made(job.out, phase, summary.tally.written, rejected, summary.engine).keep()
 
 
 def _phase(now: Phase, more: Charge) -> Phase:

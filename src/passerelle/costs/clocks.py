@@ -109,8 +109,8 @@ _MOST_EVENTS = 1000
 def on_device() -> Iterator[None]:
     """Count what the block has an accelerator do as device time; blocks within it count once."""
     global _depth
-    torch = sys.modules.get("torch")
-    if _depth or torch is None or not torch.cuda.is_initialized():
+    torch = _with_device()
+    if _depth or torch is None:
         yield
         return
     first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
@@ -138,7 +138,23 @@ def device_seconds() -> float:
 
 def device_name() -> str:
     """Return what torch calls the accelerator that is used; empty where none is."""
+    torch = _with_device()
+    return "" if torch is None else str(torch.cuda.get_device_name())
+
+
+def forget_device_peak() -> None:
+    """Start the high-water mark of what torch holds on the accelerator anew, where one is used."""
+    if (torch := _with_device()) is not None:
+        torch.cuda.reset_peak_memory_stats()
+
+
+def device_peak_bytes() -> int | None:
+    """Return the most that torch held on the accelerator since `forget_device_peak`; ``None`` where none is used."""
+    torch = _with_device()
+    return None if torch is None else int(torch.cuda.max_memory_allocated())
+
+
+def _with_device() -> Any | None:
+    """Return torch, where it is loaded and uses an accelerator."""
     torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_initialized():
-        return ""
-    return str(torch.cuda.get_device_name())
+    return torch if torch is not None and torch.cuda.is_initialized() else None

@@ -8,7 +8,7 @@ from dataclasses import asdict, astuple, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from passerelle.costs.clocks import Stopwatch, Took
+from passerelle.costs.clocks import Stopwatch, Took, device_peak_bytes, forget_device_peak
 from passerelle.costs.flops import ByPart
 
 Kind = Literal["make", "answers"]
@@ -60,6 +60,7 @@ class Phase:
         flops: Floating-point operations, forward and backward.
         tokens: Tokens that the language model computed, without padding.
         peak_bytes: Highest resident memory of the process while it ran.
+        device_peak_bytes: Most that torch held on an accelerator; ``None`` where none was used, or it wasn't measured.
         sentences: Sentences that an engine translated.
         characters: Their characters.
         engine_eur: What the engine's owner takes for them, by the prices that were given.
@@ -96,6 +97,7 @@ class Phase:
     spared_processor_seconds: float = 0.0
     spared_device_seconds: float = 0.0
     flops_by_part: ByPart = field(default_factory=dict)
+    device_peak_bytes: int | None = None
 
     def add(self, took: Took) -> None:
         """Add what some of its work took."""
@@ -133,12 +135,15 @@ _ADDED = (
 def measured(phase: Phase) -> Iterator[Phase]:
     """Add what the block takes, and its peak memory, to `phase`."""
     forget_peak_memory()
+    forget_device_peak()
     watch = Stopwatch()
     try:
         yield phase
     finally:
         phase.add(watch.took())
         phase.peak_bytes = max(phase.peak_bytes, peak_memory_bytes())
+        if (most := device_peak_bytes()) is not None:
+            phase.device_peak_bytes = max(phase.device_peak_bytes or 0, most)
 
 
 def forget_peak_memory() -> None:

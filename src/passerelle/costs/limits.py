@@ -51,8 +51,7 @@ class Allowance:
     def __init__(self, limits: Limits, folder: Path) -> None:
         self.reserve = 0.0
         self._limits, self._path, self._watch = limits, folder / _FILE, Stopwatch()
-        known = read_json(self._path) or {"took": asdict(Took()), "engine_eur": 0.0}
-        self._before, self._engine_eur = Took.read(known["took"]), float(known["engine_eur"])
+        self._before, self._engine_eur = _kept(self._path)
         self._lock = threading.Lock()
         self._kept_at = self._before.seconds
 
@@ -93,6 +92,17 @@ class Allowance:
         named = [f"{self._limits.euros:g} €"] if self._limits.euros is not None else []
         named += [f"{self._limits.hours:g} hours"] if self._limits.hours is not None else []
         return " or ".join(named)
+
+
+def spent_before(folder: Path) -> tuple[float, float]:
+    """Return the euros and hours that earlier runs in a folder spent of limits."""
+    took, paid = _kept(folder / _FILE)
+    return prices().euros(took.processor_seconds, took.device_seconds, 0.0) + paid, took.seconds / 3600
+
+
+def _kept(path: Path) -> tuple[Took, float]:
+    known = read_json(path) or {"took": asdict(Took()), "engine_eur": 0.0}
+    return Took.read(known["took"]), float(known["engine_eur"])
 
 
 _current: list[Allowance] = []

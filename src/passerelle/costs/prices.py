@@ -47,6 +47,18 @@ class Device(Settings):
     watts: float = Field(ge=0)
 
 
+class Api(Settings):
+    """What a hosted model costs.
+
+    Attributes:
+        input_eur: A million tokens in.
+        output_eur: A million tokens out.
+    """
+
+    input_eur: float = Field(ge=0)
+    output_eur: float = Field(ge=0)
+
+
 class People(Settings):
     """What people's time costs.
 
@@ -76,6 +88,7 @@ class Prices(Settings):
         as_of: The day of the prices.
         compute: Of processors.
         devices: Of accelerators, by a part of the name that torch gives them; the empty name is any other.
+        api: Of hosted models, as ``MODEL@HOST``.
         people: Of people.
         energy: Of electricity.
         sources: Where they are from, by name.
@@ -84,6 +97,7 @@ class Prices(Settings):
     as_of: str
     compute: Compute
     devices: dict[str, Device]
+    api: dict[str, Api] = {}
     people: People
     energy: Energy
     sources: dict[str, str] = {}

@@ -11,7 +11,7 @@ from passerelle.costs.flops import added, scaled
 from passerelle.costs.ledger import PER, Phase
 from passerelle.costs.prices import prices
 
-_WORDS = ("phase", "kind", "language", "shared_by", "peak_bytes", "flops_by_part")
+_WORDS = ("phase", "kind", "language", "shared_by", "peak_bytes", "device_peak_bytes", "flops_by_part")
 _AMOUNTS = tuple(field.name for field in fields(Phase) if field.name not in _WORDS)
 _CLOCKS = ("seconds", "processor_seconds", "device_seconds")
 
@@ -46,6 +46,7 @@ def cost_of(seeds: Sequence[Sequence[Phase]], answered: Mapping[str, int], langu
         "per_1000_by_language": by_language,
         "measuring": sums(asking),
         "peak_bytes": max((phase["peak_bytes"] for phase in phases), default=0),
+        "device_peak_bytes": _most(phase["device_peak_bytes"] for phase in phases),
         "sentences_translated": round(sum(phase["sentences"] for phase in phases)),
         "characters_translated": round(sum(phase["characters"] for phase in phases)),
         "engine_eur": sum(phase["engine_eur"] for phase in phases),
@@ -58,7 +59,15 @@ def _mean(row: Sequence[Phase]) -> dict[str, Any]:
     mean = {key: value if value is None else value / len(row) for key, value in mean.items()}
     parts = added(*(scaled(phase.flops_by_part, 1 / len(row)) for phase in row))
     words = {"phase": first.phase, "kind": first.kind, "language": first.language, "shared_by": first.shared_by}
-    return {**words, **mean, "flops_by_part": parts, "peak_bytes": max(phase.peak_bytes for phase in row)}
+    peaks = {
+        "peak_bytes": max(phase.peak_bytes for phase in row),
+        "device_peak_bytes": _most(phase.device_peak_bytes for phase in row),
+    }
+    return {**words, **mean, "flops_by_part": parts, **peaks}
+
+
+def _most(values: Iterable[int | None]) -> int | None:
+    return max((value for value in values if value is not None), default=None)
 
 
 def sums(phases: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from passerelle.costs.limits import pay
+from passerelle.costs.prices import prices
 from passerelle.errors import BudgetSpent, ConfigError
 
 _MILLION = 1_000_000
@@ -21,6 +23,21 @@ class Prices:
     def cost(self, input_tokens: int, output_tokens: int) -> float:
         """Return the cost of so many tokens."""
         return (input_tokens * self.input + output_tokens * self.output) / _MILLION
+
+
+def prices_of(model: str, url: str, given_input: float | None, given_output: float | None) -> Prices:
+    """Return the prices of a model at a place: those that were given, else those in the table of prices.
+
+    Args:
+        model: Its name there.
+        url: The place; a price is that of its host.
+        given_input: Of a million tokens in; 0: it is free.
+        given_output: Of a million tokens out.
+    """
+    if given_input is not None or given_output is not None:
+        return Prices(given_input or 0.0, given_output or 0.0)
+    known = prices().api.get(f"{model}@{urlsplit(url).hostname}")
+    return Prices(known.input_eur, known.output_eur) if known else Prices()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field
 
 from passerelle.config import Settings, parse_settings
 from passerelle.costs.ledger import Charge
-from passerelle.endpoints.budget import Budget, Prices
+from passerelle.endpoints.budget import Budget, prices_of
 from passerelle.endpoints.pace import FIRST, Pace
 from passerelle.endpoints.requests import Endpoint, Reply, RequestRefused
 from passerelle.endpoints.sending import all_at_once, errors_of, send_within, tokens_in
@@ -46,8 +46,8 @@ class ServerSettings(Settings):
         longest_side: Pixels of the longer side of what is sent; larger pictures are scaled down.
         most_tokens: Budget in tokens, in and out, of one command.
         most_cost: Budget in money of one command, in the currency of the prices.
-        input_price: Price of a million tokens in.
-        output_price: Price of a million tokens out.
+        input_price: Price of a million tokens in; ``None``: that of the table of prices, where the model is in it.
+        output_price: Price of a million tokens out; likewise.
         timeout_seconds: How long one answer may take.
         retries: How often a request is sent again.
         first_wait_seconds: Wait before the first retry; it doubles each time.
@@ -62,8 +62,8 @@ class ServerSettings(Settings):
     longest_side: int = Field(default=LONGEST_SIDE, ge=32)
     most_tokens: int | None = Field(default=None, gt=0)
     most_cost: float | None = Field(default=None, gt=0)
-    input_price: float = Field(default=0.0, ge=0)
-    output_price: float = Field(default=0.0, ge=0)
+    input_price: float | None = Field(default=None, ge=0)
+    output_price: float | None = Field(default=None, ge=0)
     timeout_seconds: float = Field(default=120.0, gt=0)
     retries: int = Field(default=6, ge=0)
     first_wait_seconds: float = Field(default=1.0, gt=0)
@@ -86,7 +86,7 @@ class Server:
         sampling = {"temperature": settings.temperature, "seed": settings.seed}
         given = {key: value for key, value in sampling.items() if value is not None}
         self._fields = {"model": name.model, **given, **settings.extra_body}
-        self._prices = Prices(settings.input_price, settings.output_price)
+        self._prices = prices_of(name.model, name.url or OPENAI, settings.input_price, settings.output_price)
         self._budget = Budget(self._prices, settings.most_tokens, settings.most_cost)
         waits = (settings.key_variable, settings.timeout_seconds, settings.retries, settings.first_wait_seconds)
         self._endpoint = Endpoint(name.url or OPENAI, *waits, as_json=False)

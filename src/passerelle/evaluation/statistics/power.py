@@ -32,3 +32,32 @@ def detectable_by(statistic: Statistic, clusters: Sequence[str]) -> float:
 def detectable_between(first: Statistic, second: Statistic, clusters: Sequence[str]) -> float:
     """Return the smallest difference between two systems on the same items that a test can show."""
     return detectable(standard_error(lambda draws: first(draws) - second(draws), clusters))
+
+
+def needed(items: float, smallest: float, difference: float) -> int:
+    """Return how many items like these show a difference, where so many show `smallest`.
+
+    Args:
+        items: Questions or pictures that there are.
+        smallest: The smallest difference that they show.
+        difference: The one that is to be shown, in the same unit.
+    """
+    return math.ceil(items * (smallest / abs(difference)) ** 2)
+
+
+def share_error(questions: Sequence[float], discordance: float, correlation: float) -> float:
+    """Return the standard error of a paired difference of shares, by what is assumed of it.
+
+    Args:
+        questions: How many there are about each picture [pictures].
+        discordance: Share of the questions that one of the two systems alone gets right.
+        correlation: Of the differences at two questions about one picture: each of m counts 1 + (m - 1) × this.
+
+    Returns:
+        The error, 0 to 1; NaN with fewer than two pictures.
+    """
+    count = sum(questions)
+    if len(questions) < 2:
+        return math.nan
+    design = 1 + correlation * (sum(each**2 for each in questions) / count - 1)
+    return math.sqrt(discordance * design / count)

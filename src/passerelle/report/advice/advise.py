@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -137,12 +136,12 @@ def questions_needed(difference: Difference, items: float) -> float | None:
     Returns:
         The number; ``None`` where there is no difference, or no interval.
     """
-    from passerelle.evaluation.statistics.power import detectable
+    from passerelle.evaluation.statistics.power import detectable, needed
 
     error = standard_error_of(difference)
     if error is None or not difference.value:
         return None
-    return math.ceil(items * (detectable(error) / abs(difference.value)) ** 2) if error else None
+    return needed(items, detectable(error), difference.value) if error else None
 
 
 def _to_measure(first: Candidate, base: Candidate, difference: Difference | None) -> Iterator[str]:

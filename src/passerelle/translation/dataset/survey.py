@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -11,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from passerelle.costs.clocks import Stopwatch, Took, on_device
 from passerelle.translation.base import Translator
 from passerelle.translation.dataset.counted import CountedMemory, Needed
 from passerelle.translation.dataset.engines import Engines, known_texts, open_engines
@@ -35,15 +35,20 @@ class Estimate:
         engine: The engine's signature.
         tally: Its rows and texts; rejected are those that can't be read.
         needed: What it asks of memory and engine.
-        seconds: Time that it would take; ``None`` for engines that cost something, which aren't tried.
+        took: Time that it would take; ``None`` for engines that cost something, which aren't tried.
         spent: What the engine would cost at most, for one that costs something.
     """
 
     engine: str
     tally: Tally
     needed: Needed
-    seconds: float | None
+    took: Took | None
     spent: Any | None
+
+    @property
+    def seconds(self) -> float | None:
+        """Time that it would take by the clock; ``None`` as `took`."""
+        return None if self.took is None else self.took.seconds
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as a flat table, for JSON."""
@@ -111,13 +116,13 @@ def survey(job: Job) -> Estimate:
         try:
             recorder, tally = _Recorder(engines.engine, memory, "" if glossary is None else glossary.digest), Tally()
             translator = RowTranslator(_safe(recorder, engines, memory, glossary), job.image_folder(data_format))
-            began = time.perf_counter()
+            watch = Stopwatch()
             for rows in chunks(read_rows(job, data_format)):
                 tally.add(translator.translate(rows).tally)
-            needed, own_seconds = replace(memory.needed), time.perf_counter() - began
+            needed, own = replace(memory.needed), watch.took()
             spent = _most_spent(engines, needed)
-            seconds = None if spent else own_seconds + _engine_seconds(engines, recorder.sample, needed)
-            return Estimate(engines.engine.signature, tally, needed, seconds, spent)
+            took = None if spent else own + _engine_time(engines, recorder.sample, needed)
+            return Estimate(engines.engine.signature, tally, needed, took, spent)
         finally:
             engines.close()
 
@@ -146,21 +151,22 @@ def _most_spent(engines: Engines, needed: Needed) -> Any | None:
     return estimate and estimate(needed.unique - needed.from_memory, needed.characters_unknown)
 
 
-def _engine_seconds(engines: Engines, sample: Sequence[str], needed: Needed) -> float:
+def _engine_time(engines: Engines, sample: Sequence[str], needed: Needed) -> Took:
     """Return how long the engine would take, by the time that a sample takes."""
     done = _timed(engines, sample[:1])  # starts the engine, which isn't its speed
     timed = sample[1:_FIRST_TIMED]
-    characters, seconds = needed.characters_unknown, _timed(engines, timed)
-    if seconds < _TOO_SHORT_SECONDS and len(sample) > _FIRST_TIMED:
+    characters, took = needed.characters_unknown, _timed(engines, timed)
+    if took.seconds < _TOO_SHORT_SECONDS and len(sample) > _FIRST_TIMED:
         # The first were slower: an engine reads parts of its files only when it comes to need them.
-        done, characters = done + seconds, characters - sum(map(len, timed))
+        done, characters = done + took, characters - sum(map(len, timed))
         timed = sample[_FIRST_TIMED:]
-        seconds = _timed(engines, timed)
-    return done + seconds * characters / max(1, sum(map(len, timed)))
+        took = _timed(engines, timed)
+    return done + took * (characters / max(1, sum(map(len, timed))))
 
 
-def _timed(engines: Engines, texts: Sequence[str]) -> float:
+def _timed(engines: Engines, texts: Sequence[str]) -> Took:
     """Return how long the engine takes for some texts."""
-    began = time.perf_counter()
-    engines.engine.translate(texts)
-    return time.perf_counter() - began
+    watch = Stopwatch()
+    with on_device():
+        engines.engine.translate(texts)
+    return watch.took()

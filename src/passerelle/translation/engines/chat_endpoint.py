@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from importlib.resources import files
 from typing import Any
 
-from passerelle.endpoints.budget import Budget, Prices, Spent
+from passerelle.endpoints.budget import Budget, Spent, prices_of
 from passerelle.endpoints.pace import FIRST, Pace
 from passerelle.endpoints.requests import Endpoint, Reply, RequestRefused
 from passerelle.endpoints.sending import all_at_once, errors_of, send_within, tokens_in
@@ -69,8 +69,8 @@ class ChatTranslator:
         temperature: float | None = 0.0,
         most_tokens: int | None = None,
         most_cost: float | None = None,
-        input_price: float = 0.0,
-        output_price: float = 0.0,
+        input_price: float | None = None,
+        output_price: float | None = None,
         timeout_seconds: float = 120.0,
         retries: int = 6,
         first_wait_seconds: float = 1.0,
@@ -92,8 +92,8 @@ class ChatTranslator:
             temperature: ``None`` for models that take none.
             most_tokens: Budget in tokens, in and out.
             most_cost: Budget in money, in the currency of the prices.
-            input_price: Price of a million tokens in.
-            output_price: Price of a million tokens out.
+            input_price: Price of a million tokens in; ``None``: that of the table of prices, where the model is in it.
+            output_price: Price of a million tokens out; likewise.
             timeout_seconds: How long one answer may take.
             retries: How often a request is sent again after errors 429 and 5xx, time-outs and lost connections.
             first_wait_seconds: Wait before the first retry; it doubles each time, unless the endpoint says how long.
@@ -107,7 +107,7 @@ class ChatTranslator:
         self._is_usual = system and style == _USUAL_STYLE
         self._names = (self._style.names["source"], self._style.names["target"])
         self._lost = LostTexts()
-        self._prices = Prices(input_price, output_price)
+        self._prices = prices_of(model, url, input_price, output_price)
         self._budget = Budget(self._prices, most_tokens, most_cost)
         waits = (key_variable, timeout_seconds, retries, first_wait_seconds)
         self._endpoint = Endpoint(url, *waits, as_json=self._style.numbered)
