@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol, get_args, runtime_checkable
 
 ErrorClass = Literal[
-    "wrong-sense", "unknown-word", "grammar", "word-order", "dropped-or-added", "structure", "wrong-language"
+    "wrong-sense", "unknown-word", "grammar", "word-order", "dropped", "added", "structure", "wrong-language", "style"
 ]
 ERROR_CLASSES: tuple[ErrorClass, ...] = get_args(ErrorClass)
 
