@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +133,7 @@ class Audit:
         slack: Standard error of the calibration that the intervals hold.
         left_out: Rows that have no translation.
         unsaid: What checks couldn't say of pairs, with the reason.
+        asked: What asking paid models took, by check: ``requests``, ``seconds``, ``tokens`` and ``engine_eur``.
         labelled: ``None`` without labels.
     """
 
@@ -151,6 +152,7 @@ class Audit:
     slack: float
     left_out: int = 0
     unsaid: tuple[Unsaid, ...] = ()
+    asked: dict[str, dict[str, float]] = field(default_factory=dict)
     labelled: WithLabels | None = None
 
     @property
@@ -241,7 +243,8 @@ def audit(
         calibrated_on=assess.calibrated_on,
         slack=assess.slack,
         left_out=left_out,
-        unsaid=unsaid(found),
+        unsaid=unsaid(one.findings for one in found),
+        asked={name: asdict(one) for name, one in assess.taken.items()},
         labelled=labelled,
     )
 

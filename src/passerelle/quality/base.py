@@ -64,6 +64,11 @@ class Finding:
         """Whether the check could say anything."""
         return not math.isnan(self.score)
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether the check could say nothing at all, and the reason says why."""
+        return bool(self.reason) and not self.is_known and not self.values
+
 
 UNKNOWN = Finding(math.nan)
 """The finding of a check that can't say anything about a pair."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from passerelle.quality.assessing import Assessment
+from passerelle.quality.base import Finding
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,18 @@ class Unsaid:
         return f"The check {self.check} says nothing about {which}: {self.reason.rstrip('.')}."
 
 
-def unsaid(assessed: Iterable[Assessment]) -> tuple[Unsaid, ...]:
-    """Count what checks couldn't say and gave a reason for, the most first."""
+def unsaid(assessed: Iterable[Mapping[str, Finding]]) -> tuple[Unsaid, ...]:
+    """Count what checks couldn't say and gave a reason for, the most first.
+
+    Args:
+        assessed: The findings about each pair, by check.
+    """
     asked: Counter[str] = Counter()
     silent: Counter[tuple[str, str]] = Counter()
-    for one in assessed:
-        for check, finding in one.findings.items():
+    for findings in assessed:
+        for check, finding in findings.items():
             asked[check] += 1
-            if finding.reason and not finding.is_known and not finding.values:
+            if finding.is_silent:
                 silent[check, finding.reason] += 1
     found = [Unsaid(check, reason, count, asked[check]) for (check, reason), count in silent.items()]
     return tuple(sorted(found, key=lambda one: (-one.pairs, one.check, one.reason)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from passerelle.endpoints.budget import said_cost
 from passerelle.quality.audit import Audit, Example, Share, WithLabels
 from passerelle.quality.frequent import Frequent
 from passerelle.quality.kinds import UNNAMED, kinds
@@ -17,6 +18,15 @@ _LEAST_SHOWN = 0.0005
 def percent(share: Share) -> str:
     """Write a share with its interval."""
     return f"{100 * share.value:.1f}% [{100 * share.low:.1f}, {100 * share.high:.1f}]"
+
+
+def asked_lines(audit: Audit) -> list[str]:
+    """Say what asking language models took."""
+    return [
+        f"The check {name} took {counted(int(taken['requests']), 'reply', 'replies')} of a language model: "
+        f"{taken['tokens']:,.0f} tokens, {said_cost(taken['engine_eur'])}."
+        for name, taken in audit.asked.items()
+    ]
 
 
 def titled(name: str) -> str:
@@ -42,9 +52,9 @@ def absent_kinds(audit: Audit) -> str:
     return f"No loss is put down to {_listed(absent, 'or')}." if absent else ""
 
 
-def counted(count: int, noun: str) -> str:
-    """Write how many there are of something."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+def counted(count: int, noun: str, several: str = "") -> str:
+    """Write how many there are of something; several are called so [with an s]."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {several or f'{noun}s'}"
 
 
 def truth_line(audit: Audit) -> str:
