@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from passerelle.errors import MissingDependency
-from passerelle.evaluation.asking.replying import Taken
+from passerelle.evaluation.asking.replying import LLM, Taken
 from passerelle.languages.codes import language
 from passerelle.languages.phrasebook import Phrasebook, read_phrasebook
 from passerelle.progress import say
@@ -67,8 +67,8 @@ class CalibratedAssess:
     @property
     def unweighed(self) -> tuple[str, ...]:
         """Checks beside the default ones that the calibration has no column for."""
-        names = (check.name for check in self._assessor.checks)
-        return tuple(name for name in names if name not in CHECKS and name not in self._estimate.checks)
+        names = [check.name for check in self._assessor.checks if check.name in (*MORE, LLM)]
+        return tuple(name for name in names if name not in self._estimate.checks)
 
     def estimate(self, pairs: Sequence[Pair]) -> list[Assessment]:
         """Assess each pair by itself; one whose translation is the known one is right, whatever the checks say.
