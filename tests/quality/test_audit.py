@@ -181,6 +181,11 @@ def printed(found: Audit) -> str:
             "<strong>Putting it right would change next to nothing: the estimate doesn&#39;t doubt it.",
             "in all 2 places “bon” is “bon”. Putting it right would change next to nothing",
         ),
+        (
+            ["bon\x1b[31m\n" + 99 * "bon ", "bon\x1b[31m\n" + 99 * "bon "],
+            "All are the same text",
+            "in all 2 places “bon[31m bon bon bon bon bon bon bon bon bon bon bon bon bon bon bon bon bon bon…” is",
+        ),
         (["bon", "bon", "mal"], "Putting these two right would change next to", "doesn't doubt them."),
     ],
 )  # fmt: skip

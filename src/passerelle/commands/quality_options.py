@@ -33,7 +33,8 @@ def say_asked(unsaid: Iterable[object], asked: Mapping[str, Mapping[str, float]]
         click.echo(str(line), err=True)
     for name, taken in asked.items():
         cost = said_cost(taken["engine_eur"])
-        click.echo(f"{name}: {taken['requests']:,} replies, {taken['tokens']:,.0f} tokens, {cost}", err=True)
+        replies = "1 reply" if taken["requests"] == 1 else f"{taken['requests']:,} replies"
+        click.echo(f"{name}: {replies}, {taken['tokens']:,.0f} tokens, {cost}", err=True)
 
 
 def names(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:

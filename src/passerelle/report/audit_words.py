@@ -11,6 +11,7 @@ from passerelle.quality.kinds import UNNAMED, kinds
 from passerelle.quality.markup import bare
 
 _NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_LONGEST_SHOWN = 80
 _LEAST_SHOWN = 0.0005
 """Shares below it are 0.0% when rounded."""
 
@@ -166,7 +167,7 @@ def most_frequent_lines(audit: Audit) -> list[str]:
 
 def _brief(frequent: Frequent, audit: Audit) -> str:
     first = frequent.texts[0]
-    texts = " is ".join(f"“{' '.join(bare(text).split())}”" for text in (first.source, first.target))
+    texts = " is ".join(f"“{_on_a_line(text)}”" for text in (first.source, first.target))
     if frequent.different == frequent.lost.pairs:
         said = f"each of the {frequent.different:,} texts stands once."
     elif frequent.different == 1:
@@ -174,6 +175,12 @@ def _brief(frequent: Frequent, audit: Audit) -> str:
     else:
         said = f"{frequent.different:,} different texts; in {first.count:,} places {texts}."
     return f"{plural(frequent).capitalize()}: {said} {gain_of(frequent, audit, short=True)}"
+
+
+def _on_a_line(text: str) -> str:
+    """Return a text without markup as a terminal may show it: short, and nothing that isn't a character."""
+    shown = "".join(filter(str.isprintable, " ".join(bare(text).split())))
+    return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN].rstrip()}…"
 
 
 def plural(frequent: Frequent) -> str:
