@@ -133,6 +133,20 @@ class Reads(Handler):
         return self.replies.get(self.texts["answer"], "B")
 
 
+class ListsErrors(Handler):
+    """Lists the errors of a translation as its table says; others have none."""
+
+    replies: dict[str, Any] = {}
+
+    def read(self, body: dict[str, Any]) -> dict[str, str]:
+        prompt = body["messages"][0]["content"]
+        shown = {name: prompt.partition(f"[{name}]\n")[2].partition("\n[End")[0] for name in ("Source", "Translation")}
+        return {**shown, "prompt": prompt}
+
+    def answered(self) -> Any:
+        return self.replies.get(self.texts["Translation"], {"errors": []})
+
+
 class Likely(AboutPictures):
     """Says how likely it finds each letter that it is asked, in the fields of vLLM's chat completions.
 

@@ -168,6 +168,7 @@ def audit(
     labels: PathLike | None = None,
     calibration: PathLike | None = None,
     phrasebook: PathLike | None = None,
+    checks: Sequence[str] = (),
     **options: Any,
 ) -> Audit:
     """Estimate what a translation loses; see ``passerelle audit``.
@@ -179,12 +180,13 @@ def audit(
         labels: Table of what people say of some pairs; see `passerelle.quality.estimate.labels.read_labels`.
         calibration: File of the estimate [the one that ships].
         phrasebook: File of sentences that are right by definition, before those that ship.
+        checks: Checks beside the default ones: ``picture``, ``cometkiwi``, ``metricx``, ``llm:MODEL@URL``.
         options: As `passerelle.quality.pairs.PairOptions` has them: ``fields``, ``images``, …
     """
     from passerelle.quality.audit import audit as run
     from passerelle.quality.estimate.labels import read_labels
 
-    paired, assess = _opened(source, translated, to, calibration, phrasebook, options)
+    paired, assess = _opened(source, translated, to, calibration, phrasebook, checks, options)
     codes = paired.pairs[0].source_language, paired.pairs[0].target_language
     return run(paired.pairs, assess, labels=None if labels is None else read_labels(Path(labels), *codes))
 
@@ -198,6 +200,7 @@ def gate(
     thresholds: Mapping[str, float] | None = None,
     calibration: PathLike | None = None,
     phrasebook: PathLike | None = None,
+    checks: Sequence[str] = (),
     **options: Any,
 ) -> Gated:
     """Sort translated rows into keep, repair and drop; see ``passerelle gate``.
@@ -210,12 +213,13 @@ def gate(
         thresholds: ``keep_above``, ``drop_below`` or ``keep_share``.
         calibration: File of the estimate [the one that ships].
         phrasebook: File of sentences that are right by definition, before those that ship.
+        checks: Checks beside the default ones: ``picture``, ``cometkiwi``, ``metricx``, ``llm:MODEL@URL``.
         options: As `passerelle.quality.pairs.PairOptions` has them.
     """
     from passerelle.quality.gate import gate as run
     from passerelle.quality.gate import load_gate
 
-    paired, assess = _opened(source, translated, to, calibration, phrasebook, options)
+    paired, assess = _opened(source, translated, to, calibration, phrasebook, checks, options)
     found = run(paired, assess, load_gate(None, dict(thresholds or {})), Path(out))
     counts = {key: found[key] for key in ("rows", "keep", "repair", "drop", "calibrated_on")}
     return Gated(Path(found["kept"]), Path(found["repairs"]), Path(found["dropped"]), **counts)
@@ -231,6 +235,7 @@ def repair(
     memory: PathLike | None = None,
     calibration: PathLike | None = None,
     phrasebook: PathLike | None = None,
+    checks: Sequence[str] = (),
     **options: Any,
 ) -> RepairedFile:
     """Repair a translation; see ``passerelle repair``.
@@ -244,12 +249,13 @@ def repair(
         memory: Translation memory [the one in the cache].
         calibration: File of the estimate [the one that ships].
         phrasebook: File of sentences that are right by definition, before those that ship.
+        checks: Checks beside the default ones: ``picture``, ``cometkiwi``, ``metricx``, ``llm:MODEL@URL``.
         options: As `passerelle.quality.pairs.PairOptions` has them.
     """
     from passerelle.quality.repair.opening import RepairOptions
     from passerelle.quality.repair.opening import repair as run
 
-    paired, assess = _opened(source, translated, to, calibration, phrasebook, options)
+    paired, assess = _opened(source, translated, to, calibration, phrasebook, checks, options)
     at = Path(memory) if memory else cache_folder() / "translations.sqlite"
     found = run(paired, assess, at, Path(out), RepairOptions(good, phrasebook=Path(phrasebook) if phrasebook else None))
     counts = {key: found[key] for key in ("pairs", "changed", "ways", "for_review", "mean_before", "mean_after")}
@@ -262,6 +268,7 @@ def _opened(
     to: str,
     calibration: PathLike | None,
     phrasebook: PathLike | None,
+    checks: Sequence[str],
     options: Mapping[str, Any],
 ) -> tuple[Any, Any]:
     from passerelle.quality.estimate.calibrated import open_assess
@@ -271,7 +278,8 @@ def _opened(
     how = PairOptions(**{**options, "target_language": to, "images": Path(images) if images else None})
     paired = read_pairs(Path(source), Path(translated), how)
     given, known = (Path(path) if path else None for path in (calibration, phrasebook))
-    return paired, open_assess(how.source_language, how.target_language, given, phrasebook=known)
+    with shown(False):
+        return paired, open_assess(how.source_language, how.target_language, given, phrasebook=known, more=checks)
 
 
 def adapt(

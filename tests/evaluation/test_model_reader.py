@@ -15,8 +15,8 @@ from benchmark_files import write_lines
 from chat_server import ChatServer, Reads
 from passerelle.cli import main
 from passerelle.errors import ConfigError, EngineStopped, InputError
-from passerelle.evaluation.asking.deciding import open_reader
 from passerelle.evaluation.asking.labelled import read_labels
+from passerelle.evaluation.asking.replying import open_llm
 from passerelle.evaluation.benchmarks.base import Decision, Item
 from passerelle.evaluation.metrics.model_reader import Job
 from passerelle.evaluation.parsing.localised import VERSION
@@ -167,7 +167,7 @@ def test_what_cant_be_a_reader_or_a_label_is_told(bench: Path, server: ChatServe
         ("llm{speed: 3}:m@http://x/v1", "unknown key 'speed'"),
     ):
         with pytest.raises(ConfigError, match=message):
-            open_reader(given)
+            open_llm(given, "reader")
     with pytest.raises(InputError, match="has no label of an answer to a benchmark.*--unread"):
         read_labels(write_lines(tmp_path / "none.jsonl", [{"task": "judge"}]))
     server.faults.append(lambda handler: handler.reply(500, "{}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -11,13 +12,16 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from accessibility import findings
 from passerelle.cli import main
 from passerelle.errors import InputError
-from passerelle.quality.assessing import FakeAssess
-from passerelle.quality.audit import audit
-from passerelle.quality.base import Pair
+from passerelle.quality.assessing import Assessment, FakeAssess
+from passerelle.quality.audit import Audit, audit
+from passerelle.quality.base import ERROR_CLASSES, Finding, Pair
 from passerelle.quality.estimate import calibrated
 from passerelle.quality.estimate.labels import read_labels
+from passerelle.quality.kinds import kind_of, kinds
+from passerelle.quality.unsaid import Unsaid
 from passerelle.report.audit_page import audit_text, render_audit, write_audit_page
 
 HOSTILE = "<script>document.title='broken'</script>"
@@ -79,14 +83,141 @@ def test_equal_pairs_are_shown_once_and_weigh_by_their_rows() -> None:
     assert "in 9 places" in audit_text(found, "demo", "fr")
 
 
-def test_the_table_fits_a_terminal() -> None:
+def test_kinds_add_up_to_what_is_lost_and_hold_what_no_check_names() -> None:
+    table = {
+        "seul": Assessment(0.5, error="dropped"),
+        "plus": Assessment(0.2, error="added"),
+        "dur": Assessment(0.6),
+    }
+
+    class Naming(FakeAssess):
+        def _one(self, pair: Pair) -> Assessment:
+            return table.get(pair.target, Assessment(1.0))
+
+    found = audit([Pair("s", text, cluster=text) for text in ("seul", "plus", "dur", "bon")], Naming())
+    assert {share.name: pytest.approx(share.value) for share in found.kinds if share.value} == {
+        "dropped": 0.125, "added": 0.2, "not-named": 0.1,
+    }  # fmt: skip
+    assert sum(share.value for share in found.kinds) == pytest.approx(found.lost.value)
+    assert [share.name for share in found.kinds][0::7] == ["added", "not-named"], "the largest first, the unnamed last"
+    assert all(share.low <= share.value <= share.high for share in found.kinds)
+    assert {kind_of(name) for name in ERROR_CLASSES} == set(kinds())
+    assert [example.kind for example in found.worst] == ["added", "dropped", "", ""]
+    text = audit_text(found, "demo", "fr")
+    assert "No loss is put down to wrong sense, grammar, untranslated, structure or style." in text
+
+
+def test_the_calibrations_doubt_of_a_kind_is_of_its_pairs_alone() -> None:
+    assess = FakeAssess()
+    assess.slack = 0.04
+    untranslated = audit(pairs(), assess).kinds[0]
+    assert untranslated.name == "untranslated" and untranslated.value == pytest.approx(0.4)
+    assert untranslated.high - untranslated.value == pytest.approx(1.96 * 0.04 / 2)
+
+
+def conversations() -> list[Pair]:
+    """Ten pictures, each with an instruction, a question, and their answers."""
+    rows = []
+    for n in range(10):
+        cluster = f"{n}.png"
+        rows += [
+            Pair("Describe it.", "Il le décrit.", field="question", cluster=cluster),
+            Pair(f"a thing {n}", f"chose {n}", field="answer", cluster=cluster),
+            Pair("What is it?" if n < 8 else "Who?", "Quoi ?" if n < 8 else "Qui ?", field="question", cluster=cluster),
+            Pair("a cat", "un chat", field="answer", cluster=cluster),
+        ]
+    return rows
+
+
+def test_the_most_frequent_texts_of_each_field_and_what_they_would_give() -> None:
+    assess = FakeAssess({"Il le décrit.": 0.2, "Quoi ?": 0.5, "Qui ?": 1.0, "un chat": 1.0})
+    found = audit(conversations(), assess)
+    answers, instructions, questions = found.frequent
+    assert [one.field for one in found.frequent] == ["answer", "instruction", "question"]
+    assert [share.name for share in found.fields] == ["answer", "instruction", "question"]
+    assert (answers.different, [one.count for one in answers.texts]) == (11, [10, *[1] * 9])
+    # The answer that stands ten times is right; nine of the ten others, each lost by a tenth, are among the ten.
+    assert answers.gain.value == pytest.approx(9 * 0.1 / 20) and answers.of_all.value == pytest.approx(9 * 0.1 / 40)
+    assert instructions.gain.value == pytest.approx(0.8) and instructions.of_all.value == pytest.approx(0.2)
+    assert [(one.source, one.count) for one in questions.texts] == [("What is it?", 8), ("Who?", 2)]
+    assert questions.gain.value == pytest.approx(0.4) and questions.gain.low <= 0.4 <= questions.gain.high
+    assert found.worst_gain.value == pytest.approx(found.lost.value)
+    json.dumps(found.as_dict())
+    said = [
+        "About 80.0% [80.0, 80.0] of 10 instructions lose meaning. All are the same text with the same translation. ",
+        "Putting it right would mend 80.0 [80.0, 80.0] points of the instructions, 20.0 [20.0, 20.0] points of all",
+        "They are 2 different texts with their translations; one of them stands in 8 places. ",
+        "Putting these two right would mend 40.0",
+    ]
+    text = audit_text(found, "demo", "fr")
+    assert [part for part in said if part not in text.replace("<strong>", "")] == []
+    lines = printed(found)
+    assert "Instructions: in all 10 places “Describe it.” is “Il le décrit.”. Putting it right would mend 80.0" in lines
+    assert "Questions: 2 different texts; in 8 places “What is it?” is “Quoi ?”. Putting the two most frequent" in lines
+
+
+def printed(found: Audit) -> str:
     from rich.console import Console
 
     console = Console(file=io.StringIO(), width=80)
     with console.capture() as capture:
-        render_audit(audit(pairs(), FakeAssess(), ["bon", *[None] * 19]), console)
-    assert "45.0%" in capture.get() and "unknown-word" in capture.get() and "19 without" in capture.get()
+        render_audit(found, console)
     assert max(map(len, capture.get().splitlines())) <= 80
+    return " ".join(capture.get().split())
+
+
+@pytest.mark.parametrize(
+    ("texts", "page", "line"),
+    [
+        (["A dog."], "There is one caption; it loses meaning with a probability of 10%.", "of 1 pair "),
+        (
+            ["A dog.", "A cat."],
+            "Each stands once; those that lose most come first. <strong>Putting these two right would mend 10.0",
+            "Captions: each of the 2 texts stands once. Putting the two that lose most right would mend 10.0 "
+            "[10.0, 10.0] points of the captions. Calibrated",
+        ),
+        (
+            ["bon", "bon"],
+            "<strong>Putting it right would change next to nothing: the estimate doesn&#39;t doubt it.",
+            "in all 2 places “bon” is “bon”. Putting it right would change next to nothing",
+        ),
+        (
+            ["bon\x1b[31m\n" + 99 * "bon ", "bon\x1b[31m\n" + 99 * "bon "],
+            "All are the same text",
+            "in all 2 places “bon[31m bon bon bon bon bon bon bon bon bon bon bon bon bon bon bon bon bon bon…” is",
+        ),
+        (["bon", "bon", "mal"], "Putting these two right would change next to", "doesn't doubt them."),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_a_field_in_every_case(texts: list[str], page: str, line: str) -> None:
+    assess = FakeAssess({"bon": 1.0, "mal": 1.0})
+    found = audit([Pair(text, text if "b" in text or "m" in text else f"fr {text}", cluster=str(n))
+                   for n, text in enumerate(texts)], assess)  # fmt: skip
+    assert page in audit_text(found, "demo", "fr") and line in printed(found)
+
+
+def test_what_a_check_could_not_say_stands_first() -> None:
+    unread = Finding(math.nan, "its reply can't be read")
+
+    class Silent(FakeAssess):
+        def _one(self, pair: Pair) -> Assessment:
+            partly = Finding(math.nan, "nothing to compare", values={"odd": 1.0})
+            return Assessment(0.5, {"llm": unread if pair.source == "a" else Finding(1.0), "dictionary": partly})
+
+    found = audit([Pair(text, "x") for text in "aab"], Silent())
+    assert found.unsaid == (Unsaid("llm", "its reply can't be read", 2, 3),)
+    said = "The check llm says nothing about 2 of 3 pairs: its reply can't be read."
+    text = audit_text(found, "demo", "fr")
+    assert text.index(said.replace("'", "&#39;")) < text.index('<dl class="facts">')
+    assert printed(found).index(said) < printed(found).index("Kind")
+    assert "about any of the 2 pairs: no" in str(Unsaid("x", "no", 2, 2)) and "the only pair" in str(
+        Unsaid("x", "no", 1, 1)
+    )
+
+
+def test_the_table_fits_a_terminal() -> None:
+    said = printed(audit(pairs(), FakeAssess(), ["bon", *[None] * 19]))
+    assert "45.0%" in said and "untranslated" in said and "With a reference: 1 pair, 19 without." in said
 
 
 def picture(path: Path) -> Path:
@@ -109,18 +240,23 @@ def test_the_page_in_a_browser(tmp_path: Path) -> None:
     from playwright.sync_api import sync_playwright
 
     shown = [Pair(HOSTILE, "un *mot", picture=picture(tmp_path / "a.png"), cluster="a"), Pair("ok", "bon", cluster="b")]
+    shown += conversations()
     page_path = write_audit_page(audit(shown, FakeAssess()), "demo", "fr", tmp_path / "audit.html")
     asked, said = [], []
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 390, "height": 800})
+        page = browser.new_page(viewport={"width": 375, "height": 800})
         page.on("request", lambda request: asked.append(request.url))
         page.on("console", lambda message: said.append(message.text))
         page.goto(page_path.as_uri())
         assert page.title() == "demo: what its translation loses, audited by Passerelle"
-        assert page.locator("#worst .card").count() == 2
+        assert page.locator("#worst .card").count() == 12
         assert page.evaluate("document.querySelector('#worst img').naturalWidth") == 160
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert page.evaluate("document.documentElement.scrollWidth") <= 375
+        for scheme in ("light", "dark"):
+            looked = browser.new_context(bypass_csp=True, color_scheme=scheme).new_page()
+            looked.goto(page_path.as_uri())
+            assert findings(looked) == []
         browser.close()
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
     assert said == []

@@ -118,6 +118,14 @@ def test_rows_without_ids_need_to_know_which_is_missing(tmp_path: Path, gone: in
     assert f"{gone} (not-translated)" in paired.gaps
 
 
+def test_a_translation_without_rows_says_why(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('[{"id": "x", "image": "x.png", "caption": "A frog."}]')
+    (tmp_path / "b.json").write_text("[]")
+    (tmp_path / "b.json.rejects.jsonl").write_text('{"row": 1, "id": "x", "reason": "missing-image"}\n')
+    with pytest.raises(InputError, match="has no rows: nothing of .* Most were rejected as 'missing-image'"):
+        read_pairs(tmp_path / "a.json", tmp_path / "b.json", PairOptions(fields=("caption",)))
+
+
 def test_an_empty_source_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a.txt, row 1 .*missing, but translated"):
         read_pairs(texts(tmp_path / "a.txt", "", "b"), texts(tmp_path / "b.txt", "A", "B"), PairOptions())

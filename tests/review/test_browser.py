@@ -212,7 +212,7 @@ def test_all_four_tasks(
     assert said[2]["correction"] == "Une bien meilleure traduction"
     assert [span.get("severity", "minor") for span in said[2]["spans"]] == ["major", "minor"]
     assert said[2]["spans"][0]["start"] == 0
-    assert said[3]["spans"][0]["category"] == "dropped-or-added"
+    assert said[3]["spans"][0]["category"] == "dropped"
     assert said[4] == {
         "caption": "Un animal, <b>vu</b> de près",
         "question": "De quelle couleur est-il ?",

@@ -238,6 +238,10 @@ def test_spans_lie_inside_of_the_translation() -> None:
     from passerelle.review.page.judgments import read_judgment
 
     shown = {"translation": "Un chat"}
+    before = {"category": "dropped-or-added"}  # when both were one class
+    spans = [{"start": 7, "end": 7, **before}, {"start": 0, "end": 2, **before}]
+    read = read_judgment("translation", {"spans": spans}, shown)
+    assert [span["category"] for span in read.model_dump()["spans"]] == ["dropped", "added"]
     assert read_judgment("translation", {"spans": [{"start": 7, "end": 7}]}, shown)
     for start, end in ((0, 8), (3, 3), (5, 2), (8, 8)):
         with pytest.raises(InputError, match="spans"):

@@ -9,7 +9,7 @@ import click
 
 from passerelle.commands.language_option import LANGUAGES
 from passerelle.commands.printing import print_json
-from passerelle.commands.quality_options import CALIBRATION, FILE, PHRASEBOOK, reading, say_gaps
+from passerelle.commands.quality_options import CALIBRATION, CHECK, FILE, PHRASEBOOK, reading, say_asked, say_gaps
 
 
 @click.command()
@@ -25,6 +25,7 @@ from passerelle.commands.quality_options import CALIBRATION, FILE, PHRASEBOOK, r
 @click.option("--memory", "at", type=FILE, help="Translation memory  [the one in the cache].")
 @click.option("--out", type=FILE, default=Path("audit"), show_default=True, help="Folder of audit.json and audit.html.")
 @CALIBRATION
+@CHECK
 @PHRASEBOOK
 @LANGUAGES
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -39,6 +40,7 @@ def audit(
     at: Path | None,
     out: Path,
     calibration: Path | None,
+    checks: tuple[str, ...],
     phrasebook: Path | None,
     as_json: bool,
     **options: Any,
@@ -59,7 +61,7 @@ def audit(
     how, left_out = PairOptions(**options), frozenset[int]()
     codes = how.source_language, how.target_language
     said = None if labels is None else read_labels(labels, *codes)
-    assess = open_assess(*codes, calibration, phrasebook=phrasebook)
+    assess = open_assess(*codes, calibration, phrasebook=phrasebook, more=checks)
     if translated is None and not how.columns:
         memory = at or cache_folder() / "translations.sqlite"
         make_folder(out)
@@ -77,6 +79,7 @@ def audit(
     make_folder(out)
     write_json(out / "audit.json", found.as_dict())
     write_audit_page(found, source.name, paired.pairs[0].target_language, out / "audit.html")
+    say_asked(found.unsaid if as_json else (), found.asked)
     if as_json:
         print_json(found.as_dict())
     else:

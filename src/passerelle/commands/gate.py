@@ -9,7 +9,7 @@ import click
 
 from passerelle.commands.language_option import LANGUAGES
 from passerelle.commands.printing import print_json
-from passerelle.commands.quality_options import CALIBRATION, FILE, PHRASEBOOK, reading, say_gaps
+from passerelle.commands.quality_options import CALIBRATION, CHECK, FILE, PHRASEBOOK, reading, say_asked, say_gaps
 from passerelle.errors import InputError
 
 
@@ -23,6 +23,7 @@ from passerelle.errors import InputError
 @click.option("--config", type=FILE, help="YAML file of thresholds.")
 @click.option("--out", type=FILE, required=True, help="File of the kept rows; the others are written beside it.")
 @CALIBRATION
+@CHECK
 @PHRASEBOOK
 @LANGUAGES
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
@@ -35,6 +36,7 @@ def gate(
     config: Path | None,
     out: Path,
     calibration: Path | None,
+    checks: tuple[str, ...],
     phrasebook: Path | None,
     as_json: bool,
     **options: Any,
@@ -52,10 +54,11 @@ def gate(
     settings = load_gate(config, {key: value for key, value in given.items() if value is not None})
     paired = read_pairs(source, translated, PairOptions(**options))
     say_gaps(paired)
-    assess = open_assess(
-        paired.pairs[0].source_language, paired.pairs[0].target_language, calibration, phrasebook=phrasebook
-    )
+    first = paired.pairs[0]
+    codes = first.source_language, first.target_language
+    assess = open_assess(*codes, calibration, phrasebook=phrasebook, more=checks)
     counts = run(paired, assess, settings, out)
+    say_asked(counts["unsaid"], counts["asked"])
     if as_json:
         print_json(counts)
     else:

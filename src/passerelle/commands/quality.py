@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from passerelle.commands.printing import print_json
+from passerelle.commands.quality_options import CHECK, say_asked
 from passerelle.errors import ConfigError
 from passerelle.runs import write_atomically
 
@@ -29,10 +30,7 @@ def quality() -> None:
     show_default=True,
     help="Where to write the calibration; its reliability diagram is put beside it as .svg.",
 )
-@click.option(
-    "--check", "more", multiple=True,
-    help="One more check beside the default ones: picture, cometkiwi or metricx; may be given again.",
-)  # fmt: skip
+@CHECK
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def fit(
     labels: Path | None,
@@ -40,7 +38,7 @@ def fit(
     source: str,
     is_default: bool,
     out: Path,
-    more: tuple[str, ...],
+    checks: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Fit the estimate on LABELS, a CSV or JSON lines file.
@@ -60,12 +58,13 @@ def fit(
     source, target = language(source).bcp47, language(target).bcp47
     if labels is None:
         data = "Tux Paint stamps, training side; extra: CLDR emoji names"
-        content = fit_calibration(lambda engines: tux_paint(engines, target), source, target, data, more)
+        content = fit_calibration(lambda engines: tux_paint(engines, target), source, target, data, checks)
     else:
         labelled = read_labels(labels, source, target)
-        content = fit_calibration(lambda engines: labelled, source, target, labels.name, more)
+        content = fit_calibration(lambda engines: labelled, source, target, labels.name, checks)
     write_calibration(out, content)
     provenance = content["provenance"]
+    say_asked(provenance["unsaid"], provenance["asked"])
     write_atomically(out.with_suffix(".svg"), reliability_plot(provenance["reliability"]))
     if as_json:
         print_json({"calibration": str(out), **provenance})

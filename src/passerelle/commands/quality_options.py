@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,24 @@ CALIBRATION = click.option("--calibration", type=FILE, help="Made by `passerelle
 PHRASEBOOK = click.option(
     "--phrasebook", type=FILE, help="TOML file of sentences that are right by definition, before those that ship."
 )
+
+
+CHECK = click.option(
+    "--check", "checks", multiple=True,
+    help="One more check beside the default ones: picture, cometkiwi, metricx or llm:MODEL@URL; may be given again.",
+)  # fmt: skip
+
+
+def say_asked(unsaid: Iterable[object], asked: Mapping[str, Mapping[str, float]]) -> None:
+    """Say on stderr what checks couldn't say, and what asking language models took."""
+    from passerelle.endpoints.budget import said_cost
+
+    for line in unsaid:
+        click.echo(str(line), err=True)
+    for name, taken in asked.items():
+        cost = said_cost(taken["engine_eur"])
+        replies = "1 reply" if taken["requests"] == 1 else f"{taken['requests']:,} replies"
+        click.echo(f"{name}: {replies}, {taken['tokens']:,.0f} tokens, {cost}", err=True)
 
 
 def names(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import click
 from passerelle.commands.engine_options import engine_options
 from passerelle.commands.language_option import LANGUAGES
 from passerelle.commands.printing import print_json
-from passerelle.commands.quality_options import CALIBRATION, FILE, PHRASEBOOK, reading, say_gaps
+from passerelle.commands.quality_options import CALIBRATION, CHECK, FILE, PHRASEBOOK, reading, say_asked, say_gaps
 
 
 @click.command()
@@ -29,6 +29,7 @@ from passerelle.commands.quality_options import CALIBRATION, FILE, PHRASEBOOK, r
 @click.option("--memory", "at", type=FILE, help="Translation memory  [the one in the cache].")
 @click.option("--out", type=FILE, required=True, help="File to write; review.jsonl is written beside it.")
 @CALIBRATION
+@CHECK
 @PHRASEBOOK
 @LANGUAGES
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -43,6 +44,7 @@ def repair(
     at: Path | None,
     out: Path,
     calibration: Path | None,
+    checks: tuple[str, ...],
     phrasebook: Path | None,
     as_json: bool,
     **options: Any,
@@ -59,11 +61,12 @@ def repair(
 
     paired = read_pairs(source, translated, PairOptions(**options))
     say_gaps(paired)
-    assess = open_assess(
-        paired.pairs[0].source_language, paired.pairs[0].target_language, calibration, phrasebook=phrasebook
-    )
+    first = paired.pairs[0]
+    codes = first.source_language, first.target_language
+    assess = open_assess(*codes, calibration, phrasebook=phrasebook, more=checks)
     how = RepairOptions(good, more, glossary, phrasebook, editor, editor_options)
     result = run(paired, assess, at or cache_folder() / "translations.sqlite", out, how)
+    say_asked(result["unsaid"], result["asked"])
     if as_json:
         print_json(result)
         return

@@ -26,9 +26,9 @@ from passerelle.costs.book import Book, booked, part
 from passerelle.costs.limits import Allowance, LimitReached, allowed
 from passerelle.costs.prices import known_prices
 from passerelle.errors import RunError, UserError
-from passerelle.evaluation.asking.deciding import open_reader
 from passerelle.evaluation.asking.labelled import read_labels
 from passerelle.evaluation.asking.members import System
+from passerelle.evaluation.asking.replying import open_llm
 from passerelle.evaluation.asking.systems import open_system
 from passerelle.evaluation.run import Options, evaluate
 from passerelle.evaluation.specification import Named, read_served
@@ -126,7 +126,7 @@ def check(experiment: Experiment, texts: Texts) -> None:
     if any(experiment.screen(name) in ("gate", "repair") for name in experiment.arms):
         check_estimate(experiment)
     if experiment.reader:
-        open_reader(experiment.reader)[0].close()
+        open_llm(experiment.reader, "reader")[0].close()
     if experiment.labels:
         read_labels(experiment.labels)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -55,6 +56,11 @@ def align(ours: Sequence[Row], theirs: Sequence[Row], rejected: Mapping[int, str
     Raises:
         InputError: The files don't belong together, or it can't be told which row is missing.
     """
+    if ours and not theirs:
+        reasons = Counter(filter(None, rejected.values())).most_common(1)
+        most = "Most were rejected as {!r}; the file of rejects beside it says why each."
+        why = f" {most.format(reasons[0][0])}" if reasons else ""
+        raise InputError(f"{str(files.translated)!r} has no rows: nothing of {str(files.source)!r} is translated.{why}")
     ids = [[row.id for row in rows] for rows in (ours, theirs)]
     is_told = not any(row.is_numbered for rows in (ours, theirs) for row in rows)
     if is_told and all(len(set(each)) == len(each) for each in ids) and ids[0] != ids[1]:

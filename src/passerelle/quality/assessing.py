@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from passerelle.evaluation.asking.replying import Taken
 from passerelle.quality.base import ErrorClass, Finding, Pair
 
 
@@ -28,7 +29,7 @@ class Assessment:
     @property
     def reason(self) -> str:
         """What the check says that speaks most against the pair; empty if none says anything."""
-        said = [name for name, finding in self.findings.items() if finding.reason]
+        said = [name for name, finding in self.findings.items() if finding.reason and not finding.is_silent]
         worst = min(said, key=lambda name: (self.contributions.get(name, 0.0), self.findings[name].score), default="")
         return f"{worst}: {self.findings[worst].reason}" if worst else ""
 
@@ -52,6 +53,11 @@ class Assess(Protocol):
         """Seconds that each check took so far, by its name."""
         ...
 
+    @property
+    def taken(self) -> Mapping[str, Taken]:
+        """What asking paid models took, earlier runs included, by the check's name."""
+        ...
+
     def estimate(self, pairs: Sequence[Pair]) -> list[Assessment]:
         """Assess each pair by itself.
 
@@ -70,6 +76,7 @@ class FakeAssess:
 
     calibrated_on = "nothing: a fake"
     slack = 0.0
+    taken: Mapping[str, Taken] = {}
 
     def __init__(self, table: Mapping[str, float] | None = None) -> None:
         """Take probabilities by target text; others are 0.9, with an unknown word 0.2, copied 0.1."""

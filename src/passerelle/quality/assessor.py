@@ -66,15 +66,16 @@ class Assessor:
     def _ask(self, check: Check, pairs: Mapping[str, Pair], bar: tqdm[Any]) -> dict[str, Finding]:
         began = time.perf_counter()
         signature = check.signature
-        known = {} if self._store is None else self._store.find(list(pairs), signature)
+        store = None if getattr(check, "keeps_itself", False) else self._store
+        known = {} if store is None else store.find(list(pairs), signature)
         self.from_store[check.name] += len(known)
         bar.update(len(known))
         fresh = [key for key in pairs if key not in known]
         for start in range(0, len(fresh), BATCH):
             batch = fresh[start : start + BATCH]
             made = dict(zip(batch, check.assess([pairs[key] for key in batch]), strict=True))
-            if self._store is not None:
-                self._store.keep(made, signature)
+            if store is not None:
+                store.keep(made, signature)
             known |= made
             bar.update(len(batch))
         self.seconds[check.name] += time.perf_counter() - began

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from passerelle.evaluation.statistics.significance import cluster_bootstrap, mean_of
 from passerelle.quality.assessing import Assess, Assessment
-from passerelle.quality.base import ERROR_CLASSES, Pair
+from passerelle.quality.base import ERROR_CLASSES, ErrorClass, Pair
 from passerelle.quality.estimate.by_labels import LabelledShares, labelled_shares
 from passerelle.quality.estimate.calibrate import Labelled
 from passerelle.quality.evidence.chrf import LOST_BELOW, sentence_chrf
+from passerelle.quality.frequent import Frequent, by_field
+from passerelle.quality.kinds import UNNAMED, kind_of, kinds
+from passerelle.quality.unsaid import Unsaid, unsaid
 
 EXAMPLES = 12
 _SIDES = 1.96
@@ -52,6 +55,7 @@ class Example:
         picture: Its picture.
         probability: That a native reader would accept it.
         error: Class of the error; empty if none is named.
+        kind: The kind that the class is of.
         reason: In words.
         count: In how many of the pairs it stands.
     """
@@ -62,6 +66,7 @@ class Example:
     picture: Path | None
     probability: float
     error: str
+    kind: str
     reason: str
     count: int = 1
 
@@ -114,30 +119,40 @@ class Audit:
 
     Attributes:
         lost: Estimated share of pairs that lose meaning.
-        errors: By error class: these shares add up to `lost`, but for pairs that no check names a class for.
-        fields: By field.
+        kinds: By kind, the largest first, and at the end what no check names a kind for: these shares add up to `lost`.
+        errors: By error class, which is finer than by kind.
+        fields: By field, the largest first.
+        frequent: Of each field its most frequent texts, and what it would give to put them right.
         categories: By category, the largest first.
         worst: Examples, those first that lose most over all pairs in which they stand.
+        worst_gain: Share of all pairs that would be put right if the worst were.
         typical: Examples, evenly over all estimates.
         truth: ``None`` without references.
         seconds: By check.
         calibrated_on: What the estimate was fitted on.
         slack: Standard error of the calibration that the intervals hold.
         left_out: Rows that have no translation.
+        unsaid: What checks couldn't say of pairs, with the reason.
+        asked: What asking paid models took, by check: ``requests``, ``seconds``, ``tokens`` and ``engine_eur``.
         labelled: ``None`` without labels.
     """
 
     lost: Share
+    kinds: tuple[Share, ...]
     errors: tuple[Share, ...]
     fields: tuple[Share, ...]
+    frequent: tuple[Frequent, ...]
     categories: tuple[Share, ...]
     worst: tuple[Example, ...]
+    worst_gain: Share
     typical: tuple[Example, ...]
     truth: Truth | None
     seconds: dict[str, float]
     calibrated_on: str
     slack: float
     left_out: int = 0
+    unsaid: tuple[Unsaid, ...] = ()
+    asked: dict[str, dict[str, float]] = field(default_factory=dict)
     labelled: WithLabels | None = None
 
     @property
@@ -148,7 +163,8 @@ class Audit:
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON types; seconds also for each thousand pairs."""
         found = asdict(self)
-        for example in (*found["worst"], *found["typical"]):
+        often = (example for field in found["frequent"] for example in field["texts"])
+        for example in (*found["worst"], *found["typical"], *often):
             example["picture"] = str(example["picture"]) if example["picture"] else ""
         found["seconds_per_1000"] = {
             name: round(1000 * value / self.lost.pairs, 3) for name, value in self.seconds.items()
@@ -196,10 +212,12 @@ def audit(
     if labels is not None:
         said = labelled_shares(pairs, [one.probability for one in found], labels, is_draw=is_draw)
         labelled = _with_labels(said, labels.definition, lost)
-    errors = [
-        share(name, [loss * (one.error == name) for loss, one in zip(losses, found, strict=True)])
-        for name in ERROR_CLASSES
-    ]
+
+    def named(name: str, classes: Sequence[ErrorClass | None]) -> Share:
+        return share.part(name, losses, [one.error in classes for one in found])
+
+    errors = [named(name, (name,)) for name in ERROR_CLASSES]
+    by_kind = [named(name, kind.classes) for name, kind in kinds().items()]
     equal = _equal(pairs)
     order = sorted(equal, key=lambda places: (found[places[0]].probability, places[0]))
     worst = sorted(equal, key=lambda places: (-sum(losses[place] for place in places), places[0]))[:EXAMPLES]
@@ -209,18 +227,24 @@ def audit(
         first = places[0]
         return _example(pairs[first], found[first], shown[first], len(places))
 
+    frequent = by_field(pairs, losses, equal, share, share.part, example)
     return Audit(
         lost=lost,
+        kinds=(*sorted(by_kind, key=lambda one: -one.value), named(UNNAMED, (None,))),
         errors=tuple(sorted(errors, key=lambda one: -one.value)),
-        fields=share.by(lambda pair: pair.field, losses),
+        fields=tuple(one.lost for one in frequent),
+        frequent=frequent,
         categories=share.by(lambda pair: pair.category, losses),
         worst=tuple(map(example, worst)),
+        worst_gain=share.part("put right", losses, _are_in(worst, len(pairs))),
         typical=tuple(map(example, _evenly(order))),
         truth=truth,
         seconds=dict(assess.seconds),
         calibrated_on=assess.calibrated_on,
         slack=assess.slack,
         left_out=left_out,
+        unsaid=unsaid(one.findings for one in found),
+        asked={name: asdict(one) for name, one in assess.taken.items()},
         labelled=labelled,
     )
 
@@ -235,7 +259,7 @@ def _with_labels(said: LabelledShares, definition: str, lost: Share) -> WithLabe
         way, share = ("high", "more") if lost.value > both.high else ("low", "less")
         says = (
             f"The estimate by itself is too {way} here: these data are unlike those that it was fitted on. "
-            f"It gives {share} than there is for error classes, fields and categories, too."
+            f"It gives {share} than there is for kinds, fields and categories, too."
         )
     return WithLabels(
         alone, both, said.labels, said.unused, definition, said.halve, said.both.power, said.chances_known, says
@@ -261,6 +285,16 @@ class _Shares:
         high = found.value + math.hypot(found.high - found.value, more)
         return Share(name, found.value, max(0.0, low), min(1.0, high), len(clusters), len(set(clusters)))
 
+    def part(
+        self, name: str, losses: Sequence[float], is_in: Sequence[bool], places: Sequence[int] | None = None
+    ) -> Share:
+        """What some of the pairs lose, as a share of those at the places; the calibration doubts these alone."""
+        places = range(len(self._pairs)) if places is None else places
+        part = sum(is_in[place] for place in places) / len(places)
+        return self(
+            name, [loss * chosen for loss, chosen in zip(losses, is_in, strict=True)], places, self._slack * part
+        )
+
     def by(self, key: Callable[[Pair], str], values: Sequence[float]) -> tuple[Share, ...]:
         """A share for each group; none where there is one group without a name."""
         groups: dict[str, list[int]] = {}
@@ -280,6 +314,11 @@ def _equal(pairs: Sequence[Pair]) -> list[list[int]]:
     return list(places.values())
 
 
+def _are_in(groups: Iterable[Sequence[int]], count: int) -> list[bool]:
+    chosen = {place for places in groups for place in places}
+    return [place in chosen for place in range(count)]
+
+
 def _evenly(order: Sequence[list[int]]) -> list[list[int]]:
     if len(order) <= EXAMPLES:
         return list(order)
@@ -294,6 +333,7 @@ def _example(pair: Pair, found: Assessment, reference: str | None, count: int) -
         pair.picture,
         found.probability,
         found.error or "",
+        kind_of(found.error),
         found.reason,
         count,
     )

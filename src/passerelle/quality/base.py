@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol, get_args, runtime_checkable
 
 ErrorClass = Literal[
-    "wrong-sense", "unknown-word", "grammar", "word-order", "dropped-or-added", "structure", "wrong-language"
+    "wrong-sense", "unknown-word", "grammar", "word-order", "dropped", "added", "structure", "wrong-language", "style"
 ]
 ERROR_CLASSES: tuple[ErrorClass, ...] = get_args(ErrorClass)
 
@@ -63,6 +63,11 @@ class Finding:
     def is_known(self) -> bool:
         """Whether the check could say anything."""
         return not math.isnan(self.score)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the check could say nothing at all, and the reason says why."""
+        return bool(self.reason) and not self.is_known and not self.values
 
 
 UNKNOWN = Finding(math.nan)

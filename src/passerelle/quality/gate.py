@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from passerelle.errors import ConfigError, InputError, unknown
 from passerelle.formats.saving import save
 from passerelle.quality.assessing import Assess, Assessment
 from passerelle.quality.pairs import Paired, PairedRow, worst_of
+from passerelle.quality.unsaid import unsaid
 from passerelle.runs import write_atomically
 
 Verdict = Literal["keep", "repair", "drop"]
@@ -145,7 +146,8 @@ def gate(paired: Paired, assess: Assess, settings: GateSettings, out: Path) -> d
     """
     if out.resolve() == paired.path.resolve():
         raise InputError(f"{str(out)!r} is the translated file itself: give another --out.")
-    decisions = decide(paired.rows, assess.estimate(paired.pairs), settings)
+    assessed = assess.estimate(paired.pairs)
+    decisions = decide(paired.rows, assessed, settings)
     keep = [decision for decision in decisions if decision.verdict == "keep"]
     save(paired.format, paired.path, out, paired.with_texts((decision.row, {}) for decision in keep))
     others: dict[Verdict, Path] = {"repair": out.parent / "repair.jsonl", "drop": out.parent / "dropped.jsonl"}
@@ -159,5 +161,7 @@ def gate(paired: Paired, assess: Assess, settings: GateSettings, out: Path) -> d
         **{verdict: counts[verdict] for verdict in ("keep", "repair", "drop")},
         "best": round(max((decision.probability for decision in decisions), default=0.0), 4),
         "settings": settings.model_dump(), "calibrated_on": assess.calibrated_on,
+        "unsaid": [str(one) for one in unsaid(one.findings for one in assessed)],
+        "asked": {name: asdict(taken) for name, taken in assess.taken.items()},
         "kept": str(out), "repairs": str(others["repair"]), "dropped": str(others["drop"]),
     }  # fmt: skip

@@ -13,14 +13,15 @@ _MARKUP = frozenset({"tag", "block-tag", "special-token", "cell-bar"})
 
 def without_markup(pair: Pair) -> Pair:
     """Return a pair of texts without markup; one that has none is itself."""
-    source, target = _bare(pair.source), _bare(pair.target)
+    source, target = bare(pair.source), bare(pair.target)
     if (source, target) == (pair.source, pair.target):
         return pair
-    return replace(pair, source=source, target=target, marked=None if pair.marked is None else _bare(pair.marked))
+    return replace(pair, source=source, target=target, marked=None if pair.marked is None else bare(pair.marked))
 
 
 @lru_cache(maxsize=4096)
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
+    """Return a text without markup."""
     if "<" not in text and "|" not in text and "[" not in text:
         return text
     protected = protect(text)

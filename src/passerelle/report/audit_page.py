@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from passerelle.pictures.thumbnails import Thumbnail, make_thumbnail
-from passerelle.quality.audit import Audit, Example, Share, WithLabels
+from passerelle.quality.audit import Audit, Example
+from passerelle.report import audit_words as words
 from passerelle.report.page import _asset, _language_tag, _policy
 from passerelle.runs import write_atomically
 
@@ -43,7 +44,7 @@ def audit_text(audit: Audit, name: str, language: str) -> str:
         language=_language_tag(language),
         policy=_policy(style, ""),
         style=Markup(style),  # a file of this package, not a text of users
-        labels_to_come=audit.labelled and labels_to_come(audit.labelled),
+        words=words,
         worst=_shown(audit.worst),
         typical=_shown(audit.typical),
     )
@@ -70,49 +71,26 @@ def render_audit(audit: Audit, console: Console) -> None:
     from rich.text import Text
 
     lost = audit.lost
-    console.print(Text(f"Pairs that lose meaning: {_percent(audit.headline)}, of {lost.pairs:,} pairs", style="bold"))
-    for line in _labelled_lines(audit):
+    of = words.counted(lost.pairs, "pair")
+    console.print(Text(f"Pairs that lose meaning: {words.percent(audit.headline)}, of {of}", style="bold"))
+    for line in (*map(str, audit.unsaid), *words.labelled_lines(audit)):
         console.print(Text(line))
     table = Table("", "Lost", "95% interval", "Pairs", box=None)
-    for title, shares in (("Error class", audit.errors), ("Field", audit.fields), ("Category", audit.categories)):
+    kinds = words.shown_kinds(audit)
+    for title, shares in (("Kind", kinds), ("Field", audit.fields), ("Category", audit.categories)):
         if shares:
             table.add_row(Text(title, style="bold"))
         for share in shares:
             cells = f"{100 * share.value:.1f}%", f"{100 * share.low:.1f} to {100 * share.high:.1f}", f"{share.pairs:,}"
-            table.add_row(Text(f"  {share.name}"), *cells)
+            table.add_row(Text(f"  {words.titled(share.name)}"), *cells)
     console.print(table)
-    if audit.truth is not None:
-        true, estimated = audit.truth.true, audit.truth.estimated
-        said = f"With a reference: {true.pairs:,} pairs, {audit.truth.missing:,} without. "
-        console.print(Text(f"{said}True {_percent(true)}; estimated {_percent(estimated)}."))
-    if audit.left_out:
-        console.print(Text(f"{audit.left_out:,} rows have no translation and aren't among the pairs."))
+    lines = (
+        words.absent_kinds(audit),
+        *words.most_frequent_lines(audit),
+        words.worst_line(audit),
+        words.truth_line(audit),
+        words.left_out(audit),
+    )
+    for line in filter(None, lines):
+        console.print(Text(line))
     console.print(Text(f"Calibrated on {audit.calibrated_on}.", style="dim"))
-
-
-def _labelled_lines(audit: Audit) -> list[str]:
-    """Say by what the share is known, where there are labels."""
-    said = audit.labelled
-    if said is None:
-        return []
-    lines = [
-        f"By {said.labels:,} labels and the estimate {_percent(said.both)}; by labels alone {_percent(said.alone)}; "
-        f"by the estimate alone {_percent(audit.lost)}.",
-        labels_to_come(said),
-    ]
-    if said.unused:
-        lines.append("Labels that don't count: " + ", ".join(f"{n:,} {reason}" for reason, n in said.unused.items()))
-    if not said.chances_known:
-        lines.append("The labels name no chances: all pairs are taken to have been as likely to be drawn.")
-    return [*lines, said.says] if said.says else lines
-
-
-def labels_to_come(said: WithLabels) -> str:
-    """Say how many labels would halve the interval."""
-    if said.halve is None:
-        return "No number of labels would halve the interval: audit a larger sample."
-    return f"{said.halve:,} labels in all would halve the interval."
-
-
-def _percent(share: Share) -> str:
-    return f"{100 * share.value:.1f}% [{100 * share.low:.1f}, {100 * share.high:.1f}]"

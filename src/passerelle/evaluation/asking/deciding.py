@@ -6,73 +6,23 @@ its answer unread. How far a model agrees with people is measured on the answers
 
 from __future__ import annotations
 
-import re
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 from passerelle.endpoints.budget import said_cost
-from passerelle.endpoints.requests import RequestRefused
-from passerelle.endpoints.sending import all_at_once, errors_of
-from passerelle.errors import ConfigError
-from passerelle.evaluation.asking.journal import Journal, Kept, PaidOnce
 from passerelle.evaluation.asking.labelled import PEOPLE, Key, Labels
-from passerelle.evaluation.asking.served import Server, open_server
+from passerelle.evaluation.asking.replying import LLM, Replier
 from passerelle.evaluation.benchmarks.base import Decision, Measure
 from passerelle.evaluation.benchmarks.scoring import cluster
 from passerelle.evaluation.metrics.answer_reading import asked_of
 from passerelle.evaluation.metrics.model_reader import LONGEST_REPLY, VERSION, Job
 from passerelle.evaluation.results import Everything, Said
-from passerelle.evaluation.specification import SERVED, read_served
 from passerelle.evaluation.statistics.shares import share
 from passerelle.progress import Progress
-from passerelle.records import Answer
-from passerelle.runs import content_hash
 
-READER = "llm"
 _PERCENT = 100.0
-
-
-@dataclass
-class Taken:
-    """What reading by a model took, earlier runs included."""
-
-    requests: int = 0
-    seconds: float = 0.0
-    tokens: float = 0.0
-    engine_eur: float = 0.0
-
-    def add(self, kept: Kept, known: bool) -> None:
-        """Count a reply, known or not."""
-        self.requests += 1
-        self.seconds += kept.seconds
-        self.tokens += kept.tokens
-        self.engine_eur += kept.engine_eur
-
-
-def open_reader(specification: str) -> tuple[Server, str]:
-    """Get ready to ask a reader; nothing is sent yet.
-
-    Returns:
-        The server, and the model's name.
-
-    Raises:
-        ConfigError: The specification can't be used.
-        MissingDependency: httpx isn't installed.
-    """
-    served = None
-    if re.match(rf"{READER}[:{{]", specification):
-        try:
-            served = read_served(SERVED + specification.removeprefix(READER))
-        except ConfigError as error:
-            raise ConfigError(f"reader {specification!r}: {str(error).replace(SERVED, READER)}") from None
-    if served is None:
-        raise ConfigError(f"{specification!r} is no reader: write {READER}:MODEL@http://HOST:8000/v1.")
-    return open_server(served), served.model
 
 
 class ModelReader:
@@ -92,14 +42,13 @@ class ModelReader:
     """
 
     def __init__(self, specification: str, folder: Path) -> None:
-        self._server, model = open_reader(specification)
-        self.name = f"{READER}-{VERSION}:{model}@{self._server.place}"
-        self.taken = Taken()
-        self._paid = PaidOnce(Journal(folder / "read.jsonl"), self.taken.add)
+        self._replier = Replier(specification, "reader", folder / "read.jsonl", VERSION, LONGEST_REPLY)
+        self.name = f"{LLM}-{VERSION}:{self._replier.model}@{self._replier.place}"
+        self.taken = self._replier.taken
 
     def close(self) -> None:
         """Close the connections."""
-        self._server.close()
+        self._replier.close()
 
     def decide(
         self, jobs: Sequence[Job], watch: Callable[[int, int], None] = lambda done, total: None
@@ -115,29 +64,8 @@ class ModelReader:
             EngineStopped: No reply after all retries.
             ConfigError: The server refuses the key or the model.
         """
-        if not jobs:
-            return []
-        threads = min(self._server.threads, len(jobs))
-        done = count(1)
-        futures = all_at_once(self._decide, jobs, threads, "reader", lambda _: watch(next(done), len(jobs)))
-        if errors := errors_of(futures):
-            raise errors[0]
-        return [future.result() for future in futures]
-
-    def _decide(self, job: Job, stop: threading.Event) -> Decision | None:
-        prompt = job.prompt()
-        key = content_hash([self._server.signature, VERSION, prompt])[:24]
-        try:
-            kept = self._paid.get(key, partial(self._reply, job.item.id, prompt, stop))
-        except RequestRefused:
-            if not self._server.replied:
-                raise  # it takes none at all
-            return None
-        return job.read(kept.answer.text, self.name)
-
-    def _reply(self, question: str, prompt: str, stop: threading.Event) -> Kept:
-        reply, took = self._server.ask((prompt,), None, {"max_tokens": LONGEST_REPLY}, stop)
-        return replace(took, answer=Answer(question, reply.text.strip()))
+        replies = self._replier.replies([(job.item.id, job.prompt()) for job in jobs], watch)
+        return [None if reply is None else job.read(reply, self.name) for job, reply in zip(jobs, replies, strict=True)]
 
 
 @dataclass(frozen=True)

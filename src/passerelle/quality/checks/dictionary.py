@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from passerelle.errors import MissingDependency
-from passerelle.quality.base import Finding, Pair
+from passerelle.quality.base import ErrorClass, Finding, Pair
 from passerelle.quality.checks.by_language import by_languages
 from passerelle.quality.evidence.freedict import WordTable
 from passerelle.quality.evidence.lemmas import Analyser, Word, tokens
@@ -104,8 +104,8 @@ class DictionaryCheck:
         """The dictionaries' versions and the analysers."""
         tools = self._for(*self._languages)
         if isinstance(tools, str):
-            return f"{self.name} 1|none"
-        return f"{self.name} 1|{tools.words.signature}|{tools.source.signature}|{tools.target.signature}"
+            return f"{self.name} 2|none"
+        return f"{self.name} 2|{tools.words.signature}|{tools.source.signature}|{tools.target.signature}"
 
     def assess(self, pairs: Sequence[Pair]) -> list[Finding]:
         """Assess each pair; unknown, with the reason how to install some, where there are no dictionaries."""
@@ -239,14 +239,14 @@ def _finding(units: Sequence[Unit], licence: _Licence) -> Finding:
     missing = next((unit for unit in known if unit.found is None), None)
     rare = min((unit for unit in known if unit.found), key=lambda unit: unit.strength, default=None)
     if missing is not None:
-        error = "wrong-sense" if licence.unlicensed else "dropped-or-added"
-        return Finding(score, f'nothing in the translation for "{missing.text}"', error, values)  # type: ignore[arg-type]
+        error: ErrorClass = "wrong-sense" if licence.unlicensed else "dropped"
+        return Finding(score, f'nothing in the translation for "{missing.text}"', error, values)
     if rare is not None and rare.strength < RARE:
         usual = next(iter(rare.translations))
         reason = f'"{rare.found}" is rare for "{rare.text}"; "{usual}" is usual'
         return Finding(score, reason, "wrong-sense", values)
     if licence.unlicensed:
-        return Finding(score, f'nothing in the source for "{licence.unlicensed[0]}"', "dropped-or-added", values)
+        return Finding(score, f'nothing in the source for "{licence.unlicensed[0]}"', "added", values)
     return Finding(score, "", None, values)
 
 

@@ -13,7 +13,7 @@ from passerelle.quality.base import Finding, Pair
 from passerelle.quality.checks.direction import Direction
 from passerelle.quality.estimate.deviation import plausibility
 
-VERSION = "length 1"
+VERSION = "length 2"
 ENGLISH = "en"
 
 
@@ -90,5 +90,5 @@ class LengthCheck:
         if score > 0.5:
             return Finding(score, values=values)
         before, after = len(pair.source.strip()), len(pair.target.strip())
-        what = "longer" if deviations > 0 else "shorter"
-        return Finding(score, f"{after} characters for {before}: far {what} than usual", "dropped-or-added", values)
+        said = f"{after} characters for {before}: far {'longer' if deviations > 0 else 'shorter'} than usual"
+        return Finding(score, said, "added" if deviations > 0 else "dropped", values)

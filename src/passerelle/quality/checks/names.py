@@ -10,7 +10,7 @@ from passerelle.quality.checks.direction import Direction
 from passerelle.quality.evidence.exonyms import bare, exonyms_signature, find_exonyms, name_words
 from passerelle.quality.evidence.wordlists import find_word_list, plain_word
 
-VERSION = "names 1"
+VERSION = "names 2"
 
 STEM = 4
 """Letters that a name and a word of the translation must share at the front: "Mexican" and "mexicain"."""
@@ -57,7 +57,7 @@ class NamesCheck:
         if instead:
             reason = f"{said} became {', '.join(map(repr, instead[:5]))}"
             return Finding(score, reason, "wrong-sense", values)
-        return Finding(score, f"{said} is missing", "dropped-or-added", values)
+        return Finding(score, f"{said} is missing", "dropped", values)
 
     def _is_common(self, word: str) -> bool:
         """Whether a word is a name by its capital only: "Sign Language"."""

@@ -12,6 +12,7 @@ from passerelle.quality.checks.dictionary import DictionaryCheck
 from passerelle.quality.checks.embedding import EmbeddingCheck
 from passerelle.quality.checks.fluency import FluencyCheck
 from passerelle.quality.checks.language import LanguageCheck
+from passerelle.quality.checks.language_model import LanguageModelCheck, is_llm
 from passerelle.quality.checks.learned import LearnedCheck, estimators
 from passerelle.quality.checks.length import LengthCheck
 from passerelle.quality.checks.names import NamesCheck
@@ -58,7 +59,7 @@ def build_checks(source: str, target: str, engines: Engines, names: Sequence[str
         source: BCP-47 code of the source language.
         target: BCP-47 code of the target language.
         engines: What the checks that translate share.
-        names: Those to make, in this order; the default ones if ``None``.
+        names: Those to make, in this order; the default ones if ``None``. ``llm:MODEL@URL`` is a language model's.
 
     Raises:
         ConfigError: There is no such check.
@@ -66,6 +67,8 @@ def build_checks(source: str, target: str, engines: Engines, names: Sequence[str
     chosen = list(CHECKS) if names is None else list(dict.fromkeys(names))
     known = {**CHECKS, **MORE}
     for name in chosen:
-        if name not in known:
-            raise ConfigError(unknown("check", name, known))
-    return [known[name](source, target, engines) for name in chosen]
+        if name not in known and not is_llm(name):
+            raise ConfigError(unknown("check", name, known) + " A language model is llm:MODEL@URL.")
+    if len([name for name in chosen if is_llm(name)]) > 1:
+        raise ConfigError("one language model at a time can be a check: give llm:MODEL@URL once.")
+    return [known[name](source, target, engines) if name in known else LanguageModelCheck(name) for name in chosen]

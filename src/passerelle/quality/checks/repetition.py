@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from passerelle.languages.identify import words_of
 from passerelle.quality.base import UNKNOWN, Finding, Pair
 
-VERSION = "repetition 1"
+VERSION = "repetition 2"
 
 LONGEST = 6
 """Words in a loop that is looked for."""
@@ -42,7 +42,7 @@ def _assess(pair: Pair) -> Finding:
         return Finding(1.0, values=values)
     # One doubled word is an error; half of a text in loops is the end of it.
     score = max(0.0, 0.5 - excess / len(words))
-    return Finding(score, f"{' '.join(loop)!r} is repeated", "dropped-or-added", values)
+    return Finding(score, f"{' '.join(loop)!r} is repeated", "added", values)
 
 
 def looped(words: Sequence[str]) -> tuple[int, list[str]]:

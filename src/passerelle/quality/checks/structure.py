@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from passerelle.quality.base import ErrorClass, Finding, Pair
 from passerelle.translation.protection.sentences import BREAK, split_sentences
 from passerelle.translation.protection.verify import Violation, verify
 
-VERSION = "structure 2"
+VERSION = "structure 3"
 
-_CONTENT = frozenset({"dropped", "overlong", "sentence-count"})
-"""Reason codes of `verify` that tell of content, not of protected parts."""
+_CONTENT: Mapping[str, ErrorClass] = {"dropped": "dropped", "sentence-count": "dropped", "overlong": "added"}
+"""Reason codes of `verify` that tell of content, not of protected parts, and what became of it."""
 
 _HARMLESS = frozenset({"white-space"})
 _SENTENCES_SCORE = 0.4
@@ -41,7 +41,7 @@ def _assess(pair: Pair) -> Finding:
     if not pair.target.strip():
         if not pair.source.strip():
             return Finding(1.0)
-        return Finding(0.0, "nothing is left of the source", "dropped-or-added", _values(0, -1))
+        return Finding(0.0, "nothing is left of the source", "dropped", _values(0, -1))
     violations = verify(pair.source, pair.target, language=pair.source_language)
     difference = _sentences(pair.target, pair.target_language) - _sentences(pair.source, pair.source_language)
     values = _values(sum(_class(found) == "structure" for found in violations), difference)
@@ -50,7 +50,8 @@ def _assess(pair: Pair) -> Finding:
         return Finding(_score(worst), f"{worst.code}: {worst.detail}", _class(worst), values)
     if difference:
         what = f"{abs(difference)} sentence{'s' if abs(difference) > 1 else ''} {'more' if difference > 0 else 'fewer'}"
-        return Finding(_SENTENCES_SCORE, f"{what} than in the source", "dropped-or-added", values)
+        error: ErrorClass = "added" if difference > 0 else "dropped"
+        return Finding(_SENTENCES_SCORE, f"{what} than in the source", error, values)
     return Finding(1.0, values=values)
 
 
@@ -59,7 +60,7 @@ def _values(violations: int, sentences: int) -> dict[str, float]:
 
 
 def _class(violation: Violation) -> ErrorClass:
-    return "dropped-or-added" if violation.code in _CONTENT else "structure"
+    return _CONTENT.get(violation.code, "structure")
 
 
 def _score(violation: Violation) -> float:

@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from passerelle.errors import MissingDependency
+from passerelle.evaluation.asking.replying import LLM, Taken
 from passerelle.languages.codes import language
 from passerelle.languages.phrasebook import Phrasebook, read_phrasebook
+from passerelle.progress import say
 from passerelle.quality.assessing import Assess, Assessment
 from passerelle.quality.assessor import Assessor
 from passerelle.quality.base import ErrorClass, Finding, Pair
 from passerelle.quality.checks.embedding import EmbeddingCheck
+from passerelle.quality.checks.language_model import LanguageModelCheck, taken_by
 from passerelle.quality.checks.registry import CHECKS, MORE, build_checks
 from passerelle.quality.engines import Engines
 from passerelle.quality.estimate.estimate import Estimate
@@ -39,6 +42,8 @@ class CalibratedAssess:
         area = known["out_of_fold"]["auc"]["value"]
         silent = f"; without {', '.join(self.missing)}, which can't say anything here" if self.missing else ""
         fitted = f"{known['data']} ({known['pairs']:,} pairs; {known['labels']}; AUC out of fold {area:.3f})"
+        if self.unweighed:
+            silent += f"; without a column for {', '.join(self.unweighed)}: that names errors and moves no probability"
         own = self._phrasebook
         return f"{fitted}{silent}" + (f"; right by definition: {own.own} ({own.digest})" if own and own.own else "")
 
@@ -53,6 +58,17 @@ class CalibratedAssess:
     def seconds(self) -> Mapping[str, float]:
         """Seconds that each check took so far, by its name."""
         return self._assessor.seconds
+
+    @property
+    def taken(self) -> Mapping[str, Taken]:
+        """What asking paid models took, earlier runs included, by the check's name."""
+        return taken_by(self._assessor.checks)
+
+    @property
+    def unweighed(self) -> tuple[str, ...]:
+        """Checks beside the default ones that the calibration has no column for."""
+        names = [check.name for check in self._assessor.checks if check.name in (*MORE, LLM)]
+        return tuple(name for name in names if name not in self._estimate.checks)
 
     def estimate(self, pairs: Sequence[Pair]) -> list[Assessment]:
         """Assess each pair by itself; one whose translation is the known one is right, whatever the checks say.
@@ -99,6 +115,7 @@ def open_assess(
     calibration: Path | None = None,
     store: Path | None = None,
     phrasebook: Path | None = None,
+    more: Sequence[str] = (),
 ) -> Assess:
     """Open the checks and the estimate between two languages.
 
@@ -108,9 +125,10 @@ def open_assess(
         calibration: A file of ``passerelle quality fit``; the one that ships if ``None``.
         store: Where findings are kept; in the cache if ``None``.
         phrasebook: File of sentences that are right by definition, before those that ship.
+        more: Names of checks beside those by default and those of the calibration.
 
     Raises:
-        ConfigError: Unknown language.
+        ConfigError: Unknown language or check, or the calibration was fitted with another language model.
         InputError: The calibration or the phrasebook can't be read.
         MissingDependency: No calibration ships for them and none is given.
     """
@@ -123,9 +141,17 @@ def open_assess(
             f"passerelle quality fit LABELS --source {codes[0]} --to {codes[1]}, then name it with --calibration."
         )
     named = [name for name in MORE if name in estimate.checks]
-    checks = build_checks(*codes, Engines(), [*CHECKS, *named])
+    checks = build_checks(*codes, Engines(), [*CHECKS, *named, *more])
     for check in checks:
+        if isinstance(check, LanguageModelCheck) and check.name in estimate.checks:
+            check.need_fitted(str(estimate.provenance.get("checks", {}).get(check.name)))
         if isinstance(check, EmbeddingCheck):
             check.require()  # what is missing is named before any work
     kept = AssessmentStore(store or cache_folder() / "assessments.sqlite")
-    return CalibratedAssess(Assessor(checks, kept), estimate, known)
+    found = CalibratedAssess(Assessor(checks, kept), estimate, known)
+    for name in found.unweighed:
+        say(
+            f"{name} has no column in the calibration: it names errors, and moves no probability. "
+            "`passerelle quality fit LABELS --check …` fits one that has."
+        )
+    return found

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from passerelle.quality.assessor import Assessor
+from passerelle.quality.base import Finding
+from passerelle.quality.checks.language_model import taken_by
 from passerelle.quality.checks.registry import CHECKS, build_checks
 from passerelle.quality.engines import Engines
 from passerelle.quality.estimate.calibrate import Labelled, by_check, fit, need_scikit_learn
+from passerelle.quality.estimate.features import Findings
 from passerelle.quality.store import AssessmentStore
+from passerelle.quality.unsaid import unsaid
 from passerelle.runs import cache_folder, write_atomically
 
 
@@ -46,12 +51,19 @@ def fit_calibration(
             "data": data,
             "languages": [source, target],
             "checks": {check.name: check.signature for check in checks},
+            "asked": {name: asdict(taken) for name, taken in taken_by(checks).items()},
+            "unsaid": [str(one) for one in unsaid(_by_pair(findings))],
         }
     finally:
         engines.close()
     content = fit(labelled, findings, provenance)
     content["provenance"]["by_check"] = by_check(labelled, findings)
     return content
+
+
+def _by_pair(findings: Findings) -> Iterator[Mapping[str, Finding]]:
+    for row in zip(*findings.values(), strict=True):
+        yield dict(zip(findings, row, strict=True))
 
 
 def write_calibration(out: Path, content: dict[str, Any]) -> None:

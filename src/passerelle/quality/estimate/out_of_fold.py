@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from passerelle.evaluation.asking.replying import Taken
 from passerelle.languages.phrasebook import Phrasebook
 from passerelle.quality.assessing import Assess, Assessment
 from passerelle.quality.assessor import Assessor
@@ -54,6 +55,11 @@ class OutOfFoldAssess:
     def seconds(self) -> Mapping[str, float]:
         """Seconds that each check took so far, by its name."""
         return self._assessor.seconds
+
+    @property
+    def taken(self) -> Mapping[str, Taken]:
+        """What asking paid models took, by the check's name."""
+        return self._folds[0].taken
 
     def estimate(self, pairs: Sequence[Pair]) -> list[Assessment]:
         """Assess each pair by the estimate of its cluster's fold.

@@ -13,6 +13,7 @@ from passerelle.formats.saving import save
 from passerelle.quality.pairs import Paired, PairedRow
 from passerelle.quality.repair.proposing import sentences
 from passerelle.quality.repair.repair import Repaired, Repairer
+from passerelle.quality.unsaid import unsaid
 from passerelle.runs import write_atomically
 from passerelle.translation.memory.protocol import Memory
 from passerelle.translation.protection.options import find_collision
@@ -79,6 +80,7 @@ def repair_file(paired: Paired, repairer: Repairer, memory: Memory, out: Path, g
         "review_minutes": round(sum(found.minutes for _, found in left), 1),
         "mean_before": _mean([found.before.probability for found in done]),
         "mean_after": _mean([found.after.probability for found in done]),
+        "unsaid": [str(one) for one in unsaid(found.before.findings for found in done)],
         "out": str(out),
         "review": str(review),
         **({"post_editing_stopped": repairer.stopped} if repairer.stopped else {}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -86,4 +86,5 @@ def repair(paired: Paired, assess: Assess, memory: Path, out: Path, options: Rep
             phrasebook=known,
         )
         found = repair_file(paired, repairer, opened, out, options.good)
-    return {**found, **({"phrasebook": f"{known.own} ({known.digest})"} if known.own else {})}
+    asked = {name: asdict(taken) for name, taken in assess.taken.items()}
+    return {**found, "asked": asked, **({"phrasebook": f"{known.own} ({known.digest})"} if known.own else {})}

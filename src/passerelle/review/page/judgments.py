@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from passerelle.errors import InputError
 from passerelle.quality.base import ErrorClass
@@ -61,6 +61,14 @@ class Span(BaseModel):
     end: int = Field(ge=0)
     severity: Severity = "minor"
     category: ErrorClass | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_before(cls, given: Any) -> Any:
+        """Read a mark that was made when what is left out and what is added were one class."""
+        if isinstance(given, Mapping) and given.get("category") == "dropped-or-added":
+            return {**given, "category": "dropped" if given.get("start") == given.get("end") else "added"}
+        return given
 
 
 class Translation(Judgment):

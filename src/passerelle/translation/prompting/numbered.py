@@ -27,16 +27,9 @@ def read_numbered(said: str, count: int) -> tuple[list[str] | None, str]:
     Returns:
         The texts in order; ``None`` and what is wrong if they aren't those that were asked for.
     """
-    text = said.strip()
-    if not text.startswith("{"):
-        text, closed = without_reasoning("", text)
-        if not closed:
-            return None, f"it never came to an answer: {text[:80]!r}"
-    fenced = _FENCE.match(text)
-    try:
-        found = json.loads(fenced[1] if fenced else text)
-    except (ValueError, RecursionError):
-        return None, f"no JSON: {text[:80]!r}"
+    found, fault = object_of(said)
+    if fault:
+        return None, fault
     if not isinstance(found, dict) or set(found) != {str(number) for number in range(1, count + 1)}:
         size = len(found) if isinstance(found, dict | list) else 1
         return None, f"{size} answers, or answers with other numbers, for {count} texts"
@@ -44,3 +37,21 @@ def read_numbered(said: str, count: int) -> tuple[list[str] | None, str]:
     if not all(isinstance(answer, str) for answer in answers):
         return None, "an answer that is no text"
     return answers, ""
+
+
+def object_of(said: str) -> tuple[Any, str]:
+    """Read the JSON that a model said; a fence around it, and reasoning before it, is left out.
+
+    Returns:
+        What it holds, and what is wrong if it is none.
+    """
+    text = said.strip()
+    if not text.startswith("{"):
+        text, closed = without_reasoning("", text)
+        if not closed:
+            return None, f"it never came to an answer: {text[:80]!r}"
+    fenced = _FENCE.match(text)
+    try:
+        return json.loads(fenced[1] if fenced else text), ""
+    except (ValueError, RecursionError):
+        return None, f"no JSON: {text[:80]!r}"

@@ -132,7 +132,7 @@ const Marks = (() => {
 
     function omit() {
       if (spans.some((span) => span.start === span.end)) return;
-      spans.push({ start: length, end: length, severity: "major", category: "dropped-or-added" });
+      spans.push({ start: length, end: length, severity: "major", category: "dropped" });
       paint();
       changed();
     }
