@@ -22,15 +22,15 @@ from pydantic import BaseModel
 import passerelle
 from passerelle.adaptation.settings import METHODS, AdaptSettings, AlarmSettings, MixSettings, PartSettings
 from passerelle.cli import main
+from passerelle.comparison.entries import DataEntry
+from passerelle.comparison.entries import TestEntry as BenchmarkEntry
 from passerelle.comparison.settings import (
     MACHINE,
     SMOKE,
-    DataEntry,
     Experiment,
     load_experiment,
     parse_experiment,
 )
-from passerelle.comparison.settings import TestEntry as BenchmarkEntry
 from passerelle.comparison.untrained import UNTRAINED
 from test_layout import LAYERS, LEVEL, PACKAGE
 

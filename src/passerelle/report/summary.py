@@ -9,6 +9,7 @@ from typing import Any
 from passerelle.report.advice.by_volume import choice_by_volume
 from passerelle.report.cells import headline_metric
 from passerelle.report.contents import ENGLISH, ZERO_SHOT, Amounts, Arm, Contents, Difference, Score
+from passerelle.report.curves.learning_words import curve_sentences
 from passerelle.report.pareto import pareto_front
 from passerelle.report.parse import as_mapping, as_number, read_results
 from passerelle.report.wording import (
@@ -76,6 +77,7 @@ def summarise(results: Mapping[str, Any] | Contents) -> Summary:
         Finding("choice", "What to choose", " ".join(choice_by_volume(contents))),
         Finding("quality", "Quality", " ".join(_quality(contents, standing))),
         Finding("english", "English", " ".join(_english(contents, standing.metric))),
+        Finding("more-data", "More data", " ".join(curve_sentences(contents))),
         Finding("cost", "Cost", " ".join(_cost(contents, standing))),
         Finding("training", "Human or machine training data", " ".join(_training_data(contents, standing.metric))),
         Finding("tests", "Human or machine test", " ".join(_tests(contents, standing.metric))),
