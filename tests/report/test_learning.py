@@ -84,7 +84,7 @@ def test_curves_are_said_in_words(curved: dict[str, Any]) -> None:
         "The step from 640 to 2\u202f560 examples brought +1.2 points [−1.8, +4.2]: whether more of the same data "
         "would help can't be told.",
         "Two stages, machine translations comes level with Translation pipeline at about 1\u202f280 examples [410, "
-        "beyond the last]; making it takes 11 min of core time and 0.013\u00a0€ there.",
+        "beyond 2\u202f560]; making it takes 11 min of core time and 0.013\u00a0€ there.",
     ]
     finding = next(finding for finding in summarise(curved).findings if finding.key == "more-data")
     assert finding.text == " ".join(sentences(curved))
@@ -124,7 +124,7 @@ def test_the_page_shows_curves_tables_and_losses(curved: dict[str, Any], run_fol
     assert '<a href="#learning">More data</a>' in text and 'id="learning-table"' in text
     assert 'data-against="pipeline" data-metric="choice" data-number="level-at" data-value="1280.0"' in text
     assert "left out: no room" in text
-    assert "not within what was measured" in text and "[410, beyond the last]" in text
+    assert "not up to 2\u202f560" in text and "[410, beyond 2\u202f560]" in text
     assert text.count('aria-label="Loss of ') == len(loss_plots(read_results(curved))) == 4
     assert 'data-stage="vision stage" data-step="40" data-metric="target-loss" data-value="3.0"' in text
     assert "Une pomme." in text

@@ -84,6 +84,16 @@ class LearningCurve:
     steps: tuple[Step, ...]
     crossings: tuple[Crossing, ...]
 
+    @property
+    def smallest(self) -> float | None:
+        """The fewest examples that it was trained on."""
+        return min((point.samples for point in self.points if point.samples is not None), default=None)
+
+    @property
+    def largest(self) -> float | None:
+        """The most examples."""
+        return max((point.samples for point in self.points if point.samples is not None), default=None)
+
     def last_step(self, metric: str, test: str) -> Step | None:
         """Return the step to the largest size."""
         return next((step for step in reversed(self.steps) if (step.metric, step.test) == (metric, test)), None)

@@ -71,13 +71,14 @@ def _draw_line(axes: Axes, contents: Contents, line: Placed, stroke: Any) -> Non
     arm = contents.arm(curve.arm)
     color, marker, _ = KINDS.get(arm.trained_on if arm else None) or (UNTRAINED, "X", "")
     xs = [x for x, _, _ in placed]
+    beside = (axes.get_xlim()[1] / axes.get_xlim()[0]) ** 0.015
     axes.plot(xs, [score.value or 0.0 for _, _, score in placed], color=color, linewidth=1.6, linestyle=stroke)
     for x, point, score in placed:
         if score.low is not None and score.high is not None:
             axes.plot([x, x], [score.low, score.high], color=color, linewidth=1.6, alpha=0.45)
         same = (score.metric, score.test)
         seeds = [s.value for s in point.of.seed_scores if (s.metric, s.test) == same and s.value is not None]
-        axes.plot([x] * len(seeds), seeds, ".", color=color, markersize=4, alpha=0.55)
+        axes.plot([x * beside] * len(seeds), seeds, ".", color=color, markersize=5, alpha=0.7)
         axes.plot([x], [score.value or 0.0], marker, color=color, markersize=7, markeredgecolor=PAPER)
 
 
@@ -134,8 +135,9 @@ def _draw_levels(axes: Axes, contents: Contents, curve: LearningCurve) -> None:
         under = len(scores) > 1 and not place
         axes.annotate(
             contents.title(name),
-            (0, value),
-            (3, -3 if under else 3),
+            (1, value),
+            (-2, -3 if under else 3),
+            ha="right",
             xycoords=("axes fraction", "data"),
             textcoords="offset points",
             va="top" if under else "bottom",

@@ -89,13 +89,13 @@ def crossings_table(contents: Contents) -> Table:
 
 def _crossing_row(contents: Contents, curve: LearningCurve, crossing: Crossing) -> Row:
     data = {"arm": curve.arm, "against": crossing.against, "metric": crossing.metric}
-    words = {"before": "before the first size", "beyond": "not within what was measured"}
+    words = {"before": f"{whole(curve.smallest)} or fewer", "beyond": f"not up to {whole(curve.largest)}"}
     text = words.get(crossing.where.get("value", ""), f"{whole(crossing.at.value)} examples")
     seconds, euros = cost_at(contents, curve, crossing.at.value)
     return Row(
         contents.title(curve.arm),
         (
-            Cell(text, crossing_interval(crossing), crossing.at.value, data | {"number": "level-at"}),
+            Cell(text, crossing_interval(curve, crossing), crossing.at.value, data | {"number": "level-at"}),
             Cell(duration(seconds), value=seconds, data=data | {"number": "level-seconds"}),
             Cell(short(euros), value=euros, data=data | {"number": "level-euros"}),
             _ends_cell(crossing.last, data | {"number": "last"}),

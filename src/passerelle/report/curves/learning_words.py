@@ -56,24 +56,25 @@ def _step_words(step: Step) -> str:
 
 def _crossing_words(contents: Contents, curve: LearningCurve, crossing: Crossing) -> str:
     title, against = contents.title(curve.arm), contents.title(crossing.against)
-    sizes = [point.samples for point in curve.points if point.samples is not None]
     if crossing.where.get("value") == "within":
-        at = f"about {whole(crossing.at.value)} examples {crossing_interval(crossing)}"
+        at = f"about {whole(crossing.at.value)} examples {crossing_interval(curve, crossing)}"
         return f"{title} comes level with {against} at {at}{_costs_there(contents, curve, crossing)}."
     if crossing.where.get("value") == "before":
-        return f"{title} is level with {against}, or above it, from the fewest examples on, {whole(min(sizes))}."
+        return f"{title} is level with {against}, or above it, from the fewest examples on, {whole(curve.smallest)}."
     share = crossing.share or 0.0
     chance = f"; in {100 * share:.0f} of 100 resamples it does" if share >= OFTEN else ""
     return (
-        f"{title} doesn't come level with {against} within what was measured, up to {whole(max(sizes))} examples: the "
-        f"difference is {points(crossing.last)} there{chance}. What lies beyond isn't known."
+        f"{title} doesn't come level with {against} within what was measured, up to {whole(curve.largest)} examples: "
+        f"the difference is {points(crossing.last)} there{chance}. What lies beyond isn't known."
     )
 
 
-def crossing_interval(crossing: Crossing) -> str:
-    """Write the interval of a crossing, as ``[210, beyond the last]``."""
+def crossing_interval(curve: LearningCurve, crossing: Crossing) -> str:
+    """Write the interval of a crossing, as ``[210, beyond 640]``; empty where nothing of it was measured."""
     ends = {"low": crossing.at.low, "high": crossing.at.high}
-    words = {"before": "before the first", "beyond": "beyond the last"}
+    if set(crossing.where.values()) in ({"before"}, {"beyond"}):
+        return ""
+    words = {"before": f"before {whole(curve.smallest)}", "beyond": f"beyond {whole(curve.largest)}"}
     return f"[{', '.join(words.get(crossing.where.get(name, ''), whole(end)) for name, end in ends.items())}]"
 
 

@@ -42,7 +42,7 @@ def loss_plot(arm: Arm) -> str:
             )
             _draw_looks(axes, stage.looks, begun)
             begun += max([*(step for step, _ in stage.loss), *(look.step for look in stage.looks)], default=0.0)
-        axes.set_xlim(0, begun * 1.02)
+        axes.set_xlim(-0.02 * begun, begun * 1.02)
         axes.set_ylim(bottom=0)
         axes.set_xlabel("Step")
         axes.set_ylabel("Loss, nats a token")
