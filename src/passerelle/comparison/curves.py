@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,6 +78,8 @@ class CurveStudy:
         seeds = min(map(len, known.values()))
         statistics = [[measure.statistic for measure in row[:seeds]] for row in known.values()]
         curve = Curve.of(tuple(known), statistics, first.clusters)
+        if math.isnan(sum(curve.values)):
+            return
         what = {"benchmark": benchmark, "unit": first.unit}
         for (start, end), gain in zip(_pairs(curve.sizes), curve.steps(), strict=True):
             difference = {"difference": gain.value, "low": gain.low, "high": gain.high}

@@ -85,6 +85,8 @@ class Curve:
         """Return from which size on the curve is at a level, a figure of the same items, or above it."""
         value = float(level(np.ones((1, len(self.clusters))))[0])
         gaps = self.drawn - significance.resampled(level, self.clusters)
+        defined = ~np.isnan(gaps).any(axis=0)  # such as an AUC of resamples that have both classes
+        gaps = gaps[:, defined] if defined.any() else gaps
         places = np.array([crossing_of(self.sizes, row) for row in gaps.T])
         low, high = np.quantile(places, [1 - _UPPER, _UPPER], method="inverted_cdf")
         return Crossing(
