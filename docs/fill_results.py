@@ -1,7 +1,8 @@
-"""Write the tables of a run into a page, between its markers: fill_results.py RUN_FOLDER [PAGE].
+"""Write the tables of a run into a page, between its markers: fill_results.py RUN_FOLDER [PAGE [TABLE…]].
 
 PAGE is README.md unless given. A page has one or more pairs of markers, as ``<!-- results:begin -->`` and
-``<!-- results:end -->``; the tables are those of `TABLES`. Everything else in the page stays as it is.
+``<!-- results:end -->``; the tables are those of `TABLES`. Of a page
+that holds tables of several runs those that are named are written. Everything else in the page stays as it is.
 """
 
 from __future__ import annotations
@@ -206,6 +207,59 @@ def training_text_table(results: Results) -> str:
     return markdown(("training text", "rows", "left out", "made by", "chrF to people's"), rows)
 
 
+def curves_table(results: Results) -> str:
+    """Show the headline metric at every size of data, what each step brought, and where an arm is level with others."""
+    metric, test = results["headline_metrics"][0], results["main_test"]
+    rows = [
+        [f"`{curve['arm']}`", *_point(curve, point, metric, test)]
+        for curve in results["curves"]
+        for point in curve["points"]
+    ]
+    headings = ("arm", "examples", metric_title(metric), "by seed", "the step brought", "core minutes to make", "euros")
+    levels = [
+        [f"`{arm['name']}`", DASH, with_interval(score(arm, metric, test)), DASH, DASH, *_costs(arm["cost"]["make"])]
+        for arm in results["arms"]
+        if arm["name"] in {row["against"] for curve in results["curves"] for row in curve["crossings"]}
+    ]
+    found = [
+        f"- `{curve['arm']}` against `{row['against']}`: {_crossing(row, curve)}"
+        for curve in results["curves"]
+        for row in curve["crossings"]
+        if (row["metric"], row["test"]) == (metric, test)
+    ]
+    return "\n\n".join([markdown(headings, [*rows, *levels]), "\n".join(found), provenance(results)])
+
+
+def _point(curve: dict[str, Any], point: dict[str, Any], metric: str, test: str) -> list[str]:
+    if point["status"] != "done":
+        return [f"{point['budget']} ({point['status']})", *[DASH] * 5]
+    steps = curve["steps"]
+    step = next((s for s in steps if (s["metric"], s["test"], s["to"]) == (metric, test, point["samples"])), None)
+    seeds = [s["value"] for s in point["seed_scores"] if (s["metric"], s["test"]) == (metric, test)]
+    return [
+        str(point["samples"]),
+        with_interval(score(point, metric, test)),
+        "; ".join(map(number, seeds)) or DASH,
+        with_interval(step, "difference", plus=True),
+        *_costs(point["make"]),
+    ]
+
+
+def _costs(make: dict[str, Any]) -> list[str]:
+    return [number(make["processor_seconds"] / 60), number(make["euros"], digits=4)]
+
+
+def _crossing(row: dict[str, Any], curve: dict[str, Any]) -> str:
+    words = {"before": "before the first size", "beyond": "beyond the last"}
+    ends = [words.get(row["where"][end]) or f"{row[end]:.0f}" for end in ("value", "low", "high")]
+    last = f"at the last size it is {with_interval(row['last'], 'difference', plus=True)} points from it"
+    if row["where"]["value"] != "beyond":
+        return f"level at {ends[0]} examples [{ends[1]}, {ends[2]}]; {last}."
+    most = max(point["samples"] or 0 for point in curve["points"])
+    often = f"; in {100 * row['share']:.0f} of 100 resamples it does"
+    return f"doesn't come level within what was measured, up to {most} examples{often}; {last}."
+
+
 TABLES: dict[str, Callable[[Results], str]] = {
     "results": results_table,
     "english": english_table,
@@ -214,11 +268,12 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "all-differences": all_differences_table,
     "gains": gains_table,
     "training-text": training_text_table,
+    "curves": curves_table,
 }
 
 
-def fill(page: str, results: Results) -> str:
-    """Return a page's text with the tables of `results` between its markers.
+def fill(page: str, results: Results, only: Sequence[str] = ()) -> str:
+    """Return a page's text with the tables of `results` between its markers; those named in `only`, or all.
 
     Raises:
         ValueError: The page has no markers, or the results are of another version.
@@ -229,6 +284,8 @@ def fill(page: str, results: Results) -> str:
         )
     filled = 0
     for name, table in TABLES.items():
+        if (only and name not in only) or (name == "curves" and not results.get("curves")):
+            continue
         begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
         between = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
         if between.search(page):
@@ -242,12 +299,12 @@ def fill(page: str, results: Results) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Fill one page."""
-    if len(arguments) not in (1, 2):
-        print("usage: fill_results.py RUN_FOLDER [PAGE]", file=sys.stderr)
+    if not arguments:
+        print("usage: fill_results.py RUN_FOLDER [PAGE [TABLE…]]", file=sys.stderr)
         return 2
-    page = Path(arguments[1]) if len(arguments) == 2 else ROOT / "README.md"
+    page = Path(arguments[1]) if len(arguments) > 1 else ROOT / "README.md"
     results = json.loads((Path(arguments[0]) / "results.json").read_text(encoding="utf-8"))
-    page.write_text(fill(page.read_text(encoding="utf-8"), results), encoding="utf-8")
+    page.write_text(fill(page.read_text(encoding="utf-8"), results, arguments[2:]), encoding="utf-8")
     print(f"filled {page}", file=sys.stderr)
     return 0
 

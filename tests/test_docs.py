@@ -22,15 +22,15 @@ from pydantic import BaseModel
 import passerelle
 from passerelle.adaptation.settings import METHODS, AdaptSettings, AlarmSettings, MixSettings, PartSettings
 from passerelle.cli import main
+from passerelle.comparison.entries import DataEntry
+from passerelle.comparison.entries import TestEntry as BenchmarkEntry
 from passerelle.comparison.settings import (
     MACHINE,
     SMOKE,
-    DataEntry,
     Experiment,
     load_experiment,
     parse_experiment,
 )
-from passerelle.comparison.settings import TestEntry as BenchmarkEntry
 from passerelle.comparison.untrained import UNTRAINED
 from test_layout import LAYERS, LEVEL, PACKAGE
 
@@ -456,6 +456,33 @@ def test_other_tables_are_filled_in_too(filler: ModuleType) -> None:
     assert "| Choice | +2.0 [+1.0, +3.0] | +4.000 | 0.0 | +0.5 [+0.2, +0.8] | – |" in filled
     assert "| machine | 9 | 1 | apertium | 43.2 |" in filled
     assert "| gate | 5 | 0 | gate, the best 60% | – |" in filled
+
+
+def test_curves_alone_are_filled_in_where_they_are_named(filler: ModuleType) -> None:
+    results, page = tiny_results(), "<!-- results:begin -->\n<!-- curves:begin --><!-- curves:end -->"
+    assert filler.TABLES.keys() >= {"curves"}
+    with pytest.raises(ValueError, match="no markers"):
+        filler.fill("<!-- curves:begin --><!-- curves:end -->", results)
+    make = {"processor_seconds": 90.0, "euros": 0.0125}
+    for arm in results["arms"]:
+        arm["cost"] = {"make": make}
+    score = {"metric": "choice", "test": "human", "value": 40.0, "low": 35.0, "high": 45.0}
+    point = {"samples": 40, "status": "done", "scores": [score], "seed_scores": [score, score], "make": make}
+    step = {"metric": "choice", "test": "human", "to": 160, "difference": 2.0, "low": -1.0, "high": 5.0}
+    crossing = {"metric": "choice", "test": "human", "against": "pipeline", "share": 0.12, "value": None, "low": 90.4}
+    crossing |= {"where": {"value": "beyond", "low": "within", "high": "beyond"}, "last": {**step, "difference": -3.0}}
+    points = [point | {"budget": 40}, point | {"budget": 160, "samples": 160}, {"budget": 640, "status": "failed"}]
+    points[2]["samples"] = None
+    results["curves"] = [{"arm": "lora-mt", "points": points, "steps": [step], "crossings": [crossing]}]
+    filled = filler.fill(page, results, ["curves"])
+    assert "| `lora-mt` | 160 | 40.0 [35.0, 45.0] | 40.0; 40.0 | +2.0 [−1.0, +5.0] | 1.5 | 0.0125 |" in filled
+    assert "| `lora-mt` | 640 (failed) | – | – | – | – | – |" in filled
+    assert (
+        "- `lora-mt` against `pipeline`: doesn't come level within what was measured, up to 160 examples; in 12 of 100 "
+        "resamples it does; at the last size it is −3.0 [−1.0, +5.0] points from it."
+    ) in filled
+    crossing |= {"value": 100.2, "where": {"value": "within", "low": "before", "high": "beyond"}}
+    assert "level at 100 examples [before the first size, beyond the last]" in filler.fill(page, results, ["curves"])
 
 
 def test_results_of_an_older_version_are_refused(filler: ModuleType) -> None:

@@ -16,8 +16,9 @@ from families.tiny import build
 from passerelle.adaptation.data import read_pool
 from passerelle.cli import main
 from passerelle.comparison import tests as planning
+from passerelle.comparison.entries import QualitySettings
 from passerelle.comparison.screening import Screening
-from passerelle.comparison.settings import QualitySettings, load_experiment
+from passerelle.comparison.settings import load_experiment
 from passerelle.comparison.texts import Texts
 from passerelle.comparison.translating import Made, translate_file, translation_job
 from passerelle.costs.limits import Allowance

@@ -13,6 +13,7 @@ from passerelle.adaptation.settings import AdaptSettings, StageSettings
 from passerelle.errors import InputError
 from passerelle.formats.conversations import Conversation, read_conversations
 from passerelle.models.conversing import Encoded, Encoder
+from passerelle.progress import say
 from passerelle.runs import content_hash, file_hash
 
 Watch = Callable[[int, int], None]
@@ -31,12 +32,14 @@ class Pool:
         held: What alarms look at, target language first.
         files: For each file: path, language, origin, weight, samples, SHA-256.
         rejected: Samples that can't be used: file, row or id, reason, detail.
+        of: How many samples in the target language there were before a limit on them.
     """
 
     train: list[Weighted]
     held: list[Conversation]
     files: list[dict[str, Any]]
     rejected: list[dict[str, Any]] = field(default_factory=list)
+    of: int = 0
     _encoded: dict[Conversation, list[Encoded]] = field(default_factory=dict)
 
     @property
@@ -123,7 +126,26 @@ def read_pool(settings: AdaptSettings) -> Pool:
         pool.files.append({**described, "samples": len(found), "sha256": data_digest(entry.path)})
     if settings.alarms.every:
         _hold_back(pool, settings.alarms.samples)
+    pool.of = pool.targets
+    if settings.max_train_samples is not None:
+        _keep_some(pool, settings.max_train_samples, settings.seed)
     return pool
+
+
+def _keep_some(pool: Pool, most: int, seed: int) -> None:
+    """Keep so many samples in the target language and as large a share of the English ones: the first by seed and id.
+
+    What has one id, such as a sample and its translation, comes in together.
+    """
+    if most > pool.targets:
+        say(f"max_train_samples is {most}, but the target language has only {pool.targets} samples: all are used.")
+        return
+    kept: set[int] = set()
+    for english in (False, True):
+        given = [w for w in pool.train if (w.conversation.language == ENGLISH) is english]
+        order = sorted(given, key=lambda w: content_hash([seed, w.conversation.id]))
+        kept |= {id(w) for w in order[: most if not english else round(len(given) * most / pool.of)]}
+    pool.train = [w for w in pool.train if id(w) in kept]
 
 
 def data_digest(path: Path) -> str:

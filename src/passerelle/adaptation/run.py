@@ -48,7 +48,7 @@ _NOT_DETERMINING = {
     "families",
 }  # fmt: skip
 
-_ADDED = {"optim", "attn_implementation"}
+_ADDED = {"optim", "attn_implementation", "max_train_samples"}
 """Settings that older adaptations didn't have: these go on while they are at their defaults."""
 
 
@@ -128,6 +128,7 @@ def _adapt(settings: AdaptSettings, processes: Launched, trial: Trial | None) ->
         "family": pretrained.family.name,
         "image_processor": type(pretrained.processor.image_processor).__name__,
         "data": pool.files,
+        "samples": {"used": pool.targets, "of": pool.of},
         "stages": [],
         "rejected": pool.rejected,
     }

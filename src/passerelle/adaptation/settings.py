@@ -181,6 +181,8 @@ class AdaptSettings(Settings):
         max_steps: Optimizer steps over all stages; 0: as many as `max_tokens` or `num_train_epochs` say.
         max_tokens: Tokens to train on over all stages, about: steps are as many as samples of the mean length need; 0:
             `num_train_epochs` over the target-language samples.
+        max_train_samples: Only so many samples in the target language, and as large a share of those in English: the
+            first in an order by the seed, so that fewer are among more [all].
         group_by_picture: Put samples about the same picture into the same batch where they come near each other: the
             picture is computed once for all of them, but a batch shows fewer pictures.
         learning_rate: Replaces the method's own for all parts.
@@ -219,6 +221,7 @@ class AdaptSettings(Settings):
     max_steps: int = Field(default=0, ge=0)
     max_tokens: int = Field(default=0, ge=0)
     num_train_epochs: float = Field(default=1.0, gt=0)
+    max_train_samples: int | None = Field(default=None, ge=1)
     per_device_train_batch_size: int = Field(default=8, ge=1)
     gradient_accumulation_steps: int = Field(default=1, ge=1)
     group_by_picture: bool = False

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from passerelle.adaptation.run import adapt, adaptation_key
+from passerelle.adaptation.settings import AdaptSettings
 from passerelle.comparison.settings import MACHINE, Experiment
 from passerelle.comparison.texts import Texts
 from passerelle.comparison.untrained import ELSEWHERE, PIPELINE, PROMPTED, UNTRAINED, ZERO_SHOT
@@ -52,12 +53,19 @@ class ArmRun:
         records: What `adapt` did, by seed; empty for an arm that isn't trained.
         error: Why it failed; empty if it didn't.
         left_out: Whether it didn't fail, but a limit left no room for it.
+        size: How many examples it has, where it is a smaller arm of a learning curve; `name` is the whole one's.
     """
 
     name: str
     records: dict[int, dict[str, Any]] = field(default_factory=dict)
     error: str = ""
     left_out: bool = False
+    size: int | None = None
+
+    @property
+    def system(self) -> str:
+        """What answers call it."""
+        return self.name if self.size is None else f"{self.name} at {self.size}"
 
     @property
     def written_bytes(self) -> int | None:
@@ -107,32 +115,41 @@ def description_of(experiment: Experiment, arm: str, language: str) -> str:
     )
 
 
-def train_arm(experiment: Experiment, arm: str, texts: Texts, folder: Path) -> ArmRun:
+def train_arm(experiment: Experiment, arm: str, texts: Texts, folder: Path, size: int | None = None) -> ArmRun:
     """Train an arm with every seed, unless an earlier run did; whatever goes wrong is the arm's own.
+
+    Args:
+        experiment: The settings.
+        arm: Its name.
+        texts: What it learns from.
+        folder: The run folder.
+        size: How many examples it has, for one of its budgets but the last.
 
     Raises:
         StorageError: The disk is full: no arm could go on.
     """
-    run = ArmRun(arm)
+    run = ArmRun(arm, size=size)
     for seed in experiment.seeds if arm in experiment.trained else ():
-        say(f"{arm} (seed {seed})")
+        say(f"{run.system} (seed {seed})")
         try:
             require_allowance()
             with part("load and save", arm):
-                run.records[seed] = adapt(_settings(experiment, arm, seed, texts, folder))
+                run.records[seed] = adapt(_settings(experiment, arm, seed, texts, folder, size))
         except StorageError:
             raise
         except Exception as error:  # a library may raise anything, and the other arms are worth having
-            run.error = failure(error, folder / "arms" / f"{arm}.failed.txt")
+            run.error = failure(error, folder / "arms" / f"{run.system}.failed.txt")
             run.left_out = isinstance(error, LimitReached)
-            say(f"{arm} (seed {seed}): {'' if run.left_out else 'failed: '}{run.error}")
+            say(f"{run.system} (seed {seed}): {'' if run.left_out else 'failed: '}{run.error}")
             break
     return run
 
 
-def _settings(experiment: Experiment, arm: str, seed: int, texts: Texts, folder: Path) -> Any:
+def _settings(
+    experiment: Experiment, arm: str, seed: int, texts: Texts, folder: Path, size: int | None = None
+) -> AdaptSettings:
     """Return an arm's settings; its folder's name holds a hash of what determines it, so that others stay beside it."""
-    settings = experiment.adaptation(arm, seed, folder, texts.data(arm))
+    settings = experiment.adaptation(arm, seed, folder, texts.data(arm), size)
     place = folder / "arms" / f"{arm}-seed{seed}-{adaptation_key(settings)[:8]}"
     return settings.model_copy(update={"output_dir": place})
 
@@ -189,7 +206,8 @@ def systems_of(experiment: Experiment, runs: Iterable[ArmRun]) -> list[System]:
         elif method == ELSEWHERE:
             found.append(open_system(Named(run.name, experiment.own_model(run.name))))
         else:
-            found.append(trained_system(run.name, run.models))
+            kept_as = "" if run.size is None else f"{run.name}-{run.size}"
+            found.append(replace(trained_system(run.system, run.models), kept_as=kept_as))
     return found
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from passerelle.comparison.arms import ArmRun, description_of, title_of
+from passerelle.comparison.collected import Collected, key_metrics, scored, scores_of, spoken_by
 from passerelle.comparison.examples import examples_of
 from passerelle.comparison.gains import gains, spent
 from passerelle.comparison.settings import MACHINE, Experiment
-from passerelle.comparison.tests import PlannedTest
-from passerelle.comparison.texts import PEOPLE, Texts
+from passerelle.comparison.texts import PEOPLE
 from passerelle.comparison.untrained import ELSEWHERE, PIPELINE, ZERO_SHOT
 from passerelle.costs.flops import scaled
 from passerelle.costs.ledger import Phase
@@ -30,54 +29,14 @@ from passerelle.runs import RESULTS_SCHEMA
 from passerelle.translation.both_ways import ENGLISH
 
 Row = Mapping[str, Any]
-KEY_METRICS = ("fidelity", "auc", "chrf")
-"""Metrics that have a column beside a test's own."""
-MOST_SUBTASKS = 3
-"""A test with more parts than this shows them among all scores only."""
-
-
-@dataclass(frozen=True)
-class Collected:
-    """All that results are made of.
-
-    Attributes:
-        experiment: The settings.
-        folder: The run folder.
-        runs: What became of each arm.
-        tests: What was asked.
-        texts: What was learnt from.
-        evaluation: What `passerelle.evaluation.run.evaluate` returned.
-    """
-
-    experiment: Experiment
-    folder: Path
-    runs: Sequence[ArmRun]
-    tests: Sequence[PlannedTest]
-    texts: Texts
-    evaluation: Row
-
-    @property
-    def main_test(self) -> str:
-        """Who made the questions that arms are judged by: people, unless all of them are a machine's."""
-        return "human" if any(self.in_peoples_words(test) for test in self.tests) else "machine"
-
-    def in_peoples_words(self, test: PlannedTest) -> bool:
-        """Whether people wrote a test in the target language."""
-        target = self.experiment.target
-        return test.people is not None and any(source.language == target for source in test.people.sources)
-
-    def asked(self, benchmark: str, spoken: str) -> tuple[str, str]:
-        """Return the test that a benchmark of the evaluation is, and who made its questions."""
-        for test in self.tests:
-            if test.machine is not None and benchmark == test.machine.name:
-                return test.name, "machine"
-        return benchmark, "english" if spoken == ENGLISH else "human"
 
 
 def collect(found: Collected) -> dict[str, Any]:
     """Put everything together, as plain JSON types."""
     experiment, evaluation = found.experiment, found.evaluation
-    answers = read_answers(found.folder / "evaluation" / "answers.jsonl")
+    smaller = {run.system for run in found.smaller}
+    said = read_answers(found.folder / "evaluation" / "answers.jsonl")
+    answers = [row for row in said if row["system"] not in smaller]
     engines = _engines(answers)
     arms = [{**_arm(found, run), "translated_by": engines.get(run.name, [])} for run in found.runs]
     if any(figure["language"] == ENGLISH for figure in evaluation["figures"]):
@@ -93,7 +52,7 @@ def collect(found: Collected) -> dict[str, Any]:
         "target_name": name,
         "main_test": found.main_test,
         "test_name": f"{name} test" + (", machine-translated" if found.main_test == "machine" else ""),
-        "key_metrics": _key_metrics(found),
+        "key_metrics": key_metrics(found),
         "headline_metrics": [test.name for test in found.tests],
         "seeds": list(experiment.seeds),
         "config": experiment.model_dump(mode="json"),
@@ -112,7 +71,7 @@ def collect(found: Collected) -> dict[str, Any]:
         "readings": evaluation["readings"],
         "notes": [*_notes(found), *evaluation["notes"]],
         "prices": prices().model_dump(),
-        "left_out": {run.name: run.error for run in found.runs if run.left_out},
+        "left_out": {run.system: run.error for run in (*found.runs, *found.smaller) if run.left_out},
         "shared_costs": [phase.to_dict() for phase in _shared(found)],
         "arms": arms,
         "comparisons": comparisons,
@@ -145,7 +104,7 @@ def _notes(found: Collected) -> Iterator[str]:
     elsewhere = [name for name in experiment.arms if experiment.is_elsewhere(name)]
     if elsewhere:
         yield f"{' and '.join(elsewhere)}: adapted elsewhere, from what data and at what cost isn't known here."
-    if left_out := [run.name for run in found.runs if run.left_out]:
+    if left_out := [run.system for run in (*found.runs, *found.smaller) if run.left_out]:
         yield (
             f"{', '.join(left_out)}: left out, for the limits of the comparison left no room; the same command with "
             "higher limits goes on."
@@ -168,54 +127,6 @@ def _choosing(method: str) -> str:
     return "what is written" if method == GENERATE else f"likelihood ({method})"
 
 
-def _key_metrics(found: Collected) -> list[str]:
-    keys = [
-        _metric(found, figure)
-        for figure in found.evaluation["figures"]
-        if figure["language"] == found.experiment.target and _is_key(found, figure)
-    ]
-    return list(dict.fromkeys(keys))
-
-
-def _is_key(found: Collected, figure: Row) -> bool:
-    if not figure["used"]:
-        return False
-    if figure["subtask"]:
-        return _is_own(found, figure) and _subtasks(found, figure["benchmark"]) <= MOST_SUBTASKS
-    return bool(figure["headline"] or figure["metric"] in KEY_METRICS)
-
-
-def _subtasks(found: Collected, benchmark: str) -> int:
-    return len({f["subtask"] for f in found.evaluation["figures"] if f["benchmark"] == benchmark} - {""})
-
-
-def _is_own(found: Collected, figure: Row) -> bool:
-    """Whether a figure's metric is the one that its test is known by."""
-    known = (
-        f["metric"] for f in found.evaluation["figures"] if f["headline"] and f["benchmark"] == figure["benchmark"]
-    )
-    return bool(figure["metric"] == next(known, None))
-
-
-def _metric(found: Collected, figure: Row) -> str:
-    """Name a figure's metric: a test's own by the test, its parts behind a colon."""
-    test, _ = found.asked(figure["benchmark"], figure["language"])
-    name = test if _is_own(found, figure) else f"{test} {figure['metric']}"
-    return f"{name}: {figure['subtask']}" if figure["subtask"] else name
-
-
-def _scores(found: Collected, system: str, spoken: str) -> Iterator[tuple[dict[str, Any], Sequence[float]]]:
-    for figure in found.evaluation["figures"]:
-        if (figure["system"], figure["language"], figure["used"]) != (system, spoken, True):
-            continue
-        _, test = found.asked(figure["benchmark"], spoken)
-        kept = {key: figure[key] for key in ("value", "low", "high", "unit", "direction", "signature")}
-        counts = {"items": figure["units"], "pictures": figure["clusters"], "unread": figure["unmatched"]}
-        counts["unread_share"] = figure["unread"]
-        score = {"metric": _metric(found, figure), "test": test, **kept, **counts}
-        yield score, figure["by_seed"]
-
-
 def _english(found: Collected) -> dict[str, Any]:
     """The base on English questions."""
     phases = list(_answering(found, ZERO_SHOT, ENGLISH, 1))
@@ -227,7 +138,7 @@ def _english(found: Collected) -> dict[str, Any]:
         "seeds": [],
         "status": "done",
         "error": None,
-        "scores": [score for score, _ in _scores(found, ZERO_SHOT, ENGLISH)],
+        "scores": [score for score, _ in scores_of(found, ZERO_SHOT, ENGLISH)],
         "seed_scores": [],
         "cost": _cost([phases], found, ZERO_SHOT, ENGLISH, at_work=ENGLISH, served=_is_served(found.experiment)),
         "training": None,
@@ -236,10 +147,7 @@ def _english(found: Collected) -> dict[str, Any]:
 
 def _arm(found: Collected, run: ArmRun) -> dict[str, Any]:
     experiment = found.experiment
-    spoken = [experiment.target]
-    if experiment.english and experiment.keeps_english(run.name):
-        spoken.append(ENGLISH)
-    scored = [] if run.error else [pair for code in spoken for pair in _scores(found, run.name, code)]
+    spoken = spoken_by(experiment, run.name)
     records = list(run.records.values())
     trainable = max((s["record"]["trainable_parameters"] for r in records for s in r["stages"]), default=0)
     served = _is_served(experiment, run.name)
@@ -255,13 +163,7 @@ def _arm(found: Collected, run: ArmRun) -> dict[str, Any]:
         "seeds": list(run.records),
         "status": "failed" if run.error else "done",
         "error": run.error or None,
-        "scores": [score for score, _ in scored],
-        "seed_scores": [
-            {**{key: score[key] for key in ("metric", "test", "unit")}, "seed": seed, "value": value}
-            for score, by_seed in scored
-            if len(by_seed) > 1
-            for seed, value in zip(run.records, by_seed, strict=False)
-        ],
+        **scored(found, run),
         "cost": {**cost, "trainable_parameters": trainable, "written_bytes": run.written_bytes},
         "training": {"stages": [_stage(stage) for stage in records[0]["stages"]]} if records else None,
     }
@@ -287,8 +189,18 @@ def _phases(found: Collected, run: ArmRun) -> list[list[Phase]]:
         seconds = experiment.arms[run.name].get("training_seconds")
         unmeasured = Phase("training, elsewhere", float(seconds or 0), processor_seconds=None, device_seconds=None)
         return [[unmeasured, *answering] if seconds else answering]
-    made = found.texts.phases(run.name) if run.records else []
-    return [[*made, *_training(record), *answering] for record in run.records.values()] or [[]]
+    return [[*made, *answering] for made in made_by_seed(found, run)] or [[]]
+
+
+def made_by_seed(found: Collected, run: ArmRun) -> list[list[Phase]]:
+    """Return what making a trained arm took, phase by phase, for each seed; of its texts the share that it uses."""
+    texts = found.texts.phases(run.name) if run.records else []
+    return [[*(phase.times(_share(record)) for phase in texts), *_training(record)] for record in run.records.values()]
+
+
+def _share(record: Row) -> float:
+    samples = record.get("samples") or {"used": 1, "of": 1}
+    return samples["used"] / samples["of"] if samples["of"] else 1.0
 
 
 def _cost(
@@ -354,7 +266,8 @@ def _training(record: Row) -> Iterator[Phase]:
 
 def _stage(stage: Row) -> dict[str, Any]:
     done = stage["record"]
-    return {**done, "learning_rate": max(done["learning_rates"].values(), default=None)}
+    rate = max(done["learning_rates"].values(), default=None)
+    return {**done, "learning_rate": rate, "alarms": stage["alarms"]}
 
 
 def _origin(experiment: Experiment, arm: str) -> str | None:

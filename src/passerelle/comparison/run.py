@@ -16,7 +16,9 @@ from passerelle.comparison.arms import (
     train_arm,
     trained_system,
 )
-from passerelle.comparison.collect import Collected, collect
+from passerelle.comparison.collect import collect
+from passerelle.comparison.collected import Collected
+from passerelle.comparison.curves import CurveStudy, curves_of, smaller_sizes
 from passerelle.comparison.reviewed import BEFORE, read_review, review_change
 from passerelle.comparison.settings import MACHINE, Experiment, parse_experiment
 from passerelle.comparison.tests import PlannedTest, plan_tests
@@ -30,7 +32,7 @@ from passerelle.evaluation.asking.labelled import read_labels
 from passerelle.evaluation.asking.members import System
 from passerelle.evaluation.asking.replying import open_llm
 from passerelle.evaluation.asking.systems import open_system
-from passerelle.evaluation.run import Options, evaluate
+from passerelle.evaluation.run import Options, Study, evaluate
 from passerelle.evaluation.specification import Named, read_served
 from passerelle.languages.knowledge import known_languages
 from passerelle.models.families import known_families
@@ -76,16 +78,21 @@ def _compare(experiment: Experiment, folder: Path, allowance: Allowance | None, 
     if allowance:
         _keep_room_for_asking(experiment, tests, folder, allowance)
     runs = [train_arm(experiment, name, texts, folder) for name in experiment.arms]
+    wanted = smaller_sizes(experiment, runs)
+    smaller = [train_arm(experiment, name, texts, folder, size) for name, size in wanted]
     if allowance:
         allowance.reserve = 0.0
     _raise_if_all_failed(runs)
     before, without_before = _before_review(experiment, texts, folder) if review else ([], [])
+    study = CurveStudy(experiment, [*smaller, *runs])
     with part("score"):
-        evaluation = _ask(experiment, tests, runs, before, folder)
+        evaluation = _ask(experiment, tests, [*runs, *smaller], before, folder, study)
     write_arms(folder, [record_of(experiment, run) for run in runs])
     _raise_if_all_failed(runs)
     with part("results"):
-        results = collect(Collected(experiment, folder, runs, tests, texts, evaluation))
+        found = Collected(experiment, folder, runs, tests, texts, evaluation, smaller)
+        results = collect(found)
+        results["curves"] = curves_of(found, study)
     results["review"] = None
     if review:
         touched = [system.name for system in before]
@@ -161,7 +168,12 @@ def check_estimate(experiment: Experiment) -> None:
 
 
 def _ask(
-    experiment: Experiment, tests: list[PlannedTest], runs: list[ArmRun], before: list[System], folder: Path
+    experiment: Experiment,
+    tests: list[PlannedTest],
+    runs: list[ArmRun],
+    before: list[System],
+    folder: Path,
+    study: Study | None = None,
 ) -> dict[str, Any]:
     """Ask every arm that didn't fail; one that fails now is named too."""
     systems = systems_of(experiment, runs)
@@ -177,7 +189,7 @@ def _ask(
         labels=experiment.labels,
         pairs=(*_pairs(experiment, names), *((system.name.split(" ")[0], system.name) for system in before)),
     )
-    by_name = {run.name: run for run in runs}
+    by_name = {run.system: run for run in runs}
 
     def failed(system: System, error: Exception) -> None:
         report = folder / "arms" / f"{system.name}.failed.txt"
@@ -187,7 +199,7 @@ def _ask(
         failed = "" if isinstance(error, LimitReached) else "failed: "
         say(f"{system.name}: {failed}{failure(error, report)}")
 
-    return evaluate(options, systems=[*systems, *before], failed=failed)
+    return evaluate(options, systems=[*systems, *before], failed=failed, study=study)
 
 
 def _keep_room_for_asking(experiment: Experiment, tests: list[PlannedTest], folder: Path, allowance: Allowance) -> None:
@@ -198,7 +210,7 @@ def _keep_room_for_asking(experiment: Experiment, tests: list[PlannedTest], fold
     if not asked or not experiment.trained:
         return
     _ask(experiment, tests, untrained, [], folder)
-    members = len(experiment.trained) * len(experiment.seeds)
+    members = sum(max(1, len(experiment.sizes(arm))) for arm in experiment.trained) * len(experiment.seeds)
     allowance.reserve = min(0.5, _ROOM * (allowance.share() - before) / len(asked) * members)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from passerelle.comparison.settings import QualitySettings
+from passerelle.comparison.entries import QualitySettings
 from passerelle.comparison.translating import Made
 from passerelle.costs.book import part
 from passerelle.costs.ledger import Phase, measured

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from passerelle.adaptation.settings import METHODS, AdaptSettings, complete_adaptation
+from passerelle.comparison.entries import (
+    Answers,
+    DataEntry,
+    QualitySettings,
+    Sizes,
+    TestEntry,
+    read_sizes,
+    share_of,
+)
 from passerelle.comparison.untrained import ELSEWHERE, UNTRAINED, ZERO_SHOT, check_untrained
 from passerelle.config import Seeds, Settings, load_settings, merge, parse_settings
 from passerelle.costs.limits import Limits
@@ -17,15 +26,13 @@ from passerelle.evaluation.specification import read_served
 from passerelle.languages.codes import language
 from passerelle.languages.knowledge import languages_beside
 from passerelle.models.families import families_beside
-from passerelle.records import Origin
 from passerelle.translation.both_ways import ENGLISH, TranslationSettings
 
 MACHINE = "machine"
 """The text of an arm that learns from the English data as the engine translates them."""
 ENGLISH_DATA = "english"
 """The data that machine text is translated from."""
-Answers = Literal["generate", "sum", "mean", "pmi", "pmi-mean"]
-_ARM_KEYS = ("method", "text", "screen", "translation")
+_ARM_KEYS = ("method", "text", "screen", "translation", "budgets")
 """Keys of an arm that are no settings of an adaptation."""
 _OWN = ("model_name_or_path", "language", "output_dir", "seed", "data")
 """Settings of an adaptation that the comparison itself sets."""
@@ -40,81 +47,6 @@ _OLDER = {
     "two_stage": "settings of the arm",
 }
 _WORDS = "see docs/reference/experiments.md"
-
-
-class DataEntry(Settings):
-    """A file of conversations.
-
-    Attributes:
-        path: JSON, JSONL or Parquet, as `passerelle adapt` reads it, or ``example:NAME``; ``{language}`` in it
-            stands for the target's code.
-        images: Folder of its pictures [the file's].
-        images_anywhere: Take pictures that lie outside of that folder, too.
-        origin: How its text came to be [``native`` for English, ``human-translation`` otherwise].
-        weight: How often its samples are drawn, relative to those of other files.
-    """
-
-    path: str = Field(min_length=1)
-    images: Path | None = None
-    images_anywhere: bool = False
-    origin: Origin | None = None
-    weight: float = Field(default=1.0, gt=0)
-
-
-class TestEntry(Settings):
-    """A benchmark that every arm is asked.
-
-    Attributes:
-        benchmark: As `passerelle evaluate --benchmark` takes it, with ``{language}`` in its path; ``example:NAME`` may
-            stand for a path.
-        name: What results call it [the benchmark's own name].
-        machine: Whether the English file's translation by the engine is asked too, beside what people wrote; or
-            ``only``, where nobody wrote the test in the language.
-        fields: Places of its texts, for a translation of rows in a format that isn't known.
-        images: Folder of its pictures [that of the file].
-        images_anywhere: Take pictures that lie outside of that folder, too.
-        answers: How options are chosen [as the comparison says].
-        english: Whether English is asked too.
-        prompt: By language what is asked where rows have no question, in place of the benchmark's own instruction.
-        max_new_tokens: Longest answer [the benchmark's own].
-        limit: Only so many questions, the first ones.
-        pictures: Only the questions about so many pictures, the first ones.
-        rules: Whose rules raw scores are by: ``lmms-eval``, ``vlmevalkit`` or ``authors`` [the benchmark's own].
-    """
-
-    benchmark: str = Field(min_length=1)
-    name: str = Field(default="", pattern=r"^$|^[A-Za-z0-9][\w .-]*$")
-    machine: bool | Literal["only"] = False
-    fields: tuple[str, ...] = ()
-    images: Path | None = None
-    images_anywhere: bool = False
-    answers: Answers | None = None
-    english: bool = True
-    prompt: dict[str, str] = {}
-    max_new_tokens: int | None = Field(default=None, ge=1)
-    limit: int | None = Field(default=None, ge=1)
-    pictures: int | None = Field(default=None, ge=1)
-    rules: Literal["", "lmms-eval", "vlmevalkit", "authors"] = ""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _named(cls, given: Any) -> Any:
-        return {"benchmark": given} if isinstance(given, str) else given
-
-
-class QualitySettings(Settings):
-    """What becomes of machine-translated training data before arms with a ``screen`` learn from it.
-
-    Attributes:
-        keep_share: Share of the rows that the gate keeps; the random control keeps as many.
-        good: Texts whose estimated probability is at least this aren't repaired.
-        calibration: File of the estimate that judges [the one that ships]; ``out-of-fold`` fits it anew on the
-            example's captions, so that none is judged by an estimate that saw its human version.
-    """
-
-    keep_share: float = Field(default=0.6, gt=0, le=1)
-    good: float = Field(default=0.7, ge=0, le=1)
-    calibration: str = ""
 
 
 class Experiment(Settings):
@@ -133,6 +65,8 @@ class Experiment(Settings):
             and, where it is known, ``training_seconds``.
         train: Settings of an adaptation that all trained arms share: the budget among them.
         quality: How machine text is screened.
+        budgets: Numbers of examples that each trained arm is trained at, for its learning curve; the arm itself has the
+            last.
         seeds: Training seeds; arms that aren't trained run once.
         against: The arm that the others are compared with, beside zero-shot [pipeline, or else the first].
         answers: How options are chosen: ``generate``, or the likelihood of each by a rule.
@@ -157,6 +91,7 @@ class Experiment(Settings):
     arms: dict[str, dict[str, Any]] = Field(min_length=1)
     train: dict[str, Any] = {}
     quality: QualitySettings = QualitySettings()
+    budgets: Sizes = ()
     seeds: Seeds = (1,)
     against: str = ""
     answers: Answers = "generate"
@@ -211,6 +146,12 @@ class Experiment(Settings):
                 f"passerelle adapt, and take what the server calls it then: {{method: {ELSEWHERE}, model: openai:…}}."
             )
         _refuse_own(f"arm {name!r}", given)
+        try:
+            sizes = self.sizes(name)
+        except ValueError as error:
+            raise ValueError(f"arm {name!r}: {error}") from None
+        if sizes and "max_train_samples" in {**self.train, **given}:
+            raise ValueError(f"arm {name!r}: its budgets say how many examples it has; leave max_train_samples out.")
         if "model" in given:
             raise ValueError(
                 f"arm {name!r}: what is trained is the comparison's model. Arms that train nothing "
@@ -243,6 +184,10 @@ class Experiment(Settings):
     def screen(self, arm: str) -> str:
         """Return what an arm's machine text goes through: nothing, ``gate``, ``random`` or ``repair``."""
         return str(self.arms[arm].get("screen") or "")
+
+    def sizes(self, arm: str) -> tuple[int, ...]:
+        """Return the numbers of examples that an arm is trained at, the last its own; none where it has no curve."""
+        return read_sizes(self.arms[arm].get("budgets", self.budgets)) if arm in self.trained else ()
 
     def engine(self, arm: str) -> TranslationSettings:
         """Return the translation settings of a pipeline: those of all, with its own put in."""
@@ -277,7 +222,9 @@ class Experiment(Settings):
         found = next((name for name in self.arms if self.method(name) == "pipeline"), "")
         return self.against or found or next(iter(self.arms))
 
-    def adaptation(self, arm: str, seed: int, folder: Path, data: list[dict[str, Any]]) -> AdaptSettings:
+    def adaptation(
+        self, arm: str, seed: int, folder: Path, data: list[dict[str, Any]], size: int | None = None
+    ) -> AdaptSettings:
         """Return the settings of a trained arm.
 
         Args:
@@ -285,6 +232,8 @@ class Experiment(Settings):
             seed: Training seed.
             folder: Where it is written.
             data: What it learns from, as in an adaptation.
+            size: How many examples it has, of an arm with budgets [the last of them]. Limits on steps or tokens are
+                those of the last; smaller sizes have their share.
 
         Raises:
             ConfigError: A setting of it is unknown or out of range.
@@ -293,6 +242,11 @@ class Experiment(Settings):
         own |= {"output_dir": str(folder), "seed": seed, "method": self.method(arm)}
         changed = {key: value for key, value in self.arms[arm].items() if key not in _ARM_KEYS}
         filled = complete_adaptation(merge(merge(self.train, changed), own))
+        if sizes := self.sizes(arm):
+            size, stages = size or sizes[-1], len(filled["stages"])
+            for limit, least in (("max_steps", stages), ("max_tokens", 1)):
+                filled[limit] = share_of(filled.get(limit, 0), size, sizes[-1], least)
+            filled["max_train_samples"] = size
         return parse_settings(AdaptSettings, filled, f"arm {arm!r}")
 
     def replays_english(self, arm: str) -> bool:

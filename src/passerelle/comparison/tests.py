@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from passerelle.comparison.settings import MACHINE, Experiment, TestEntry
+from passerelle.comparison.entries import TestEntry
+from passerelle.comparison.settings import MACHINE, Experiment
 from passerelle.comparison.translating import translate_file, translation_job
 from passerelle.comparison.untrained import PIPELINE
 from passerelle.costs.ledger import Phase

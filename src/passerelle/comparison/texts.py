@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from passerelle.comparison.entries import DataEntry
 from passerelle.comparison.reviewed import Review, corrected_file
 from passerelle.comparison.screening import Screening
-from passerelle.comparison.settings import ENGLISH_DATA, MACHINE, DataEntry, Experiment
+from passerelle.comparison.settings import ENGLISH_DATA, MACHINE, Experiment
 from passerelle.comparison.translating import Made, translate_file, translation_job
 from passerelle.costs.ledger import Phase
 from passerelle.costs.prices import prices
@@ -57,11 +58,25 @@ class Texts:
                     raise ConfigError(f"arm {arm!r} replays English (mix.english), but data.english is missing.")
                 names.append(ENGLISH_DATA)
             needed |= dict.fromkeys(names, arm)
+        rows: dict[str, int] = {}
         for name, arm in needed.items():
             try:
-                self._read(name)
+                rows[name] = len(self._read(name))
             except InputError as error:
                 raise InputError(f"arm {arm!r}, data.{name}: {error}") from None
+        for arm in self.experiment.trained:
+            self._check_sizes(arm, rows)
+
+    def _check_sizes(self, arm: str, rows: Mapping[str, int]) -> None:
+        """Make sure that there are as many examples as the largest budget asks for.
+
+        Raises:
+            ConfigError: There aren't.
+        """
+        sizes = self.experiment.sizes(arm)
+        texts = [ENGLISH_DATA if text == MACHINE else text for text in self.experiment.texts(arm)]
+        if sizes and sizes[-1] > (most := sum(rows[text] for text in texts)):
+            raise ConfigError(f"arm {arm!r}: its last budget is {sizes[-1]} examples, but its texts hold {most}.")
 
     def data(self, arm: str) -> list[dict[str, Any]]:
         """Return what an arm learns from, as in an adaptation.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, astuple, dataclass, field, fields
+from dataclasses import asdict, astuple, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from passerelle.costs.clocks import Stopwatch, Took, device_peak_bytes, forget_device_peak
-from passerelle.costs.flops import ByPart
+from passerelle.costs.flops import ByPart, scaled
 
 Kind = Literal["make", "answers"]
 PER = 1000
@@ -111,6 +111,12 @@ class Phase:
         for name in _ADDED:
             mine, theirs = getattr(self, name), getattr(other, name)
             setattr(self, name, None if mine is None or theirs is None else mine + theirs)
+
+    def times(self, share: float) -> Phase:
+        """Return the phase with a share of its amounts: what fewer rows of a file take of what all take."""
+        amounts: dict[str, Any] = {name: getattr(self, name) for name in _ADDED}
+        amounts = {name: None if value is None else value * share for name, value in amounts.items()}
+        return replace(self, **amounts, flops_by_part=scaled(self.flops_by_part, share))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the phase as plain JSON types."""

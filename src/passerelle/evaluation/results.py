@@ -144,7 +144,7 @@ def put_together(
         suspects: Ids of suspect items, by benchmark; those under an empty name are suspect in each.
         references: The systems that all others are compared with; every pair is compared if there is none.
         pairs: Other systems that are compared.
-        apart: Systems that are compared in these pairs only.
+        apart: Systems that are compared in these pairs only, and not between languages.
     """
     measured = {
         (system, name, language): each.measures(ids)
@@ -159,6 +159,8 @@ def put_together(
             for language, each in languages.items():
                 results.figures += _figures(results, system, name, language, each, measured)
             results.figures += _consistency(results, system, name, languages)
+            if system in apart:
+                continue
             results.comparisons += _between_languages(results, system, name, languages)
             marked = {*suspects.get("", ()), *suspects.get(name, ())}
             results.gaps += _gaps(system, name, languages, marked)
@@ -180,7 +182,7 @@ def _figures(
             yield replace(figure, used=used, headline=figure.headline and used)
 
 
-def _headline(measures: Sequence[list[Measure]], parser: str) -> list[Measure] | None:
+def headline_of(measures: Sequence[list[Measure]], parser: str) -> list[Measure] | None:
     """Return the measure that a benchmark is known by, read by one parser if there are two."""
     found = next((seeds for seeds in measures if seeds[0].headline), None)
     if found is None or not found[0].parser:
@@ -231,7 +233,7 @@ def _compared(
     shared = one.answered() & other.answered()
     if not shared:
         return
-    first, second = _headline(one.measures(shared), parsers[0]), _headline(other.measures(shared), parsers[1])
+    first, second = headline_of(one.measures(shared), parsers[0]), headline_of(other.measures(shared), parsers[1])
     if first and second and first[0].units == second[0].units:
         found = compare_measures(first, second, names=names, benchmark=name, language=language)
         if found is not None:
@@ -279,7 +281,7 @@ def _gaps(system: str, name: str, languages: Mapping[str, Said], marked: Collect
 
 def _sides(english: Said, other: Said, ids: Collection[str]) -> Sides | None:
     a, b = english.measures(ids), other.measures(ids)
-    found = [_headline(m, parser) for m in (a, b) for parser in ("published", "localised")]
+    found = [headline_of(m, parser) for m in (a, b) for parser in ("published", "localised")]
     if any(each is None for each in found) or found[0][0].units != found[2][0].units:  # type: ignore[index]
         return None
     return Sides(*found)  # type: ignore[arg-type]

@@ -24,7 +24,7 @@ from passerelle.evaluation.benchmarks.scoring import GENERATE
 from passerelle.evaluation.metrics.choice import as_rule
 from passerelle.evaluation.parsing.peers import checked_rules
 from passerelle.evaluation.reading import Test, read_test
-from passerelle.evaluation.results import ENGLISH, Everything, Said, put_together, unjudged
+from passerelle.evaluation.results import ENGLISH, Everything, Results, Said, put_together, unjudged
 from passerelle.evaluation.specification import Named, Planned, parse_languages, parse_named, parse_sources
 from passerelle.evaluation.writing import write_results
 from passerelle.languages.knowledge import known_languages
@@ -99,6 +99,8 @@ Audit = Callable[[Sequence[Item], Sequence[Item]], Mapping[str, float]]
 """Gets the items in English and in another language; returns by id the probability that a translation is accepted."""
 
 Failed = Callable[[System, Exception], None]
+Study = Callable[[Everything, Results], None]
+"""Gets all that was said, with what was decided of it, and its figures."""
 Judge = Callable[[Everything], list[dict[str, Any]]]
 """Has answers judged; returns what it found, ready for the results."""
 
@@ -109,6 +111,7 @@ def evaluate(
     judge: Judge | None = None,
     systems: Sequence[System] = (),
     failed: Failed | None = None,
+    study: Study | None = None,
 ) -> dict[str, Any]:
     """Evaluate, or as much of it as isn't done yet, and write results and answers.
 
@@ -118,6 +121,7 @@ def evaluate(
         judge: Has chat answers judged.
         systems: Who is examined beside the models of `options`.
         failed: Told of a system that fails while it is asked, which is then left out; without it, the error is raised.
+        study: Looks at the answers for more than figures and comparisons.
 
     Returns:
         The results, as in ``results.json``.
@@ -129,13 +133,18 @@ def evaluate(
     with held(options.out), known_families(options.families), known_languages(options.languages_folder):
         remove_leftovers(options.out)
         try:
-            return _evaluate(options, audit, judge, systems, failed)
+            return _evaluate(options, audit, judge, systems, failed, study)
         finally:
             forget_loaded()
 
 
 def _evaluate(
-    options: Options, audit: Audit | None, judge: Judge | None, opened: Sequence[System], failed: Failed | None
+    options: Options,
+    audit: Audit | None,
+    judge: Judge | None,
+    opened: Sequence[System],
+    failed: Failed | None,
+    study: Study | None,
 ) -> dict[str, Any]:
     languages = parse_languages(options.languages)
     for plan in options.plans(languages):
@@ -181,6 +190,8 @@ def _evaluate(
         notes.append(unscored)
     results.notes = [*notes, *(sentences(decided) if decided else [])]
     judged = judge(said) if judge else []
+    if study:
+        study(everything, results)
     return write_results(options.out, options.languages, everything, results, suspects, judged, decided)
 
 

@@ -133,8 +133,20 @@ class Cost:
 
 
 @dataclass(frozen=True)
+class Look:
+    """What was seen on held samples after a step; see `passerelle.adaptation.alarms`."""
+
+    step: float
+    target_loss: float | None = None
+    english_loss: float | None = None
+    english_drop: float | None = None
+    fidelity: float | None = None
+    answer: str = ""
+
+
+@dataclass(frozen=True)
 class Stage:
-    """One training stage; `loss` holds pairs of step and loss."""
+    """One training stage; `loss` holds pairs of step and loss, `looks` what alarms saw, `stopped` why it ended."""
 
     name: str
     samples: float | None = None
@@ -142,6 +154,8 @@ class Stage:
     steps: float | None = None
     learning_rate: float | None = None
     loss: tuple[tuple[float, float], ...] = ()
+    looks: tuple[Look, ...] = ()
+    stopped: str = ""
 
 
 @dataclass(frozen=True)

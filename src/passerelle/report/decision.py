@@ -99,7 +99,9 @@ def english_effects(contents: Contents) -> Iterator[str]:
     scored = [(value, arm) for arm in trained if (value := arm.value(metric, ENGLISH)) is not None]
     changed: dict[str, list[str]] = {"worse": [], "better": []}
     kept = []
-    for value, arm in sorted(scored, key=lambda pair: pair[0]) if base is not None else ():
+    for value, arm in sorted(scored, key=lambda pair: pair[0]):
+        if base is None:
+            break
         paired = contents.difference(arm.name, ZERO_SHOT, metric, ENGLISH)
         score = arm.score(metric, ENGLISH)
         # Where the two weren't paired, only what lies beyond the arm's own interval is called a loss or a gain.
@@ -157,9 +159,9 @@ def biggest_loss(contents: Contents, metric: str) -> Iterator[str]:
         return
     yield f"In {name} {whose} loses {_written(total)} points from English to {contents.target_name}."
     found.sort(key=lambda each: -each[0][0])
-    largest, part = found[0]
-    yield f"Most of that is {_PARTS[part]}: {_written(largest)}."
-    others = [f"{_written(amounts)} {_PARTS[name]}" for amounts, name in found[1:] if any(amounts)]
+    largest, first = found[0]
+    yield f"Most of that is {_PARTS[first]}: {_written(largest)}."
+    others = [f"{_written(amounts)} {_PARTS[which]}" for amounts, which in found[1:] if any(amounts)]
     yield f"Besides, {' and '.join(others)}." if others else "Nothing else adds to it."
 
 

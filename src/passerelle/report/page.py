@@ -17,6 +17,10 @@ from passerelle.errors import StorageError
 from passerelle.report import cost_tables, page_tables, plot
 from passerelle.report.advice.volume_plot import volume_plot, volume_table
 from passerelle.report.contents import Arm, Contents
+from passerelle.report.curves import learning_tables
+from passerelle.report.curves.learning_plot import TITLES as LEARNING
+from passerelle.report.curves.learning_plot import learning_plot
+from passerelle.report.curves.losses import loss_plots
 from passerelle.report.examples import Example, read_examples
 from passerelle.report.explore_table import explore_table
 from passerelle.report.parse import as_mapping, as_number, as_text, read_results
@@ -135,11 +139,13 @@ def _language_tag(code: str) -> str:
 
 def _plots(contents: Contents) -> dict[str, str]:
     titles = plot.COSTS if contents.has_ledger else plot.OLDER_COSTS
-    drawn = {
+    drawn: dict[str, tuple[str, str]] = {
         **{str(cost): (plot.cost_plot(contents, cost), title) for cost, title in titles.items()},
         "volume": (volume_plot(contents), "What each arm costs by the number of its answers."),
         "tests": (plot.dumbbell_plot(contents), "Score of each arm on the human and on the machine test."),
     }
+    drawn |= {f"learning-{by}": (learning_plot(contents, by), title) for by, title in LEARNING.items()}
+    drawn |= {f"loss-{name}": plot for name, plot in loss_plots(contents).items()}
     return {name: inline_svg(svg, f"{name}-", title, COLOURS) for name, (svg, title) in drawn.items() if svg}
 
 
@@ -157,6 +163,9 @@ def _tables(contents: Contents) -> dict[str, page_tables.Table]:
         cost_tables.phases_table(contents),
         cost_tables.work_table(contents),
         cost_tables.training_table(contents),
+        learning_tables.learning_table(contents),
+        learning_tables.crossings_table(contents),
+        learning_tables.looks_table(contents),
     )
     return {table.key: table for table in made if not table.is_empty}
 

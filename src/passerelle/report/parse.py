@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from passerelle.report.contents import Amounts, Arm, Contents, Cost, Difference, Phase, Score, Stage
+from passerelle.report.contents import Amounts, Arm, Contents, Cost, Difference, Look, Phase, Score, Stage
 from passerelle.report.damage import damage_of
 
 LARGEST = 1e300
@@ -88,8 +88,8 @@ def _read_arm(arm: Mapping[str, Any], results: Mapping[str, Any]) -> Arm:
         failed=arm.get("status") == "failed",
         error=as_text(arm.get("error")),
         seeds=as_whole_numbers(arm.get("seeds")),
-        scores=tuple(_read_score(score) for score in mappings(arm.get("scores"))),
-        seed_scores=tuple(_read_score(score) for score in mappings(arm.get("seed_scores"))),
+        scores=tuple(read_score(score) for score in mappings(arm.get("scores"))),
+        seed_scores=tuple(read_score(score) for score in mappings(arm.get("seed_scores"))),
         cost=_read_cost(as_mapping(arm.get("cost"))),
         stages=tuple(_read_stage(s) for s in mappings(as_mapping(arm.get("training")).get("stages"))),
         main_test="machine" if results.get("main_test") == "machine" else "human",
@@ -97,7 +97,8 @@ def _read_arm(arm: Mapping[str, Any], results: Mapping[str, Any]) -> Arm:
     )
 
 
-def _read_score(score: Mapping[str, Any]) -> Score:
+def read_score(score: Mapping[str, Any]) -> Score:
+    """Read a score."""
     direction = as_text(score.get("direction"), "higher")
     seed = score.get("seed")
     return Score(
@@ -139,7 +140,8 @@ def read_phases(phases: object) -> tuple[Phase, ...]:
     )
 
 
-def _read_amounts(amounts: object) -> Amounts | None:
+def read_amounts(amounts: object) -> Amounts | None:
+    """Read what something takes; ``None`` where that isn't known."""
     if not isinstance(amounts, Mapping):
         return None
     paid, holds = as_mapping(amounts.get("paid")), amounts.get("clock_holds")
@@ -152,9 +154,9 @@ def _read_amounts(amounts: object) -> Amounts | None:
 def _read_cost(cost: Mapping[str, Any]) -> Cost:
     return Cost(
         phases=read_phases(cost.get("phases")),
-        make=_read_amounts(cost.get("make")),
-        asking=_read_amounts(cost.get("per_1000")),
-        measuring=_read_amounts(cost.get("measuring")),
+        make=read_amounts(cost.get("make")),
+        asking=read_amounts(cost.get("per_1000")),
+        measuring=read_amounts(cost.get("measuring")),
         seconds=as_number(cost.get("total_seconds")),
         paid_seconds=as_number(cost.get("paid_seconds")),
         flops=as_number(cost.get("total_flops")),
@@ -170,6 +172,7 @@ def _read_cost(cost: Mapping[str, Any]) -> Cost:
 def _read_stage(stage: Mapping[str, Any]) -> Stage:
     pairs = [as_list(pair) for pair in as_list(stage.get("loss"))]
     numbers = [(as_number(pair[0]), as_number(pair[1])) for pair in pairs if len(pair) == 2]
+    alarms = as_mapping(stage.get("alarms"))
     return Stage(
         name=as_text(stage.get("name"), "unnamed"),
         samples=as_number(stage.get("samples")),
@@ -177,6 +180,19 @@ def _read_stage(stage: Mapping[str, Any]) -> Stage:
         steps=as_number(stage.get("steps")),
         learning_rate=as_number(stage.get("learning_rate")),
         loss=tuple((step, loss) for step, loss in numbers if step is not None and loss is not None),
+        looks=tuple(_read_look(look) for look in mappings(alarms.get("looks"))),
+        stopped=as_text(alarms.get("stopped")),
+    )
+
+
+def _read_look(look: Mapping[str, Any]) -> Look:
+    return Look(
+        step=as_number(look.get("step")) or 0,
+        target_loss=as_number(look.get("target_loss")),
+        english_loss=as_number(look.get("english_loss")),
+        english_drop=as_number(look.get("english_drop")),
+        fidelity=as_number(look.get("fidelity")),
+        answer=as_text(look.get("answer")),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from passerelle.report.advice.by_volume import choice_by_volume
 from passerelle.report.cells import headline_metric
 from passerelle.report.contents import ENGLISH, Amounts, Arm, Contents, Score
+from passerelle.report.curves.learning_words import curve_sentences
 from passerelle.report.decision import (
     FAVOURED,
     biggest_loss,
@@ -102,6 +103,7 @@ def summarise(results: Mapping[str, Any] | Contents) -> Summary:
         Finding("english", "What it does to English", " ".join(english_effects(contents))),
         Finding("loss", "Where most is lost", " ".join(biggest_loss(contents, standing.metric))),
         Finding("quality", "Quality", " ".join(_quality(contents, standing))),
+        Finding("more-data", "More data", " ".join(curve_sentences(contents))),
         Finding("cost", "Cost", " ".join(_cost(contents, standing))),
         Finding(
             "training",

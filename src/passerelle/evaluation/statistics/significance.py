@@ -203,6 +203,17 @@ def standard_error(
     return float(kept.std(ddof=1)) if len(kept) > 1 else math.nan
 
 
+def resampled(
+    statistic: Statistic, clusters: Sequence[str], *, resamples: int = RESAMPLES, seed: int = SEED
+) -> FloatArray:
+    """Return a figure in every resample [resamples]; two figures of the same items are of the same draws.
+
+    Raises:
+        InputError: If there are no items.
+    """
+    return _figures(statistic, _labels(clusters), resamples, seed)
+
+
 def restricted(statistic: Statistic, places: Sequence[int]) -> Statistic:
     """Make a figure of some of the items one of all of them: draws of the others don't count.
 

@@ -157,7 +157,9 @@ def _to_measure(first: Candidate, base: Candidate, difference: Difference | None
         )
     elif needed:
         yield "More seeds or tests: among so many comparisons a difference of this size may come of chance."
-    yield "More or better data, or a better engine, may make a larger difference, which fewer questions show."
+    yield first.more_data or (
+        "More or better data, or a better engine, may make a larger difference, which fewer questions show."
+    )
 
 
 def _why(chosen: Candidate, good: Sequence[Candidate], wish: Wish) -> Iterator[str]:
@@ -217,6 +219,7 @@ def _changes(
         if difference is not None and (needed := questions_needed(difference, items)) and needed > items:
             yield f"{whole(needed)} questions, of {whole(items)} now, would tell {other.title} from it."
     value = chosen.score.value or 0.0
+    yield from filter(None, (each.more_data for each in (chosen, *(c for c in good if c is not chosen))))
     for other in candidates:
         if other in good or other.is_base or other.title in left_out or not (chosen.line and other.line):
             continue

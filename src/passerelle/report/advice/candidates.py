@@ -13,6 +13,7 @@ from passerelle.report.advice.volume import Line
 from passerelle.report.advice.wish import Candidate, English, Wish
 from passerelle.report.cells import english_metric, headline_metric
 from passerelle.report.contents import ENGLISH, ZERO_SHOT, Arm, Contents, Difference
+from passerelle.report.curves.learning_words import more_data
 from passerelle.report.parse import as_mapping, as_number, as_text, mappings, read_results
 
 
@@ -54,6 +55,7 @@ def candidates(contents: Contents) -> list[Candidate]:
             arm.cost.asking.p95_seconds if arm.cost.asking else None,
             _english(contents, arm),
             arm.name == ZERO_SHOT,
+            more_data(contents, arm.name),
         )
         for arm in contents.adapted_arms()
         if not arm.failed and (score := arm.score(metric)) is not None

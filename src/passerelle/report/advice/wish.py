@@ -48,6 +48,7 @@ class Candidate:
         latency: The 95th percentile of the seconds of an answer; ``None`` where it wasn't measured.
         english: What it lost of English; ``None`` where it wasn't measured.
         is_base: Whether it is the model as it was.
+        more_data: Whether more data would help it, in a sentence; empty where it was trained at one size only.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Candidate:
     latency: float | None
     english: English | None
     is_base: bool = False
+    more_data: str = ""
 
     def against(self, wish: Wish) -> Iterator[str]:
         """Say what of a wish the arm doesn't hold."""

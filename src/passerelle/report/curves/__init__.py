@@ -1,0 +1,1 @@
+"""Curves: quality by the size of the data, the loss by the steps."""
