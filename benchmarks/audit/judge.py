@@ -2,10 +2,14 @@
 
     python -m benchmarks.audit.judge draw DATA --out FOLDER     # writes sheet.txt to read, and key.tsv not to look at
     python -m benchmarks.audit.judge keep FOLDER                # writes benchmarks/audit/judged.tsv
+    python -m benchmarks.audit.judge people CACHE               # adds what two people made of one text
 
 ``FOLDER/verdicts.txt`` has for each pair of the sheet a line: its number, ``yes`` or ``no``, and a word why. The
 question: would a native reader accept the translation as saying the same as the text, in usable language? Texts that
 may not be handed on stand in ``judged.tsv`` by their id only.
+
+What two people made of the same text counts as accepted without being read: engines that are as good are missing
+among the pairs that are judged, and a figure mustn't call people's translations lost.
 """
 
 from __future__ import annotations
@@ -17,7 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.audit import tables
-from benchmarks.audit.proxies import PROXIES
+from benchmarks.audit.proxies import PROXIES, plain
+from benchmarks.audit.sources import Sources
+from benchmarks.audit.texts import Text, usable
 
 JUDGED = Path(__file__).with_name("judged.tsv")
 PAIRS = 300
@@ -25,6 +31,8 @@ LENGTHS = (1, 2, 4, 7, 11, 18)
 """Fewest words of the text in each group of lengths."""
 ENGINES = {"first": 0.5, "second": 0.15, "degraded": 0.35}
 """Shares of pairs by Apertium's usual chain, by another chain of it, and by the engine that degrades."""
+TWICE = ("programs", "games", "components", "debconf")
+"""Sources in which texts occur that two people translated."""
 CLOSED = ("photographs",)
 """Sources whose texts aren't to be handed on."""
 COLUMNS = ("number", "id", "source", "kind", "engine", "faults", "words", "half", "accepted", "why", *PROXIES,
@@ -88,13 +96,40 @@ def kept(key: list[dict[str, str]], verdicts: str) -> list[dict[str, Any]]:
     return made
 
 
+def people(sources: Sources, language: str = "fr", each: int = 26) -> list[dict[str, Any]]:
+    """Return pairs of two people's translations of one text, so many of each group of lengths; half is kept apart."""
+    said: dict[str, dict[str, Text]] = defaultdict(dict)
+    for name in TWICE:
+        for text in sources.all_of(name, language):
+            for one in usable([text], name):
+                said[one.english.lower().strip(".: ")].setdefault(plain(one.reference), one)
+    chance, groups = random.Random("people"), defaultdict(list)
+    for english, found in sorted(said.items()):
+        if len(found) > 1:
+            groups[group(len(english.split()))].append(list(found.values())[:2])
+    made = []
+    for _, pairs in sorted(groups.items()):
+        for n, (one, other) in enumerate(chance.sample(pairs, min(each, len(pairs)))):
+            figures = {name: f"{proxy(other.reference, one.reference):.1f}" for name, proxy in PROXIES.items()}
+            half = ("choose", "keep")[n % 2]
+            made.append({"number": "", "id": one.id, "source": one.id.rsplit("-", 1)[0], "kind": one.kind,
+                         "engine": "people", "faults": "", "words": len(one.english.split()), "half": half,
+                         "accepted": 1, "why": "people", **figures, "en": one.english,
+                         "reference": one.reference, "translation": other.reference})  # fmt: skip
+    return made
+
+
 def main() -> None:
-    """Draw, or keep."""
+    """Draw, keep, or add people's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["draw", "keep"])
+    parser.add_argument("what", choices=["draw", "keep", "people"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
+    if options.what == "people":
+        read = [row for row in tables.read(JUDGED) if row["engine"] != "people"]
+        tables.write(JUDGED, [*read, *people(Sources(options.folder, None))], COLUMNS)
+        return
     if options.what == "keep":
         rows = tables.read(options.folder / "key.tsv")
         tables.write(JUDGED, kept(rows, (options.folder / "verdicts.txt").read_text(encoding="utf-8")), COLUMNS)

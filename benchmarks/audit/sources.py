@@ -35,11 +35,14 @@ class Sources:
 
     def read(self, name: str, language: str) -> list[Text]:
         """Return the usable texts of a source with translations into a language, those of one English text once."""
+        return list(texts.usable(self.all_of(name, language), name))
+
+    def all_of(self, name: str, language: str) -> Iterator[Text]:
+        """Yield all texts of a source with translations into a language, usable or not."""
         source = known()[name]
         reader: Callable[[dict[str, Any], str], Iterator[Text]] = getattr(self, "_" + source["reader"])
-        codes = CODES.get(language, (language,))
-        found = [text for code in codes for text in reader(source, code)]
-        return list(texts.usable(found, name))
+        for code in CODES.get(language, (language,)):
+            yield from reader(source, code)
 
     def fetched(self, path: str) -> Path:
         """Return a file of the archive; fetch it if it isn't there."""

@@ -13,7 +13,7 @@ from passerelle.quality.assessing import Assess, Assessment
 from passerelle.quality.base import ERROR_CLASSES, Pair
 from passerelle.quality.estimate.by_labels import LabelledShares, labelled_shares
 from passerelle.quality.estimate.calibrate import Labelled
-from passerelle.quality.evidence.chrf import LOST_BELOW, sentence_chrf
+from passerelle.quality.evidence.chrf import is_lost
 
 EXAMPLES = 12
 _SIDES = 1.96
@@ -71,7 +71,7 @@ class Truth:
     """What references say beside what is estimated, on the pairs that have one.
 
     Attributes:
-        true: Share of pairs whose chrF to the reference is below 40.
+        true: Share of pairs that are lost beside their reference (`passerelle.quality.evidence.chrf.is_lost`).
         estimated: The estimate for the same pairs.
         missing: Pairs without a reference.
     """
@@ -186,7 +186,7 @@ def audit(
     if references is not None:
         known = [place for place, text in enumerate(references) if text is not None]
         bad = [
-            float(text is not None and sentence_chrf(pair.target, text) < LOST_BELOW)
+            float(text is not None and is_lost(pair.source, pair.target, text))
             for pair, text in zip(pairs, references, strict=True)
         ]
         estimated = share("estimated", losses, known)

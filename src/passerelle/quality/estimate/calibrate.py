@@ -22,8 +22,6 @@ from passerelle.quality.base import Pair
 from passerelle.quality.estimate.estimate import FORMAT, imputed
 from passerelle.quality.estimate.features import Findings, FloatArray, check_of, feature_names, matrix
 
-ACCEPTED_CHRF = 40.0
-"""A translation with at least this chrF (0..100) to the human reference counts as accepted."""
 FOLDS = 5
 BINS = 10
 FEWEST = 50
