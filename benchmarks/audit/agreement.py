@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,7 +33,8 @@ STEPS = np.arange(10.0, 95.0, 2.5)
 SLOPES = np.arange(0.0, 20.5, 2.5)
 """Points for each doubling of a text's words."""
 LOST_PEOPLE = "people's called lost"
-SHIPPED = "as it ships"
+GROUPS = (1, 4, 11)
+"""Fewest words of short, middle and long texts."""
 MARKS = "<!-- lost: by benchmarks/audit/agreement.py -->", "<!-- lost: end -->"
 
 
@@ -49,6 +51,9 @@ class Rule(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.at:g}" + (f" + {self.slope:g} log2(words), at most {self.most:g}" if self.slope else "")
+
+
+SHIPPING = Rule(LOST_AT, LOST_MORE, LOST_MOST)
 
 
 class Half(NamedTuple):
@@ -113,20 +118,36 @@ def results(rows: Rows) -> dict[str, dict[str, object]]:
             found[name] = {"rule": str(rule), **measured(other, said)}
     old = Rule(40).accepts(other.figures("chrf"), other.words)
     found["chrf below 40"] = {"rule": "40", **measured(other, old)}
-    ships = Rule(LOST_AT, LOST_MORE, LOST_MOST)
-    said = ships.accepts(other.figures("chrf"), other.words)
-    return found | {SHIPPED: {"rule": str(ships), **measured(other, said)}}
+    said = SHIPPING.accepts(other.figures("chrf"), other.words)
+    return found | {"as it ships": {"rule": str(SHIPPING), **measured(other, said)}}
 
 
 def table(found: dict[str, dict[str, object]], rows: Rows) -> str:
     """Write results and what they were taken on as Markdown."""
-    lines = ["| a pair is lost below | chosen on the first half | accuracy | kappa | kappa on what was read "
-             "| people's called lost |", "|---|---|---|---|---|---|"]  # fmt: skip
+    other = half(rows, "keep")
+    by_reader = 1 - float(other.accepted[~other.by_people].mean())
+    lines = [f"| a pair is lost below | chosen on the first half | accuracy | kappa | kappa on what was read | lost of "
+             f"that (reader: {by_reader:.0%}) | people's called lost |", "|---|---|---|---|---|---|---|"]  # fmt: skip
     for name, one in found.items():
         cells = [name, str(one["rule"]), *(f"{one[key]:.2f}" for key in ("accuracy", "kappa", "kappa, read")),
-                 f"{one[LOST_PEOPLE]:.0%}"]  # fmt: skip
+                 f"{one['lost, read']:.0%}", f"{one[LOST_PEOPLE]:.0%}"]  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, "", built(rows)])
+    return "\n".join([*lines, "", *lengths(other), "", built(rows)])
+
+
+def lengths(pairs: Half) -> list[str]:
+    """Write how the rule that ships agrees, by length, beside chrF below 40."""
+    lines = ["| words | pairs | lost, as judged | as it ships | accuracy | accuracy of chrF below 40 |",
+             "|---|---|---|---|---|---|"]  # fmt: skip
+    for fewest, most in pairwise([*GROUPS, 41]):
+        here = (pairs.words >= fewest) & (pairs.words < most)
+        truth, figures = pairs.accepted[here], pairs.figures("chrf")[here]
+        said, old = (rule.accepts(figures, pairs.words[here]) for rule in (SHIPPING, Rule(40)))
+        lost, called = (f"{1 - one.mean():.0%}" for one in (truth, said))
+        right = [f"{(one == truth).mean():.2f}" for one in (said, old)]
+        name = f"{fewest}–{most - 1}"
+        lines.append(f"| {' | '.join([name, str(len(truth)), lost, called, *right])} |")
+    return lines
 
 
 def built(rows: Rows) -> str:
@@ -137,7 +158,7 @@ def built(rows: Rows) -> str:
     small = np.array([row["faults"] in SMALL for row in ours])
     return (
         f"Of {len(ours)} translations with faults put in, those without a great one were accepted in "
-        f"{int((accepted & sound).sum())} of {int(sound.sum())} cases (of those with only a small one in "
+        f"{int((accepted & sound).sum())} of {int(sound.sum())} cases\n(of those with only a small one in "
         f"{int((accepted & small).sum())} of {int(small.sum())}), those with a great one in "
         f"{int((accepted & ~sound).sum())} of {int((~sound).sum())} (kappa {kappa(sound, accepted):.2f})."
     )
