@@ -21,6 +21,7 @@ from benchmarks.audit import tables
 from benchmarks.audit.degrade import Degrader
 from benchmarks.audit.sources import Sources, known
 from benchmarks.audit.texts import Text
+from passerelle.errors import MissingDependency
 from passerelle.quality.engines import Engines, bare
 from passerelle.quality.evidence.freedict import WordTable
 from passerelle.runs import cache_folder
@@ -66,6 +67,15 @@ def degraded(chosen: list[Text], language: str, degrader: Degrader) -> Iterator[
                made.text, "", " ".join(made.faults))  # fmt: skip
 
 
+def dictionary(language: str) -> WordTable | None:
+    """Return the dictionary into a language; say so if there is none, as wrong senses then can't be put in."""
+    try:
+        return WordTable("en", language)
+    except MissingDependency:
+        print(f"{language}\tno dictionary: no wrong senses, synonyms or English words are put in", flush=True)
+        return None
+
+
 def main() -> None:
     """Collect, and say how much of what there is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -79,7 +89,7 @@ def main() -> None:
     logging.disable(logging.WARNING)
     sources, engines = Sources(options.cache, options.photographs), Engines()
     for language in options.languages:
-        degrader = Degrader(language, WordTable("en", language))
+        degrader = Degrader(language, dictionary(language))
         for name in options.sources:
             found = sources.read(name, language)
             chosen = drawn(found, options.rows, f"{name} {language}")
