@@ -55,12 +55,17 @@ def repair(
     from passerelle.quality.pairs import PairOptions, read_pairs
     from passerelle.quality.repair.opening import RepairOptions
     from passerelle.quality.repair.opening import repair as run
+    from passerelle.quality.repair.verdict import JUDGE
     from passerelle.runs import cache_folder
 
     paired = read_pairs(source, translated, PairOptions(**options))
     say_gaps(paired)
     assess = open_assess(
-        paired.pairs[0].source_language, paired.pairs[0].target_language, calibration, phrasebook=phrasebook
+        paired.pairs[0].source_language,
+        paired.pairs[0].target_language,
+        calibration,
+        phrasebook=phrasebook,
+        more=(JUDGE,),
     )
     how = RepairOptions(good, more, glossary, phrasebook, editor, editor_options)
     result = run(paired, assess, at or cache_folder() / "translations.sqlite", out, how)

@@ -13,6 +13,7 @@ from passerelle.quality.assessing import Assess, Assessment
 from passerelle.quality.base import ERROR_CLASSES, Pair
 from passerelle.quality.estimate.by_labels import LabelledShares, labelled_shares
 from passerelle.quality.estimate.calibrate import Labelled
+from passerelle.quality.estimate.fitness import Fitness, KnowsItsFit
 from passerelle.quality.evidence.chrf import is_lost
 
 EXAMPLES = 12
@@ -125,6 +126,7 @@ class Audit:
         slack: Standard error of the calibration that the intervals hold.
         left_out: Rows that have no translation.
         labelled: ``None`` without labels.
+        fitness: Whether the estimate fits these data; ``None`` where it can't say.
     """
 
     lost: Share
@@ -139,6 +141,7 @@ class Audit:
     slack: float
     left_out: int = 0
     labelled: WithLabels | None = None
+    fitness: Fitness | None = None
 
     @property
     def headline(self) -> Share:
@@ -180,7 +183,9 @@ def audit(
         RunError: A check failed.
     """
     found = assess.estimate(pairs)
-    share = _Shares(pairs, assess.slack)
+    fitness = assess.fitness(found) if isinstance(assess, KnowsItsFit) else None
+    slack = assess.slack if fitness is None else fitness.slack
+    share = _Shares(pairs, slack)
     losses = [1 - one.probability for one in found]
     truth = None
     if references is not None:
@@ -219,9 +224,10 @@ def audit(
         truth=truth,
         seconds=dict(assess.seconds),
         calibrated_on=assess.calibrated_on,
-        slack=assess.slack,
+        slack=slack,
         left_out=left_out,
         labelled=labelled,
+        fitness=fitness,
     )
 
 

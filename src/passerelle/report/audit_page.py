@@ -87,6 +87,8 @@ def render_audit(audit: Audit, console: Console) -> None:
         console.print(Text(f"{said}True {_percent(true)}; estimated {_percent(estimated)}."))
     if audit.left_out:
         console.print(Text(f"{audit.left_out:,} rows have no translation and aren't among the pairs."))
+    if audit.fitness is not None and audit.fitness.says:
+        console.print(Text(audit.fitness.says))
     console.print(Text(f"Calibrated on {audit.calibrated_on}.", style="dim"))
 
 

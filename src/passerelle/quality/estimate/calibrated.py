@@ -11,11 +11,14 @@ from passerelle.languages.codes import language
 from passerelle.languages.phrasebook import Phrasebook, read_phrasebook
 from passerelle.quality.assessing import Assess, Assessment
 from passerelle.quality.assessor import Assessor
-from passerelle.quality.base import ErrorClass, Finding, Pair
+from passerelle.quality.base import UNKNOWN, ErrorClass, Finding, Pair
 from passerelle.quality.checks.embedding import EmbeddingCheck
 from passerelle.quality.checks.registry import CHECKS, MORE, build_checks
 from passerelle.quality.engines import Engines
 from passerelle.quality.estimate.estimate import Estimate
+from passerelle.quality.estimate.features import check_of, matrix, with_texts
+from passerelle.quality.estimate.fitness import OLDER, Fitness, fitness_of
+from passerelle.quality.estimate.likeness import Summary
 from passerelle.quality.known import is_known
 from passerelle.quality.store import AssessmentStore
 from passerelle.runs import cache_folder
@@ -37,8 +40,9 @@ class CalibratedAssess:
         """What the estimate was fitted on, which of its checks said nothing, and whose own phrases are right."""
         known = self._estimate.provenance
         area = known["out_of_fold"]["auc"]["value"]
+        how = "on sources never seen" if "unseen" in known else "out of fold"
         silent = f"; without {', '.join(self.missing)}, which can't say anything here" if self.missing else ""
-        fitted = f"{known['data']} ({known['pairs']:,} pairs; {known['labels']}; AUC out of fold {area:.3f})"
+        fitted = f"{known['data']} ({known['pairs']:,} pairs; {known['labels']}; AUC {how} {area:.3f})"
         own = self._phrasebook
         return f"{fitted}{silent}" + (f"; right by definition: {own.own} ({own.digest})" if own and own.own else "")
 
@@ -48,6 +52,17 @@ class CalibratedAssess:
         known = self._estimate.provenance
         share = float(known["accepted_share"])
         return math.sqrt(share * (1 - share) / max(1, int(known["clusters"])))
+
+    def fitness(self, assessed: Sequence[Assessment]) -> Fitness:
+        """Say whether the estimate fits the data; what is right by definition is like anything."""
+        kinds, probabilities = self._estimate.kinds, [one.probability for one in assessed]
+        checked = [one.findings for one in assessed if one.findings]
+        if kinds is None or not checked:
+            return Fitness(OLDER if kinds is None else "", False, self.slack)
+        names = {check_of(name) for name in self._estimate.features}
+        findings = {name: [found.get(name, UNKNOWN) for found in checked] for name in names}
+        missing = self._estimate.missing(findings)
+        return fitness_of(kinds.likeness(Summary.of(matrix(findings, kinds.columns)), missing), probabilities)
 
     @property
     def seconds(self) -> Mapping[str, float]:
@@ -67,7 +82,7 @@ class CalibratedAssess:
     def _checked(self, pairs: Sequence[Pair]) -> list[Assessment]:
         if not pairs:
             return []
-        findings = self._assessor.assess(pairs)
+        findings = with_texts(self._assessor.assess(pairs), pairs)
         self.missing = tuple(self._estimate.missing(findings))
         probability = self._estimate.probability(findings)
         contributions = self._estimate.contributions(findings)
@@ -99,6 +114,7 @@ def open_assess(
     calibration: Path | None = None,
     store: Path | None = None,
     phrasebook: Path | None = None,
+    more: Sequence[str] = (),
 ) -> Assess:
     """Open the checks and the estimate between two languages.
 
@@ -108,6 +124,7 @@ def open_assess(
         calibration: A file of ``passerelle quality fit``; the one that ships if ``None``.
         store: Where findings are kept; in the cache if ``None``.
         phrasebook: File of sentences that are right by definition, before those that ship.
+        more: Names of checks that are asked beside those that the estimate weighs, for who reads their findings.
 
     Raises:
         ConfigError: Unknown language.
@@ -123,7 +140,7 @@ def open_assess(
             f"passerelle quality fit LABELS --source {codes[0]} --to {codes[1]}, then name it with --calibration."
         )
     named = [name for name in MORE if name in estimate.checks]
-    checks = build_checks(*codes, Engines(), [*CHECKS, *named])
+    checks = build_checks(*codes, Engines(), [*CHECKS, *named, *more])
     for check in checks:
         if isinstance(check, EmbeddingCheck):
             check.require()  # what is missing is named before any work
