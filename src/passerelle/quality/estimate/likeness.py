@@ -116,7 +116,8 @@ class Kinds:
         self._usual, self._furthest = float(content["usual"]), float(content["furthest"])
         self._floor, self._slope, self._widening = (float(content[key]) for key in ("floor", "slope", "widening"))
         self._moved = {str(check): float(value) for check, value in content["moved"].items()}
-        if not self.names or self._means.shape != (len(self.names), len(self.columns)) != (0, len(self._scales)):
+        shape = len(self.names), len(self._scales)
+        if not self.names or self._means.shape != shape or len(self.columns) != len(self._scales):
             raise ValueError("the kinds of data don't fit together")
 
     def likeness(self, summary: Summary, missing: Sequence[str]) -> Likeness:
