@@ -27,7 +27,7 @@ from passerelle.quality.base import Pair
 from passerelle.quality.engines import Engines, bare
 from passerelle.quality.estimate.calibrated import open_assess
 from passerelle.quality.estimate.labels import tux_paint
-from passerelle.quality.evidence.chrf import LOST_BELOW, sentence_chrf
+from passerelle.quality.evidence.chrf import is_lost
 
 CATALOGUES = Path("/usr/share/locale/fr/LC_MESSAGES")
 PROGRAM_TEXT = re.compile(r"[%\n\t\x04<>{}\\$_|]|--")
@@ -60,7 +60,7 @@ def translated(rows: list[tuple[str, str, str]], count: int) -> tuple[list[Pair]
     way = Engines().translate([text for text, _, _ in drawn], "en", "fr")[0]
     pairs = [Pair(text, bare(way[text]), field="text", cluster=text, marked=way[text]) for text, _, _ in drawn]
     references = [french for _, french, _ in drawn]
-    return pairs, [sentence_chrf(pair.target, want) < LOST_BELOW for pair, want in zip(pairs, references, strict=True)]
+    return pairs, [is_lost(pair.source, pair.target, want) for pair, want in zip(pairs, references, strict=True)]
 
 
 def captions() -> tuple[list[Pair], list[bool]]:

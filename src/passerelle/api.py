@@ -254,8 +254,9 @@ def repair(
     """
     from passerelle.quality.repair.opening import RepairOptions
     from passerelle.quality.repair.opening import repair as run
+    from passerelle.quality.repair.verdict import JUDGE
 
-    paired, assess = _opened(source, translated, to, calibration, phrasebook, checks, options)
+    paired, assess = _opened(source, translated, to, calibration, phrasebook, (*checks, JUDGE), options)
     at = Path(memory) if memory else cache_folder() / "translations.sqlite"
     found = run(paired, assess, at, Path(out), RepairOptions(good, phrasebook=Path(phrasebook) if phrasebook else None))
     counts = {key: found[key] for key in ("pairs", "changed", "ways", "for_review", "mean_before", "mean_after")}

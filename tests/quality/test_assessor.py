@@ -229,7 +229,7 @@ def test_the_shipped_estimate_tells_good_from_bad(tmp_path: Path) -> None:
     assert sum(found.probability for found in good) / len(good) > 0.7
     assert all(found.reason and found.error for found in bad)
     assert bad[3].error == "wrong-language"
-    assert "Tux Paint stamps, training side" in assess.calibrated_on
+    assert "AUC on sources never seen" in assess.calibrated_on
 
 
 def test_audit_of_two_text_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ BY_HAND = {
     "base": 0.25,
     "calibration": {"slope": 2.0, "intercept": -0.5},
     "provenance": {},
+    "kinds": None,
     "trees": [
         {
             "feature": [0, -1, 1, -1, -1],
@@ -119,9 +120,9 @@ def test_written_trees_give_what_scikit_learn_gives():
     labelled, found = drawn(pairs=120)
     table = matrix(found, ["good", "noise"])
     medians = np.nanmedian(table, axis=0)
-    model = _boosted(imputed(table, medians), labelled.accepted)
+    model = _boosted(imputed(table, medians), labelled.accepted, labelled.weights)
     base, trees = _written_out(model)
-    line = {"calibration": {"slope": 1, "intercept": 0}, "provenance": {}, "features": ["good", "noise"]}
+    line = {"calibration": {"slope": 1, "intercept": 0}, "provenance": {}, "kinds": None, "features": ["good", "noise"]}
     estimate = Estimate({"format": FORMAT, "medians": medians, "base": base, "trees": trees, **line})
     expected = model.predict_proba(imputed(table, medians))[:, 1]
     np.testing.assert_allclose(estimate.probability(found), expected, atol=2e-4)
@@ -181,6 +182,11 @@ def test_a_side_that_there_is_not_is_named():
 
 def test_the_shipped_calibration_is_honest_about_where_it_comes_from():
     estimate = Estimate.shipped("en", "fr")
-    assert estimate is not None and "training side" in estimate.provenance["data"]
+    assert estimate is not None and "8 sources" in estimate.provenance["data"]
     assert estimate.provenance["out_of_fold"]["auc"]["low"] > 0.8
+    # Captions of photographs are in no fit; they are judged all the same.
+    assert not any("photographs" in name for name in estimate.kinds.names)
+    unseen = estimate.provenance["unseen"]
+    assert unseen["photographs"]["auc"]["value"] > 0.78 and max(each["ece"] for each in unseen.values()) < 0.08
+    assert "embedding" not in estimate.checks
     assert Estimate.shipped("en", "xx") is None

@@ -76,7 +76,7 @@ def test_corrections_raise_the_scores(
     assert len(changed) <= touched < len(before)
 
     # chrF rises, by as much as the log says, beyond doubt; and fewer captions are lost.
-    from passerelle.quality.evidence.chrf import LOST_BELOW, corpus_chrf, sentence_chrf
+    from passerelle.quality.evidence.chrf import corpus_chrf, is_lost
 
     scores = [corpus_chrf([side[name] for name in human], list(human.values())) for side in (before, after)]
     chrf = done["chrf"]
@@ -86,7 +86,8 @@ def test_corrections_raise_the_scores(
     assert done["expert_hours"] == pytest.approx(looked_at * 12 / 3600, abs=1e-3)
     hourly = chrf["per_expert_hour"]["value"]
     assert hourly == pytest.approx(chrf["change"]["value"] / done["expert_hours"], rel=0.01)
-    lost = [sum(sentence_chrf(side[name], human[name]) < LOST_BELOW for name in human) for side in (before, after)]
+    all_texts = stamp_data.captions.items()
+    lost = [sum(is_lost(texts[0], side[name], texts[2]) for name, texts in all_texts) for side in (before, after)]
     assert audited["truth"]["true"]["value"] == pytest.approx(lost[0] / len(human))
     assert lost[1] < lost[0]
 

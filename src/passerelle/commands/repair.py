@@ -57,13 +57,14 @@ def repair(
     from passerelle.quality.pairs import PairOptions, read_pairs
     from passerelle.quality.repair.opening import RepairOptions
     from passerelle.quality.repair.opening import repair as run
+    from passerelle.quality.repair.verdict import JUDGE
     from passerelle.runs import cache_folder
 
     paired = read_pairs(source, translated, PairOptions(**options))
     say_gaps(paired)
     first = paired.pairs[0]
     codes = first.source_language, first.target_language
-    assess = open_assess(*codes, calibration, phrasebook=phrasebook, more=checks)
+    assess = open_assess(*codes, calibration, phrasebook=phrasebook, more=(*checks, JUDGE))
     how = RepairOptions(good, more, glossary, phrasebook, editor, editor_options)
     result = run(paired, assess, at or cache_folder() / "translations.sqlite", out, how)
     say_asked(result["unsaid"], result["asked"])

@@ -13,7 +13,8 @@ from passerelle.quality.assessing import Assess, Assessment
 from passerelle.quality.base import ERROR_CLASSES, ErrorClass, Pair
 from passerelle.quality.estimate.by_labels import LabelledShares, labelled_shares
 from passerelle.quality.estimate.calibrate import Labelled
-from passerelle.quality.evidence.chrf import LOST_BELOW, sentence_chrf
+from passerelle.quality.estimate.fitness import Fitness, KnowsItsFit
+from passerelle.quality.evidence.chrf import is_lost
 from passerelle.quality.frequent import Frequent, by_field
 from passerelle.quality.kinds import UNNAMED, kind_of, kinds
 from passerelle.quality.unsaid import Unsaid, unsaid
@@ -76,7 +77,7 @@ class Truth:
     """What references say beside what is estimated, on the pairs that have one.
 
     Attributes:
-        true: Share of pairs whose chrF to the reference is below 40.
+        true: Share of pairs that are lost beside their reference (`passerelle.quality.evidence.chrf.is_lost`).
         estimated: The estimate for the same pairs.
         missing: Pairs without a reference.
     """
@@ -135,6 +136,7 @@ class Audit:
         unsaid: What checks couldn't say of pairs, with the reason.
         asked: What asking paid models took, by check: ``requests``, ``seconds``, ``tokens`` and ``engine_eur``.
         labelled: ``None`` without labels.
+        fitness: Whether the estimate fits these data; ``None`` where it can't say.
     """
 
     lost: Share
@@ -154,6 +156,7 @@ class Audit:
     unsaid: tuple[Unsaid, ...] = ()
     asked: dict[str, dict[str, float]] = field(default_factory=dict)
     labelled: WithLabels | None = None
+    fitness: Fitness | None = None
 
     @property
     def headline(self) -> Share:
@@ -196,13 +199,15 @@ def audit(
         RunError: A check failed.
     """
     found = assess.estimate(pairs)
-    share = _Shares(pairs, assess.slack)
+    fitness = assess.fitness(found) if isinstance(assess, KnowsItsFit) else None
+    slack = assess.slack if fitness is None else fitness.slack
+    share = _Shares(pairs, slack)
     losses = [1 - one.probability for one in found]
     truth = None
     if references is not None:
         known = [place for place, text in enumerate(references) if text is not None]
         bad = [
-            float(text is not None and sentence_chrf(pair.target, text) < LOST_BELOW)
+            float(text is not None and is_lost(pair.source, pair.target, text))
             for pair, text in zip(pairs, references, strict=True)
         ]
         estimated = share("estimated", losses, known)
@@ -241,11 +246,12 @@ def audit(
         truth=truth,
         seconds=dict(assess.seconds),
         calibrated_on=assess.calibrated_on,
-        slack=assess.slack,
+        slack=slack,
         left_out=left_out,
         unsaid=unsaid(one.findings for one in found),
         asked={name: asdict(one) for name, one in assess.taken.items()},
         labelled=labelled,
+        fitness=fitness,
     )
 
 

@@ -93,4 +93,6 @@ def render_audit(audit: Audit, console: Console) -> None:
     )
     for line in filter(None, lines):
         console.print(Text(line))
+    if audit.fitness is not None and audit.fitness.says:
+        console.print(Text(audit.fitness.says))
     console.print(Text(f"Calibrated on {audit.calibrated_on}.", style="dim"))

@@ -1,7 +1,8 @@
 """Fit the estimate on labelled pairs and say how well it does on pairs that it hasn't seen.
 
 scikit-learn is needed here only. Folds hold whole clusters (captions of one picture or concept), and both the
-line that turns log-odds into probabilities and every figure come from predictions out of fold.
+line that turns log-odds into probabilities and every figure come from predictions out of fold. Where the pairs are of
+several sources, these weigh alike and a fold is a whole source: the figures are those on data of a kind never seen.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import datetime
 import importlib.metadata
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +20,11 @@ from numpy.typing import NDArray
 from passerelle.errors import InputError, MissingDependency, to_install
 from passerelle.evaluation.statistics.significance import Statistic, auc_of, cluster_bootstrap
 from passerelle.quality.base import Pair
-from passerelle.quality.estimate.estimate import FORMAT, imputed
-from passerelle.quality.estimate.features import Findings, FloatArray, check_of, feature_names, matrix
+from passerelle.quality.estimate.by_source import FEWEST_SOURCES, alike, kinds_of, left_out
+from passerelle.quality.estimate.estimate import FORMAT, Estimate, imputed
+from passerelle.quality.estimate.features import Findings, FloatArray, check_of, feature_names, matrix, with_texts
+from passerelle.quality.estimate.likeness import COLUMNS
 
-ACCEPTED_CHRF = 40.0
-"""A translation with at least this chrF (0..100) to the human reference counts as accepted."""
 FOLDS = 5
 BINS = 10
 FEWEST = 50
@@ -54,6 +55,8 @@ class Labelled:
             figures are taken on the others.
         definition: How the labels came to be.
         chances: With which each was drawn, above 0 to 1 [pairs]; ``None`` where nobody says.
+        sources: The kind of data that each is of [pairs]; empty: all are of one.
+        kinds: The same in finer parts, such as a source and an engine [pairs]; empty: as the sources.
     """
 
     pairs: Sequence[Pair]
@@ -62,6 +65,18 @@ class Labelled:
     is_extra: BoolArray
     definition: str
     chances: FloatArray | None = None
+    sources: Sequence[str] = ()
+    kinds: Sequence[str] = ()
+
+    @property
+    def has_sources(self) -> bool:
+        """Whether there are enough sources to leave each out in turn."""
+        return len(set(self.sources)) >= FEWEST_SOURCES
+
+    @property
+    def weights(self) -> FloatArray:
+        """What each pair counts: all sources alike [pairs]."""
+        return alike(self.sources) if self.has_sources else np.ones(len(self.pairs))
 
 
 def need_scikit_learn() -> None:
@@ -91,16 +106,16 @@ def fit(labelled: Labelled, findings: Findings, provenance: Mapping[str, Any]) -
     """
     need_scikit_learn()
     _check_enough(labelled)
-    names = [name for name in feature_names(findings) if not np.isnan(matrix(findings, [name])).all()]
-    table = matrix(findings, names)
+    findings = with_texts(findings, labelled.pairs)
+    names, table = _columns(findings)
     out_of_fold = _out_of_fold(table, labelled)
     own = ~labelled.is_extra
-    slope, intercept = _line(out_of_fold[own], labelled.accepted[own])
-    probability = 1 / (1 + np.exp(-(slope * out_of_fold + intercept)))
+    slope, intercept = _line(out_of_fold, labelled, own)
+    log_odds = _calibrated(out_of_fold, labelled)
+    probability = 1 / (1 + np.exp(-log_odds))
     medians = np.nanmedian(table, axis=0)
-    model = _boosted(imputed(table, medians), labelled.accepted)
-    base, trees = _written_out(model)
-    return {
+    base, trees = _written_out(_boosted(imputed(table, medians), labelled.accepted, labelled.weights))
+    content = {
         "format": FORMAT,
         "features": names,
         "medians": [round(float(value), 6) for value in medians],
@@ -116,12 +131,14 @@ def fit(labelled: Labelled, findings: Findings, provenance: Mapping[str, Any]) -
             "date": datetime.date.today().isoformat(),
             "model": dict(TREES),
             "versions": {package: importlib.metadata.version(package) for package in ("scikit-learn", "numpy")},
-            "folds": FOLDS,
+            "folds": len(set(labelled.sources)) if labelled.has_sources else FOLDS,
             "out_of_fold": figures(labelled, probability),
             "reliability": reliability(labelled.accepted[own], probability[own]),
         },
         "trees": trees,
     }
+    content["kinds"] = _kinds(labelled, findings, log_odds, content)
+    return content
 
 
 def by_check(labelled: Labelled, findings: Findings) -> list[dict[str, Any]]:
@@ -132,8 +149,7 @@ def by_check(labelled: Labelled, findings: Findings) -> list[dict[str, Any]]:
     """
     need_scikit_learn()
     _check_enough(labelled)
-    names = [name for name in feature_names(findings) if not np.isnan(matrix(findings, [name])).all()]
-    table = matrix(findings, names)
+    names, table = _columns(with_texts(findings, labelled.pairs))
     rows = []
     for check in sorted({check_of(name) for name in names}):
         is_own = np.array([check_of(name) == check for name in names])
@@ -192,31 +208,79 @@ def _area(labelled: Labelled, scores: FloatArray) -> dict[str, float]:
     return {key: round(getattr(interval, key), 4) for key in ("value", "low", "high")}
 
 
-def _out_of_fold(table: FloatArray, labelled: Labelled) -> FloatArray:
-    """Return each pair's log-odds by a model that saw no pair of its cluster [pairs]."""
+def _columns(findings: Findings) -> tuple[list[str], FloatArray]:
+    """Return the columns that say anything, and their table [pairs, columns]."""
+    names = feature_names(findings)
+    table = matrix(findings, names)
+    known = np.flatnonzero((~np.isnan(table)).any(axis=0))
+    return [names[column] for column in known], table[:, known]
+
+
+def _folds(labelled: Labelled) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield the places that a fold's model sees, and those that it is asked about."""
+    if labelled.has_sources:
+        yield from left_out(labelled.sources)
+        return
     from sklearn.model_selection import GroupKFold
 
     clusters = np.array([pair.cluster for pair in labelled.pairs])
-    predicted = np.full(len(table), np.nan)
-    for seen, unseen in GroupKFold(FOLDS).split(table, groups=clusters):
+    yield from GroupKFold(FOLDS).split(clusters, groups=clusters)
+
+
+def _out_of_fold(table: FloatArray, labelled: Labelled) -> FloatArray:
+    """Return each pair's log-odds by a model that saw no pair of its cluster, or of its source [pairs]."""
+    predicted, weights = np.full(len(table), np.nan), labelled.weights
+    for seen, unseen in _folds(labelled):
         with np.errstate(all="ignore"):
             medians = np.array([np.nanmedian(column) if not np.isnan(column).all() else 0 for column in table[seen].T])
-        model = _boosted(imputed(table[seen], medians), labelled.accepted[seen])
+        model = _boosted(imputed(table[seen], medians), labelled.accepted[seen], weights[seen])
         predicted[unseen] = model.decision_function(imputed(table[unseen], medians))
     return predicted
 
 
-def _boosted(table: NDArray[np.float32], accepted: BoolArray) -> Any:
+def _calibrated(log_odds: FloatArray, labelled: Labelled) -> FloatArray:
+    """Put log-odds out of fold on the line; where whole sources are left out, on that of the other sources [pairs]."""
+    own = ~labelled.is_extra
+    if not labelled.has_sources:
+        slope, intercept = _line(log_odds, labelled, own)
+        return slope * log_odds + intercept
+    found = np.empty_like(log_odds)
+    for seen, unseen in left_out(labelled.sources):
+        others = own & np.isin(np.arange(len(own)), seen)
+        slope, intercept = _line(log_odds, labelled, others)
+        found[unseen] = slope * log_odds[unseen] + intercept
+    return found
+
+
+def _kinds(labelled: Labelled, findings: Findings, log_odds: FloatArray, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe what kinds of data were fitted on."""
+    columns = [name for name in COLUMNS if name in content["features"]]
+    everything = ["all"] * len(labelled.pairs)
+    sources = list(labelled.sources) or everything
+    estimate = Estimate({**content, "kinds": None})
+    return kinds_of(
+        matrix(findings, columns),
+        columns,
+        list(labelled.kinds) or sources,
+        sources,
+        log_odds,
+        labelled.accepted,
+        estimate.contributions(findings),
+    )
+
+
+def _boosted(table: NDArray[np.float32], accepted: BoolArray, weights: FloatArray) -> Any:
     from sklearn.ensemble import GradientBoostingClassifier
 
-    return GradientBoostingClassifier(**TREES).fit(table, accepted)
+    return GradientBoostingClassifier(**TREES).fit(table, accepted, sample_weight=weights)
 
 
-def _line(log_odds: FloatArray, accepted: BoolArray) -> tuple[float, float]:
+def _line(log_odds: FloatArray, labelled: Labelled, some: BoolArray) -> tuple[float, float]:
     """Fit Platt's line with his smoothed targets, that is, with a pair of either kind added (Platt 1999)."""
     from sklearn.linear_model import LogisticRegression
 
-    line = LogisticRegression(C=1.0).fit(log_odds[:, None], accepted)
+    line = LogisticRegression(C=1.0)
+    line.fit(log_odds[some, None], labelled.accepted[some], sample_weight=labelled.weights[some])
     return round(float(line.coef_[0, 0]), 6), round(float(line.intercept_[0]), 6)
 
 

@@ -13,12 +13,15 @@ from passerelle.languages.phrasebook import Phrasebook, read_phrasebook
 from passerelle.progress import say
 from passerelle.quality.assessing import Assess, Assessment
 from passerelle.quality.assessor import Assessor
-from passerelle.quality.base import ErrorClass, Finding, Pair
+from passerelle.quality.base import UNKNOWN, ErrorClass, Finding, Pair
 from passerelle.quality.checks.embedding import EmbeddingCheck
 from passerelle.quality.checks.language_model import LanguageModelCheck, taken_by
 from passerelle.quality.checks.registry import CHECKS, MORE, build_checks
 from passerelle.quality.engines import Engines
 from passerelle.quality.estimate.estimate import Estimate
+from passerelle.quality.estimate.features import check_of, matrix, with_texts
+from passerelle.quality.estimate.fitness import OLDER, Fitness, fitness_of
+from passerelle.quality.estimate.likeness import Summary
 from passerelle.quality.known import is_known
 from passerelle.quality.store import AssessmentStore
 from passerelle.runs import cache_folder
@@ -40,8 +43,9 @@ class CalibratedAssess:
         """What the estimate was fitted on, which of its checks said nothing, and whose own phrases are right."""
         known = self._estimate.provenance
         area = known["out_of_fold"]["auc"]["value"]
+        how = "on sources never seen" if "unseen" in known else "out of fold"
         silent = f"; without {', '.join(self.missing)}, which can't say anything here" if self.missing else ""
-        fitted = f"{known['data']} ({known['pairs']:,} pairs; {known['labels']}; AUC out of fold {area:.3f})"
+        fitted = f"{known['data']} ({known['pairs']:,} pairs; {known['labels']}; AUC {how} {area:.3f})"
         if self.unweighed:
             silent += f"; without a column for {', '.join(self.unweighed)}: that names errors and moves no probability"
         own = self._phrasebook
@@ -53,6 +57,17 @@ class CalibratedAssess:
         known = self._estimate.provenance
         share = float(known["accepted_share"])
         return math.sqrt(share * (1 - share) / max(1, int(known["clusters"])))
+
+    def fitness(self, assessed: Sequence[Assessment]) -> Fitness:
+        """Say whether the estimate fits the data; what is right by definition is like anything."""
+        kinds, probabilities = self._estimate.kinds, [one.probability for one in assessed]
+        checked = [one.findings for one in assessed if one.findings]
+        if kinds is None or not checked:
+            return Fitness(OLDER if kinds is None else "", False, self.slack)
+        names = {check_of(name) for name in self._estimate.features}
+        findings = {name: [found.get(name, UNKNOWN) for found in checked] for name in names}
+        missing = self._estimate.missing(findings)
+        return fitness_of(kinds.likeness(Summary.of(matrix(findings, kinds.columns)), missing), probabilities)
 
     @property
     def seconds(self) -> Mapping[str, float]:
@@ -83,7 +98,7 @@ class CalibratedAssess:
     def _checked(self, pairs: Sequence[Pair]) -> list[Assessment]:
         if not pairs:
             return []
-        findings = self._assessor.assess(pairs)
+        findings = with_texts(self._assessor.assess(pairs), pairs)
         self.missing = tuple(self._estimate.missing(findings))
         probability = self._estimate.probability(findings)
         contributions = self._estimate.contributions(findings)
@@ -125,7 +140,7 @@ def open_assess(
         calibration: A file of ``passerelle quality fit``; the one that ships if ``None``.
         store: Where findings are kept; in the cache if ``None``.
         phrasebook: File of sentences that are right by definition, before those that ship.
-        more: Names of checks beside those by default and those of the calibration.
+        more: Names of checks beside those by default and those of the calibration, for who reads their findings.
 
     Raises:
         ConfigError: Unknown language or check, or the calibration was fitted with another language model.

@@ -17,9 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passerelle.errors import InputError
-from passerelle.quality.estimate.features import Findings, FloatArray, check_of, matrix
+from passerelle.quality.estimate.features import TEXT, Findings, FloatArray, check_of, matrix
+from passerelle.quality.estimate.likeness import Kinds
 
-FORMAT = "passerelle calibration 1"
+FORMAT = "passerelle calibration 2"
+OLDER = ("passerelle calibration 1",)
+"""Formats that are read too: they don't say what the data of the fit were like."""
 SHIPPED = "calibration-{source}-{target}.json"
 
 
@@ -60,6 +63,7 @@ class Estimate:
     Attributes:
         features: The columns that it reads; see `passerelle.quality.estimate.features`.
         provenance: What it was fitted on and how well it did, as the file holds it.
+        kinds: What the data of the fit were like; ``None`` in a file of an older version.
     """
 
     def __init__(self, content: Mapping[str, Any]) -> None:
@@ -71,7 +75,7 @@ class Estimate:
         Raises:
             InputError: It is of another format, or parts are missing.
         """
-        if content.get("format") != FORMAT:
+        if content.get("format") not in (FORMAT, *OLDER):
             raise InputError(
                 f"not a calibration file of this version: format is {content.get('format')!r}, not {FORMAT!r}"
             )
@@ -82,6 +86,8 @@ class Estimate:
             self._base = float(content["base"])
             self._slope, self._intercept = (float(content["calibration"][key]) for key in ("slope", "intercept"))
             self._trees = [read_tree(each) for each in content["trees"]]
+            known = content["kinds"] if content["format"] == FORMAT else None
+            self.kinds = None if known is None else Kinds(known)
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"a part of the calibration file is missing or broken: {error}") from error
         widest = max((int(tree.feature.max()) for tree in self._trees), default=-1)
@@ -114,7 +120,7 @@ class Estimate:
     @property
     def checks(self) -> list[str]:
         """Names of the checks that it reads."""
-        return sorted({check_of(name) for name in self.features})
+        return sorted({check_of(name) for name in self.features} - {TEXT})
 
     def missing(self, findings: Findings) -> list[str]:
         """Return the checks that it was fitted with but that say nothing here, by name: a reader should be told."""
@@ -143,7 +149,7 @@ class Estimate:
         order of the splits.
         """
         by_column = self._slope * self._by_column(findings)
-        sums: dict[str, FloatArray] = {check: np.zeros(len(by_column)) for check in self.checks}
+        sums: dict[str, FloatArray] = {check_of(name): np.zeros(len(by_column)) for name in self.features}
         for column, name in enumerate([*self.features, *self.features]):
             sums[check_of(name)] = sums[check_of(name)] + by_column[:, column]
         return sums

@@ -1,13 +1,17 @@
-"""Findings as numbers: a column for each check's score and each of its values."""
+"""Findings as numbers: a column for each check's score and each of its values; and what the texts are like."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from passerelle.quality.base import Finding
+from passerelle.quality.base import Finding, Pair
+
+TEXT = "text"
+"""Under this name stands what the texts are like, which is no check: no score, but values."""
 
 FloatArray = NDArray[np.float64]
 Findings = Mapping[str, Sequence[Finding]]
@@ -36,3 +40,9 @@ def matrix(findings: Findings, names: Sequence[str]) -> FloatArray:
         for row, finding in enumerate(findings.get(check, ())):
             table[row, column] = finding.values.get(value, np.nan) if value else finding.score
     return table
+
+
+def with_texts(findings: Findings, pairs: Sequence[Pair]) -> dict[str, Sequence[Finding]]:
+    """Add what the texts are like: ``text.words``, the logarithm to base 2 of one more than the source's words."""
+    values = [Finding(math.nan, values={"words": math.log2(1 + len(pair.source.split()))}) for pair in pairs]
+    return {**findings, TEXT: values}

@@ -20,7 +20,8 @@ from passerelle.formats.values.rows import LINES, read_values
 from passerelle.formats.values.spreadsheet import is_text, told
 from passerelle.quality.base import Pair
 from passerelle.quality.engines import Engines, bare
-from passerelle.quality.estimate.calibrate import ACCEPTED_CHRF, Labelled
+from passerelle.quality.estimate.calibrate import Labelled
+from passerelle.quality.evidence.chrf import LOST, lost_below
 from passerelle.records import Picture
 from passerelle.runs import cache_folder
 
@@ -37,10 +38,10 @@ _FORMULA = re.compile(r"\s*'*[=+\-@\t\r]")
 def read_labels(path: Path, source: str, target: str) -> Labelled:
     """Read labelled pairs from a CSV file with a header, or from JSON lines.
 
-    Columns: ``source``, ``target`` and one of ``reference`` (a human translation: accepted if the chrF of the
-    target to it is at least 40), ``accepted`` (0 or 1) and ``score`` (0..100: accepted from 50 on). ``cluster``
-    or ``picture`` say which pairs depend on each other; without them pairs of one source do. ``chance`` says with which
-    chance (above 0, to 1) each was drawn.
+    Columns: ``source``, ``target`` and one of ``reference`` (a human translation: accepted if the chrF of
+    the target to it isn't below `lost_below`), ``accepted`` (0 or 1) and ``score`` (0..100: accepted from 50 on).
+    ``cluster`` or ``picture`` say which pairs depend on each other; without them pairs of one source do. ``chance``
+    says with which chance (above 0, to 1) each was drawn.
 
     Args:
         path: The file, named ``.csv`` or ``.jsonl``.
@@ -126,8 +127,8 @@ def _pair(picture: Picture, marked: str, source: str, target: str) -> Pair:
 def _labelled(pairs: list[Pair], kind: str, values: list[Any], is_extra: np.ndarray) -> Labelled:
     if kind == "reference":
         quality = chrf_from_sums(chrf_statistics([pair.target for pair in pairs], values))
-        definition = f"accepted: chrF to the human reference is at least {ACCEPTED_CHRF:g}"
-        return Labelled(pairs, quality >= ACCEPTED_CHRF, quality, is_extra, definition)
+        least = np.array([lost_below(pair.source) for pair in pairs])
+        return Labelled(pairs, quality >= least, quality, is_extra, f"accepted: not {LOST}")
     if kind == "score":
         quality = np.array(values, dtype=np.float64)
         return Labelled(

@@ -116,4 +116,6 @@ def _part(labelled: Labelled, places: np.ndarray) -> Labelled:
         accepted=labelled.accepted[places],
         quality=labelled.quality[places],
         is_extra=labelled.is_extra[places],
+        sources=[labelled.sources[place] for place in places] if labelled.sources else (),
+        kinds=[labelled.kinds[place] for place in places] if labelled.kinds else (),
     )

@@ -1,0 +1,295 @@
+"""Fit the estimate over many sources, and measure it on each source as one that it never saw.
+
+    python -m benchmarks.audit.fit DATA --language fr [--rows 300] [--out FILE.json] [--docs docs/reference/quality.md]
+        [--cache FOLDER] [--by CALIBRATION.json]
+
+``DATA`` is what `benchmarks.audit.collect` wrote. Every source is judged by an estimate that was fitted on others;
+figures are of Apertium's pairs, of those of the engine that degrades people's translations, and of both. Two tables
+are in no fit at all: captions of photographs, and the test side of the stamps. Prints JSON, and with ``--docs`` writes
+the table there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import pickle
+import random
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from benchmarks.audit import tables
+from passerelle.evaluation.statistics.significance import auc_of
+from passerelle.quality.assessing import Assess
+from passerelle.quality.assessor import Assessor
+from passerelle.quality.audit import audit
+from passerelle.quality.base import Finding, Pair
+from passerelle.quality.checks.registry import CHECKS, build_checks
+from passerelle.quality.engines import Engines
+from passerelle.quality.estimate.calibrate import Labelled, figures, fit
+from passerelle.quality.estimate.calibrated import CalibratedAssess
+from passerelle.quality.estimate.estimate import Estimate
+from passerelle.quality.estimate.fitting import write_calibration
+from passerelle.quality.evidence.chrf import LOST, is_lost, lost_below, sentence_chrf
+from passerelle.quality.store import AssessmentStore
+from passerelle.runs import cache_folder
+
+LEFT_OUT = ("embedding",)
+"""Checks that are asked for nothing: leaving each out took less than 0.01 of the AUC on unseen sources."""
+GREAT = frozenset(("dropped", "sense", "untranslated", "repeated", "invented", "other"))
+"""Faults that change what a text says: who put them in knows that it's lost."""
+PARTS = {"stamps-train": "stamps", "stamps-test": "stamps"}
+"""Tables that are of one source."""
+APART = ("photographs", "stamps-test")
+"""Tables that nothing is fitted on or chosen by."""
+ENGINES = ("apertium", "degraded", "both")
+DRAWS, DRAWN, KEPT = 4, 150, 0.6
+MARKS = ("<!-- fit: by benchmarks/audit/fit.py -->", "<!-- fit: end -->")
+
+
+class Data(NamedTuple):
+    """What is known of some pairs: labels, the checks' findings and signatures, each one's engine and table."""
+
+    labelled: Labelled
+    findings: dict[str, list[Finding]]
+    signatures: dict[str, str]
+    engines: list[str]
+    tables: list[str]
+
+    def part(self, places: Sequence[int]) -> Data:
+        """Return some of them."""
+        known = self.labelled
+        labelled = replace(
+            known,
+            pairs=[known.pairs[n] for n in places],
+            accepted=known.accepted[list(places)],
+            quality=known.quality[list(places)],
+            is_extra=known.is_extra[list(places)],
+            sources=[known.sources[n] for n in places],
+            kinds=[known.kinds[n] for n in places],
+        )
+        found = {name: [each[n] for n in places] for name, each in self.findings.items()}
+        more = ([each[n] for n in places] for each in (self.engines, self.tables))
+        return Data(labelled, found, self.signatures, *more)
+
+    @property
+    def fitted(self) -> Data:
+        """All but what is kept apart."""
+        return self.part([n for n, name in enumerate(self.tables) if name not in APART])
+
+
+def says_otherwise(row: Mapping[str, str]) -> bool:
+    """Whether a translation is lost: by what was put into it, where that's known."""
+    if row["engine"] == "degraded":
+        return bool(GREAT & set(row["faults"].split()))
+    return is_lost(row["en"], row["translation"], row["reference"])
+
+
+def read(folder: Path, language: str, rows: int, cache: Path) -> Data:
+    """Read the tables of a language, the first texts of each, and ask the checks about them."""
+    kept = cache / f"{language}-{rows}.pickle"
+    if kept.is_file():
+        known: Data = Data(*pickle.loads(kept.read_bytes()))
+        return known
+    found: list[dict[str, str]] = []
+    for path in sorted((folder / language).glob("*.tsv")):
+        table = tables.read(path)
+        wanted = set(sorted({row["id"] for row in table})[:rows])
+        name = PARTS.get(path.stem, path.stem)
+        found += [{**row, "source": name, "table": path.stem} for row in table if row["id"] in wanted]
+    pairs = [
+        Pair(row["en"], row["translation"], "en", language, "text", cluster=f"{row['source']} {row['cluster']}",
+             marked=row["marked"] or None)
+        for row in found
+    ]  # fmt: skip
+    engines = Engines()
+    checks = build_checks("en", language, engines, [name for name in CHECKS if name not in LEFT_OUT])
+    with AssessmentStore(cache / "assessments.sqlite") as store:
+        findings = Assessor(checks, store).assess(pairs, quiet=True)
+    engines.close()
+    data = Data(
+        Labelled(
+            pairs,
+            ~np.array([says_otherwise(row) for row in found]),
+            np.array([sentence_chrf(row["translation"], row["reference"]) - lost_below(row["en"]) for row in found]),
+            np.zeros(len(found), dtype=bool),
+            f"accepted: not {LOST}; where faults were put into a person's translation: none that changes what it says",
+            sources=[row["source"] for row in found],
+            kinds=[f"{row['source']}, {_kind(row['engine'])}" for row in found],
+        ),
+        findings,
+        {check.name: check.signature for check in checks},
+        [row["engine"] for row in found],
+        [row["table"] for row in found],
+    )
+    cache.mkdir(parents=True, exist_ok=True)
+    kept.write_bytes(pickle.dumps(tuple(data)))
+    return data
+
+
+def _kind(engine: str) -> str:
+    return "degraded" if engine == "degraded" else engine.partition(" ")[0]
+
+
+class _Kept:
+    """Stands for an `Assessor` whose findings are known."""
+
+    def __init__(self, data: Data) -> None:
+        self.seconds: dict[str, float] = {}
+        self._of = {(pair.source, pair.target): n for n, pair in enumerate(data.labelled.pairs)}
+        self._findings = data.findings
+
+    def assess(self, pairs: Sequence[Pair]) -> dict[str, list[Finding]]:
+        places = [self._of[pair.source, pair.target] for pair in pairs]
+        return {name: [found[n] for n in places] for name, found in self._findings.items()}
+
+
+def without(data: Data, source: str, cache: Path, language: str) -> Estimate:
+    """Fit on all sources but one; the fit is kept."""
+    kept = cache / f"{language}-without-{source}.json"
+    if not kept.is_file():
+        fitted = data.fitted
+        others = fitted.part([n for n, each in enumerate(fitted.labelled.sources) if each != source])
+        content = fit(others.labelled, others.findings, {"data": f"all but {source}"})
+        kept.write_text(json.dumps(content), encoding="utf-8")
+    return Estimate.load(kept)
+
+
+def measured(data: Data, estimate: Estimate, source: str) -> dict[str, Any]:
+    """Measure an estimate on a table whose source it never saw."""
+    ours = data.part([n for n, each in enumerate(data.tables) if each == source])
+    assess = CalibratedAssess(_Kept(ours), estimate)  # type: ignore[arg-type]
+    result: dict[str, Any] = {"source": source}
+    is_degraded = np.array([engine == "degraded" for engine in ours.engines])
+    for name, chosen in zip(ENGINES, (~is_degraded, is_degraded, is_degraded | True), strict=True):
+        part = ours.part(np.flatnonzero(chosen).tolist())
+        probability = np.array([one.probability for one in assess.estimate(part.labelled.pairs)])
+        result[name] = {**figures(part.labelled, probability), **_shares(part, assess)}
+        if name == "apertium":
+            result[name]["gate"] = way_to_oracle(part.labelled.quality, probability)
+            result[name]["by length"] = by_length(part.labelled)
+    result["draws"] = [_shares(part, assess) for part in _drawn(ours, source)]
+    return result
+
+
+def _shares(part: Data, assess: Assess) -> dict[str, Any]:
+    """Return the audit's share with its interval, beside the true one."""
+    found = audit(part.labelled.pairs, assess)
+    fitness = found.fitness
+    assert fitness is not None
+    true, lost = float(1 - part.labelled.accepted.mean()), found.lost
+    shares = {"true": true, "estimated": lost.value, "low": lost.low, "high": lost.high}
+    return {
+        "pairs": lost.pairs, **{key: round(value, 4) for key, value in shares.items()},
+        "holds": lost.low <= true <= lost.high, "unlike": fitness.is_unlike, "distance": fitness.distance,
+    }  # fmt: skip
+
+
+def _drawn(ours: Data, source: str) -> list[Data]:
+    """Draw parts as a user's data are: of one engine, some hundred pairs, engines in turn."""
+    engines = sorted(set(ours.engines))
+    wanted = [engines[0], engines[0], *engines[1:]][:DRAWS]
+    drawn = []
+    for number, engine in enumerate(wanted):
+        places = [n for n, each in enumerate(ours.engines) if each == engine]
+        chosen = random.Random(f"{source} {number}").sample(places, min(DRAWN, len(places) * 4 // 5))
+        drawn.append(ours.part(sorted(chosen)))
+    return drawn
+
+
+def way_to_oracle(quality: np.ndarray, probability: np.ndarray) -> float:
+    """Return how much better the kept part is than all, of what the best choice would be better.
+
+    Args:
+        quality: chrF beyond that below which a translation of the text counts as lost [pairs].
+        probability: What the gate chooses by [pairs].
+    """
+    count = round(KEPT * len(quality))
+    kept, best = (quality[np.argsort(-by, kind="stable")[:count]].mean() for by in (probability, quality))
+    return round(float((kept - quality.mean()) / (best - quality.mean())), 3)
+
+
+def by_length(labelled: Labelled) -> float:
+    """Return the AUC of taking shorter texts for better ones: what any estimate has to be held against."""
+    shorter = -np.array([len(pair.source.split()) for pair in labelled.pairs], dtype=np.float64)
+    return round(float(auc_of(labelled.accepted, shorter)(np.ones((1, len(shorter))))[0]), 4)
+
+
+def table(results: Sequence[Mapping[str, Any]]) -> str:
+    """Write results as Markdown."""
+    lines = [
+        "| source, never seen | pairs | AUC: Apertium / degraded / both | Apertium, by length alone | "
+        "calibration error, likewise | Spearman | lost, estimated [95%] | truly | gate's way to the oracle |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for one in results:
+        both = one["both"]
+        areas = " / ".join(f"{one[name]['auc']['value']:.2f}" for name in ENGINES)
+        errors = " / ".join(f"{one[name]['ece']:.2f}" for name in ENGINES)
+        share = f"{100 * both['estimated']:.1f}% [{100 * both['low']:.1f}, {100 * both['high']:.1f}]"
+        rho, gate = f"{one['apertium']['spearman']:.2f}", f"{one['apertium']['gate']:.0%}"
+        length = f"{one['apertium']['by length']:.2f}"
+        pairs, true = f"{both['pairs']:,}", f"{100 * both['true']:.1f}%"
+        cells = one["source"], pairs, areas, length, errors, rho, share, true, gate
+        lines.append(f"| {' | '.join(cells)} |")
+    draws = [draw for one in results for draw in one["draws"]]
+    held = sum(draw["holds"] for draw in draws)
+    width = float(np.median([draw["high"] - draw["low"] for draw in draws]))
+    lines += [
+        "",
+        f"Of {len(draws)} draws, each of one engine's pairs of a source never seen, the interval holds the true share "
+        f"in {held} ({held / len(draws):.0%}); its median width is {100 * width:.0f} points.",
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Fit, measure, print JSON, and write what is asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--language", default="fr")
+    parser.add_argument("--rows", type=int, default=300, help="texts of each table (default 300)")
+    parser.add_argument("--cache", type=Path, default=cache_folder() / "audit-fit")
+    parser.add_argument("--out", type=Path, help="where to write the calibration, fitted on all sources")
+    parser.add_argument("--by", type=Path, help="a calibration, of another language, say, that judges all sources")
+    parser.add_argument("--docs", type=Path, help="the page whose table is written")
+    options = parser.parse_args()
+    logging.disable(logging.WARNING)
+    data = read(options.data, options.language, options.rows, options.cache)
+    results = []
+    for name in sorted(set(data.tables)):
+        source = PARTS.get(name, name)
+        known = Estimate.load(options.by) if options.by else None
+        estimate = known or without(data, source, options.cache, options.language)
+        results.append(measured(data, estimate, name))
+        print(json.dumps(results[-1]), flush=True)
+    text = table(results)
+    print(text)
+    if options.docs:
+        page = options.docs.read_text(encoding="utf-8")
+        put = f"{MARKS[0]}\n{text}\n{MARKS[1]}"
+        options.docs.write_text(
+            re.sub(f"{MARKS[0]}.*{MARKS[1]}", lambda _: put, page, flags=re.DOTALL), encoding="utf-8"
+        )
+    if options.out:
+        fitted = data.fitted
+        names = sorted(set(fitted.labelled.sources))
+        provenance = {
+            "data": f"{len(names)} sources: {', '.join(names)}; by Apertium and by degrading people's translations",
+            "languages": ["en", options.language],
+            "checks": data.signatures,
+            "unseen": {one["source"]: {key: one["both"][key] for key in ("auc", "ece", "true", "estimated")}
+                       for one in results},
+        }  # fmt: skip
+        content = fit(fitted.labelled, fitted.findings, provenance)
+        write_calibration(options.out, content)
+
+
+if __name__ == "__main__":
+    main()
