@@ -34,6 +34,7 @@ from passerelle.quality.evidence.freedict import WordTable
 from passerelle.quality.repair.candidates import Pool
 from passerelle.quality.repair.choice_trees import open_scorer
 from passerelle.quality.repair.repair import Repairer
+from passerelle.quality.repair.verdict import JUDGE
 from passerelle.runs import cache_folder
 from passerelle.translation.memory.memory import TranslationMemory
 
@@ -115,7 +116,7 @@ def main() -> None:
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        assess = open_assess("en", "fr", store=folder / "assessments.sqlite")
+        assess = open_assess("en", "fr", store=folder / "assessments.sqlite", more=(JUDGE,))
         labelled, truth = tux_paint(Engines(), "fr", options.side), references(options.side)
         probability = np.array([found.probability for found in assess.estimate(labelled.pairs)])
         result: dict[str, Any] = {"side": options.side, "estimate": figures(labelled, probability)}

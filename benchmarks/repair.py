@@ -34,6 +34,7 @@ from passerelle.quality.evidence.freedict import WordTable
 from passerelle.quality.repair.candidates import Pool, fitted
 from passerelle.quality.repair.choice_trees import open_scorer
 from passerelle.quality.repair.repair import Repairer
+from passerelle.quality.repair.verdict import JUDGE
 from passerelle.runs import cache_folder
 from passerelle.translation.memory.memory import TranslationMemory
 
@@ -84,7 +85,7 @@ def measure(captions: Captions, folder: Path) -> dict[str, Any]:
     answers = engine.translate(captions.english)
     before = [fitted(source, bare(marked)) for source, marked in zip(captions.english, answers, strict=True)]
     pairs = [Pair(*texts) for texts in zip(captions.english, before, strict=True)]
-    assess = open_assess("en", "fr", store=folder / "assessments.sqlite")
+    assess = open_assess("en", "fr", store=folder / "assessments.sqlite", more=(JUDGE,))
     with TranslationMemory(folder / f"{len(pairs)}.sqlite") as memory:
         done = Repairer(pool, open_scorer("en", "fr", pool.book), assess, memory, "benchmark").repair(pairs)
     after = [found.text for found in done]

@@ -246,8 +246,9 @@ def repair(
     """
     from passerelle.quality.repair.opening import RepairOptions
     from passerelle.quality.repair.opening import repair as run
+    from passerelle.quality.repair.verdict import JUDGE
 
-    paired, assess = _opened(source, translated, to, calibration, phrasebook, options)
+    paired, assess = _opened(source, translated, to, calibration, phrasebook, options, (JUDGE,))
     at = Path(memory) if memory else cache_folder() / "translations.sqlite"
     found = run(paired, assess, at, Path(out), RepairOptions(good, phrasebook=Path(phrasebook) if phrasebook else None))
     counts = {key: found[key] for key in ("pairs", "changed", "ways", "for_review", "mean_before", "mean_after")}
@@ -261,6 +262,7 @@ def _opened(
     calibration: PathLike | None,
     phrasebook: PathLike | None,
     options: Mapping[str, Any],
+    more: tuple[str, ...] = (),
 ) -> tuple[Any, Any]:
     from passerelle.quality.estimate.calibrated import open_assess
     from passerelle.quality.pairs import PairOptions, read_pairs
@@ -269,7 +271,7 @@ def _opened(
     how = PairOptions(**{**options, "target_language": to, "images": Path(images) if images else None})
     paired = read_pairs(Path(source), Path(translated), how)
     given, known = (Path(path) if path else None for path in (calibration, phrasebook))
-    return paired, open_assess(how.source_language, how.target_language, given, phrasebook=known)
+    return paired, open_assess(how.source_language, how.target_language, given, phrasebook=known, more=more)
 
 
 def adapt(

@@ -8,8 +8,10 @@ from typing import Any
 import click
 
 from passerelle.commands.language_option import LANGUAGES
+from passerelle.commands.numbers import Number
 from passerelle.commands.printing import print_json
-from passerelle.commands.quality_options import CALIBRATION, FILE, PHRASEBOOK, reading, say_gaps
+from passerelle.commands.quality_options import CALIBRATION, FILE, PHRASEBOOK, QUICK, reading, say_gaps
+from passerelle.commands.runner_options import opened_assess, runner_options
 from passerelle.errors import InputError
 
 
@@ -17,13 +19,15 @@ from passerelle.errors import InputError
 @click.argument("source", type=FILE)
 @click.argument("translated", type=FILE, required=False)
 @reading
-@click.option("--keep-above", type=float, help="Keep rows that a reader accepts with this probability  [0.7].")
-@click.option("--drop-below", type=float, help="Drop rows below this one  [0.3].")
-@click.option("--keep-share", type=float, help="Keep this share of the rows instead, the best ones.")
+@click.option("--keep-above", type=Number(), help="Keep rows that a reader accepts with this probability  [0.7].")
+@click.option("--drop-below", type=Number(), help="Drop rows below this one  [0.3].")
+@click.option("--keep-share", type=Number(), help="Keep this share of the rows instead, the best ones.")
 @click.option("--config", type=FILE, help="YAML file of thresholds.")
 @click.option("--out", type=FILE, required=True, help="File of the kept rows; the others are written beside it.")
 @CALIBRATION
 @PHRASEBOOK
+@QUICK
+@runner_options
 @LANGUAGES
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def gate(
@@ -36,6 +40,10 @@ def gate(
     out: Path,
     calibration: Path | None,
     phrasebook: Path | None,
+    quick: bool,
+    runner: str,
+    workers: int,
+    address: str,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -43,7 +51,7 @@ def gate(
 
     Nothing is deleted: repair.jsonl and dropped.jsonl hold the others. Where no row is kept, the exit code is 2.
     """
-    from passerelle.quality.estimate.calibrated import open_assess
+    from passerelle.quality.estimate.calibrated import Opening
     from passerelle.quality.gate import gate as run
     from passerelle.quality.gate import load_gate
     from passerelle.quality.pairs import PairOptions, read_pairs
@@ -52,10 +60,10 @@ def gate(
     settings = load_gate(config, {key: value for key, value in given.items() if value is not None})
     paired = read_pairs(source, translated, PairOptions(**options))
     say_gaps(paired)
-    assess = open_assess(
-        paired.pairs[0].source_language, paired.pairs[0].target_language, calibration, phrasebook=phrasebook
-    )
-    counts = run(paired, assess, settings, out)
+    first = paired.pairs[0]
+    opening = Opening(first.source_language, first.target_language, calibration, phrasebook=phrasebook, quick=quick)
+    with opened_assess(opening, runner, workers, address) as assess:
+        counts = run(paired, assess, settings, out)
     if as_json:
         print_json(counts)
     else:

@@ -10,15 +10,17 @@ import click
 
 from passerelle.commands.engine_options import engine_options
 from passerelle.commands.language_option import LANGUAGES
+from passerelle.commands.numbers import Number
 from passerelle.commands.printing import print_json
 from passerelle.commands.quality_options import CALIBRATION, FILE, PHRASEBOOK, reading, say_gaps
+from passerelle.commands.runner_options import opened_assess, runner_options
 
 
 @click.command()
 @click.argument("source", type=FILE)
 @click.argument("translated", type=FILE, required=False)
 @reading
-@click.option("--good", type=click.FloatRange(0, 1), default=0.7, show_default=True, help="Pairs from here on stay.")
+@click.option("--good", type=Number(0, 1), default=0.7, show_default=True, help="Pairs from here on stay.")
 @click.option("--engine", "more", multiple=True, help="One more engine for candidates; may be given again.")
 @click.option("--glossary", type=FILE, help="CSV file of terms that translations must keep: term,translation.")
 @click.option("--post-edit", "editor", default="", help="Model that corrects what stays doubtful: openai:MODEL@URL.")
@@ -30,6 +32,7 @@ from passerelle.commands.quality_options import CALIBRATION, FILE, PHRASEBOOK, r
 @click.option("--out", type=FILE, required=True, help="File to write; review.jsonl is written beside it.")
 @CALIBRATION
 @PHRASEBOOK
+@runner_options
 @LANGUAGES
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def repair(
@@ -44,6 +47,9 @@ def repair(
     out: Path,
     calibration: Path | None,
     phrasebook: Path | None,
+    runner: str,
+    workers: int,
+    address: str,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -51,19 +57,20 @@ def repair(
 
     What stays doubtful goes to review.jsonl, ordered by what a person's minute is expected to gain.
     """
-    from passerelle.quality.estimate.calibrated import open_assess
+    from passerelle.quality.estimate.calibrated import Opening
     from passerelle.quality.pairs import PairOptions, read_pairs
     from passerelle.quality.repair.opening import RepairOptions
     from passerelle.quality.repair.opening import repair as run
+    from passerelle.quality.repair.verdict import JUDGE
     from passerelle.runs import cache_folder
 
     paired = read_pairs(source, translated, PairOptions(**options))
     say_gaps(paired)
-    assess = open_assess(
-        paired.pairs[0].source_language, paired.pairs[0].target_language, calibration, phrasebook=phrasebook
-    )
+    first = paired.pairs[0]
+    opening = Opening(first.source_language, first.target_language, calibration, phrasebook=phrasebook, more=(JUDGE,))
     how = RepairOptions(good, more, glossary, phrasebook, editor, editor_options)
-    result = run(paired, assess, at or cache_folder() / "translations.sqlite", out, how)
+    with opened_assess(opening, runner, workers, address) as assess:
+        result = run(paired, assess, at or cache_folder() / "translations.sqlite", out, how)
     if as_json:
         print_json(result)
         return

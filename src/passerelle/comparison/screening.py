@@ -129,11 +129,12 @@ class Screening:
             MissingDependency: There is none for the language.
         """
         from passerelle.quality.estimate.calibrated import open_assess
+        from passerelle.quality.repair.verdict import JUDGE
 
         if self.settings.calibration == OUT_OF_FOLD:
             return self._fitted[0]
         given = Path(self.settings.calibration) if self.settings.calibration else None
-        return open_assess("en", self.target, given, self._store, self.phrasebook)
+        return open_assess("en", self.target, given, self._store, self.phrasebook, more=(JUDGE,))
 
     @property
     def _store(self) -> Path:
@@ -156,22 +157,23 @@ def _out_of_fold(target: str, store: Path, phrasebook: Phrasebook) -> tuple[Asse
     """
     from passerelle.languages.prompts import english
     from passerelle.quality.assessor import Assessor
-    from passerelle.quality.checks.registry import build_checks
+    from passerelle.quality.checks.registry import CHECKS, build_checks
     from passerelle.quality.engines import Engines
     from passerelle.quality.estimate.labels import tux_paint
     from passerelle.quality.estimate.out_of_fold import fit_out_of_fold
+    from passerelle.quality.repair.verdict import JUDGE
     from passerelle.quality.store import AssessmentStore
 
-    labelling = Engines()
+    labelling, names = Engines(), [*CHECKS, JUDGE]
     try:
         labelled = tux_paint(labelling, target)
         with AssessmentStore(cache_folder() / "assessments.sqlite") as known:
-            findings = Assessor(build_checks("en", target, labelling), known).assess(labelled.pairs)
+            findings = Assessor(build_checks("en", target, labelling, names), known).assess(labelled.pairs)
     finally:
         labelling.close()
     clusters = {pair.source: pair.cluster for pair in labelled.pairs}
     clusters |= {english().ask_whether(source): cluster for source, cluster in clusters.items()}
-    assessor = Assessor(build_checks("en", target, Engines()), AssessmentStore(store))
+    assessor = Assessor(build_checks("en", target, Engines(), names), AssessmentStore(store))
     provenance = {"data": "Tux Paint stamps, training side; extra: CLDR emoji names", "languages": ["en", target]}
     return fit_out_of_fold(assessor, labelled, findings, provenance, phrasebook), clusters
 
