@@ -10,7 +10,7 @@ import click
 from passerelle.commands.language_option import LANGUAGES
 from passerelle.commands.printing import print_json
 from passerelle.commands.quality_options import CALIBRATION, FILE, PHRASEBOOK, QUICK, reading, say_gaps
-from passerelle.commands.runner_options import opened_assess, runner_options
+from passerelle.commands.runner_options import opened_assess
 
 
 @click.command()
@@ -28,7 +28,6 @@ from passerelle.commands.runner_options import opened_assess, runner_options
 @CALIBRATION
 @PHRASEBOOK
 @QUICK
-@runner_options
 @LANGUAGES
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def audit(
@@ -44,9 +43,6 @@ def audit(
     calibration: Path | None,
     phrasebook: Path | None,
     quick: bool,
-    runner: str,
-    workers: int,
-    address: str,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -81,7 +77,7 @@ def audit(
         paired = draw(paired, sample, seed)
     known = None if references is None else read_references(references, paired)
     left = max(len(left_out), len(paired.unpaired))
-    with opened_assess(opening, runner, workers, address) as assess:
+    with opened_assess(opening) as assess:
         found = run(paired.pairs, assess, known, left, said, is_draw=sample is not None)
     make_folder(out)
     write_json(out / "audit.json", found.as_dict())

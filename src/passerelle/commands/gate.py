@@ -11,7 +11,7 @@ from passerelle.commands.language_option import LANGUAGES
 from passerelle.commands.numbers import Number
 from passerelle.commands.printing import print_json
 from passerelle.commands.quality_options import CALIBRATION, FILE, PHRASEBOOK, QUICK, reading, say_gaps
-from passerelle.commands.runner_options import opened_assess, runner_options
+from passerelle.commands.runner_options import opened_assess
 from passerelle.errors import InputError
 
 
@@ -27,7 +27,6 @@ from passerelle.errors import InputError
 @CALIBRATION
 @PHRASEBOOK
 @QUICK
-@runner_options
 @LANGUAGES
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def gate(
@@ -41,9 +40,6 @@ def gate(
     calibration: Path | None,
     phrasebook: Path | None,
     quick: bool,
-    runner: str,
-    workers: int,
-    address: str,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -62,7 +58,7 @@ def gate(
     say_gaps(paired)
     first = paired.pairs[0]
     opening = Opening(first.source_language, first.target_language, calibration, phrasebook=phrasebook, quick=quick)
-    with opened_assess(opening, runner, workers, address) as assess:
+    with opened_assess(opening) as assess:
         counts = run(paired, assess, settings, out)
     if as_json:
         print_json(counts)

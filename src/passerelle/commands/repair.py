@@ -13,7 +13,7 @@ from passerelle.commands.language_option import LANGUAGES
 from passerelle.commands.numbers import Number
 from passerelle.commands.printing import print_json
 from passerelle.commands.quality_options import CALIBRATION, FILE, PHRASEBOOK, reading, say_gaps
-from passerelle.commands.runner_options import opened_assess, runner_options
+from passerelle.commands.runner_options import opened_assess
 
 
 @click.command()
@@ -32,7 +32,6 @@ from passerelle.commands.runner_options import opened_assess, runner_options
 @click.option("--out", type=FILE, required=True, help="File to write; review.jsonl is written beside it.")
 @CALIBRATION
 @PHRASEBOOK
-@runner_options
 @LANGUAGES
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def repair(
@@ -47,9 +46,6 @@ def repair(
     out: Path,
     calibration: Path | None,
     phrasebook: Path | None,
-    runner: str,
-    workers: int,
-    address: str,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -69,7 +65,7 @@ def repair(
     first = paired.pairs[0]
     opening = Opening(first.source_language, first.target_language, calibration, phrasebook=phrasebook, more=(JUDGE,))
     how = RepairOptions(good, more, glossary, phrasebook, editor, editor_options)
-    with opened_assess(opening, runner, workers, address) as assess:
+    with opened_assess(opening) as assess:
         result = run(paired, assess, at or cache_folder() / "translations.sqlite", out, how)
     if as_json:
         print_json(result)

@@ -31,17 +31,12 @@ def runner_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def opened_assess(opening: Opening, runner: str, workers: int, address: str) -> AbstractContextManager[Assess]:
-    """Open what estimates pairs, here or on Ray, for as long as the block lasts.
+def opened_assess(opening: Opening) -> AbstractContextManager[Assess]:
+    """Open what estimates pairs, for as long as the block lasts.
 
     Raises:
-        UserError: Something is missing, or Ray isn't installed.
-        RunError: There is no cluster at the address.
+        UserError: Something is missing.
     """
-    if runner == "ray":
-        from passerelle.quality.ray_assessor import open_ray_assess
-
-        return open_ray_assess(opening, workers, address)
     from passerelle.quality.estimate import calibrated
 
     how = (opening.source, opening.target, opening.calibration, opening.store, opening.phrasebook, opening.more)
