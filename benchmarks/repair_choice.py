@@ -36,7 +36,6 @@ from passerelle.quality.store import AssessmentStore
 from passerelle.records import Picture
 from passerelle.runs import cache_folder, write_atomically
 
-LEFT_OUT = "embedding"
 TREES = {
     "n_estimators": 150,
     "max_depth": 3,
@@ -65,7 +64,7 @@ def read_pools() -> tuple[list[Picture], list[list[Candidate]], list[bool], list
     pools = maker.candidates(sources)
     phrases = [maker.is_phrase(source) for source in sources]
     pairs = [Pair(source, one.text) for source, pool in zip(sources, pools, strict=True) for one in pool]
-    checks = build_checks("en", "fr", Engines(), [name for name in CHECKS if name != LEFT_OUT])
+    checks = build_checks("en", "fr", Engines(), list(CHECKS))
     with AssessmentStore(cache_folder() / "assessments.sqlite") as store:
         findings = Assessor(checks, store).assess(pairs)
     columns = feature_names(findings)

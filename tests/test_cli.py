@@ -84,12 +84,16 @@ def test_a_language_without_apertium_is_refused(tmp_path: Path) -> None:
         ["compare"],
         ["answer", "x.png", "What?", "--max-new-tokens", "0"],
         ["compair", DEMO],
+        ["advise", "runs/demo", "--volume", "1/day", "--budget", "nan"],
+        ["repair", "a.txt", "b.txt", "--to", "fr", "--out", "c.txt", "--good", "nan"],
+        ["gate", "a.txt", "b.txt", "--to", "fr", "--out", "c.txt", "--keep-above", "inf"],
     ],
 )
 def test_wrong_options_are_exit_code_2(arguments: list[str]) -> None:
     result = run(*arguments)
     assert result.exit_code == 2
     assert "Error: " in result.stderr
+    assert {"nan", "inf"}.isdisjoint(arguments) or "no number that can be compared" in result.stderr
 
 
 @pytest.mark.parametrize("content", [b"not a picture", b"", b"\x89PNG\r\n\x1a\n" + b"\0" * 30])

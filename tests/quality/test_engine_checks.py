@@ -1,4 +1,5 @@
 import math
+import sys
 
 import pytest
 import torch
@@ -108,3 +109,9 @@ def test_apertium_goes_there_and_back_by_both_pivots():
     finally:
         engines.close()
     assert (found.score, found.values["same"], back.score) == (1, 1, 1)
+
+
+def test_who_only_asks_for_the_weights_waits_for_no_library_of_tensors(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "passerelle.quality.evidence.sentences", raising=False)
+    EmbeddingCheck(Engines(Fakes())).require()

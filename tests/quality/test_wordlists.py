@@ -52,3 +52,20 @@ def test_loanwords_without_lists(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         assert shared.has("Sandwich") and not shared.has("woodlouse")
     finally:
         find_loanwords.cache_clear()
+
+
+def test_a_list_is_sorted_once_and_a_broken_copy_is_made_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "french").write_text("zèbre\nParis\nété\n\nâne\n", encoding="utf-8")
+    monkeypatch.setattr(wordlists, "FOLDER", tmp_path)
+    monkeypatch.setenv("PASSERELLE_CACHE", str(tmp_path / "cache"))
+    first = find_word_list("fr")
+    assert first is not None and list(first.words) == ["paris", "zèbre", "âne", "été"]
+    assert "paris" not in first.common and "âne" in first.common and "a" * 99 not in first.words
+    files = sorted((tmp_path / "cache" / "derived").iterdir())
+    files[0].write_bytes(b"broken")
+    wordlists._open.cache_clear()
+    again = find_word_list("fr")
+    assert again is not None and again.words == first.words
+    monkeypatch.setattr(wordlists, "_sorted", None)
+    wordlists._open.cache_clear()
+    assert find_word_list("fr") is not None

@@ -7,17 +7,18 @@ from pathlib import Path
 
 import click
 
+from passerelle.commands.numbers import Number
 from passerelle.commands.printing import print_json
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--volume", default="10000/month", show_default=True, help="Answers to give: 50000, 2M, 10000/day.")
-@click.option("--days", type=click.FloatRange(min=0, min_open=True), default=365, show_default=True,
+@click.option("--days", type=Number(min=0, min_open=True), default=365, show_default=True,
               help="How long a rate holds.")  # fmt: skip
-@click.option("--budget", type=click.FloatRange(min=0), help="Euros for making an arm and all these answers  [any].")
-@click.option("--keep-english", type=click.FloatRange(min=0), help="Points of English that may be lost  [any].")
-@click.option("--latency", type=click.FloatRange(min=0, min_open=True), help="Seconds of 95 in 100 answers  [any].")
+@click.option("--budget", type=Number(min=0), help="Euros for making an arm and all these answers  [any].")
+@click.option("--keep-english", type=Number(min=0), help="Points of English that may be lost  [any].")
+@click.option("--latency", type=Number(min=0, min_open=True), help="Seconds of 95 in 100 answers  [any].")
 @click.option("--json", "as_json", is_flag=True, help="Print the advice as JSON.")
 def advise(
     run: Path,

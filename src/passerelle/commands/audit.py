@@ -9,7 +9,17 @@ import click
 
 from passerelle.commands.language_option import LANGUAGES
 from passerelle.commands.printing import print_json
-from passerelle.commands.quality_options import CALIBRATION, CHECK, FILE, PHRASEBOOK, reading, say_asked, say_gaps
+from passerelle.commands.quality_options import (
+    CALIBRATION,
+    CHECK,
+    FILE,
+    PHRASEBOOK,
+    QUICK,
+    reading,
+    say_asked,
+    say_gaps,
+)
+from passerelle.commands.runner_options import opened_assess
 
 
 @click.command()
@@ -27,6 +37,7 @@ from passerelle.commands.quality_options import CALIBRATION, CHECK, FILE, PHRASE
 @CALIBRATION
 @CHECK
 @PHRASEBOOK
+@QUICK
 @LANGUAGES
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def audit(
@@ -42,6 +53,7 @@ def audit(
     calibration: Path | None,
     checks: tuple[str, ...],
     phrasebook: Path | None,
+    quick: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -50,7 +62,7 @@ def audit(
     Writes audit.json and audit.html, a page that needs no other file.
     """
     from passerelle.quality.audit import audit as run
-    from passerelle.quality.estimate.calibrated import open_assess
+    from passerelle.quality.estimate.calibrated import Opening
     from passerelle.quality.estimate.labels import read_labels
     from passerelle.quality.pairs import PairOptions, read_pairs, read_references, sample_source
     from passerelle.quality.pairs import sample as draw
@@ -61,7 +73,8 @@ def audit(
     how, left_out = PairOptions(**options), frozenset[int]()
     codes = how.source_language, how.target_language
     said = None if labels is None else read_labels(labels, *codes)
-    assess = open_assess(*codes, calibration, phrasebook=phrasebook, more=checks)
+    opening = Opening(*codes, calibration, phrasebook=phrasebook, more=checks, quick=quick)
+    opening.estimate()  # what is missing is named before any work
     if translated is None and not how.columns:
         memory = at or cache_folder() / "translations.sqlite"
         make_folder(out)
@@ -75,7 +88,8 @@ def audit(
         paired = draw(paired, sample, seed)
     known = None if references is None else read_references(references, paired)
     left = max(len(left_out), len(paired.unpaired))
-    found = run(paired.pairs, assess, known, left, said, is_draw=sample is not None)
+    with opened_assess(opening) as assess:
+        found = run(paired.pairs, assess, known, left, said, is_draw=sample is not None)
     make_folder(out)
     write_json(out / "audit.json", found.as_dict())
     write_audit_page(found, source.name, paired.pairs[0].target_language, out / "audit.html")

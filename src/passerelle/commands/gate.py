@@ -8,8 +8,19 @@ from typing import Any
 import click
 
 from passerelle.commands.language_option import LANGUAGES
+from passerelle.commands.numbers import Number
 from passerelle.commands.printing import print_json
-from passerelle.commands.quality_options import CALIBRATION, CHECK, FILE, PHRASEBOOK, reading, say_asked, say_gaps
+from passerelle.commands.quality_options import (
+    CALIBRATION,
+    CHECK,
+    FILE,
+    PHRASEBOOK,
+    QUICK,
+    reading,
+    say_asked,
+    say_gaps,
+)
+from passerelle.commands.runner_options import opened_assess
 from passerelle.errors import InputError
 
 
@@ -17,14 +28,15 @@ from passerelle.errors import InputError
 @click.argument("source", type=FILE)
 @click.argument("translated", type=FILE, required=False)
 @reading
-@click.option("--keep-above", type=float, help="Keep rows that a reader accepts with this probability  [0.7].")
-@click.option("--drop-below", type=float, help="Drop rows below this one  [0.3].")
-@click.option("--keep-share", type=float, help="Keep this share of the rows instead, the best ones.")
+@click.option("--keep-above", type=Number(), help="Keep rows that a reader accepts with this probability  [0.7].")
+@click.option("--drop-below", type=Number(), help="Drop rows below this one  [0.3].")
+@click.option("--keep-share", type=Number(), help="Keep this share of the rows instead, the best ones.")
 @click.option("--config", type=FILE, help="YAML file of thresholds.")
 @click.option("--out", type=FILE, required=True, help="File of the kept rows; the others are written beside it.")
 @CALIBRATION
 @CHECK
 @PHRASEBOOK
+@QUICK
 @LANGUAGES
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def gate(
@@ -38,6 +50,7 @@ def gate(
     calibration: Path | None,
     checks: tuple[str, ...],
     phrasebook: Path | None,
+    quick: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -45,7 +58,7 @@ def gate(
 
     Nothing is deleted: repair.jsonl and dropped.jsonl hold the others. Where no row is kept, the exit code is 2.
     """
-    from passerelle.quality.estimate.calibrated import open_assess
+    from passerelle.quality.estimate.calibrated import Opening
     from passerelle.quality.gate import gate as run
     from passerelle.quality.gate import load_gate
     from passerelle.quality.pairs import PairOptions, read_pairs
@@ -56,8 +69,9 @@ def gate(
     say_gaps(paired)
     first = paired.pairs[0]
     codes = first.source_language, first.target_language
-    assess = open_assess(*codes, calibration, phrasebook=phrasebook, more=checks)
-    counts = run(paired, assess, settings, out)
+    opening = Opening(*codes, calibration, phrasebook=phrasebook, more=checks, quick=quick)
+    with opened_assess(opening) as assess:
+        counts = run(paired, assess, settings, out)
     say_asked(counts["unsaid"], counts["asked"])
     if as_json:
         print_json(counts)

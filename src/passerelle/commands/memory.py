@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from passerelle.commands.numbers import Number
 from passerelle.commands.printing import print_json
 from passerelle.errors import InputError
 
@@ -129,9 +130,7 @@ def _print_report(report: ImportReport) -> None:
 @click.option("--source", default="en", show_default=True, help="Language of TEXT.")
 @click.option("--target", default="fr", show_default=True, help="Language of the translations.")
 @click.option("--limit", type=click.IntRange(1, 100), default=5, show_default=True, help="Most matches shown.")
-@click.option(
-    "--least", type=click.FloatRange(0, 100), default=60.0, show_default=True, help="Least likeness, 100 is the same."
-)
+@click.option("--least", type=Number(0, 100), default=60.0, show_default=True, help="Least likeness, 100 is the same.")
 @_AT
 @_JSON
 def lookup(text: str, source: str, target: str, limit: int, least: float, at: Path | None, as_json: bool) -> None:

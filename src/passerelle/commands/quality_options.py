@@ -17,6 +17,7 @@ CALIBRATION = click.option("--calibration", type=FILE, help="Made by `passerelle
 PHRASEBOOK = click.option(
     "--phrasebook", type=FILE, help="TOML file of sentences that are right by definition, before those that ship."
 )
+QUICK = click.option("--quick", is_flag=True, help="Leave out the dear checks where the quick ones agree.")
 
 
 CHECK = click.option(

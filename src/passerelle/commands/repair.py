@@ -10,15 +10,25 @@ import click
 
 from passerelle.commands.engine_options import engine_options
 from passerelle.commands.language_option import LANGUAGES
+from passerelle.commands.numbers import Number
 from passerelle.commands.printing import print_json
-from passerelle.commands.quality_options import CALIBRATION, CHECK, FILE, PHRASEBOOK, reading, say_asked, say_gaps
+from passerelle.commands.quality_options import (
+    CALIBRATION,
+    CHECK,
+    FILE,
+    PHRASEBOOK,
+    reading,
+    say_asked,
+    say_gaps,
+)
+from passerelle.commands.runner_options import opened_assess
 
 
 @click.command()
 @click.argument("source", type=FILE)
 @click.argument("translated", type=FILE, required=False)
 @reading
-@click.option("--good", type=click.FloatRange(0, 1), default=0.7, show_default=True, help="Pairs from here on stay.")
+@click.option("--good", type=Number(0, 1), default=0.7, show_default=True, help="Pairs from here on stay.")
 @click.option("--engine", "more", multiple=True, help="One more engine for candidates; may be given again.")
 @click.option("--glossary", type=FILE, help="CSV file of terms that translations must keep: term,translation.")
 @click.option("--post-edit", "editor", default="", help="Model that corrects what stays doubtful: openai:MODEL@URL.")
@@ -53,7 +63,7 @@ def repair(
 
     What stays doubtful goes to review.jsonl, ordered by what a person's minute is expected to gain.
     """
-    from passerelle.quality.estimate.calibrated import open_assess
+    from passerelle.quality.estimate.calibrated import Opening
     from passerelle.quality.pairs import PairOptions, read_pairs
     from passerelle.quality.repair.opening import RepairOptions
     from passerelle.quality.repair.opening import repair as run
@@ -64,9 +74,10 @@ def repair(
     say_gaps(paired)
     first = paired.pairs[0]
     codes = first.source_language, first.target_language
-    assess = open_assess(*codes, calibration, phrasebook=phrasebook, more=(*checks, JUDGE))
+    opening = Opening(*codes, calibration, phrasebook=phrasebook, more=(*checks, JUDGE))
     how = RepairOptions(good, more, glossary, phrasebook, editor, editor_options)
-    result = run(paired, assess, at or cache_folder() / "translations.sqlite", out, how)
+    with opened_assess(opening) as assess:
+        result = run(paired, assess, at or cache_folder() / "translations.sqlite", out, how)
     say_asked(result["unsaid"], result["asked"])
     if as_json:
         print_json(result)

@@ -164,16 +164,16 @@ def _out_of_fold(target: str, store: Path, phrasebook: Phrasebook) -> tuple[Asse
     from passerelle.quality.repair.verdict import JUDGE
     from passerelle.quality.store import AssessmentStore
 
-    labelling = Engines()
+    labelling, names = Engines(), [*CHECKS, JUDGE]
     try:
         labelled = tux_paint(labelling, target)
         with AssessmentStore(cache_folder() / "assessments.sqlite") as known:
-            findings = Assessor(build_checks("en", target, labelling), known).assess(labelled.pairs)
+            findings = Assessor(build_checks("en", target, labelling, names), known).assess(labelled.pairs)
     finally:
         labelling.close()
     clusters = {pair.source: pair.cluster for pair in labelled.pairs}
     clusters |= {english().ask_whether(source): cluster for source, cluster in clusters.items()}
-    assessor = Assessor(build_checks("en", target, Engines(), [*CHECKS, JUDGE]), AssessmentStore(store))
+    assessor = Assessor(build_checks("en", target, Engines(), names), AssessmentStore(store))
     provenance = {"data": "Tux Paint stamps, training side; extra: CLDR emoji names", "languages": ["en", target]}
     return fit_out_of_fold(assessor, labelled, findings, provenance, phrasebook), clusters
 

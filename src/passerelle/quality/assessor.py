@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from tqdm import tqdm
 
 from passerelle.quality.base import Check, Finding, Pair
 from passerelle.quality.markup import without_markup
-from passerelle.quality.store import AssessmentStore
 from passerelle.runs import content_hash, file_hash
 
 BATCH = 500
 _VERSION = 1
+
+
+@runtime_checkable
+class Prepared(Protocol):
+    """A check that can begin to make ready beside this process, before it is asked."""
+
+    def prepare(self) -> None:
+        """Begin; what fails is said when it is asked."""
+        ...
+
+
+class Store(Protocol):
+    """Where findings are kept between runs: an `AssessmentStore`, or one elsewhere."""
+
+    def find(self, keys: Sequence[str], signature: str) -> dict[str, Finding]:
+        """Return what a check found about pairs before, by their keys."""
+        ...
+
+    def keep(self, findings: Mapping[str, Finding], signature: str) -> None:
+        """Keep what a check found."""
+        ...
 
 
 class Assessor:
@@ -28,21 +48,24 @@ class Assessor:
         from_store: How many of its findings were known before, by name.
     """
 
-    def __init__(self, checks: Sequence[Check], store: AssessmentStore | None = None) -> None:
+    def __init__(self, checks: Sequence[Check], store: Store | None = None) -> None:
         """Take the checks, and where their findings are kept between runs."""
         self.checks = list(checks)
         self.seconds: dict[str, float] = {check.name: 0.0 for check in checks}
         self.from_store: dict[str, int] = {check.name: 0 for check in checks}
         self._store = store
 
-    def assess(self, pairs: Sequence[Pair], quiet: bool = False) -> dict[str, list[Finding]]:
-        """Assess pairs.
+    def assess(
+        self, pairs: Sequence[Pair], quiet: bool = False, names: Collection[str] | None = None
+    ) -> dict[str, list[Finding]]:
+        """Assess pairs, by the quick checks first: what a slow one runs beside this process starts meanwhile.
 
         Findings are kept after each batch, so that a run that was stopped goes on from there.
 
         Args:
             pairs: Any pairs; of those that are alike one is looked at.
             quiet: Show no progress bar.
+            names: Of the checks that are asked; all if ``None``.
 
         Returns:
             For each check its findings, one for each pair, in order.
@@ -52,34 +75,47 @@ class Assessor:
             StorageError: The store can't be used.
         """
         whole, bare = _keyed(pairs), _keyed([without_markup(pair) for pair in pairs])
+        checks = [check for check in self.checks if names is None or check.name in names]
+        shown = {check.name: whole if getattr(check, "sees_markup", False) else bare for check in checks}
+        known = {check.name: self._known(check, shown[check.name][1]) for check in checks}
+        for check in checks:
+            if isinstance(check, Prepared) and len(known[check.name]) < len(shown[check.name][1]):
+                check.prepare()
         found: dict[str, list[Finding]] = {}
-        shown = {check.name: whole if getattr(check, "sees_markup", False) else bare for check in self.checks}
         total = sum(len(unique) for _, unique in shown.values())
         with tqdm(total=total, desc="checks", unit="pair", disable=quiet or None, leave=False) as bar:
-            for check in self.checks:
+            for check in checks:
                 bar.set_postfix_str(check.name)
                 keys, unique = shown[check.name]
-                known = self._ask(check, unique, bar)
-                found[check.name] = [known[key] for key in keys]
+                self._ask(check, unique, known[check.name], bar)
+                found[check.name] = [known[check.name][key] for key in keys]
         return found
 
-    def _ask(self, check: Check, pairs: Mapping[str, Pair], bar: tqdm[Any]) -> dict[str, Finding]:
+    def _store_of(self, check: Check) -> Store | None:
+        return None if getattr(check, "keeps_itself", False) else self._store
+
+    def _known(self, check: Check, pairs: Mapping[str, Pair]) -> dict[str, Finding]:
         began = time.perf_counter()
-        signature = check.signature
-        store = None if getattr(check, "keeps_itself", False) else self._store
-        known = {} if store is None else store.find(list(pairs), signature)
-        self.from_store[check.name] += len(known)
+        store = self._store_of(check)
+        found = {} if store is None else store.find(list(pairs), check.signature)
+        self.from_store[check.name] += len(found)
+        self.seconds[check.name] += time.perf_counter() - began
+        return found
+
+    def _ask(self, check: Check, pairs: Mapping[str, Pair], known: dict[str, Finding], bar: tqdm[Any]) -> None:
+        """Add to what is known what the check says of the other pairs."""
+        began = time.perf_counter()
+        store = self._store_of(check)
         bar.update(len(known))
         fresh = [key for key in pairs if key not in known]
         for start in range(0, len(fresh), BATCH):
             batch = fresh[start : start + BATCH]
             made = dict(zip(batch, check.assess([pairs[key] for key in batch]), strict=True))
             if store is not None:
-                store.keep(made, signature)
+                store.keep(made, check.signature)
             known |= made
             bar.update(len(batch))
         self.seconds[check.name] += time.perf_counter() - began
-        return known
 
 
 def _keyed(pairs: Sequence[Pair]) -> tuple[list[str], dict[str, Pair]]:

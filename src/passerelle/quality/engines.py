@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
-from passerelle.errors import MissingDependency
+from passerelle.errors import MissingDependency, RunError, UserError
 from passerelle.translation.base import Translator
 from passerelle.translation.engines.apertium import ApertiumTranslator
 from passerelle.translation.engines.apertium_modes import find_chains, installed_modes
 from passerelle.translation.memory.protocol import Memory
 
 _log = logging.getLogger(__name__)
+_REMEMBERED = 100_000
+"""Answers of each engine that are held in memory."""
 _MARK = re.compile(r"(?<!\w)[*@#](?=\w)")
 
 Ways = Callable[[str, str], Sequence[Translator]]
@@ -89,8 +93,15 @@ class Engines:
             self._engines[key] = tuple(self._find(source, target))
         return self._engines[key]
 
+    def start(self, source: str, target: str) -> None:
+        """Start the programs from one language to another, without waiting; a failure is said when they are asked."""
+        for engine in self.ways(source, target):
+            if isinstance(engine, ApertiumTranslator):
+                with contextlib.suppress(UserError, RunError):
+                    engine.start()
+
     def translate(self, texts: Iterable[str], source: str, target: str) -> list[dict[str, str]]:
-        """Translate texts by every way, asking for each distinct text once in the life of this object.
+        """Translate texts by every way, asking for each distinct text once as long as it is remembered.
 
         Args:
             texts: Any texts.
@@ -104,7 +115,13 @@ class Engines:
             RunError: An engine failed.
         """
         asked = dict.fromkeys(texts)
-        return [self._ask(engine, asked) for engine in self.ways(source, target)]
+        engines = self.ways(source, target)
+        fresh = [self._fresh(engine, asked) for engine in engines]
+        with ThreadPoolExecutor(max(1, len(engines))) as threads:  # engines are programs of their own
+            made = list(threads.map(lambda engine, new: engine.translate(new) if new else [], engines, fresh))
+        for engine, new, answers in zip(engines, fresh, made, strict=True):
+            self._note(engine, list(zip(new, answers, strict=True)))
+        return [{text: known[text] for text in asked} for known in map(self._answered, engines)]
 
     def signature(self, source: str, target: str) -> str:
         """Return the signatures of the engines from one language to another; ``none`` without any."""
@@ -117,17 +134,22 @@ class Engines:
                 if isinstance(engine, ApertiumTranslator):
                     engine.close()
 
-    def _ask(self, engine: Translator, texts: Iterable[str]) -> dict[str, str]:
-        known = self._answers.setdefault(f"{engine.source}>{engine.target} {engine.signature}", {})
-        fresh = [text for text in texts if text not in known]
-        known.update(self._remembered(engine, fresh))
-        fresh = [text for text in fresh if text not in known]
-        made = list(zip(fresh, engine.translate(fresh), strict=True))
-        known.update(made)
+    def _answered(self, engine: Translator) -> dict[str, str]:
+        return self._answers.setdefault(f"{engine.source}>{engine.target} {engine.signature}", {})
+
+    def _fresh(self, engine: Translator, texts: Iterable[str]) -> list[str]:
+        """Return the texts that neither were asked before nor are remembered."""
+        known = self._answered(engine)
+        if len(known) > _REMEMBERED:
+            known.clear()
+        known.update(self._remembered(engine, [text for text in texts if text not in known]))
+        return [text for text in texts if text not in known]
+
+    def _note(self, engine: Translator, made: Sequence[tuple[str, str]]) -> None:
+        self._answered(engine).update(made)
         if self._memory is not None and made:
             filled = [(text, answer) for text, answer in made if answer]
             self._memory.store(filled, engine.source, engine.target, engine.signature, "machine")
-        return {text: known[text] for text in texts}
 
     def _remembered(self, engine: Translator, texts: Iterable[str]) -> dict[str, str]:
         if self._memory is None:

@@ -20,6 +20,9 @@ LOW = 0.5
 ENGLISH = "en"
 """The only language that the sentence encoder reads."""
 
+_REMEMBERED = 50_000
+"""Embeddings that are held in memory."""
+
 Encoder = Callable[[Sequence[str]], "Tensor"]
 
 
@@ -82,6 +85,8 @@ class EmbeddingCheck:
     def _embed(self, texts: Sequence[str]) -> np.ndarray:
         """Embed texts [texts, width], each distinct one once."""
         asked = [text.strip().lower() for text in texts]
+        if len(self._known) > _REMEMBERED:
+            self._known.clear()
         fresh = [text for text in dict.fromkeys(asked) if text not in self._known]
         if fresh:
             if self._encoder is None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from passerelle.example.splits import digest
 from passerelle.quality.base import UNKNOWN, Finding, Pair
 from passerelle.quality.checks.direction import Direction
 from passerelle.quality.estimate.deviation import plausibility
@@ -27,7 +28,15 @@ from passerelle.quality.evidence.characters import (
     count,
     plain,
 )
-from passerelle.quality.evidence.fluency_text import FEWEST, FOLDS, TrainingText, fold, read_training_text
+from passerelle.quality.evidence.derived import derived
+from passerelle.quality.evidence.fluency_text import (
+    FEWEST,
+    FOLDS,
+    TrainingText,
+    fold,
+    read_training_text,
+    training_files,
+)
 from passerelle.runs import cache_folder, content_hash, write_atomically
 
 VERSION = "fluency 1"
@@ -160,16 +169,22 @@ def open_model(language: str, folder: Path) -> FluencyModel | None:
     Raises:
         StorageError: The cache can't be written.
     """
-    text = read_training_text(language)
-    if text is None:
+    name = derived(f"fluency-{language}", training_files(language), lambda: _name(language), VERSION, ORDER, digest())
+    if not name:
         return None
-    name = content_hash([VERSION, ORDER, text.words, text.folds])[:16]
     path = folder / "fluency" / f"{language}-{name}.npz"
     model = FluencyModel.load(path)
-    if model is None:
+    text = read_training_text(language) if model is None else None
+    if text is not None:
         model = train(text, name)
         model.save(path)
     return model
+
+
+def _name(language: str) -> str:
+    """Return the hash of what a language's model is trained on, which takes seconds to read; empty without text."""
+    text = read_training_text(language)
+    return content_hash([VERSION, ORDER, text.words, text.folds])[:16] if text else ""
 
 
 class FluencyCheck:

@@ -40,6 +40,10 @@ class OtherWays(ABC):
         """Assess each pair; `UNKNOWN` where no engine leads that way, or a side is empty."""
         return by_languages(pairs, self._assess)
 
+    def prepare(self) -> None:
+        """Start the engines: they read their dictionaries while other checks are asked."""
+        self._engines.start(*self._sides(*self._languages))
+
     def _sides(self, source: str, target: str) -> tuple[str, str]:
         """Return what is translated, then what it is compared with."""
         return (target, source) if self.back else (source, target)

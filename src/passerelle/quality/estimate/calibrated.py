@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from passerelle.errors import MissingDependency
 from passerelle.evaluation.asking.replying import LLM, Taken
@@ -13,10 +15,10 @@ from passerelle.languages.phrasebook import Phrasebook, read_phrasebook
 from passerelle.progress import say
 from passerelle.quality.assessing import Assess, Assessment
 from passerelle.quality.assessor import Assessor
-from passerelle.quality.base import UNKNOWN, ErrorClass, Finding, Pair
+from passerelle.quality.base import UNKNOWN, Check, ErrorClass, Finding, Pair
 from passerelle.quality.checks.embedding import EmbeddingCheck
 from passerelle.quality.checks.language_model import LanguageModelCheck, taken_by
-from passerelle.quality.checks.registry import CHECKS, MORE, build_checks
+from passerelle.quality.checks.registry import CHECKS, DEAR, MORE, build_checks
 from passerelle.quality.engines import Engines
 from passerelle.quality.estimate.estimate import Estimate
 from passerelle.quality.estimate.features import check_of, matrix, with_texts
@@ -28,14 +30,54 @@ from passerelle.runs import cache_folder
 
 FOREIGN = 0.1
 """Below this score of the check ``language`` a text is taken to be in another language."""
+CLEAR = 0.2, 0.8
+"""Probabilities by the quick checks alone, beyond which the dear ones are left out if haste is asked for."""
+
+AT_ONCE = 20_000
+"""Pairs whose findings are in memory at once."""
+
+
+class Asked(Protocol):
+    """Asks checks about pairs: an `Assessor` here, or many elsewhere."""
+
+    @property
+    def checks(self) -> Sequence[Check]:
+        """Those that are asked."""
+        ...
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """Seconds that each check took so far, by its name."""
+        ...
+
+    def assess(
+        self, pairs: Sequence[Pair], quiet: bool = False, names: Collection[str] | None = None
+    ) -> dict[str, list[Finding]]:
+        """Return for each check, or each that is named, its findings, one for each pair, in order.
+
+        Raises:
+            RunError: An engine or a model that a check needs failed.
+        """
+        ...
 
 
 class CalibratedAssess:
     """An `Assess` by checks and a calibration."""
 
-    def __init__(self, assessor: Assessor, estimate: Estimate, phrasebook: Phrasebook | None = None) -> None:
-        """Take the checks, what weighs them, and what is right by definition [what ships]."""
+    def __init__(
+        self, assessor: Asked, estimate: Estimate, phrasebook: Phrasebook | None = None, *, quick: bool = False
+    ) -> None:
+        """Take the checks, what weighs them, and what is right by definition [what ships].
+
+        Args:
+            assessor: Asks the checks.
+            estimate: Weighs what they say.
+            phrasebook: What is right by definition; what ships if ``None``.
+            quick: Whether checks that take most of the time are left out where the others agree (see `CLEAR`).
+        """
         self._assessor, self._estimate, self._phrasebook = assessor, estimate, phrasebook
+        self._quick = quick
+        self._asked_of = self._clear = 0
         self.missing: tuple[str, ...] = ()
 
     @property
@@ -48,6 +90,8 @@ class CalibratedAssess:
         fitted = f"{known['data']} ({known['pairs']:,} pairs; {known['labels']}; AUC {how} {area:.3f})"
         if self.unweighed:
             silent += f"; without a column for {', '.join(self.unweighed)}: that names errors and moves no probability"
+        if self._quick:
+            silent += f"; {self._clear:,} of {self._asked_of:,} pairs were clear without {', '.join(self._dear)}"
         own = self._phrasebook
         return f"{fitted}{silent}" + (f"; right by definition: {own.own} ({own.digest})" if own and own.own else "")
 
@@ -81,9 +125,9 @@ class CalibratedAssess:
 
     @property
     def unweighed(self) -> tuple[str, ...]:
-        """Checks beside the default ones that the calibration has no column for."""
+        """Checks beside the default ones that the calibration has no column for; repair has its own use for one."""
         names = [check.name for check in self._assessor.checks if check.name in (*MORE, LLM)]
-        return tuple(name for name in names if name not in self._estimate.checks)
+        return tuple(name for name in names if name not in (*self._estimate.checks, EmbeddingCheck.name))
 
     def estimate(self, pairs: Sequence[Pair]) -> list[Assessment]:
         """Assess each pair by itself; one whose translation is the known one is right, whatever the checks say.
@@ -96,18 +140,45 @@ class CalibratedAssess:
         return [Assessment(1.0) if known else next(others) for known in right]
 
     def _checked(self, pairs: Sequence[Pair]) -> list[Assessment]:
-        if not pairs:
-            return []
-        findings = with_texts(self._assessor.assess(pairs), pairs)
-        self.missing = tuple(self._estimate.missing(findings))
-        probability = self._estimate.probability(findings)
+        assessed: list[Assessment] = []
+        silent: list[tuple[str, ...]] = []
+        for start in range(0, len(pairs), AT_ONCE):
+            found = self._found(pairs[start : start + AT_ONCE])
+            unheard = [name for name in self._estimate.missing(found) if not (self._quick and name in self._dear)]
+            silent.append(tuple(unheard))
+            assessed += self._weighed(found)
+        if silent:
+            self.missing = tuple(name for name in silent[0] if all(name in each for each in silent))
+        return assessed
+
+    def _weighed(self, findings: Mapping[str, Sequence[Finding]]) -> Iterator[Assessment]:
         contributions = self._estimate.contributions(findings)
-        assessed = []
-        for place in range(len(pairs)):
+        for place, probability in enumerate(self._estimate.probability(findings)):
             found = {name: each[place] for name, each in findings.items()}
             added = {name: float(values[place]) for name, values in contributions.items()}
-            assessed.append(Assessment(float(probability[place]), found, _blamed(found, added), added))
-        return assessed
+            yield Assessment(float(probability), found, _blamed(found, added), added)
+
+    @property
+    def _dear(self) -> list[str]:
+        return [name for name in self._assessor.seconds if name in DEAR or name == LLM]
+
+    def _found(self, pairs: Sequence[Pair]) -> dict[str, Sequence[Finding]]:
+        """Ask all checks; in haste the dear ones only about pairs that are in doubt after the quick ones."""
+        if not self._quick:
+            return with_texts(self._assessor.assess(pairs), pairs)
+        dear = self._dear
+        quick = [name for name in self._assessor.seconds if name not in dear]
+        found = with_texts(self._assessor.assess(pairs, names=quick), pairs)
+        low, high = CLEAR
+        doubtful = [place for place, value in enumerate(self._estimate.probability(found)) if low < value < high]
+        asked = {name: [UNKNOWN] * len(pairs) for name in dear}
+        more = self._assessor.assess([pairs[place] for place in doubtful], names=dear) if doubtful else {}
+        for name, findings in more.items():
+            for place, finding in zip(doubtful, findings, strict=True):
+                asked[name][place] = finding
+        self._asked_of += len(pairs)
+        self._clear += len(pairs) - len(doubtful)
+        return {**found, **asked}
 
 
 def _blamed(findings: Mapping[str, Finding], contributions: Mapping[str, float]) -> ErrorClass | None:
@@ -124,6 +195,80 @@ def _blamed(findings: Mapping[str, Finding], contributions: Mapping[str, float])
     return findings[min(named, key=lambda name: (contributions.get(name, 0.0), findings[name].score))].error
 
 
+@dataclass(frozen=True)
+class Opening:
+    """What is asked about pairs, and by what.
+
+    Attributes:
+        source: Any code or name of the source language.
+        target: The same of the target language.
+        calibration: A file of ``passerelle quality fit``; the one that ships if ``None``.
+        store: Where findings are kept; in the cache if ``None``.
+        phrasebook: File of sentences that are right by definition, before those that ship.
+        more: Names of checks whose findings are wanted beside those that the calibration reads.
+        quick: Whether the dear checks are left out where the others agree.
+    """
+
+    source: str
+    target: str
+    calibration: Path | None = None
+    store: Path | None = None
+    phrasebook: Path | None = None
+    more: Sequence[str] = ()
+    quick: bool = False
+
+    @property
+    def codes(self) -> tuple[str, str]:
+        """The languages' BCP-47 codes."""
+        return language(self.source).bcp47, language(self.target).bcp47
+
+    @property
+    def kept(self) -> Path:
+        """The file of the findings."""
+        return self.store or cache_folder() / "assessments.sqlite"
+
+    def estimate(self) -> Estimate:
+        """Read what weighs the checks, and see that they have what they need: before any work.
+
+        Raises:
+            ConfigError: Unknown language.
+            InputError: The calibration can't be read.
+            MissingDependency: No calibration ships for the languages and none is given, or a check lacks its model.
+        """
+        source, target = self.codes
+        found = Estimate.shipped(source, target) if self.calibration is None else Estimate.load(self.calibration)
+        if found is None:
+            raise MissingDependency(
+                f"no calibration from {source} to {target} ships. Fit one on pairs that people judged: "
+                f"passerelle quality fit LABELS --source {source} --to {target}, then name it with --calibration."
+            )
+        if EmbeddingCheck.name in (*found.checks, *self.more):
+            EmbeddingCheck(Engines()).require()
+        return found
+
+    def assess_by(self, open_asked: Callable[[Sequence[str]], Asked]) -> Assess:
+        """Open the estimate; the checks that it takes, by name, are opened by what is given.
+
+        Raises:
+            UserError: As `estimate` does, the phrasebook can't be read, there is no such check, or the calibration was
+                fitted with another language model.
+        """
+        known, estimate = read_phrasebook(*self.codes, self.phrasebook), self.estimate()
+        named = [name for name in MORE if name in estimate.checks or name in self.more]
+        others = [name for name in self.more if name not in (*CHECKS, *MORE)]
+        asked = open_asked([*CHECKS, *named, *others])
+        for check in asked.checks:
+            if isinstance(check, LanguageModelCheck) and check.name in estimate.checks:
+                check.need_fitted(str(estimate.provenance.get("checks", {}).get(check.name)))
+        found = CalibratedAssess(asked, estimate, known, quick=self.quick)
+        for name in found.unweighed:
+            say(
+                f"{name} has no column in the calibration: it names errors, and moves no probability. "
+                "`passerelle quality fit LABELS --check …` fits one that has."
+            )
+        return found
+
+
 def open_assess(
     source: str,
     target: str,
@@ -131,42 +276,20 @@ def open_assess(
     store: Path | None = None,
     phrasebook: Path | None = None,
     more: Sequence[str] = (),
+    *,
+    quick: bool = False,
 ) -> Assess:
-    """Open the checks and the estimate between two languages.
+    """Open the checks and the estimate between two languages, in this process; see `Opening`.
 
-    Args:
-        source: Any code or name of the source language.
-        target: The same of the target language.
-        calibration: A file of ``passerelle quality fit``; the one that ships if ``None``.
-        store: Where findings are kept; in the cache if ``None``.
-        phrasebook: File of sentences that are right by definition, before those that ship.
-        more: Names of checks beside those by default and those of the calibration, for who reads their findings.
+    Checks that take a model are asked where the calibration reads them, or where they are named.
 
     Raises:
-        ConfigError: Unknown language or check, or the calibration was fitted with another language model.
-        InputError: The calibration or the phrasebook can't be read.
-        MissingDependency: No calibration ships for them and none is given.
+        UserError: As `Opening.assess_by` does.
+        StorageError: The store can't be used.
     """
-    codes = language(source).bcp47, language(target).bcp47
-    known = read_phrasebook(*codes, phrasebook)
-    estimate = Estimate.shipped(*codes) if calibration is None else Estimate.load(calibration)
-    if estimate is None:
-        raise MissingDependency(
-            f"no calibration from {codes[0]} to {codes[1]} ships. Fit one on pairs that people judged: "
-            f"passerelle quality fit LABELS --source {codes[0]} --to {codes[1]}, then name it with --calibration."
-        )
-    named = [name for name in MORE if name in estimate.checks]
-    checks = build_checks(*codes, Engines(), [*CHECKS, *named, *more])
-    for check in checks:
-        if isinstance(check, LanguageModelCheck) and check.name in estimate.checks:
-            check.need_fitted(str(estimate.provenance.get("checks", {}).get(check.name)))
-        if isinstance(check, EmbeddingCheck):
-            check.require()  # what is missing is named before any work
-    kept = AssessmentStore(store or cache_folder() / "assessments.sqlite")
-    found = CalibratedAssess(Assessor(checks, kept), estimate, known)
-    for name in found.unweighed:
-        say(
-            f"{name} has no column in the calibration: it names errors, and moves no probability. "
-            "`passerelle quality fit LABELS --check …` fits one that has."
-        )
-    return found
+    opening = Opening(source, target, calibration, store, phrasebook, more, quick)
+
+    def here(names: Sequence[str]) -> Assessor:
+        return Assessor(build_checks(*opening.codes, Engines(), names), AssessmentStore(opening.kept))
+
+    return opening.assess_by(here)

@@ -10,9 +10,11 @@ from importlib import resources
 from pathlib import Path
 
 from passerelle.quality.checks.direction import Direction
+from passerelle.quality.evidence.derived import derived
 from passerelle.runs import content_hash
 
 CLDR = Path("/usr/share/unicode/cldr/common")
+_VERSION = 1
 
 _NAMED = {
     "territory": "localeDisplayNames/territories/territory",
@@ -34,13 +36,24 @@ def find_exonyms(direction: Direction) -> dict[str, frozenset[str]]:
         For each word of a name, without accents and in lower case, the words of its translations, written alike;
         without CLDR only those of ``data/exonyms.toml``.
     """
+    text = resources.files("passerelle.data").joinpath("exonyms.toml").read_text(encoding="utf-8")
+    files = [CLDR / kind / f"{code}.xml" for kind in ("main", "subdivisions") for code in _files_of(direction)]
+    table = derived(f"exonyms-{direction}", files, lambda: _table(direction), _VERSION, content_hash(text))
+    return {word: frozenset(words) for word, words in table.items()}
+
+
+def _table(direction: Direction) -> dict[str, list[str]]:
     before, after = _names(direction.source), _names(direction.target)
     found: dict[str, set[str]] = {}
     for key in before.keys() & after.keys():
         _add(found, before[key], after[key])
     for source, target in _own(direction).items():
         found.setdefault(bare(source), set()).update(name_words(target))
-    return {word: frozenset(words) for word, words in found.items()}
+    return {word: sorted(words) for word, words in found.items()}
+
+
+def _files_of(direction: Direction) -> list[str]:
+    return [code.replace("-", "_") for code in dict.fromkeys((direction.source, direction.target, "fr"))]
 
 
 def exonyms_signature(direction: Direction) -> str:

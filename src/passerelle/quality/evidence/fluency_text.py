@@ -6,9 +6,12 @@ import xml.etree.ElementTree as ElementTree
 import zlib
 from collections import defaultdict
 from dataclasses import dataclass
+from pathlib import Path
 
 from passerelle.example import emoji, splits, tuxpaint
 from passerelle.example.concepts import concept
+from passerelle.languages.knowledge import known
+from passerelle.quality.evidence import wordlists
 from passerelle.quality.evidence.wordlists import find_word_list
 
 FOLDS = 5
@@ -62,6 +65,17 @@ def read_training_text(language: str) -> TrainingText | None:
     )
 
 
+def training_files(language: str) -> list[Path]:
+    """Return the files that `read_training_text` reads, those that ship with Passerelle left out."""
+    entry = known(language).word_list
+    lists = [] if entry is None else [wordlists.FOLDER / entry.file]
+    return [*sorted(tuxpaint.FOLDER.rglob("*.txt")), *map(_annotation_file, (language, "en")), *lists]
+
+
+def _annotation_file(language: str) -> Path:
+    return emoji.ANNOTATIONS / f"{language.replace('-', '_')}.xml"
+
+
 def _captions(language: str) -> list[tuple[str, str]]:
     """English captions and their translations, of the train side."""
     sides = splits.stored()
@@ -77,7 +91,7 @@ def _captions(language: str) -> list[tuple[str, str]]:
 
 def _annotations(language: str) -> list[tuple[str, str]]:
     """English names of emoji with the other language's names and keywords; those held out by the split are left out."""
-    path = emoji.ANNOTATIONS / f"{language.replace('-', '_')}.xml"
+    path = _annotation_file(language)
     if not path.is_file():
         return []
     sides, english = splits.stored(), emoji.read_names("en")

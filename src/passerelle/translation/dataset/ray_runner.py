@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import uuid
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from passerelle.errors import MissingDependency, PasserelleError, RunError, to_install
+from passerelle.errors import PasserelleError
 from passerelle.formats.base import BadRow, Format, Row
 from passerelle.formats.images import ImageFolder
 from passerelle.languages.knowledge import Knowledge, know, own_knowledge
 from passerelle.translation.dataset.counted import CountedMemory, Needed
 from passerelle.translation.dataset.engines import Engines, open_engines
 from passerelle.translation.dataset.job import Job
+from passerelle.translation.dataset.ray_cluster import answer, connected, our_cause, ray_module
 from passerelle.translation.dataset.reading import read_rows
 from passerelle.translation.dataset.rows import Chunk, RowTranslator, chunks
 from passerelle.translation.memory.memory import Remembered, Stored
@@ -86,36 +84,36 @@ class RemoteMemory:
     @property
     def state(self) -> str:
         """What the memory holds now, in a word."""
-        return str(_get(self._keeper.state.remote()))
+        return str(answer(self._keeper.state.remote()))
 
     def lookup(self, texts: Iterable[str], *place: Any, **named: Any) -> dict[str, Remembered]:
         """Find what is known of some texts, as `TranslationMemory.lookup` does."""
-        found: dict[str, Remembered] = _get(self._keeper.lookup.remote(list(texts), place, named))
+        found: dict[str, Remembered] = answer(self._keeper.lookup.remote(list(texts), place, named))
         return found
 
     def by_people(self, texts: Iterable[str], source: str, target: str) -> set[str]:
         """Tell which texts a person has translated."""
-        found: set[str] = _get(self._keeper.by_people.remote(list(texts), source, target))
+        found: set[str] = answer(self._keeper.by_people.remote(list(texts), source, target))
         return found
 
     def store(self, translations: Iterable[tuple[str, str]], *place: Any, **named: Any) -> Stored:
         """Store some translations, as `TranslationMemory.store` does."""
-        stored: Stored = _get(self._keeper.store.remote(list(translations), place, named))
+        stored: Stored = answer(self._keeper.store.remote(list(translations), place, named))
         return stored
 
     @property
     def corrections(self) -> int:
         """How often entries were corrected or replaced so far."""
-        return int(_get(self._keeper.corrections.remote()))
+        return int(answer(self._keeper.corrections.remote()))
 
     def recall(self, keys: Sequence[Key]) -> dict[Key, Whole]:
         """Find some whole texts."""
-        known: dict[Key, Whole] = _get(self._keeper.recall.remote(list(keys)))
+        known: dict[Key, Whole] = answer(self._keeper.recall.remote(list(keys)))
         return known
 
     def keep(self, texts: Mapping[Key, Whole], corrections: int, rules: str) -> None:
         """Keep some whole texts."""
-        _get(self._keeper.keep.remote(dict(texts), corrections, rules))
+        answer(self._keeper.keep.remote(dict(texts), corrections, rules))
 
 
 @dataclass(frozen=True)
@@ -185,7 +183,7 @@ class RayRunner:
     @property
     def needed(self) -> Needed:
         """What all workers asked for so far."""
-        needed: Needed = _get(self._keeper.needed.remote())
+        needed: Needed = answer(self._keeper.needed.remote())
         return needed
 
     @property
@@ -208,8 +206,8 @@ class RayRunner:
                 if done.spent is not None:
                     self._spent[done.worker] = done.spent
                 yield done.chunk
-        except _ray().exceptions.RayError as error:
-            raise _cause(error) from error
+        except ray_module().exceptions.RayError as error:
+            raise our_cause(error) from error
 
     def close(self) -> None:
         """End what still runs: a thread of Ray Data that outlives Ray ends the whole process, without a word."""
@@ -217,7 +215,7 @@ class RayRunner:
             self._rows.close()
 
     def _dataset(self) -> ray.data.Dataset:
-        data = _ray().data
+        data = ray_module().data
         context = data.DataContext.get_current()
         context.execution_options.preserve_order = True
         context.enable_progress_bars = False
@@ -269,21 +267,11 @@ def open_ray(job: Job, data_format: Format, workers: int = 2, address: str = "")
         MissingDependency: Ray isn't installed.
         RunError: There is no cluster at the address.
     """
-    ray = _ray()
-    _quieten()
-    # Beside the workers the reader and Ray's own first step want a place; this says nothing of real processors.
-    here = {"num_cpus": max(workers + 2, os.cpu_count() or 1), "include_dashboard": False}
-    try:
-        ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **({} if address else here))
-    except Exception as error:  # Ray raises bare ones
-        raise RunError(f"can't reach Ray at {address or 'this machine'!r}: {error}") from error
-    with ExitStack() as stack:
-        stack.callback(ray.shutdown)
-        place = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
-            ray.get_runtime_context().get_node_id(), soft=False
+    with connected(workers, address) as here, ExitStack() as stack:
+        keeper = (
+            ray_module().remote(MemoryKeeper).options(num_cpus=0, scheduling_strategy=here).remote(job.memory.resolve())
         )
-        keeper = ray.remote(MemoryKeeper).options(num_cpus=0, scheduling_strategy=place).remote(job.memory.resolve())
-        stack.callback(lambda: _get(keeper.close.remote()))
+        stack.callback(lambda: answer(keeper.close.remote()))
         runner = RayRunner(job, data_format, workers, keeper)
         stack.callback(runner.close)
         yield runner
@@ -308,14 +296,6 @@ def _reader(job: Job, data_format: Format) -> Callable[[dict[str, Any]], Iterato
     return read
 
 
-def _quieten() -> None:
-    """Keep Ray's own reports off the terminal, and off its makers; what goes wrong comes as an error."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module=r"ray\.data")
-
-
 def _objects(values: Sequence[list[Row | BadRow] | Done | PasserelleError]) -> Any:
     """Put values into a column of Ray Data, which would take lists apart."""
     import numpy as np
@@ -324,31 +304,3 @@ def _objects(values: Sequence[list[Row | BadRow] | Done | PasserelleError]) -> A
     for place, value in enumerate(values):
         column[place] = value
     return column
-
-
-def _ray() -> Any:
-    try:
-        import ray
-        import ray.data
-        import ray.util.scheduling_strategies
-    except ImportError as missing:
-        raise MissingDependency(f"Ray isn't installed. Install it with: {to_install('ray')}") from missing
-    return ray
-
-
-def _get(reference: Any) -> Any:
-    ray = _ray()
-    try:
-        return ray.get(reference)
-    except ray.exceptions.RayError as error:
-        raise _cause(error) from error
-
-
-def _cause(error: BaseException) -> PasserelleError:
-    """Find our own error in what Ray wrapped around it."""
-    at: BaseException | None = error
-    while at is not None:
-        if isinstance(at, PasserelleError):
-            return at
-        at = getattr(at, "cause", None) or at.__cause__
-    return RunError(f"Ray failed: {error}")

@@ -120,6 +120,16 @@ class ApertiumTranslator:
                     split[row][column] = before + translation.strip() + after
         return ["".join(parts) for parts in split]
 
+    def start(self) -> None:
+        """Start the programs, which read their dictionaries meanwhile; otherwise the first text does it, and waits.
+
+        Raises:
+            MissingDependency: A program is missing.
+            RunError: Apertium can't be started.
+        """
+        with self._lock:
+            self._running()
+
     def _exchange(self, parts: list[str], died_before: bool = False) -> list[str]:
         """Ask the pipeline; if it dies, ask new ones piece by piece, until it's known which part is guilty."""
         try:
