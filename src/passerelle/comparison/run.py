@@ -17,6 +17,7 @@ from passerelle.comparison.arms import (
     trained_system,
 )
 from passerelle.comparison.collect import Collected, collect
+from passerelle.comparison.reproduction.data_files import data_files
 from passerelle.comparison.reviewed import BEFORE, read_review, review_change
 from passerelle.comparison.settings import MACHINE, Experiment, parse_experiment
 from passerelle.comparison.tests import PlannedTest, plan_tests
@@ -73,6 +74,7 @@ def _compare(experiment: Experiment, folder: Path, allowance: Allowance | None, 
     with part("check"):
         _check(experiment, texts)
         tests = plan_tests(experiment, folder)
+        files = data_files(experiment, texts.pictures)
     if allowance:
         _keep_room_for_asking(experiment, tests, folder, allowance)
     runs = [train_arm(experiment, name, texts, folder) for name in experiment.arms]
@@ -86,6 +88,7 @@ def _compare(experiment: Experiment, folder: Path, allowance: Allowance | None, 
     _raise_if_all_failed(runs)
     with part("results"):
         results = collect(Collected(experiment, folder, runs, tests, texts, evaluation))
+        results["data"]["files"] = files
     results["review"] = None
     if review:
         touched = [system.name for system in before]
