@@ -22,6 +22,7 @@ from passerelle.commands.printing import print_json
 from passerelle.commands.quality import quality
 from passerelle.commands.repair import repair
 from passerelle.commands.report import report
+from passerelle.commands.reproduce import reproduce
 from passerelle.commands.review import review as review_commands
 from passerelle.commands.setup import setup
 from passerelle.commands.translate import translate
@@ -98,6 +99,7 @@ main.add_command(plan)
 main.add_command(quality)
 main.add_command(repair)
 main.add_command(report)
+main.add_command(reproduce)
 main.add_command(review_commands)
 main.add_command(setup)
 main.add_command(translate)

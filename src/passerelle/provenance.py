@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def versions() -> dict[str, str]:
 
 
 def hardware() -> dict[str, Any]:
-    """Return the processor, its cores and the memory."""
+    """Return the processor, its cores, the memory, and the threads of torch where it computes."""
     model = platform.processor() or platform.machine()
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
@@ -31,4 +32,7 @@ def hardware() -> dict[str, Any]:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (OSError, StopIteration, ValueError):
         memory = None
-    return {"cpu": model, "cores": os.cpu_count(), "memory_bytes": memory}
+    found = {"cpu": model, "cores": os.cpu_count(), "memory_bytes": memory}
+    if torch := sys.modules.get("torch"):  # the order of additions, and so the last digit, hangs on it
+        found["threads"] = torch.get_num_threads()
+    return found

@@ -19,6 +19,7 @@ from passerelle.comparison.arms import (
 from passerelle.comparison.collect import collect
 from passerelle.comparison.collected import Collected
 from passerelle.comparison.curves import CurveStudy, curves_of, smaller_sizes
+from passerelle.comparison.reproduction.data_files import data_files
 from passerelle.comparison.reviewed import BEFORE, read_review, review_change
 from passerelle.comparison.settings import MACHINE, Experiment, parse_experiment
 from passerelle.comparison.tests import PlannedTest, plan_tests
@@ -75,6 +76,7 @@ def _compare(experiment: Experiment, folder: Path, allowance: Allowance | None, 
     with part("check"):
         check(experiment, texts)
         tests = plan_tests(experiment, folder)
+        files = data_files(experiment, texts.pictures)
     if allowance:
         _keep_room_for_asking(experiment, tests, folder, allowance)
     runs = [train_arm(experiment, name, texts, folder) for name in experiment.arms]
@@ -93,6 +95,7 @@ def _compare(experiment: Experiment, folder: Path, allowance: Allowance | None, 
         found = Collected(experiment, folder, runs, tests, texts, evaluation, smaller)
         results = collect(found)
         results["curves"] = curves_of(found, study)
+        results["data"]["files"] = files
     results["review"] = None
     if review:
         touched = [system.name for system in before]

@@ -81,11 +81,11 @@ def _planned(experiment: Experiment, entry: TestEntry, folder: Path) -> PlannedT
     target, only = experiment.target, entry.machine == "only"
     in_english = experiment.english and entry.english
     languages = [code for code, asked in ((target, not only), (ENGLISH, in_english)) if asked]
-    plan = _plan(experiment, entry, _sources(entry, languages, target)) if languages else None
+    plan = _plan(experiment, entry, sources_of(entry, languages, target)) if languages else None
     read = [read_test(plan, source, folder / "pictures", with_pictures=True) for source in plan.sources] if plan else []
     name = entry.name or (read[0].name if read else "")
     if entry.machine:
-        english = _plan(experiment, entry, _sources(entry, [ENGLISH], target))
+        english = _plan(experiment, entry, sources_of(entry, [ENGLISH], target))
         name = name or read_test(english, english.sources[0], folder / "pictures", with_pictures=False).name
         return PlannedTest(name, plan and replace(plan, name=name), english)
     return PlannedTest(name, plan and replace(plan, name=name))
@@ -163,7 +163,8 @@ def _plan(experiment: Experiment, entry: TestEntry, sources: Sequence[Source]) -
     )
 
 
-def _sources(entry: TestEntry, languages: Sequence[str], target: str) -> list[Source]:
+def sources_of(entry: TestEntry, languages: Sequence[str], target: str) -> list[Source]:
+    """Return where the rows of a test are, in each of some languages; the example's files are written first."""
     (found,) = parse_sources([entry.benchmark], languages)
     return [replace(source, places=tuple(_places(source, target))) for source in found]
 

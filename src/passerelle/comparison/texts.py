@@ -17,10 +17,11 @@ from passerelle.costs.ledger import Phase
 from passerelle.costs.prices import prices
 from passerelle.errors import ConfigError, InputError
 from passerelle.example.files import SCHEME, example_folder, resolve
-from passerelle.formats.conversations import read_conversations
+from passerelle.formats.conversations import Conversation, read_conversations
 from passerelle.quality.evidence.chrf import sentence_chrf
 from passerelle.quality.pairs import PairOptions, read_pairs, read_references
 from passerelle.records import Origin
+from passerelle.runs import content_hash
 from passerelle.translation.both_ways import ENGLISH
 from passerelle.translation.dataset.job import Job
 from passerelle.translation.dataset.rejects import rejected_rows
@@ -37,11 +38,13 @@ class Texts:
         experiment: The settings.
         folder: The run folder.
         review: Experts' corrections, which machine text gets.
+        pictures: Of each file that `check` has read how many pictures it has, and a hash of these.
     """
 
     experiment: Experiment
     folder: Path
     review: Review | None = None
+    pictures: dict[str, dict[str, Any]] = field(default_factory=dict)
     _files: dict[str, tuple[Path, Path]] = field(default_factory=dict)
 
     def check(self) -> None:
@@ -61,7 +64,8 @@ class Texts:
         rows: dict[str, int] = {}
         for name, arm in needed.items():
             try:
-                rows[name] = len(self._read(name))
+                rows[name] = len(found := self._read(name))
+                self.pictures[name] = _pictures_digest(found)
             except InputError as error:
                 raise InputError(f"arm {arm!r}, data.{name}: {error}") from None
         for arm in self.experiment.trained:
@@ -218,7 +222,7 @@ class Texts:
         entry = self.experiment.data[name]
         return _entry(path, images, spoken, self._origin(name), entry.weight, entry.images_anywhere)
 
-    def _read(self, name: str) -> Sequence[Any]:
+    def _read(self, name: str) -> Sequence[Conversation]:
         path, images = self._file(name)
         anywhere = self.experiment.data[name].images_anywhere
         found, _ = read_conversations(path, images=images, language="", origin=self._origin(name), anywhere=anywhere)
@@ -235,6 +239,13 @@ def located(entry: DataEntry, target: str) -> tuple[Path, Path]:
     if name.startswith(SCHEME):
         return resolve(name.removeprefix(SCHEME), target), example_folder()
     return Path(name), entry.images or Path(name).parent
+
+
+def _pictures_digest(conversations: Sequence[Conversation]) -> dict[str, Any]:
+    """Return how many pictures conversations have, and a hash of these pictures' names and sizes."""
+    paths = {path for each in conversations for path in each.images}
+    sizes = sorted([path.name, path.stat().st_size if path.is_file() else -1] for path in paths)
+    return {"pictures": len(paths), "pictures_sha256": content_hash(sizes)}
 
 
 def _entry(path: Path, images: Path, spoken: str, origin: Origin, weight: float, anywhere: bool) -> dict[str, Any]:

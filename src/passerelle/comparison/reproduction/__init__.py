@@ -1,0 +1,1 @@
+"""Running a comparison again from its results, and saying what differs."""
