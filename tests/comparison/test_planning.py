@@ -17,6 +17,7 @@ from passerelle.cli import main
 from passerelle.comparison.planning.amounts import Amounts, total
 from passerelle.comparison.planning.asking import chosen
 from passerelle.comparison.planning.limits import fitting
+from passerelle.comparison.planning.plan import ArmPlan
 from passerelle.comparison.planning.power import DISCORDANT, power_of, read_pilot
 from passerelle.costs.clocks import Took
 from passerelle.costs.limits import Limits
@@ -124,6 +125,13 @@ def test_what_a_test_shows_is_assumed_or_known_by_a_pilot(tmp_path: Path) -> Non
 
 def hours(value: float, high: float) -> Amounts:
     return Amounts(Took(3600 * value), Took(), Took(3600 * high))
+
+
+def test_each_budget_is_trained_and_asked() -> None:
+    once = Amounts.of(Took(60.0, 60.0, 0.0))
+    arm = ArmPlan("lora", "LoRA", 2, (0.25, 0.5), {"training": once}, Amounts.of(Took(10.0, 10.0, 0.0)))
+    assert arm.making.took.seconds == pytest.approx(2 * (60 * 1.75 + 10 * 3))
+    assert arm.to_dict("fr")["budgets"] == 3
 
 
 def test_what_limits_leave_out_is_named(tmp_path: Path) -> None:

@@ -64,7 +64,8 @@ class ArmPlan:
         name: Its name.
         title: What a reader calls it.
         seeds: How often it is trained and asked.
-        make: What making it takes with one seed, phase by phase.
+        smaller: The shares of its examples that smaller budgets have, each of which is trained and asked, too.
+        make: What making it takes with one seed, phase by phase, at the last of its budgets.
         loading: What reading the model takes each time, which isn't a phase.
         shared: What it needs that is made once for all arms, and made for it here; nothing where another has it made.
         asked: What asking it takes with one seed.
@@ -76,6 +77,7 @@ class ArmPlan:
     name: str
     title: str
     seeds: int = 1
+    smaller: tuple[float, ...] = ()
     make: dict[str, Amounts] = field(default_factory=dict)
     loading: Amounts = Amounts()
     shared: Amounts = Amounts()
@@ -86,13 +88,14 @@ class ArmPlan:
 
     @property
     def making(self) -> Amounts:
-        """What making it takes here: with all seeds, and what is shared."""
-        return self.shared + (total(self.make.values()) + self.loading) * self.seeds
+        """What making it takes here: with all seeds and budgets, and what is shared."""
+        once = total(self.make.values()) * (1 + sum(self.smaller)) + self.loading * (1 + len(self.smaller))
+        return self.shared + once * self.seeds
 
     @property
     def asking(self) -> Amounts:
-        """What asking it takes here: with all seeds."""
-        return self.asked.whole() * self.seeds
+        """What asking it takes here: with all seeds and budgets."""
+        return self.asked.whole() * ((1 + len(self.smaller)) * self.seeds)
 
     def to_dict(self, target: str) -> dict[str, Any]:
         """Return it as plain JSON types."""
@@ -101,6 +104,7 @@ class ArmPlan:
             "name": self.name,
             "title": self.title,
             "seeds": self.seeds,
+            "budgets": 1 + len(self.smaller),
             "make": total(self.make.values()).to_dict(),
             "shared": self.shared.to_dict(),
             "phases": {name: amounts.to_dict() for name, amounts in self.make.items()},
@@ -262,6 +266,8 @@ class _Planning:
     def _train(self, arm: ArmPlan) -> None:
         experiment, name = self.experiment, arm.name
         arm.seeds = len(experiment.seeds)
+        if sizes := experiment.sizes(name):
+            arm.smaller = tuple(size / sizes[-1] for size in sizes[:-1])
         arm.expert_minutes = sum(phase.expert_minutes for phase in self.texts.phases(name))
         if MACHINE in experiment.texts(name):
             arm.shared = self._once("", self.texts.translating)
