@@ -498,7 +498,7 @@ def test_a_page_without_markers_is_refused(filler: ModuleType) -> None:
 def test_pages_have_their_markers(filler: ModuleType) -> None:
     wanted = {
         "README.md": {"results"},
-        "docs/reference/results.md": {"results", "tests", "differences"},
+        "docs/reference/results.md": {"results", "tests", "differences", "curves"},
         "docs/reference/methods-compared.md": {"results", "english", "all-differences"},
         "docs/reference/repaired-data.md": {"results", "differences", "gains", "training-text"},
     }

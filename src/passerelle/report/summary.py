@@ -179,7 +179,7 @@ def _quality(contents: Contents, standing: _Standing) -> Iterator[str]:
     for arm in standing.level[:2]:
         difference = contents.difference(best.name, arm.name, metric)
         gap = f"{gap_text(difference)}{not_apart(difference)}"
-        yield f"{arm.title} can't be told apart from {best.title}: the difference is {gap}."
+        yield f"{best.title} can't be told apart from {arm.title}: its lead is {gap}."
     if standing.untested:
         yield f"No paired test was made between {best.title} and {_several(standing.untested)}."
     reference = contents.arm(ENGLISH)
