@@ -3,8 +3,9 @@
 SHELL := /bin/bash
 ARGS ?=
 BIN := .venv/bin
-# Two test files at a time, one thread each: two programs of two threads on two cores only wait for each other.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# Three test files at a time, one thread each: some wait for servers, browsers and other processes; two programs of two threads
+# on two cores would only wait for each other.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup demo test check clean
 

@@ -142,7 +142,6 @@ def test_many_pairs_are_assessed_part_by_part(monkeypatch: pytest.MonkeyPatch) -
     found = assess.estimate([Pair(f"Dog {n}.", "Un chien." * n) for n in range(5)])
     assert [one.findings["counting"].score for one in found] == [0, 0.9, 1.8, 2.7, 3.6]
     assert [len(pairs) for pairs in check.batches] == [2, 2, 1]
-    assert not any(one.findings["counting"].values for one in found), "figures of all pairs would fill the memory"
 
 
 def write_phrasebook(path: Path, **phrases: str) -> Path:

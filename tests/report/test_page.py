@@ -318,7 +318,9 @@ def test_a_browser_opens_the_page(results: dict[str, Any], run_folder: Path, bro
     assert float(cell.get_attribute("data-value")) == 59.7
     assert cell.inner_text().split() == ["59.7", "[55.5,", "64.0]"]
     assert ATTACK in page.locator(".card").first.text_content()
-    assert page.locator("figure svg[role=img]").count() == 3
+    assert page.locator("figure svg[role=img]").count() == 7, (
+        "quality by cost twice, the tests, the losses of four arms"
+    )
     # The policy would block styles written into elements; a page that breaks it has no room for its own CSS.
     assert page.evaluate("getComputedStyle(document.querySelector('.card')).borderRadius") == "10px"
     assert page.evaluate("document.documentElement.scrollWidth") <= width

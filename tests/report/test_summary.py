@@ -131,6 +131,7 @@ def test_what_is_missing_failed_or_damaged_is_said(results: dict[str, Any], run_
         "two-stage-mt: its scores are missing, or can't be read.",
         "two-stage-human and lora-repaired: in the experiment, but not in its results.",
         "Give the command that made the results again: it writes them anew from what it kept.",
+        "LoRA on machine translations failed and is shown without scores.",
     )
     text = page_text(results, run_folder)
     assert text.index("lora-repaired: in the experiment") < text.index("<nav")

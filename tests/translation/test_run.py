@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from passerelle.costs import clocks
 from passerelle.errors import EngineStopped, InputError, RunError
 from passerelle.translation.base import FakeTranslator
 from passerelle.translation.dataset import rows as rows_module
-from passerelle.translation.dataset import survey as survey_module
 from passerelle.translation.dataset.job import Job
 from passerelle.translation.dataset.run import translate
 from passerelle.translation.dataset.survey import survey
@@ -293,6 +293,8 @@ class _Clock:
     def perf_counter(self) -> float:
         return self.now
 
+    process_time = perf_counter
+
     def translate(self, texts: Sequence[str]) -> list[str]:
         self.now += self.seconds_a_text * len(texts) + (0 if self.asked else 2)
         self.asked += len(texts)
@@ -308,6 +310,6 @@ def test_the_estimate_has_the_engines_start_and_the_speed_of_many_texts(
     work = job([{"text": text} for text in texts])
     probe(fake)
     monkeypatch.setattr(fake, "translate", clock.translate)
-    monkeypatch.setattr(survey_module, "time", clock)
+    monkeypatch.setattr(clocks, "time", clock)
     assert survey(work).seconds == pytest.approx(2 + 1000 * seconds_a_text, rel=0.02)
     assert clock.asked == asked

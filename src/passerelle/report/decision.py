@@ -73,7 +73,7 @@ def _undecided(contents: Contents, metric: str, pairs: Sequence[Difference], com
     if len(pairs) == 1:
         said = f"{between} can't be told apart: {gap}."
     else:
-        count = f"None of {compared} pairs can" if len(pairs) == compared else f"{len(pairs)} of {compared} pairs can't"
+        count = f"Of {compared} pairs none can" if len(pairs) == compared else f"{len(pairs)} of {compared} pairs can't"
         said = f"{count} be told apart; the widest of these gaps is between {between}: {gap}."
     yield said
     arm = contents.arm(widest.arm)

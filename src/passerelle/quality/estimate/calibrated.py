@@ -154,7 +154,7 @@ class CalibratedAssess:
     def _weighed(self, findings: Mapping[str, Sequence[Finding]]) -> Iterator[Assessment]:
         contributions = self._estimate.contributions(findings)
         for place, probability in enumerate(self._estimate.probability(findings)):
-            found = {name: each[place] for name, each in findings.items()}
+            found = {name: each[place] for name, each in findings.items() if _says(each[place])}
             added = {name: float(values[place]) for name, values in contributions.items()}
             yield Assessment(float(probability), found, _blamed(found, added), added)
 
@@ -179,6 +179,10 @@ class CalibratedAssess:
         self._asked_of += len(pairs)
         self._clear += len(pairs) - len(doubtful)
         return {**found, **asked}
+
+
+def _says(finding: Finding) -> bool:
+    return finding.is_known or bool(finding.reason or finding.values)
 
 
 def _blamed(findings: Mapping[str, Finding], contributions: Mapping[str, float]) -> ErrorClass | None:
