@@ -19,7 +19,6 @@ from passerelle.commands.quality_options import (
     say_asked,
     say_gaps,
 )
-from passerelle.commands.runner_options import opened_assess
 
 
 @click.command()
@@ -62,7 +61,7 @@ def audit(
     Writes audit.json and audit.html, a page that needs no other file.
     """
     from passerelle.quality.audit import audit as run
-    from passerelle.quality.estimate.calibrated import Opening
+    from passerelle.quality.estimate.calibrated import open_assess
     from passerelle.quality.estimate.labels import read_labels
     from passerelle.quality.pairs import PairOptions, read_pairs, read_references, sample_source
     from passerelle.quality.pairs import sample as draw
@@ -73,8 +72,7 @@ def audit(
     how, left_out = PairOptions(**options), frozenset[int]()
     codes = how.source_language, how.target_language
     said = None if labels is None else read_labels(labels, *codes)
-    opening = Opening(*codes, calibration, phrasebook=phrasebook, more=checks, quick=quick)
-    opening.estimate()  # what is missing is named before any work
+    assess = open_assess(*codes, calibration, phrasebook=phrasebook, more=checks, quick=quick)
     if translated is None and not how.columns:
         memory = at or cache_folder() / "translations.sqlite"
         make_folder(out)
@@ -88,8 +86,7 @@ def audit(
         paired = draw(paired, sample, seed)
     known = None if references is None else read_references(references, paired)
     left = max(len(left_out), len(paired.unpaired))
-    with opened_assess(opening) as assess:
-        found = run(paired.pairs, assess, known, left, said, is_draw=sample is not None)
+    found = run(paired.pairs, assess, known, left, said, is_draw=sample is not None)
     make_folder(out)
     write_json(out / "audit.json", found.as_dict())
     write_audit_page(found, source.name, paired.pairs[0].target_language, out / "audit.html")

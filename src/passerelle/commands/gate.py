@@ -20,7 +20,6 @@ from passerelle.commands.quality_options import (
     say_asked,
     say_gaps,
 )
-from passerelle.commands.runner_options import opened_assess
 from passerelle.errors import InputError
 
 
@@ -58,7 +57,7 @@ def gate(
 
     Nothing is deleted: repair.jsonl and dropped.jsonl hold the others. Where no row is kept, the exit code is 2.
     """
-    from passerelle.quality.estimate.calibrated import Opening
+    from passerelle.quality.estimate.calibrated import open_assess
     from passerelle.quality.gate import gate as run
     from passerelle.quality.gate import load_gate
     from passerelle.quality.pairs import PairOptions, read_pairs
@@ -69,9 +68,8 @@ def gate(
     say_gaps(paired)
     first = paired.pairs[0]
     codes = first.source_language, first.target_language
-    opening = Opening(*codes, calibration, phrasebook=phrasebook, more=checks, quick=quick)
-    with opened_assess(opening) as assess:
-        counts = run(paired, assess, settings, out)
+    assess = open_assess(*codes, calibration, phrasebook=phrasebook, more=checks, quick=quick)
+    counts = run(paired, assess, settings, out)
     say_asked(counts["unsaid"], counts["asked"])
     if as_json:
         print_json(counts)

@@ -21,7 +21,6 @@ from passerelle.commands.quality_options import (
     say_asked,
     say_gaps,
 )
-from passerelle.commands.runner_options import opened_assess
 
 
 @click.command()
@@ -63,7 +62,7 @@ def repair(
 
     What stays doubtful goes to review.jsonl, ordered by what a person's minute is expected to gain.
     """
-    from passerelle.quality.estimate.calibrated import Opening
+    from passerelle.quality.estimate.calibrated import open_assess
     from passerelle.quality.pairs import PairOptions, read_pairs
     from passerelle.quality.repair.opening import RepairOptions
     from passerelle.quality.repair.opening import repair as run
@@ -74,10 +73,9 @@ def repair(
     say_gaps(paired)
     first = paired.pairs[0]
     codes = first.source_language, first.target_language
-    opening = Opening(*codes, calibration, phrasebook=phrasebook, more=(*checks, JUDGE))
+    assess = open_assess(*codes, calibration, phrasebook=phrasebook, more=(*checks, JUDGE))
     how = RepairOptions(good, more, glossary, phrasebook, editor, editor_options)
-    with opened_assess(opening) as assess:
-        result = run(paired, assess, at or cache_folder() / "translations.sqlite", out, how)
+    result = run(paired, assess, at or cache_folder() / "translations.sqlite", out, how)
     say_asked(result["unsaid"], result["asked"])
     if as_json:
         print_json(result)

@@ -11,7 +11,6 @@ import click
 from passerelle.commands.engine_options import engine_options
 from passerelle.commands.language_option import LANGUAGES
 from passerelle.commands.printing import print_json
-from passerelle.commands.runner_options import runner_options
 from passerelle.commands.translate_progress import ShownProgress, duration
 from passerelle.errors import ConfigError, InputError
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from passerelle.translation.dataset.summary import Summary
     from passerelle.translation.dataset.survey import Estimate
 
+RUNNERS = ("local", "ray")
 _FILE = click.Path(path_type=Path)
 
 
@@ -59,7 +59,9 @@ def _names(context: click.Context, parameter: click.Parameter, value: str) -> tu
 @click.option("--limit", type=click.IntRange(min=1), help="Only so many rows.")
 @click.option("--strict", is_flag=True, help="Stop at the first bad row, instead of setting it apart.")
 @click.option("--dry-run", is_flag=True, help="Say what there is to translate and what it would take; write nothing.")
-@runner_options
+@click.option("--runner", type=click.Choice(RUNNERS), default="local", show_default=True, help="Who does the work.")
+@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="How many at once, on Ray.")
+@click.option("--ray-address", "address", default="", help="Address of a Ray cluster  [Ray on this machine].")
 @LANGUAGES
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def translate(

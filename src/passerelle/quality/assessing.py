@@ -16,9 +16,9 @@ class Assessment:
 
     Attributes:
         probability: That a native reader would accept it, 0..1.
-        findings: By the check's name, of those that say something; without figures for the estimate.
+        findings: By the check's name, of those that say something.
         error: The class of the error that speaks most against it; ``None`` if none does.
-        contributions: What each check that gives a reason adds to the estimate, in log-odds.
+        contributions: What each check adds to the estimate, in log-odds.
     """
 
     probability: float

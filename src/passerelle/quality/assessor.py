@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from passerelle.quality.base import Check, Finding, Pair
 from passerelle.quality.markup import without_markup
+from passerelle.quality.store import AssessmentStore
 from passerelle.runs import content_hash, file_hash
 
 BATCH = 500
@@ -27,18 +28,6 @@ class Prepared(Protocol):
         ...
 
 
-class Store(Protocol):
-    """Where findings are kept between runs: an `AssessmentStore`, or one elsewhere."""
-
-    def find(self, keys: Sequence[str], signature: str) -> dict[str, Finding]:
-        """Return what a check found about pairs before, by their keys."""
-        ...
-
-    def keep(self, findings: Mapping[str, Finding], signature: str) -> None:
-        """Keep what a check found."""
-        ...
-
-
 class Assessor:
     """Asks checks about pairs.
 
@@ -48,7 +37,7 @@ class Assessor:
         from_store: How many of its findings were known before, by name.
     """
 
-    def __init__(self, checks: Sequence[Check], store: Store | None = None) -> None:
+    def __init__(self, checks: Sequence[Check], store: AssessmentStore | None = None) -> None:
         """Take the checks, and where their findings are kept between runs."""
         self.checks = list(checks)
         self.seconds: dict[str, float] = {check.name: 0.0 for check in checks}
@@ -91,7 +80,7 @@ class Assessor:
                 found[check.name] = [known[check.name][key] for key in keys]
         return found
 
-    def _store_of(self, check: Check) -> Store | None:
+    def _store_of(self, check: Check) -> AssessmentStore | None:
         return None if getattr(check, "keeps_itself", False) else self._store
 
     def _known(self, check: Check, pairs: Mapping[str, Pair]) -> dict[str, Finding]:

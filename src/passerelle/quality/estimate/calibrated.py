@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
 from passerelle.errors import MissingDependency
 from passerelle.evaluation.asking.replying import LLM, Taken
@@ -15,7 +13,7 @@ from passerelle.languages.phrasebook import Phrasebook, read_phrasebook
 from passerelle.progress import say
 from passerelle.quality.assessing import Assess, Assessment
 from passerelle.quality.assessor import Assessor
-from passerelle.quality.base import UNKNOWN, Check, ErrorClass, Finding, Pair
+from passerelle.quality.base import UNKNOWN, ErrorClass, Finding, Pair
 from passerelle.quality.checks.embedding import EmbeddingCheck
 from passerelle.quality.checks.language_model import LanguageModelCheck, taken_by
 from passerelle.quality.checks.registry import CHECKS, DEAR, MORE, build_checks
@@ -34,38 +32,14 @@ CLEAR = 0.2, 0.8
 """Probabilities by the quick checks alone, beyond which the dear ones are left out if haste is asked for."""
 
 AT_ONCE = 20_000
-"""Pairs whose findings are in memory at once."""
-
-
-class Asked(Protocol):
-    """Asks checks about pairs: an `Assessor` here, or many elsewhere."""
-
-    @property
-    def checks(self) -> Sequence[Check]:
-        """Those that are asked."""
-        ...
-
-    @property
-    def seconds(self) -> Mapping[str, float]:
-        """Seconds that each check took so far, by its name."""
-        ...
-
-    def assess(
-        self, pairs: Sequence[Pair], quiet: bool = False, names: Collection[str] | None = None
-    ) -> dict[str, list[Finding]]:
-        """Return for each check, or each that is named, its findings, one for each pair, in order.
-
-        Raises:
-            RunError: An engine or a model that a check needs failed.
-        """
-        ...
+"""Pairs that are asked about and weighed at once."""
 
 
 class CalibratedAssess:
     """An `Assess` by checks and a calibration."""
 
     def __init__(
-        self, assessor: Asked, estimate: Estimate, phrasebook: Phrasebook | None = None, *, quick: bool = False
+        self, assessor: Assessor, estimate: Estimate, phrasebook: Phrasebook | None = None, *, quick: bool = False
     ) -> None:
         """Take the checks, what weighs them, and what is right by definition [what ships].
 
@@ -199,80 +173,6 @@ def _blamed(findings: Mapping[str, Finding], contributions: Mapping[str, float])
     return findings[min(named, key=lambda name: (contributions.get(name, 0.0), findings[name].score))].error
 
 
-@dataclass(frozen=True)
-class Opening:
-    """What is asked about pairs, and by what.
-
-    Attributes:
-        source: Any code or name of the source language.
-        target: The same of the target language.
-        calibration: A file of ``passerelle quality fit``; the one that ships if ``None``.
-        store: Where findings are kept; in the cache if ``None``.
-        phrasebook: File of sentences that are right by definition, before those that ship.
-        more: Names of checks whose findings are wanted beside those that the calibration reads.
-        quick: Whether the dear checks are left out where the others agree.
-    """
-
-    source: str
-    target: str
-    calibration: Path | None = None
-    store: Path | None = None
-    phrasebook: Path | None = None
-    more: Sequence[str] = ()
-    quick: bool = False
-
-    @property
-    def codes(self) -> tuple[str, str]:
-        """The languages' BCP-47 codes."""
-        return language(self.source).bcp47, language(self.target).bcp47
-
-    @property
-    def kept(self) -> Path:
-        """The file of the findings."""
-        return self.store or cache_folder() / "assessments.sqlite"
-
-    def estimate(self) -> Estimate:
-        """Read what weighs the checks, and see that they have what they need: before any work.
-
-        Raises:
-            ConfigError: Unknown language.
-            InputError: The calibration can't be read.
-            MissingDependency: No calibration ships for the languages and none is given, or a check lacks its model.
-        """
-        source, target = self.codes
-        found = Estimate.shipped(source, target) if self.calibration is None else Estimate.load(self.calibration)
-        if found is None:
-            raise MissingDependency(
-                f"no calibration from {source} to {target} ships. Fit one on pairs that people judged: "
-                f"passerelle quality fit LABELS --source {source} --to {target}, then name it with --calibration."
-            )
-        if EmbeddingCheck.name in (*found.checks, *self.more):
-            EmbeddingCheck(Engines()).require()
-        return found
-
-    def assess_by(self, open_asked: Callable[[Sequence[str]], Asked]) -> Assess:
-        """Open the estimate; the checks that it takes, by name, are opened by what is given.
-
-        Raises:
-            UserError: As `estimate` does, the phrasebook can't be read, there is no such check, or the calibration was
-                fitted with another language model.
-        """
-        known, estimate = read_phrasebook(*self.codes, self.phrasebook), self.estimate()
-        named = [name for name in MORE if name in estimate.checks or name in self.more]
-        others = [name for name in self.more if name not in (*CHECKS, *MORE)]
-        asked = open_asked([*CHECKS, *named, *others])
-        for check in asked.checks:
-            if isinstance(check, LanguageModelCheck) and check.name in estimate.checks:
-                check.need_fitted(str(estimate.provenance.get("checks", {}).get(check.name)))
-        found = CalibratedAssess(asked, estimate, known, quick=self.quick)
-        for name in found.unweighed:
-            say(
-                f"{name} has no column in the calibration: it names errors, and moves no probability. "
-                "`passerelle quality fit LABELS --check …` fits one that has."
-            )
-        return found
-
-
 def open_assess(
     source: str,
     target: str,
@@ -283,17 +183,45 @@ def open_assess(
     *,
     quick: bool = False,
 ) -> Assess:
-    """Open the checks and the estimate between two languages, in this process; see `Opening`.
+    """Open the checks and the estimate between two languages.
 
     Checks that take a model are asked where the calibration reads them, or where they are named.
 
+    Args:
+        source: Any code or name of the source language.
+        target: The same of the target language.
+        calibration: A file of ``passerelle quality fit``; the one that ships if ``None``.
+        store: Where findings are kept; in the cache if ``None``.
+        phrasebook: File of sentences that are right by definition, before those that ship.
+        more: Names of checks beside those by default and those of the calibration, for who reads their findings.
+        quick: Whether the dear checks are left out where the others agree.
+
     Raises:
-        UserError: As `Opening.assess_by` does.
+        ConfigError: Unknown language or check, or the calibration was fitted with another language model.
+        InputError: The calibration or the phrasebook can't be read.
+        MissingDependency: No calibration ships for the languages and none is given, or a check lacks its model.
         StorageError: The store can't be used.
     """
-    opening = Opening(source, target, calibration, store, phrasebook, more, quick)
-
-    def here(names: Sequence[str]) -> Assessor:
-        return Assessor(build_checks(*opening.codes, Engines(), names), AssessmentStore(opening.kept))
-
-    return opening.assess_by(here)
+    codes = language(source).bcp47, language(target).bcp47
+    known = read_phrasebook(*codes, phrasebook)
+    estimate = Estimate.shipped(*codes) if calibration is None else Estimate.load(calibration)
+    if estimate is None:
+        raise MissingDependency(
+            f"no calibration from {codes[0]} to {codes[1]} ships. Fit one on pairs that people judged: "
+            f"passerelle quality fit LABELS --source {codes[0]} --to {codes[1]}, then name it with --calibration."
+        )
+    named = [name for name in MORE if name in estimate.checks or name in more]
+    checks = build_checks(*codes, Engines(), [*CHECKS, *named, *more])
+    for check in checks:
+        if isinstance(check, LanguageModelCheck) and check.name in estimate.checks:
+            check.need_fitted(str(estimate.provenance.get("checks", {}).get(check.name)))
+        if isinstance(check, EmbeddingCheck):
+            check.require()  # what is missing is named before any work
+    kept = AssessmentStore(store or cache_folder() / "assessments.sqlite")
+    found = CalibratedAssess(Assessor(checks, kept), estimate, known, quick=quick)
+    for name in found.unweighed:
+        say(
+            f"{name} has no column in the calibration: it names errors, and moves no probability. "
+            "`passerelle quality fit LABELS --check …` fits one that has."
+        )
+    return found
