@@ -23,7 +23,7 @@ from passerelle.quality.estimate import calibrated
 from passerelle.quality.estimate.labels import read_labels
 from passerelle.quality.kinds import kind_of, kinds
 from passerelle.quality.unsaid import Unsaid
-from passerelle.report.audit_page import audit_text, render_audit, write_audit_page
+from passerelle.report.audited.page import audit_text, render_audit, write_audit_page
 
 HOSTILE = "<script>document.title='broken'</script>"
 

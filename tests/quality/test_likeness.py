@@ -26,7 +26,7 @@ from passerelle.quality.estimate.features import with_texts
 from passerelle.quality.estimate.fitness import Fitness, fitness_of
 from passerelle.quality.estimate.fitting import write_calibration
 from passerelle.quality.estimate.likeness import Kinds, Summary
-from passerelle.report.audit_page import audit_text, render_audit
+from passerelle.report.audited.page import audit_text, render_audit
 
 TWO = {
     "columns": ["text.words", "copied"],

@@ -66,7 +66,7 @@ def audit(
     from passerelle.quality.pairs import PairOptions, read_pairs, read_references, sample_source
     from passerelle.quality.pairs import sample as draw
     from passerelle.quality.translating import translate_source
-    from passerelle.report.audit_page import render_audit, write_audit_page
+    from passerelle.report.audited.page import render_audit, write_audit_page
     from passerelle.runs import cache_folder, make_folder, write_json
 
     how, left_out = PairOptions(**options), frozenset[int]()

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
-import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
-from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from passerelle.errors import StorageError
 from passerelle.report import cost_tables, page_tables, plot
@@ -24,12 +19,10 @@ from passerelle.report.curves.losses import loss_plots
 from passerelle.report.examples import Example, read_examples
 from passerelle.report.explore_table import explore_table
 from passerelle.report.parse import as_mapping, as_number, as_text, read_results
+from passerelle.report.rendering import language_tag, render
 from passerelle.report.summary import summarise
 from passerelle.report.svg import inline_svg
 from passerelle.report.wording import whole
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 COLOURS = {
     plot.INK: "ink",
@@ -81,16 +74,17 @@ def page_text(results: Mapping[str, Any], run_folder: str | Path) -> str:
     from markupsafe import Markup
 
     contents = read_results(results)
-    style, script = _asset("page.css"), _asset("page.js") + _asset("explore.js")
+    summary = summarise(contents)
     examples = read_examples(contents, Path(run_folder))
-    return _template().render(
+    return render(
+        "comparison.html",
+        scripts=("page.js", "explore.js"),
+        title=contents.name,
+        headline=summary.headline,
+        warnings=summary.warnings,
         contents=contents,
-        language=_language_tag(contents.target),
-        policy=_policy(style, script),
-        # Both are files of this package, not texts of users or models.
-        style=Markup(style),
-        script=Markup(script),
-        summary=summarise(contents),
+        language=language_tag(contents.target),
+        summary=summary,
         facts=list(_facts(contents)),
         plots={name: Markup(svg) for name, svg in _plots(contents).items()},
         tables=_tables(contents),
@@ -105,36 +99,6 @@ def _turned(contents: Contents, examples: Sequence[Example], key: str) -> list[A
     """Return the arms that mended, or lost, any example."""
     named = {name for example in examples for name in getattr(example, key)}
     return [arm for arm in contents.arms if arm.name in named]
-
-
-@cache
-def _template() -> Template:
-    from jinja2 import Environment, StrictUndefined
-
-    # Autoescape is what keeps texts of users and models texts.
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(_asset("template.html"))
-
-
-def _asset(name: str) -> str:
-    return (resources.files("passerelle.report") / name).read_text(encoding="utf-8")
-
-
-def _policy(style: str, script: str) -> str:
-    """Allow this page's own style and script, pictures inside it, and nothing else."""
-
-    def digest(text: str) -> str:
-        return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
-
-    return (
-        f"default-src 'none'; img-src data:; style-src {digest(style)}; script-src {digest(script)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _language_tag(code: str) -> str:
-    """Return a language code where it is fit for a ``lang`` attribute, else an empty one: unknown."""
-    return code if re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*", code) else ""
 
 
 def _plots(contents: Contents) -> dict[str, str]:

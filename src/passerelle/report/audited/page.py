@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from passerelle.pictures.thumbnails import Thumbnail, make_thumbnail
 from passerelle.quality.audit import Audit, Example
-from passerelle.report import audit_words as words
-from passerelle.report.page import _asset, _language_tag, _policy
+from passerelle.report.audited import words
+from passerelle.report.rendering import language_tag, render
 from passerelle.runs import write_atomically
 
 if TYPE_CHECKING:
-    from jinja2 import Template
     from rich.console import Console
 
 
@@ -35,27 +34,25 @@ def write_audit_page(audit: Audit, name: str, language: str, path: Path) -> Path
 
 def audit_text(audit: Audit, name: str, language: str) -> str:
     """Make the HTML; see `write_audit_page`."""
-    from markupsafe import Markup
-
-    style = _asset("page.css")
-    return _template().render(
+    return render(
+        "audit.html",
+        title=name,
+        warnings=audit.unsaid,
+        facts=list(_facts(audit)),
         audit=audit,
-        name=name,
-        language=_language_tag(language),
-        policy=_policy(style, ""),
-        style=Markup(style),  # a file of this package, not a text of users
+        language=language_tag(language),
         words=words,
         worst=_shown(audit.worst),
         typical=_shown(audit.typical),
     )
 
 
-@cache
-def _template() -> Template:
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(_asset("audit.html"))
+def _facts(audit: Audit) -> Iterator[tuple[str, str]]:
+    """Yield the few facts under the title: pairs of a name and a value."""
+    yield "pair" if audit.lost.pairs == 1 else "pairs", f"{audit.lost.pairs:,}"
+    yield "picture or row" if audit.lost.clusters == 1 else "pictures or rows", f"{audit.lost.clusters:,}"
+    if audit.left_out:
+        yield f"{'row' if audit.left_out == 1 else 'rows'} without a translation", f"{audit.left_out:,}"
 
 
 def _shown(examples: tuple[Example, ...]) -> list[tuple[Example, Thumbnail | None]]:

@@ -21,9 +21,8 @@ from passerelle.report.evaluated.tables import (
     unread_table,
 )
 from passerelle.report.evaluation_table import gap_lines
-from passerelle.report.page import _language_tag
-from passerelle.report.pages import render
-from passerelle.report.parse import as_list, as_number, as_text, mappings
+from passerelle.report.parse import as_list, as_mapping, as_number, as_text, mappings
+from passerelle.report.rendering import language_tag, render
 from passerelle.report.wording import (
     interval,
     listed,
@@ -68,7 +67,6 @@ def evaluation_text(results: Mapping[str, Any], folder: Path, *, keep: bool = Fa
     answers, without = _answers(folder)
     examples = asked_in(answers, folder, keep=keep)
     return render(
-        "evaluated",
         "evaluation.html",
         title=_title(figures),
         headline=_headline(figures),
@@ -81,19 +79,14 @@ def evaluation_text(results: Mapping[str, Any], folder: Path, *, keep: bool = Fa
         score_keys=[table.key for table in shown],
         examples=examples,
         headings=HEADINGS,
-        tag=_language_tag,
+        tag=language_tag,
         without=without,
         notes=[str(note) for note in as_list(results.get("notes"))],
         signatures=sorted({figure.score.signature for figure in figures if figure.score.signature}),
         tests=list(_tests(results)),
-        versions=[f"{name} {value}" for name, value in _mapping(results, "versions").items()],
-        hardware=[f"{name}: {value}" for name, value in _mapping(results, "hardware").items()],
+        versions=[f"{name} {value}" for name, value in as_mapping(results.get("versions")).items()],
+        hardware=[f"{name}: {value}" for name, value in as_mapping(results.get("hardware")).items()],
     )
-
-
-def _mapping(results: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = results.get(key)
-    return found if isinstance(found, Mapping) else {}
 
 
 def _answers(folder: Path) -> tuple[list[dict[str, Any]], str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from passerelle.errors import ConfigError, unknown
 from passerelle.report.cells import Cell
 from passerelle.report.page_tables import Table
-from passerelle.report.pages import render
+from passerelle.report.rendering import render
 from passerelle.report.several.tables import tables_of
 from passerelle.report.several.together import COSTS, Several, as_json, cost_rows, score_rows
 from passerelle.report.wording import listed
@@ -52,11 +52,11 @@ def page_text(several: Several) -> str:
     arms = sum(len([entry for entry in run.entries if entry.arm.name != "english"]) for run in several.runs)
     counts = (("run", len(several.runs)), ("arm", arms), ("left out", len(several.left_out)))
     return render(
-        "several",
         "several.html",
         several=several,
         title=title_of(several),
         headline=headline_of(several),
+        warnings=several.warnings,
         facts=[(name + ("s" if n != 1 and name != "left out" else ""), str(n)) for name, n in counts if n],
         tables=tables,
         score_keys=[key for key in tables if key.startswith("scores-")],
