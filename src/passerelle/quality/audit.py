@@ -203,15 +203,7 @@ def audit(
     slack = assess.slack if fitness is None else fitness.slack
     share = _Shares(pairs, slack)
     losses = [1 - one.probability for one in found]
-    truth = None
-    if references is not None:
-        known = [place for place, text in enumerate(references) if text is not None]
-        bad = [
-            float(text is not None and is_lost(pair.source, pair.target, text))
-            for pair, text in zip(pairs, references, strict=True)
-        ]
-        estimated = share("estimated", losses, known)
-        truth = Truth(share("true", bad, known, slack=0.0), estimated, len(pairs) - len(known))
+    truth = None if references is None else _truth(pairs, references, losses, share)
     lost = share("all", losses)
     labelled = None
     if labels is not None:
@@ -253,6 +245,16 @@ def audit(
         labelled=labelled,
         fitness=fitness,
     )
+
+
+def _truth(pairs: Sequence[Pair], references: Sequence[str | None], losses: Sequence[float], share: _Shares) -> Truth:
+    known = [place for place, text in enumerate(references) if text is not None]
+    bad = [
+        float(text is not None and is_lost(pair.source, pair.target, text))
+        for pair, text in zip(pairs, references, strict=True)
+    ]
+    estimated = share("estimated", losses, known)
+    return Truth(share("true", bad, known, slack=0.0), estimated, len(pairs) - len(known))
 
 
 def _with_labels(said: LabelledShares, definition: str, lost: Share) -> WithLabels:

@@ -96,12 +96,21 @@ def english_effects(contents: Contents) -> Iterator[str]:
     reference = contents.arm(ENGLISH)
     base = reference.value(metric, ENGLISH) if reference else None
     trained = [arm for arm in contents.adapted_arms() if not arm.is_untrained and not arm.failed]
-    scored = [(value, arm) for arm in trained if (value := arm.value(metric, ENGLISH)) is not None]
+    scored = [] if base is None else [(v, arm) for arm in trained if (v := arm.value(metric, ENGLISH)) is not None]
+    if base is not None:
+        yield from _against_base(contents, metric, base, scored)
+    known = {arm.name for _, arm in scored}
+    if unknown := [arm.title for arm in trained if arm.name not in known]:
+        yield f"English wasn't measured for {listed(unknown)}."
+    if untrained := [arm.title for arm in contents.adapted_arms() if arm.is_untrained and not arm.failed]:
+        verb = "trains nothing and answers" if len(untrained) == 1 else "train nothing and answer"
+        yield f"{listed(untrained)} {verb} English as the base does."
+
+
+def _against_base(contents: Contents, metric: str, base: float, scored: Sequence[tuple[float, Arm]]) -> Iterator[str]:
     changed: dict[str, list[str]] = {"worse": [], "better": []}
     kept = []
     for value, arm in sorted(scored, key=lambda pair: pair[0]):
-        if base is None:
-            break
         paired = contents.difference(arm.name, ZERO_SHOT, metric, ENGLISH)
         score = arm.score(metric, ENGLISH)
         # Where the two weren't paired, only what lies beyond the arm's own interval is called a loss or a gain.
@@ -119,12 +128,6 @@ def english_effects(contents: Contents) -> Iterator[str]:
             yield f"English {how_much} than the base's: {'; '.join(arms)}."
     if kept:
         yield f"Neither loss nor gain of English can be shown for {listed(kept)}."
-    known = {arm.name for _, arm in scored} if base is not None else set()
-    if unknown := [arm.title for arm in trained if arm.name not in known]:
-        yield f"English wasn't measured for {listed(unknown)}."
-    if untrained := [arm.title for arm in contents.adapted_arms() if arm.is_untrained and not arm.failed]:
-        verb = "trains nothing and answers" if len(untrained) == 1 else "train nothing and answer"
-        yield f"{listed(untrained)} {verb} English as the base does."
 
 
 _PARTS = {

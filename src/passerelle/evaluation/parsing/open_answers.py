@@ -67,11 +67,17 @@ def same_answer(answer: str, reference: str, language: str, question: str = "") 
     )
 
 
+@lru_cache(maxsize=1 << 12)
+def _said(text: str) -> str:
+    """Return a text without markup, as answers are compared: each rule looks at it anew."""
+    return plain(without_markup(text))
+
+
 def _heads(answer: str, language: str) -> list[str]:
     """Return what stands before an explanation, and before the parts of it: "five, of which two are black"."""
     text = without_markup(answer)
     head = _HEAD.split(text, maxsplit=1)[0]
-    whole = _words_of(language).whereof.split(plain(text), maxsplit=1)[0]
+    whole = _words_of(language).whereof.split(_said(answer), maxsplit=1)[0]
     return [each for each in (head, whole) if each.strip() and each != text]
 
 
@@ -80,7 +86,7 @@ def _without_leads(answer: str, language: str) -> list[str]:
     if not is_read(language):
         return []
     words = words_of_language(language)
-    text = plain(without_markup(answer))
+    text = _said(answer)
     ground, comma, rest = text.partition(", ")
     founded = rest if comma and rest and words.ground.fullmatch(ground) else text
     left = words.stripped(founded)
@@ -105,15 +111,13 @@ def _is_only_number(text: str, reference: str, language: str, question: str) -> 
 
 def _said_twice(answer: str, language: str) -> list[str]:
     """Return both halves of an answer that says the same again: "a dozen, that is, twelve"."""
-    halves = [
-        half.strip(" ,;") for half in _words_of(language).that_is.split(plain(without_markup(answer)), maxsplit=1)
-    ]
+    halves = [half.strip(" ,;") for half in _words_of(language).that_is.split(_said(answer), maxsplit=1)]
     return halves if len(halves) == 2 and all(halves) else []
 
 
 def _total(answer: str, language: str) -> tuple[str, list[int]] | None:
     """Return what stands before a remark with smaller numbers, and these: "five; two are black, three are white"."""
-    if not is_read(language) or (found := _REMARK.match(plain(without_markup(answer)))) is None:
+    if not is_read(language) or (found := _REMARK.match(_said(answer))) is None:
         return None
     words = words_of_language(language)
     parts = list(words.number_in(words.tokens(found[2])).values())
@@ -214,7 +218,7 @@ def _words_of(language: str) -> Words:
 
 @lru_cache(maxsize=50_000)
 def _cached_tokens(text: str, words: Words) -> tuple[str, ...]:
-    text = unligated(plain(without_markup(text)))
+    text = unligated(_said(text))
     for pattern in words.open.times:
         text = re.sub(pattern, r"\1:\2", text)
     text = _numbers_with_points(words.spaced_out(text), words.numbers.decimal)

@@ -137,7 +137,7 @@ class OpenWords:
     @cached_property
     def ground(self) -> re.Pattern[str]:
         """A clause that says what an answer is founded on."""
-        return re.compile("|".join(f"(?:{pattern})" for pattern in self.open.grounds) or "(?!)")
+        return any_of(self.open.grounds)
 
     @cached_property
     def bound(self) -> re.Pattern[str]:
@@ -201,6 +201,11 @@ def spelt(phrase: str) -> str:
     """Return a pattern for a phrase, with any blanks and with or without a comma."""
     escaped = r"\s*,?\s+".join(map(re.escape, phrase.replace(",", "").split()))
     return "".join(_LOOSE.get(letter, letter) for letter in escaped) if len(phrase) > 1 else escaped
+
+
+def any_of(patterns: Iterable[str]) -> re.Pattern[str]:
+    """Return a pattern for any of some patterns; without any it never fits."""
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns) or NEVER.pattern)
 
 
 def either(phrases: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cached_property
 
 from passerelle.errors import ConfigError
-from passerelle.evaluation.parsing.open_words import NEVER, OpenWords, either, spelt, words_in
+from passerelle.evaluation.parsing.open_words import NEVER, OpenWords, any_of, either, spelt, words_in
 from passerelle.evaluation.parsing.published import Said
 from passerelle.evaluation.parsing.text import QUOTES, VOWELS
 from passerelle.languages.knowledge import known, languages_with
@@ -116,7 +116,7 @@ class Words(OpenWords):
     @cached_property
     def whether(self) -> re.Pattern[str]:
         """A clause that asks indirectly."""
-        return re.compile("|".join(f"(?:{pattern})" for pattern in self.reading.whether) or "(?!)")
+        return any_of(self.reading.whether)
 
     @cached_property
     def cuts(self) -> re.Pattern[str]:
@@ -139,7 +139,7 @@ class Words(OpenWords):
     @cached_property
     def echoes(self) -> re.Pattern[str]:
         """What, whole, says yes in the words of a question left out: "she is"."""
-        return re.compile("|".join(f"(?:{pattern})" for pattern in self.reading.echoes) or "(?!)")
+        return any_of(self.reading.echoes)
 
     @cached_property
     def apart_from(self) -> re.Pattern[str]:
