@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import pickle
 import random
 import re
 from collections.abc import Mapping, Sequence
@@ -38,7 +37,7 @@ from passerelle.quality.estimate.estimate import Estimate
 from passerelle.quality.estimate.fitting import write_calibration
 from passerelle.quality.evidence.chrf import LOST, is_lost, lost_below, sentence_chrf
 from passerelle.quality.store import AssessmentStore
-from passerelle.runs import cache_folder
+from passerelle.runs import cache_folder, content_hash
 
 LEFT_OUT = ("embedding",)
 """Checks that are asked for nothing: leaving each out took less than 0.01 of the AUC on unseen sources."""
@@ -47,7 +46,7 @@ GREAT = frozenset(("dropped", "sense", "untranslated", "repeated", "invented", "
 PARTS = {"stamps-train": "stamps", "stamps-test": "stamps"}
 """Tables that are of one source."""
 APART = ("photographs", "stamps-test")
-"""Tables that nothing is fitted on or chosen by."""
+"""Tables that are in no fit."""
 ENGINES = ("apertium", "degraded", "both")
 DRAWS, DRAWN, KEPT = 4, 150, 0.6
 MARKS = ("<!-- fit: by benchmarks/audit/fit.py -->", "<!-- fit: end -->")
@@ -93,10 +92,7 @@ def says_otherwise(row: Mapping[str, str]) -> bool:
 
 def read(folder: Path, language: str, rows: int, cache: Path) -> Data:
     """Read the tables of a language, the first texts of each, and ask the checks about them."""
-    kept = cache / f"{language}-{rows}.pickle"
-    if kept.is_file():
-        known: Data = Data(*pickle.loads(kept.read_bytes()))
-        return known
+    cache.mkdir(parents=True, exist_ok=True)
     found: list[dict[str, str]] = []
     for path in sorted((folder / language).glob("*.tsv")):
         table = tables.read(path)
@@ -128,8 +124,6 @@ def read(folder: Path, language: str, rows: int, cache: Path) -> Data:
         [row["engine"] for row in found],
         [row["table"] for row in found],
     )
-    cache.mkdir(parents=True, exist_ok=True)
-    kept.write_bytes(pickle.dumps(tuple(data)))
     return data
 
 
@@ -142,6 +136,7 @@ class _Kept:
 
     def __init__(self, data: Data) -> None:
         self.seconds: dict[str, float] = {}
+        self.checks: list[Any] = []
         self._of = {(pair.source, pair.target): n for n, pair in enumerate(data.labelled.pairs)}
         self._findings = data.findings
 
@@ -151,11 +146,12 @@ class _Kept:
 
 
 def without(data: Data, source: str, cache: Path, language: str) -> Estimate:
-    """Fit on all sources but one; the fit is kept."""
-    kept = cache / f"{language}-without-{source}.json"
+    """Fit on all sources but one; the fit is kept, by what it is of."""
+    fitted = data.fitted
+    others = fitted.part([n for n, each in enumerate(fitted.labelled.sources) if each != source])
+    of = [[pair.source, pair.target] for pair in others.labelled.pairs], others.labelled.accepted.tolist()
+    kept = cache / f"{language}-without-{source}-{content_hash([*of, data.signatures])[:12]}.json"
     if not kept.is_file():
-        fitted = data.fitted
-        others = fitted.part([n for n, each in enumerate(fitted.labelled.sources) if each != source])
         content = fit(others.labelled, others.findings, {"data": f"all but {source}"})
         kept.write_text(json.dumps(content), encoding="utf-8")
     return Estimate.load(kept)

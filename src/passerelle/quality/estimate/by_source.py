@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passerelle.quality.estimate.features import FloatArray
-from passerelle.quality.estimate.likeness import LEAST_SCALE, distances
+from passerelle.quality.estimate.likeness import LEAST_SCALE, Summary, distances
 
 FEWEST_SOURCES = 3
 """From so many sources on, whole sources are left out; of fewer nothing can be learnt of another one."""
@@ -75,7 +75,7 @@ def kinds_of(
         What `passerelle.quality.estimate.likeness.Kinds` reads.
     """
     names, of, scales = sorted(set(kinds)), np.array(kinds), _scales(table)
-    means = np.array([_means(table[of == name]) for name in names])
+    means = np.array([Summary.of(table[of == name]).means for name in names])
     homes = np.array([sources[kinds.index(name)] for name in names])
     found = [offset(log_odds[of == name], accepted[of == name]) for name in names]
     count = len(set(sources))
@@ -143,11 +143,6 @@ def _scales(table: FloatArray) -> FloatArray:
     with np.errstate(all="ignore"):
         found = np.nanstd(table, axis=0)
     return np.where(np.isfinite(found) & (found > LEAST_SCALE), found, 1.0)
-
-
-def _means(table: FloatArray) -> FloatArray:
-    known = ~np.isnan(table)
-    return np.where(known.any(axis=0), np.where(known, table, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1), np.nan)
 
 
 def _between(means: Sequence[float]) -> float:
