@@ -18,7 +18,7 @@ from passerelle.report.wording import metric_title
 
 Results = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[1]
-SCHEMAS = (2, 3)
+SCHEMAS = (2, 3, 4)
 ENGLISH = "english"
 DASH = "–"
 

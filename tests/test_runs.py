@@ -172,7 +172,7 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
         ("\\xff", "is broken"),
         ("[]", "holds no results of a comparison: give the folder of a finished `passerelle compare`"),
         ('{"figures": []}', "holds no results of a comparison, but those of an evaluation"),
-        ('{"arms": [], "schema": 99}', "newer version (schema 99, 3 is known here)"),
+        ('{"arms": [], "schema": 99}', "newer version (schema 99, 4 is known here)"),
     ],
 )
 def test_what_is_wrong_with_results_is_told_apart(tmp_path: Path, content: str | None, message: str) -> None:

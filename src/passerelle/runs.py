@@ -193,7 +193,7 @@ def read_json(path: Path) -> Any | None:
 
 
 RESULTS = "results.json"
-RESULTS_SCHEMA = 3
+RESULTS_SCHEMA = 4
 """Of the results of comparisons, the newest that is known here. Fields that older ones lack are left empty."""
 _HOLDS = {"comparison": "arms", "evaluation": "figures"}
 """A list that the results of each kind have, and no other."""

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from passerelle.report import summarise, summary_text
-from passerelle.report.decision import FAVOURED
 
 Results = dict[str, Any]
 
@@ -101,10 +100,8 @@ def few_pictures(results: Results) -> None:
 
 
 def own_engine(results: Results) -> None:
-    results["notes"] = [
-        f"choice: the machine test was translated by apertium, the engine of pipeline too{FAVOURED}",
-        *(f"A note, the {number}th." for number in range(4, 12)),
-    ]
+    results["own_engine"] = [{"test": "choice", "engine": "apertium", "arms": ["pipeline"]}]
+    results["notes"] = [f"A note, the {number}th." for number in range(4, 12)]
 
 
 def failed(results: Results) -> None:
@@ -181,7 +178,11 @@ CASES: dict[str, tuple[Callable[[Results], None], str]] = {
     "nothing readable": (nothing_readable, "Hardly an answer to the human test could be read"),
     "trial": (trial, "A trial run, cut to 1 question of each test"),
     "few pictures": (few_pictures, "The test has 4 pictures: it can show none but the largest differences."),
-    "its own engine": (own_engine, "the engine of pipeline too, which it favours."),
+    "its own engine": (
+        own_engine,
+        "choice: the machine test was translated by apertium, the engine of Translation pipeline too, which it "
+        "favours.",
+    ),
     "failed": (failed, "LoRA on machine translations failed and is shown without scores."),
     "two failed": (two_failed, "failed and are shown without scores."),
     "loss of the model": (

@@ -24,7 +24,6 @@ from passerelle.evaluation.specification import find_served
 from passerelle.evaluation.writing import read_answers
 from passerelle.languages.codes import language
 from passerelle.provenance import hardware, versions
-from passerelle.report.decision import FAVOURED
 from passerelle.runs import RESULTS_SCHEMA
 from passerelle.translation.both_ways import ENGLISH
 
@@ -67,6 +66,7 @@ def collect(found: Collected) -> dict[str, Any]:
             "training_text": found.texts.summary() if experiment.trained else {},
         },
         "warnings": evaluation["warnings"],
+        "own_engine": [row for row in _machine_tests(experiment, found) if row["arms"]],
         "decided": evaluation["decided"],
         "readings": evaluation["readings"],
         "notes": [*_notes(found), *evaluation["notes"]],
@@ -99,7 +99,7 @@ def _engines(answers: Sequence[Row]) -> dict[str, list[str]]:
 
 
 def _notes(found: Collected) -> Iterator[str]:
-    """Warn of costs that aren't known, and of tests that a machine translated, above all by a pipeline's engine."""
+    """Warn of costs that aren't known, and of tests that a machine translated."""
     experiment = found.experiment
     elsewhere = [name for name in experiment.arms if experiment.is_elsewhere(name)]
     if elsewhere:
@@ -113,14 +113,17 @@ def _notes(found: Collected) -> Iterator[str]:
         yield f"{', '.join(served)}: answered by a server, whose operations and energy aren't known here."
         chosen = {f"{test.name} by {_choosing(plan.method)}": None for test in found.tests for plan in test.plans}
         yield f"How options are chosen, by all arms, the served ones too: {', '.join(chosen)}."
+    for row in _machine_tests(experiment, found):
+        if not row["arms"]:
+            yield f"{row['test']}: the machine test was translated by {row['engine']}."
+
+
+def _machine_tests(experiment: Experiment, found: Collected) -> list[dict[str, Any]]:
+    """Return the tests that an engine translated, each with the pipelines that use it too: the test favours these."""
+    engine = experiment.translation.engine
     pipelines = {name: experiment.engine(name) for name in experiment.arms if experiment.method(name) == PIPELINE}
-    used = {name: {way.engine for way in settings.both} for name, settings in pipelines.items()}
-    same = [name for name, engines in used.items() if experiment.translation.engine in engines]
-    for test in found.tests:
-        if test.machine is None:
-            continue
-        whose = f"{test.name}: the machine test was translated by {experiment.translation.engine}"
-        yield whose + (f", the engine of {' and '.join(same)} too{FAVOURED}" if same else ".")
+    same = [name for name, used in pipelines.items() if engine in {way.engine for way in used.both}]
+    return [{"test": test.name, "engine": engine, "arms": same} for test in found.tests if test.machine is not None]
 
 
 def _choosing(method: str) -> str:

@@ -12,8 +12,6 @@ from passerelle.report.contents import ENGLISH, ZERO_SHOT, Arm, Contents, Differ
 from passerelle.report.parse import as_list, as_mapping, as_number, as_text, mappings
 from passerelle.report.wording import counted, decimal, gap_text, interval, listed, metric_title, signed, whole
 
-FAVOURED = ", which it favours."
-"""How a note ends that names a pipeline whose engine translated the test."""
 FEW_PICTURES = 10
 MOST_UNREAD = 95.0
 """Percent of answers; where more of everybody's couldn't be read, scores say nothing of the arms."""
@@ -185,6 +183,15 @@ def nothing_read(contents: Contents, metric: str, arms: Sequence[Arm]) -> bool:
     return bool(shares) and all(share is not None and share[0] >= MOST_UNREAD for share in shares)
 
 
+def own_engine(contents: Contents) -> Iterator[str]:
+    """Say which tests were translated by an engine that answers for an arm too."""
+    for row in mappings(contents.raw.get("own_engine")):
+        test, engine = (as_text(row.get(key)) for key in ("test", "engine"))
+        if test and engine and (arms := [contents.title(as_text(name)) for name in as_list(row.get("arms"))]):
+            whose = f"the engine of {listed(arms)} too, which it favours"
+            yield f"{test}: the machine test was translated by {engine}, {whose}."
+
+
 def warnings_of(contents: Contents, metric: str) -> Iterator[str]:
     """Yield what has to be known before any number of the comparison is used."""
     yield from contents.warnings
@@ -197,7 +204,7 @@ def warnings_of(contents: Contents, metric: str) -> Iterator[str]:
         )
     elif pictures is not None and pictures <= FEW_PICTURES:
         yield f"The test has {counted(pictures, 'picture')}: it can show none but the largest differences."
-    yield from (note for note in contents.notes if note.endswith(FAVOURED))
+    yield from own_engine(contents)
     if len(contents.seeds) == 1 and any(arm.trained_on and arm.value(metric) is not None for arm in contents.arms):
         yield "One seed was run: how far the same training, done anew, lands elsewhere isn't known."
     if failed := [arm.title for arm in contents.arms if arm.failed]:

@@ -11,7 +11,6 @@ from passerelle.report.cells import headline_metric
 from passerelle.report.contents import ENGLISH, Amounts, Arm, Contents, Score
 from passerelle.report.curves.learning_words import curve_sentences
 from passerelle.report.decision import (
-    FAVOURED,
     biggest_loss,
     english_effects,
     not_apart,
@@ -303,7 +302,6 @@ def _reservations(contents: Contents, standing: _Standing) -> Iterator[str]:
         pictures = counted(score.pictures, "test picture") if score.pictures else "this test"
         half = (score.high - score.low) / 2
         yield f"With {pictures} a score is known to about ±{decimal(half)} points: smaller gaps mean little."
-    shown = [note for note in contents.notes if not note.endswith(FAVOURED)]
-    yield from shown[:MOST_NOTES]
-    if len(shown) > MOST_NOTES:
-        yield f"More notes stand in results.json: {len(shown) - MOST_NOTES}."
+    yield from contents.notes[:MOST_NOTES]
+    if len(contents.notes) > MOST_NOTES:
+        yield f"More notes stand in results.json: {len(contents.notes) - MOST_NOTES}."
