@@ -114,6 +114,8 @@ def test_the_parts_of_the_ledger_add_up_to_the_whole(ran: Ran) -> None:
         parts = sum(row[clock] for row in ledger["parts"])
         assert parts + ledger["everything_else"][clock] == pytest.approx(ledger["whole"][clock])
         assert parts == pytest.approx(ledger["whole"][clock], rel=0.02), "everything else is little"
+    written = [row["written_bytes"] for row in (*ledger["parts"], ledger["everything_else"])]
+    assert sum(written) == pytest.approx(ledger["whole"]["written_bytes"])
     assert ledger["whole"]["seconds"] == pytest.approx(ran.results["wall_seconds"], rel=0.02, abs=0.2)
     asked = sum(row["seconds"] for row in ledger["parts"] if row["arm"] == "zero-shot")
     cost = arms_of(ran)["zero-shot"]["cost"]["measuring"]
@@ -133,6 +135,19 @@ def test_features_are_charged_to_each_and_paid_once(ran: Ran) -> None:
     stages = [phase["flops_by_part"] for name, phase in features.items() if name.startswith("training")]
     assert all({"language forward", "language backward", "head backward"} <= parts.keys() for parts in stages)
     assert any("projector backward" in parts for parts in stages) and not any("tower backward" in p for p in stages)
+
+
+def test_what_went_to_disks_is_told_phase_by_phase(ran: Ran) -> None:
+    for arm in arms_of(ran).values():
+        phases, cost = arm["cost"]["phases"], arm["cost"]
+        written = {kind: sum(p["written_bytes"] for p in phases if p["kind"] == kind) for kind in ("make", "answers")}
+        assert cost["make"]["written_bytes"] == pytest.approx(written["make"])
+        assert cost["measuring"]["written_bytes"] == pytest.approx(written["answers"])
+    if ran.results["ledger"]["whole"]["written_bytes"]:  # temporary files aren't in memory
+        stages = [p for p in arms_of(ran)["lora"]["cost"]["phases"] if p["phase"] == "training"]
+        weights = ran.run / "arms" / "lora"
+        least = max(path.stat().st_size for path in weights.rglob("weights.safetensors"))
+        assert sum(stage["written_bytes"] for stage in stages) >= least
 
 
 def test_the_text_that_was_learnt_is_described(ran: Ran) -> None:

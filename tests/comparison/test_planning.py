@@ -65,7 +65,7 @@ def test_a_plan_is_what_the_comparison_takes(own: Path) -> None:
     assert arms["two-stage"]["expert_minutes"] == pytest.approx(
         sum(phase["expert_minutes"] for phase in ledger["two-stage"]["phases"])
     )
-    assert ledger["two-stage"]["written_bytes"] > 0 and ledger["zero-shot"]["written_bytes"] is None
+    assert ledger["two-stage"]["left_bytes"] > 0 and ledger["zero-shot"]["left_bytes"] is None
     assert "no sample can be used" in arms["broken"]["error"] and arms["broken"]["here"]["flops"] == 0
     assert any("broken" in note for note in planned["notes"])
     assert planned["limits"]["arms"] == dict.fromkeys(("zero-shot", "lora-random", "two-stage"), "fits")

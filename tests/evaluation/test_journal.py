@@ -74,17 +74,20 @@ def test_a_damaged_line_costs_its_own_answer_only(tmp_path: Path, broken: bytes)
 
 
 def test_an_answer_is_what_another_run_reads(tmp_path: Path) -> None:
-    odd = replace(kept(1), seconds=1 / 3, flops=1 / 7)
+    odd = replace(kept(1), seconds=1 / 3, flops=1 / 7, written_bytes=4096 / 3)
     path = tmp_path / "new" / "deep" / "a.jsonl"
     journal = Journal(path)
     (stored,) = journal.add(["k"], [odd])
     assert (stored.seconds, stored.flops, stored.answer) == (0.333333, 0.143, odd.answer)
+    assert stored.written_bytes == 1365.333
+    (untold,) = journal.add(["untold"], [replace(odd, written_bytes=None)])
     assert Journal(path).get("k") == journal.get("k") == stored
+    assert Journal(path).get("untold") == untold and untold.written_bytes is None
     bare = {"key": "old", "question": "1", "text": "Oui", "logprobs": [], "priors": [], "tokens": [], "seconds": 2}
     with path.open("a", encoding="utf-8") as file:  # as they were written before costs were kept
         file.write(json.dumps(bare) + "\n" + json.dumps({**bare, "key": "part", "cost": {"flops": 3}}) + "\n")
     again = Journal(path)
-    old = Kept(Answer("1", "Oui"), 2.0, is_measured=False)
+    old = Kept(Answer("1", "Oui"), 2.0, is_measured=False, written_bytes=None)
     assert again.get("old") == old and again.get("part") == replace(old, flops=3.0)
     assert Journal(tmp_path / "none.jsonl").get("k") is None
 

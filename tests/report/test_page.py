@@ -43,7 +43,7 @@ def with_ledger(results: dict[str, Any]) -> dict[str, Any]:
         asked = {**one, "p50_seconds": 0.2, "p95_seconds": 0.4, "asked_by_themselves": 10}
         older = arm["cost"]
         arm["cost"] = {
-            "phases": [{**phase, "processor_seconds": 30.0} for phase in older["phases"]],
+            "phases": [{**phase, "processor_seconds": 30.0, "written_bytes": 2.5e7} for phase in older["phases"]],
             "make": one if arm["trained_on"] else nothing,
             "per_1000": asked,
             "measuring": one,
@@ -57,6 +57,9 @@ def test_making_asking_and_measuring_stand_apart(results: dict[str, Any], run_fo
     for row, value in (("make", "16.0"), ("per-1000", "16.0"), ("measuring", "16.0")):
         assert f'data-arm="lora-mt" data-sum="{row}" data-metric="processor-seconds" data-value="{value}"' in text
     assert "total-seconds" not in text and "older version" not in text
+    assert (
+        'data-arm="lora-mt" data-phase="finetuning" data-metric="written-bytes" data-value="25000000.0">25.0<' in text
+    )
     assert text.count("not to be trusted: others, 1.5 cores") == 2, "of the arm whose clock can't be trusted"
     assert "Other processes held the machine while Prompted ran" in text
     assert ">200 ms, 400 ms<" in text and "Core time for 1,000 answers" in text and ">nothing<" in text

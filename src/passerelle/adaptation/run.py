@@ -226,6 +226,8 @@ def _stage(job: _Job, stage: StageSettings, steps: int) -> dict[str, Any]:
         memory = prepare_memory(settings, stage, feed, groups)
         with part(f"train, {stage.name}"):
             alarms = _train(job, stage, groups, feed, record)
+    if not job.trial:
+        phase.add(_keep(parameters, weights, processes))
     result = {
         "name": stage.name,
         "seconds": phase.seconds + record.seconds_before,
@@ -244,9 +246,7 @@ def _stage(job: _Job, stage: StageSettings, steps: int) -> dict[str, Any]:
     }
     if job.trial:
         return result
-    trained = gathered(parameters, keep=processes.first)
     if processes.first:
-        save_tensors(weights, trained)
         write_json(written, result)
     processes.wait()
     if job.divided:
@@ -254,16 +254,27 @@ def _stage(job: _Job, stage: StageSettings, steps: int) -> dict[str, Any]:
     return result
 
 
+def _keep(parameters: dict[str, Any], weights: Path, processes: Launched) -> Took:
+    """Write the weights of a stage; return what that took."""
+    watch = Stopwatch()
+    trained = gathered(parameters, keep=processes.first)
+    if processes.first:
+        save_tensors(weights, trained)
+    return watch.took()
+
+
 def _without(phase: Phase, features: Phase, record: StageRecord) -> Phase:
     """Return what a stage took but for its features; what runs that were cut off took before is added."""
     processor = (phase.processor_seconds or 0.0) - (features.processor_seconds or 0.0)
     device = (phase.device_seconds or 0.0) - (features.device_seconds or 0.0)
+    whole, theirs = phase.written_bytes, features.written_bytes
     now = replace(
         phase,
         seconds=phase.seconds - (features.seconds - features.spared_seconds),
         processor_seconds=processor + features.spared_processor_seconds,
         device_seconds=device + features.spared_device_seconds,
         others_core_seconds=phase.others_core_seconds - features.others_core_seconds,
+        written_bytes=None if whole is None or theirs is None else max(0.0, whole - theirs),
         flops=record.flops,
         flops_by_part=record.flops_by_part,
         tokens=record.tokens,

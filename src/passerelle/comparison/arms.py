@@ -68,7 +68,7 @@ class ArmRun:
         return self.name if self.size is None else f"{self.name} at {self.size}"
 
     @property
-    def written_bytes(self) -> int | None:
+    def left_bytes(self) -> int | None:
         """What training it left on the disk with one seed, on average; ``None`` where nothing was trained."""
         sizes = [
             sum(path.stat().st_size for path in Path(model).parent.rglob("*") if path.is_file())

@@ -167,7 +167,7 @@ def _arm(found: Collected, run: ArmRun) -> dict[str, Any]:
         "status": "failed" if run.error else "done",
         "error": run.error or None,
         **scored(found, run),
-        "cost": {**cost, "trainable_parameters": trainable, "written_bytes": run.written_bytes},
+        "cost": {**cost, "trainable_parameters": trainable, "left_bytes": run.left_bytes},
         "training": {"stages": [_stage(stage) for stage in records[0]["stages"]]} if records else None,
     }
 
@@ -190,7 +190,8 @@ def _phases(found: Collected, run: ArmRun) -> list[list[Phase]]:
     answering = [p for code in (experiment.target, ENGLISH) for p in _answering(found, run.name, code, seeds)]
     if run.name not in experiment.trained:
         seconds = experiment.arms[run.name].get("training_seconds")
-        unmeasured = Phase("training, elsewhere", float(seconds or 0), processor_seconds=None, device_seconds=None)
+        unknown: dict[str, Any] = dict.fromkeys(("processor_seconds", "device_seconds", "written_bytes"))
+        unmeasured = Phase("training, elsewhere", float(seconds or 0), **unknown)
         return [[unmeasured, *answering] if seconds else answering]
     return [[*made, *answering] for made in made_by_seed(found, run)] or [[]]
 
@@ -250,7 +251,7 @@ def _answering(found: Collected, system: str, spoken: str, seeds: int) -> Iterat
 
 _MEASURED = (
     "seconds", "flops", "engine_eur", "processor_seconds", "device_seconds", "others_core_seconds",
-    "spared_seconds", "spared_processor_seconds", "spared_device_seconds",
+    "spared_seconds", "spared_processor_seconds", "spared_device_seconds", "written_bytes",
 )  # fmt: skip
 
 

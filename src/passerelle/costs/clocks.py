@@ -1,4 +1,4 @@
-"""Clocks: the wall's, the processor's for this process and its children, the device's, and how busy others were."""
+"""Clocks (the wall's, the processor's with children, the device's), how busy others were, and what went to disks."""
 
 from __future__ import annotations
 
@@ -29,26 +29,39 @@ class Took:
         processor_seconds: Of this process and its children, over all cores: the same, whoever else is there.
         device_seconds: From the first to the last operation of each piece of work on an accelerator.
         others_core_seconds: What other processes computed meanwhile, on the cores that this one may use.
+        written_bytes: What this process and its children sent to disks; ``None`` where the system doesn't tell.
     """
 
     seconds: float = 0.0
     processor_seconds: float = 0.0
     device_seconds: float = 0.0
     others_core_seconds: float = 0.0
+    written_bytes: float | None = 0.0
 
     @classmethod
     def read(cls, row: Mapping[str, Any]) -> Took:
-        """Return what was kept, which may stand among other things."""
-        return cls(*(float(row[each.name]) for each in fields(cls)))
+        """Return what was kept, which may stand among other things; older versions didn't measure what was written."""
+        times: dict[str, Any] = {
+            each.name: float(row[each.name]) for each in fields(cls) if each.name != "written_bytes"
+        }
+        return cls(**times, written_bytes=row.get("written_bytes"))
 
     def __add__(self, other: Took) -> Took:
-        return Took(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+        sums: Iterator[Any] = map(sum_of, astuple(self), astuple(other))
+        return Took(*sums)
 
     def __sub__(self, other: Took) -> Took:
-        return Took(*(mine - theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+        return self + other * -1
 
     def __mul__(self, factor: float) -> Took:
-        return Took(*(mine * factor for mine in astuple(self)))
+        products: list[Any] = [None if mine is None else mine * factor for mine in astuple(self)]
+        return Took(*products)
+
+
+def sum_of(*amounts: float | None) -> float | None:
+    """Add amounts up; the sum isn't known where one of them isn't."""
+    known = [amount for amount in amounts if amount is not None]
+    return float(sum(known)) if len(known) == len(amounts) else None
 
 
 class Stopwatch:
@@ -56,13 +69,15 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self._wall, self._processor, self._device = time.perf_counter(), processor_seconds(), device_seconds()
-        self._busy = busy_core_seconds()
+        self._busy, self._written = busy_core_seconds(), written_bytes()
 
     def took(self) -> Took:
         """Return what was taken since."""
         wall, processor = time.perf_counter() - self._wall, processor_seconds() - self._processor
         others = max(0.0, busy_core_seconds() - self._busy - processor)
-        return Took(wall, max(0.0, processor), device_seconds() - self._device, others)
+        written, before = written_bytes(), self._written
+        wrote = None if written is None or before is None else max(0, written - before)
+        return Took(wall, max(0.0, processor), device_seconds() - self._device, others, wrote)
 
 
 def others_cores(seconds: float, others_core_seconds: float) -> float:
@@ -97,6 +112,26 @@ def _ticks(process: int) -> int:
         return sum(map(int, text.rpartition(")")[2].split()[11:15]))
     except (OSError, ValueError):
         return 0
+
+
+def written_bytes() -> int | None:
+    """Return what this process and its children, ended or not, sent to disks so far, as Linux counts it.
+
+    Whole pages count, those of files mapped to memory too; what stays in memory, as in ``/dev/shm``, doesn't.
+
+    Returns:
+        ``None`` where the system doesn't tell.
+    """
+    own = _written(os.getpid())  # the kernel adds a child's when it has ended
+    return None if own is None else own + sum(_written(child) or 0 for child in _descendants(os.getpid()))
+
+
+def _written(process: int) -> int | None:
+    try:
+        lines = (_PROC / str(process) / "io").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("write_bytes:")), None)
 
 
 _done = 0.0

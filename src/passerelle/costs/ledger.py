@@ -8,7 +8,7 @@ from dataclasses import asdict, astuple, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from passerelle.costs.clocks import Stopwatch, Took, device_peak_bytes, forget_device_peak
+from passerelle.costs.clocks import Stopwatch, Took, device_peak_bytes, forget_device_peak, sum_of
 from passerelle.costs.flops import ByPart, scaled
 
 Kind = Literal["make", "answers"]
@@ -76,6 +76,8 @@ class Phase:
         spared_processor_seconds: What of `processor_seconds` wasn't.
         spared_device_seconds: What of `device_seconds` wasn't.
         flops_by_part: `flops` by part of the model and pass, as in ``language backward``.
+        written_bytes: What was sent to disks while it ran here; ``None`` where the system, or an older version, doesn't
+            tell.
     """
 
     phase: str
@@ -98,6 +100,7 @@ class Phase:
     spared_device_seconds: float = 0.0
     flops_by_part: ByPart = field(default_factory=dict)
     device_peak_bytes: int | None = None
+    written_bytes: float | None = 0.0
 
     def add(self, took: Took) -> None:
         """Add what some of its work took."""
@@ -105,12 +108,12 @@ class Phase:
         self.processor_seconds = (self.processor_seconds or 0.0) + took.processor_seconds
         self.device_seconds = (self.device_seconds or 0.0) + took.device_seconds
         self.others_core_seconds += took.others_core_seconds
+        self.written_bytes = sum_of(self.written_bytes, took.written_bytes)
 
     def include(self, other: Phase) -> None:
         """Add another phase's amounts."""
         for name in _ADDED:
-            mine, theirs = getattr(self, name), getattr(other, name)
-            setattr(self, name, None if mine is None or theirs is None else mine + theirs)
+            setattr(self, name, sum_of(getattr(self, name), getattr(other, name)))
 
     def times(self, share: float) -> Phase:
         """Return the phase with a share of its amounts: what fewer rows of a file take of what all take."""
@@ -126,14 +129,14 @@ class Phase:
     def read(cls, row: dict[str, Any]) -> Phase:
         """Return a phase that was kept; what an older version didn't measure is left open."""
         known = {each.name for each in fields(cls)}
-        unknown = {"processor_seconds": None, "device_seconds": None}
+        unknown = {"processor_seconds": None, "device_seconds": None, "written_bytes": None}
         return cls(**{**unknown, **{name: value for name, value in row.items() if name in known}})
 
 
 _ADDED = (
     "seconds", "processor_seconds", "device_seconds", "others_core_seconds",
     "spared_seconds", "spared_processor_seconds", "spared_device_seconds",
-    "flops", "tokens", "sentences", "characters", "engine_eur", "expert_minutes",
+    "flops", "tokens", "sentences", "characters", "engine_eur", "expert_minutes", "written_bytes",
 )  # fmt: skip
 
 

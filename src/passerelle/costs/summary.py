@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from passerelle.costs.clocks import clock_holds, others_cores
+from passerelle.costs.clocks import clock_holds, others_cores, sum_of
 from passerelle.costs.flops import added, scaled
 from passerelle.costs.ledger import PER, Phase
 from passerelle.costs.prices import prices
@@ -55,7 +55,7 @@ def cost_of(seeds: Sequence[Sequence[Phase]], answered: Mapping[str, int], langu
 
 def _mean(row: Sequence[Phase]) -> dict[str, Any]:
     first = row[0]
-    mean = {key: _sum(getattr(phase, key) for phase in row) for key in _AMOUNTS}
+    mean = {key: sum_of(*(getattr(phase, key) for phase in row)) for key in _AMOUNTS}
     mean = {key: value if value is None else value / len(row) for key, value in mean.items()}
     parts = added(*(scaled(phase.flops_by_part, 1 / len(row)) for phase in row))
     words = {"phase": first.phase, "kind": first.kind, "language": first.language, "shared_by": first.shared_by}
@@ -72,10 +72,10 @@ def _most(values: Iterable[int | None]) -> int | None:
 
 def sums(phases: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the sum of some phases, what was paid of it, euros and energy, and whether the clock can be trusted."""
-    total = {key: _sum(phase[key] for phase in phases) for key in _AMOUNTS if not key.startswith("spared")}
-    paid = {clock: _sum(_paid(phase, clock) for phase in phases) for clock in _CLOCKS}
+    total = {key: sum_of(*(phase[key] for phase in phases)) for key in _AMOUNTS if not key.startswith("spared")}
+    paid = {clock: sum_of(*(_paid(phase, clock) for phase in phases)) for clock in _CLOCKS}
     shares = ("engine_eur", "expert_minutes")
-    paid |= {key: _sum(_part(phase[key], phase["shared_by"]) for phase in phases) for key in shares}
+    paid |= {key: sum_of(*(_part(phase[key], phase["shared_by"]) for phase in phases)) for key in shares}
     now = sum(max(0.0, phase["seconds"] - phase["spared_seconds"]) for phase in phases)
     others = total["others_core_seconds"] or 0.0
     return {
@@ -110,12 +110,6 @@ def _paid(phase: Mapping[str, Any], clock: str) -> float | None:
 
 def _part(value: float | None, sharing: int) -> float | None:
     return None if value is None else value / sharing
-
-
-def _sum(values: Iterable[float | None]) -> float | None:
-    found = list(values)
-    known = [value for value in found if value is not None]
-    return None if len(known) < len(found) else float(sum(known))
 
 
 def _euros(amounts: Mapping[str, Any]) -> float | None:

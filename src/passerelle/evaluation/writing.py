@@ -115,6 +115,8 @@ def _speed(said: Everything) -> list[dict[str, Any]]:
                     row: dict[str, Any] = {"system": system, "benchmark": name, "language": code, **sums}
                     if not all(seed.is_measured for seed in each.seeds):
                         row |= {"processor_seconds": None, "device_seconds": None}
+                    if not all(seed.tells_written for seed in each.seeds):
+                        row["written_bytes"] = None
                     row["flops_by_part"] = added(*(seed.flops_by_part() for seed in each.seeds))
                     waits = [seconds for seed in each.seeds for seconds in seed.waits()]
                     row["asked_by_themselves"] = [round(seconds, 6) for seconds in waits]

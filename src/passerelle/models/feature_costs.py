@@ -64,7 +64,7 @@ class FeatureCosts:
         """Count pictures whose features were there already."""
         known, took, flops = self._known()
         if known:
-            self.spared = self.spared + replace(took * (pictures / known), others_core_seconds=0.0)
+            self.spared = self.spared + replace(took * (pictures / known), others_core_seconds=0.0, written_bytes=0.0)
             self.flops_by_part = added(self.flops_by_part, scaled(flops, pictures / known))
         self.spared_pictures += pictures
 

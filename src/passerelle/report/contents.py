@@ -63,6 +63,7 @@ class Phase:
     shared_by: float | None = None
     processor_seconds: float | None = None
     device_seconds: float | None = None
+    written_bytes: float | None = None
 
 
 @dataclass(frozen=True)

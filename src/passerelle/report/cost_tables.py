@@ -96,9 +96,10 @@ def phases_table(contents: Contents) -> Table:
     return Table(
         "phases",
         "What each phase takes, as if the arm were alone; what several arms need was done once. Bars are of core time, "
-        "where it is known. Tokens count what the model read and wrote, pictures included.",
+        "where it is known. Tokens count what the model read and wrote, pictures included; written is "
+        "what went to disks here.",
         "Phase",
-        ("Core time", "", "By the clock", "TFLOP", "Peak GB", "Tokens", "Shared by"),
+        ("Core time", "", "By the clock", "TFLOP", "Peak GB", "Written MB", "Tokens", "Shared by"),
         tuple(groups),
     )
 
@@ -120,6 +121,7 @@ def _phase_row(arm: Arm, phase: Phase, longest: float, style: str = "") -> Row:
             Cell(duration(phase.seconds), value=phase.seconds, data=data | {"metric": "seconds"}),
             Cell(short(phase.flops, 1e12), value=phase.flops, data=data | {"metric": "flops"}),
             Cell(short(phase.peak_bytes, 1e9), value=phase.peak_bytes, data=data | {"metric": "peak-bytes"}),
+            Cell(short(phase.written_bytes, 1e6), value=phase.written_bytes, data=data | {"metric": "written-bytes"}),
             Cell(whole(phase.tokens), value=phase.tokens, data=data | {"metric": "tokens"}),
             Cell(whole(sharing) + " arms" if sharing else "", value=sharing, data=data | {"metric": "shared-by"}),
         ),

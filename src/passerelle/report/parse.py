@@ -131,6 +131,7 @@ def read_phases(phases: object) -> tuple[Phase, ...]:
             seconds=as_number(phase.get("seconds")),
             flops=as_number(phase.get("flops")),
             peak_bytes=as_number(phase.get("peak_bytes")),
+            written_bytes=as_number(phase.get("written_bytes")),
             tokens=as_number(phase.get("tokens")),
             shared_by=as_number(phase.get("shared_by")),
             processor_seconds=as_number(phase.get("processor_seconds")),

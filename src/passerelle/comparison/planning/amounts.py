@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 from typing import Any
@@ -17,6 +17,7 @@ LEAST_DOUBT = 0.1
 """Pieces may be alike by chance: what they are a sample of is known to a tenth at best."""
 GUESSED = 0.5
 """What was timed at one size alone may take so much less at another, or as much more as this is of it."""
+_CLOCKS = ("seconds", "processor_seconds", "device_seconds")
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,9 @@ class Amounts:
             more: Other attributes.
         """
         mean = reduce(add, pieces) * (1 / len(pieces))
-        ends = [_ends([astuple(piece)[at] for piece in pieces], value) for at, value in enumerate(astuple(mean))]
-        return cls(mean, Took(*(low for low, _ in ends)), Took(*(high for _, high in ends)), **more)
+        ends = {clock: _ends([getattr(piece, clock) for piece in pieces], getattr(mean, clock)) for clock in _CLOCKS}
+        low, high = (Took(**{clock: both[end] for clock, both in ends.items()}) for end in (0, 1))
+        return cls(mean, low, high, **more)
 
     def __add__(self, other: Amounts) -> Amounts:
         return Amounts(*(mine + theirs for mine, theirs in zip(_values(self), _values(other), strict=True)))
@@ -88,8 +90,7 @@ class Amounts:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain JSON types: times as ``[low, value, high]``."""
-        clocks = ("seconds", "processor_seconds", "device_seconds")
-        times = {clock: [getattr(took, clock) for took in (self.low, self.took, self.high)] for clock in clocks}
+        times = {clock: [getattr(took, clock) for took in (self.low, self.took, self.high)] for clock in _CLOCKS}
         counts = {"flops": self.flops, "tokens": self.tokens, "engine_eur": self.engine_eur}
         return {**times, **counts, "euros": list(self.euros)}
 

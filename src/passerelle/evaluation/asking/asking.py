@@ -19,7 +19,7 @@ from passerelle.records import Answer, Question
 Cost = Literal[
     "seconds", "flops", "tokens", "sentences", "characters", "engine_eur", "untranslated",
     "processor_seconds", "device_seconds", "others_core_seconds",
-    "spared_seconds", "spared_processor_seconds", "spared_device_seconds",
+    "spared_seconds", "spared_processor_seconds", "spared_device_seconds", "written_bytes",
 ]  # fmt: skip
 QUESTIONS_PER_CHUNK = 64
 """About so many questions are lost at most when a run is stopped."""
@@ -42,8 +42,8 @@ class Answered:
     fresh: int = 0
 
     def total(self, what: Cost) -> float:
-        """Return what answering took, earlier runs included."""
-        return float(sum(getattr(each, what) for each in self.kept.values()))
+        """Return what answering took, earlier runs included; what wasn't measured counts as nothing."""
+        return float(sum(getattr(each, what) or 0.0 for each in self.kept.values()))
 
     def flops_by_part(self) -> ByPart:
         """Return the operations of all answers by part of the model and pass."""
@@ -57,6 +57,11 @@ class Answered:
     def is_measured(self) -> bool:
         """Whether processors' and devices' time of all answers are known."""
         return all(each.is_measured for each in self.kept.values())
+
+    @property
+    def tells_written(self) -> bool:
+        """Whether it is known of all answers what was written meanwhile."""
+        return all(each.written_bytes is not None for each in self.kept.values())
 
     def texts(self) -> Iterator[str]:
         """Yield digests of the texts that were translated for the answers and charged with them."""
@@ -142,6 +147,7 @@ def _kept(answer: Answer, took: Took, spent: Spent, share: float, translated_by:
         spared_seconds=translation.seconds * share,
         spared_processor_seconds=translation.processor_seconds * share,
         spared_device_seconds=translation.device_seconds * share,
+        written_bytes=own.written_bytes,
         by_itself=by_itself,
     )
 

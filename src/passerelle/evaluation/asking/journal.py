@@ -17,6 +17,7 @@ _COSTS = {
     "flops": 3, "tokens": 3, "sentences": 3, "characters": 3, "engine_eur": 9, "untranslated": 3,
     "processor_seconds": 6, "device_seconds": 6, "others_core_seconds": 6,
     "spared_seconds": 6, "spared_processor_seconds": 6, "spared_device_seconds": 6,
+    "written_bytes": 3,
 }  # fmt: skip
 """What an answer takes beside time, with the digits after the point that are kept."""
 
@@ -43,6 +44,7 @@ class Kept:
         spared_seconds: What of `seconds` wasn't spent, since translations were in the memory.
         spared_processor_seconds: What of `processor_seconds` wasn't.
         spared_device_seconds: What of `device_seconds` wasn't.
+        written_bytes: Its share of what was sent to disks meanwhile; ``None`` where that isn't known.
         flops_by_part: `flops` by part of the model and pass.
         by_itself: Whether it was asked alone, so that `seconds` is how long one has to wait for it.
         is_measured: Whether processors' and devices' time are known; older versions didn't measure them.
@@ -64,6 +66,7 @@ class Kept:
     spared_seconds: float = 0.0
     spared_processor_seconds: float = 0.0
     spared_device_seconds: float = 0.0
+    written_bytes: float | None = 0.0
     flops_by_part: dict[str, float] = field(default_factory=dict)
     by_itself: bool = False
     is_measured: bool = True
@@ -111,7 +114,8 @@ class Journal:
         """
         lines, added = [], []
         for key, each in zip(keys, kept, strict=True):
-            cost = {name: round(getattr(each, name), digits) for name, digits in _COSTS.items()}
+            known = {name: amount for name in _COSTS if (amount := getattr(each, name)) is not None}
+            cost = {name: round(amount, _COSTS[name]) for name, amount in known.items()}
             parts = {part: round(flops, 3) for part, flops in each.flops_by_part.items() if flops}
             stored = replace(each, seconds=round(each.seconds, 6), flops_by_part=parts, **cost)
             self._known[key] = stored
@@ -196,6 +200,8 @@ def _kept(line: bytes) -> tuple[str, Kept] | None:
         numbers = {name: tuple(row[name]) for name in ("logprobs", "priors", "tokens")}
         given = row.get("cost", {})
         cost: dict[str, Any] = {name: float(given.get(name, 0.0)) for name in _COSTS}
+        if "written_bytes" not in given:
+            cost["written_bytes"] = None
         cost["flops_by_part"] = {str(part): float(flops) for part, flops in row.get("flops_by_part", {}).items()}
         cost |= {"by_itself": row.get("by_itself") is True, "is_measured": "processor_seconds" in given}
         answer = Answer(question=row["question"], text=row["text"], **numbers)
