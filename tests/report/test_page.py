@@ -16,6 +16,8 @@ from PIL import Image
 from accessibility import findings
 from passerelle.errors import StorageError
 from passerelle.report import page_text, table_text, write_page
+from passerelle.report.explore_table import explore_table
+from passerelle.report.parse import read_results
 
 ATTACK = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 
@@ -356,6 +358,31 @@ def test_any_two_numbers_are_set_against_each_other(
           .filter((box) => box.left < frame.left - 1 || box.right > frame.right + 1).length; }"""
     )
     assert ends == 0, "labels stand inside the figure"
+
+
+def test_older_results_have_the_axes_that_there_are(results: dict[str, Any], run_folder: Path, browser: Any) -> None:
+    page = browser.new_page()
+    page.goto(write_page(results, run_folder, run_folder / "report.html").as_uri())
+    axes = page.locator("#explore-x option").all_inner_texts()
+    assert axes[1:] == ["English kept (%)", "All of it, minutes", "All of it, TFLOP", "One answer, seconds"]
+    assert page.locator("#explore-x option:checked").inner_text() == "All of it, minutes"
+    page.locator("#explorer .point", has_text="lora-mt").focus()
+    assert page.locator("#explore-said").inner_text().endswith("; All of it, minutes 7.35"), "441 seconds"
+    assert "one sum of making, asking and measuring" in page.locator(".explorer figcaption").inner_text()
+
+
+@pytest.mark.parametrize(("kept", "axes"), [("quality", []), ("English too", ["English kept (%)"])])
+def test_where_there_are_no_costs_english_is_the_other_axis(
+    results: dict[str, Any], run_folder: Path, kept: str, axes: list[str]
+) -> None:
+    for arm in results["arms"]:
+        arm["cost"] = {}
+        if kept == "quality":
+            arm["scores"] = [score for score in arm["scores"] if score["test"] != "english"]
+    table = explore_table(read_results(results))
+    rows = [row for group in table.groups for row in group.rows]
+    assert list(table.columns[1:]) == axes and bool(rows) == bool(axes)
+    assert ('id="explorer"' in page_text(results, run_folder)) == bool(axes)
 
 
 def test_filters_choose_the_examples(results: dict[str, Any], run_folder: Path, browser: Any) -> None:
