@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         repair,
         translate,
     )
+    from passerelle.deciding import Plan, Reproduction, advise, plan, report_on, reproduce
     from passerelle.errors import PasserelleError
 
 __version__ = "0.1.0"
@@ -33,13 +34,19 @@ _PLACES = {
     "Evaluation": "api",
     "Gated": "api",
     "PasserelleError": "errors",
+    "Plan": "deciding",
     "RepairedFile": "api",
+    "Reproduction": "deciding",
     "adapt": "api",
+    "advise": "deciding",
     "audit": "api",
     "compare": "api",
     "evaluate": "api",
     "gate": "api",
+    "plan": "deciding",
     "repair": "api",
+    "report_on": "deciding",
+    "reproduce": "deciding",
     "translate": "api",
 }
 
@@ -49,14 +56,20 @@ __all__ = [
     "Evaluation",
     "Gated",
     "PasserelleError",
+    "Plan",
     "RepairedFile",
+    "Reproduction",
     "__version__",
     "adapt",
+    "advise",
     "audit",
     "compare",
     "evaluate",
     "gate",
+    "plan",
     "repair",
+    "report_on",
+    "reproduce",
     "translate",
 ]
 

@@ -363,14 +363,11 @@ def compare(
         progress: Whether to show progress on stderr.
     """
     from passerelle.comparison.run import compare as run
-    from passerelle.comparison.settings import load_experiment, parse_experiment
+    from passerelle.comparison.settings import as_experiment
     from passerelle.report.parse import read_results
 
-    if isinstance(experiment, str | Path):
-        experiment = load_experiment(Path(experiment))
-    elif isinstance(experiment, Mapping):
-        experiment = parse_experiment(dict(experiment), "experiment")
-    place = Path(folder) if folder else Path("runs") / experiment.name
+    settings = as_experiment(experiment)
+    place = Path(folder) if folder else Path("runs") / settings.name
     with shown(progress):
-        results = run(experiment, place)
+        results = run(settings, place)
     return Comparison(read_results(results), place / "report.html", results)

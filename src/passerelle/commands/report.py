@@ -26,26 +26,17 @@ def report(runs: tuple[str, ...], out: Path | None, as_json: bool) -> None:
     weren't, it says why. Of a run that isn't finished or is broken it says so and shows the others. One run as .html is
     its own report, written anew.
     """  # noqa: D301 - click reads the backspace
+    from passerelle.report.several.reporting import report_runs
     from passerelle.report.several.together import as_json as plain
-    from passerelle.report.several.together import put_together
-    from passerelle.report.several.writing import markdown_text, write_several, writer_of
+    from passerelle.report.several.writing import markdown_text
 
-    given = [_named(text) for text in runs]
-    if out is not None:
-        writer_of(out)
-        _refuse_results(out, [place for _, place in given])
-    if len(given) == 1 and out is not None and out.suffix.lower() in (".html", ".htm") and not as_json:
-        _own_page(given[0][1], out)
-    else:
-        several = put_together(given)
-        for each in several.left_out:
-            click.echo(f"{each.label} is left out: {each.reason}", err=True)
-        if out is not None:
-            write_several(several, out)
-        if as_json:
-            print_json(plain(several))
-        elif out is None:
-            click.echo(markdown_text(several), nl=False)
+    several = report_runs([_named(text) for text in runs], out)
+    for each in several.left_out:
+        click.echo(f"{each.label} is left out: {each.reason}", err=True)
+    if as_json:
+        print_json(plain(several))
+    elif out is None:
+        click.echo(markdown_text(several), nl=False)
     if out is not None:
         click.echo(f"report: {out}", err=True)
 
@@ -53,23 +44,3 @@ def report(runs: tuple[str, ...], out: Path | None, as_json: bool) -> None:
 def _named(text: str) -> tuple[str, Path]:
     name, equals, place = text.partition("=")
     return (name, Path(place)) if equals and place and not Path(text).exists() else ("", Path(text))
-
-
-def _refuse_results(out: Path, places: list[Path]) -> None:
-    from passerelle.errors import ConfigError
-
-    known = {(place / "results.json" if place.is_dir() else place).resolve() for place in places}
-    if out.resolve() in known:
-        raise ConfigError(f"{str(out)!r} holds the results that are reported on: write to another file.")
-
-
-def _own_page(place: Path, out: Path) -> None:
-    from passerelle.report import write_page
-    from passerelle.report.evaluated.page import write_evaluation_page
-    from passerelle.runs import open_results
-
-    found = open_results(place)
-    if found.kind == "evaluation":
-        write_evaluation_page(found.content, found.folder, out)
-    else:
-        write_page(found.content, found.folder, out)

@@ -27,11 +27,12 @@ def reproduce(results: Path, out: Path | None, anyway: bool, threads: int | None
     """  # noqa: D301 - click reads the backspace
     from passerelle import machine
     from passerelle.comparison.reproduction.differing import lines_of
+    from passerelle.comparison.reproduction.reproduce import folder_of
     from passerelle.comparison.reproduction.reproduce import reproduce as run
     from passerelle.runs import open_results
 
     found = open_results(results, "comparison")
-    folder = out or Path("runs") / f"{found.content.get('name') or found.folder.name}-again"
+    folder = out or folder_of(found)
     machine.spare_imports()
     with machine.threads(threads):
         told = run(found, folder, anyway=anyway)

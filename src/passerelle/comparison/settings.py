@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -305,6 +306,17 @@ def load_experiment(path: Path, changes: dict[str, Any] | None = None, arms: lis
 def parse_experiment(content: dict[str, Any], where: str) -> Experiment:
     """Check a comparison's settings and return them typed; `where` names their file in errors."""
     return _checked(parse_settings(Experiment, _of_this_version(content), where))
+
+
+def as_experiment(given: Path | str | Mapping[str, Any] | Experiment) -> Experiment:
+    """Return a comparison that is given as its file, as what would be in one, or as it is.
+
+    Raises:
+        ConfigError: As `load_experiment`.
+    """
+    if isinstance(given, Experiment):
+        return given
+    return parse_experiment(dict(given), "experiment") if isinstance(given, Mapping) else load_experiment(Path(given))
 
 
 def _checked(experiment: Experiment) -> Experiment:

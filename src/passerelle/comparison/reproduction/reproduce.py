@@ -56,6 +56,11 @@ def reproduce(found: ResultsFile, folder: Path, *, anyway: bool = False) -> dict
     return told
 
 
+def folder_of(found: ResultsFile) -> Path:
+    """Return the run folder of the second, unless another is given."""
+    return Path("runs") / f"{found.content.get('name') or found.folder.name}-again"
+
+
 def experiment_of(found: ResultsFile) -> Experiment:
     """Return the settings that results were made by.
 
