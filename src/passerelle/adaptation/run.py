@@ -22,10 +22,11 @@ from passerelle.adaptation.plan import steps_of, tell_family
 from passerelle.adaptation.processes import Launched
 from passerelle.adaptation.saving import push, save_outputs
 from passerelle.adaptation.settings import AdaptSettings, StageSettings
+from passerelle.adaptation.stage_costs import keep_weights, without_features
 from passerelle.adaptation.stages import adapted_modules, attach, detach
 from passerelle.adaptation.trackers import Trackers
 from passerelle.costs.book import part
-from passerelle.costs.clocks import Stopwatch, Took
+from passerelle.costs.clocks import Stopwatch
 from passerelle.costs.ledger import Phase, measured
 from passerelle.errors import InputError, RunError, UserError
 from passerelle.machine import threads
@@ -33,9 +34,9 @@ from passerelle.models.conversing import Encoded, Encoder
 from passerelle.models.families import Mixture, known_families, own_digest
 from passerelle.models.fitting import require_own_processor
 from passerelle.models.names import content_digest
-from passerelle.models.parameter_files import load_parameters, save_tensors
+from passerelle.models.parameter_files import load_parameters
 from passerelle.models.pretrained import PretrainedModel, load_pretrained, set_training
-from passerelle.models.sharding import gathered, held_numbers, shard
+from passerelle.models.sharding import held_numbers, shard
 from passerelle.models.vision_cache import VisionFeatures
 from passerelle.progress import Progress, is_shown, quiet, say
 from passerelle.runs import cache_folder, content_hash, held, read_json, write_json
@@ -227,11 +228,11 @@ def _stage(job: _Job, stage: StageSettings, steps: int) -> dict[str, Any]:
         with part(f"train, {stage.name}"):
             alarms = _train(job, stage, groups, feed, record)
     if not job.trial:
-        phase.add(_keep(parameters, weights, processes))
+        phase.add(keep_weights(parameters, weights, processes))
     result = {
         "name": stage.name,
         "seconds": phase.seconds + record.seconds_before,
-        "took": _without(phase, features, record).to_dict(),
+        "took": without_features(phase, features, record).to_dict(),
         "features_took": features.to_dict(),
         "peak_bytes": phase.peak_bytes,
         "memory": memory,
@@ -252,35 +253,6 @@ def _stage(job: _Job, stage: StageSettings, steps: int) -> dict[str, Any]:
     if job.divided:
         job.pretrained = _whole(job, stage)
     return result
-
-
-def _keep(parameters: dict[str, Any], weights: Path, processes: Launched) -> Took:
-    """Write the weights of a stage; return what that took."""
-    watch = Stopwatch()
-    trained = gathered(parameters, keep=processes.first)
-    if processes.first:
-        save_tensors(weights, trained)
-    return watch.took()
-
-
-def _without(phase: Phase, features: Phase, record: StageRecord) -> Phase:
-    """Return what a stage took but for its features; what runs that were cut off took before is added."""
-    processor = (phase.processor_seconds or 0.0) - (features.processor_seconds or 0.0)
-    device = (phase.device_seconds or 0.0) - (features.device_seconds or 0.0)
-    whole, theirs = phase.written_bytes, features.written_bytes
-    now = replace(
-        phase,
-        seconds=phase.seconds - (features.seconds - features.spared_seconds),
-        processor_seconds=processor + features.spared_processor_seconds,
-        device_seconds=device + features.spared_device_seconds,
-        others_core_seconds=phase.others_core_seconds - features.others_core_seconds,
-        written_bytes=None if whole is None or theirs is None else max(0.0, whole - theirs),
-        flops=record.flops,
-        flops_by_part=record.flops_by_part,
-        tokens=record.tokens,
-    )
-    now.add(Took(**record.took_before) if record.took_before else Took(record.seconds_before))
-    return now
 
 
 def _parameters_of(groups: Sequence[ParameterGroup]) -> dict[str, Any]:
