@@ -2,21 +2,28 @@
 
 Each picture has a difficulty of its own, which its questions share; several ways of scoring are tried.
 
-Run: python benchmarks/coverage.py [--trials 2000]
+Run: python benchmarks/coverage.py [--trials 2000] prints JSON; with --edges [--write benchmarks/README.md] it prints,
+or writes into the page, a table of shares and of means of answers that are right in part: from 4 to 400, at the edges.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
 from passerelle.evaluation.benchmarks.pope import f1
-from passerelle.evaluation.statistics.shares import share, share_difference
+from passerelle.evaluation.statistics.shares import mean_within, share_difference
 from passerelle.evaluation.statistics.significance import (
+    Interval,
+    PairedDifference,
     Statistic,
     cluster_bootstrap,
     corpus_of,
@@ -82,7 +89,7 @@ def simulate(
             table = np.stack([first & yes, ~first & ~yes, ~first & yes], axis=1)
             statistic, truth = corpus_of(table, f1), 100 * truth
         interval = (
-            share(first, labels)
+            mean_within(first, labels, (0.0, 1.0))
             if kind == "share"
             else cluster_bootstrap(statistic, labels, resamples=resamples, seed=trial)
         )
@@ -90,11 +97,100 @@ def simulate(
     return held / trials
 
 
+SIZES = (4, 10, 30, 100, 400)
+TRUTHS = (0.0, 0.02, 0.5, 1.0)
+
+
+class Layout(NamedTuple):
+    """How a test is laid out.
+
+    Attributes:
+        times: Questions for each of n.
+        a_picture: Questions a picture.
+        parts: In how many parts an answer may be right.
+        systems: 1: its mean; 2: the difference of two that are equally good.
+    """
+
+    times: int
+    a_picture: int
+    parts: int = 1
+    systems: int = 1
+
+
+LAYOUTS = {
+    "n questions, each of its own picture": Layout(1, 1),
+    "n questions, four a picture": Layout(1, 4),
+    "n pictures, four questions each": Layout(4, 4),
+    "right in thirds, n pictures": Layout(1, 1, 3),
+    "right in thirds, n pictures, four questions each": Layout(4, 4, 3),
+    "difference, n pictures": Layout(1, 1, 1, 2),
+    "difference, n pictures, four questions each": Layout(4, 4, 1, 2),
+}
+MARKS = "<!-- coverage.py -->", "<!-- end -->"
+
+
+def edge(size: int, truth: float, layout: str, *, trials: int, seed: int = 1) -> tuple[float, float]:
+    """Simulate means whose truth may lie at an edge, or differences of two such.
+
+    Args:
+        size: n.
+        truth: The true mean, 0 to 1.
+        layout: One of `LAYOUTS`.
+        trials: How many tests are drawn; at 0 and 1 all are the same, and one is.
+        seed: Of the draws.
+
+    Returns:
+        The share of trials whose interval holds the truth, and the intervals' mean width.
+    """
+    how = LAYOUTS[layout]
+    pictures = np.arange(size * how.times) // how.a_picture
+    labels, generator = [str(picture) for picture in pictures], np.random.default_rng(seed)
+    trials = trials if 0 < truth < 1 else 1
+    held, width = 0, 0.0
+    for _ in range(trials):
+        spread = generator.normal(0.0, SPREAD, pictures[-1] + 1)[pictures]
+        chance = norm.cdf(norm.ppf(truth) * np.sqrt(1 + SPREAD**2) + spread)
+        scores = (generator.random((how.systems, how.parts, len(pictures))) < chance).mean(axis=1)
+        found: Interval | PairedDifference = (
+            mean_within(scores[0], labels, (0.0, 1.0)) if how.systems == 1 else share_difference(*scores, labels)
+        )
+        wanted = truth if how.systems == 1 else 0.0
+        held += found.low - 1e-12 <= wanted <= found.high + 1e-12
+        width += found.high - found.low
+    return held / trials, width / trials
+
+
+def edges_table(trials: int) -> Iterator[str]:
+    """Yield the lines of a Markdown table: for every size and truth, coverage and width by layout, in percent."""
+    yield f"| n | true mean, % | {' | '.join(LAYOUTS)} |"
+    yield "|---" * (2 + len(LAYOUTS)) + "|"
+    for size, truth in product(SIZES, TRUTHS):
+        found = (edge(size, truth, layout, trials=trials) for layout in LAYOUTS)
+        cells = (f"{100 * held:.1f} ({100 * width:.1f})" for held, width in found)
+        yield f"| {size} | {100 * truth:g} | {' | '.join(cells)} |"
+
+
+def write(page: Path, text: str) -> None:
+    """Write the table into a page, between its marks."""
+    before, _, rest = page.read_text(encoding="utf-8").partition(MARKS[0])
+    page.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{rest.partition(MARKS[1])[2]}", encoding="utf-8")
+
+
 def main() -> None:
-    """Simulate and print the coverages as JSON."""
+    """Simulate, and print the coverages as JSON or the table of the edges."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=2000)
-    trials = parser.parse_args().trials
+    parser.add_argument("--edges", action="store_true", help="the table from 4 to 400")
+    parser.add_argument("--write", type=Path, help="page that holds the table")
+    given = parser.parse_args()
+    trials = given.trials
+    if given.edges or given.write:
+        table = "\n".join(edges_table(trials))
+        if given.write:
+            write(given.write, table)
+        else:
+            print(table)
+        return
     found = {
         f"{kind}, {pictures} pictures × {per} questions": simulate(
             kind, pictures=pictures, per_picture=per, trials=trials, resamples=1000, seed=1

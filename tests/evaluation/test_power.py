@@ -133,7 +133,7 @@ def test_a_figure_says_all_of_itself():
     assert (found.value, found.low, found.high) == pytest.approx((5 / 6, 0.75, 1.0))
     assert found.by_seed == pytest.approx((2 / 3, 1.0))
     assert found.detectable == pytest.approx(detectable_by(mean_of([0.5, 1.0, 1.0]), ["p", "p", "q"]))
-    rest = "n:3|clusters:2|missing:4|seeds:2|ci:cluster-bootstrap-2000|seed:1|v:2"
+    rest = "n:3|clusters:2|missing:4|seeds:2|ci:cluster-bootstrap-2000|seed:1|v:3"
     assert found.signature == f"b/colour|f1|macro|lang:fr|{rest}"
     plain = figure_of([measure([1, 0])], system="s", benchmark="b", language="fr", missing=0)
     assert plain.signature.startswith("b|accuracy|m|lang:fr|n:2|")
@@ -153,14 +153,14 @@ def test_a_comparison_says_all_of_itself():
     assert (found.units, found.clusters, found.only_first, found.only_second) == (3, 2, 1, 0)
     paired = share_difference(one.right, other.right, one.clusters)
     assert (found.difference, found.low, found.high) == pytest.approx((100 / 3, 100 * paired.low, 100 * paired.high))
-    assert found.signature == "clustered-agresti-min|v:2" and found.holm_p is None
+    assert found.signature == "clustered-agresti-min|v:3" and found.holm_p is None
     assert found.detectable == pytest.approx(100 * detectable(paired.error))
     seeds = compare_measures([one, one], [other], **said)
     assert (seeds.only_first, seeds.only_second, seeds.mcnemar_p) == (None, None, None)
     unsure = Measure("f1", mean_of([1.0, 0.0, 1.0]), one.units, ("p",) * 3, "m", "published", bounds=(-1.0, 1.0))
     for first, second in (([unsure], [one]), ([one], [unsure])):
         drawn = compare_measures(first, second, **said)
-        assert drawn.mcnemar_p is None and drawn.signature == "paired-cluster-bootstrap-10000|seed:1|v:2"
+        assert drawn.mcnemar_p is None and drawn.signature == "paired-cluster-bootstrap-10000|seed:1|v:3"
         pair = (first[0].statistic, second[0].statistic, ("p",) * 3 if first == [unsure] else one.clusters)
         assert drawn.detectable == pytest.approx(detectable_between(*pair), nan_ok=True)
     within = compare_measures([unsure], [unsure], **said)

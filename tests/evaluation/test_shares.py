@@ -1,6 +1,7 @@
 """Shares and their differences hold the truth at the edges too: counted exactly, simulated, against statsmodels."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,10 +9,10 @@ from scipy.stats import binom, norm
 from statsmodels.stats.proportion import proportion_confint
 
 from passerelle.errors import InputError
-from passerelle.evaluation.benchmarks.base import Measure
-from passerelle.evaluation.benchmarks.scoring import ratio_of
+from passerelle.evaluation.benchmarks.base import Item, Measure
+from passerelle.evaluation.benchmarks.scoring import mean_measure, ratio_of
 from passerelle.evaluation.statistics.figures import compare_measures, figure_of
-from passerelle.evaluation.statistics.shares import share, share_difference
+from passerelle.evaluation.statistics.shares import mean_within, share, share_difference
 from passerelle.evaluation.statistics.significance import auc_of, corpus_of, mean_of
 
 
@@ -40,7 +41,7 @@ def test_independent_items_have_clopper_and_pearsons_interval(hits, items):
     assert found.error > 0
 
 
-@pytest.mark.parametrize("items", [4, 10, 40, 400])
+@pytest.mark.parametrize("items", [4, 10, 30, 100, 400])
 @pytest.mark.parametrize("truth", [0.0, 0.02, 0.5, 1.0])
 def test_the_truth_is_held_in_95_of_100_tests_counted_exactly(items, truth):
     held = [found.low <= truth <= found.high for found in (share(of(k, items), apart(items)) for k in range(items + 1))]
@@ -150,6 +151,35 @@ def test_figures_of_right_and_wrong_units_are_shares():
     assert seeds.value == pytest.approx(75.0)
     curve = Measure("auc", auc_of([True, False, True], [1, 2, 3]), ("a", "b", "c"), ("a", "b", "c"), "d")
     assert "|ci:cluster-bootstrap-2000|seed:1|" in figure_of([curve], **said).signature
+
+
+@pytest.mark.parametrize("bounds", [(0.0, 100.0), (0.0, 1000.0), (-1.0, 1.0)])
+def test_a_mean_within_bounds_is_a_share_of_its_range(bounds):
+    generator, (least, most) = np.random.default_rng(2), bounds
+    parts, clusters = generator.choice([0.0, 0.3, 1.0], 20), [str(place // 2) for place in range(20)]
+    alone, found = share(parts, clusters), mean_within(least + (most - least) * parts, clusters, bounds)
+    for name in ("value", "low", "high"):
+        assert getattr(found, name) == pytest.approx(least + (most - least) * getattr(alone, name))
+    assert found.error == pytest.approx((most - least) * alone.error)
+    assert mean_within([least] * 4, apart(4), bounds).high == pytest.approx(least + (most - least) * 0.6024, rel=1e-3)
+
+
+def test_figures_of_answers_that_are_right_in_part_are_no_draws():
+    said = {"system": "s", "benchmark": "b", "language": "fr", "missing": 0}
+    items = [Item(str(place), "?", "fr", picture=None) for place in range(4)]
+    (one,) = mean_measure("accuracy", items, [0.0, 0.3, 0.0, 0.0], "vqa")
+    (other,) = mean_measure("accuracy", items, [1.0, 0.6, 0.0, 1.0], "vqa")
+    assert one.right is None and one.scores == pytest.approx((0.0, 30.0, 0.0, 0.0))
+    found, exact = figure_of([one], **said), share([0.0, 0.3, 0.0, 0.0], apart(4))
+    assert (found.value, found.low, found.high) == pytest.approx((7.5, 100 * exact.low, 100 * exact.high))
+    assert "|ci:korn-graubard|v:" in found.signature
+    compared = compare_measures([one], [other], names=("a", "b"), benchmark="x", language="fr")
+    paired = share_difference([0.0, 0.3, 0.0, 0.0], [1.0, 0.6, 0.0, 1.0], apart(4))
+    assert (compared.difference, compared.low) == pytest.approx((-57.5, 100 * paired.low))
+    assert compared.signature.startswith("clustered-agresti-min|") and compared.mcnemar_p is None
+    wide = [replace(each, bounds=(0.0, 1000.0), unit="points") for each in (one, other)]
+    drawn = compare_measures(wide[:1], wide[1:], names=("a", "b"), benchmark="x", language="fr")
+    assert drawn.signature.startswith("paired-cluster-bootstrap-"), "where all score near one end of a wide range"
 
 
 def test_where_different_units_count_the_difference_is_drawn():

@@ -60,7 +60,9 @@ def test_win_rate_is_the_same_from_either_side() -> None:
 def test_several_judgments_of_one_picture_dont_narrow_the_interval() -> None:
     single = win_rates([Duel("a", "b", float(n % 3 > 0), str(n)) for n in range(30)])[0].rate
     copied = win_rates([Duel("a", "b", float(n % 3 > 0), str(n)) for n in range(30) for _ in range(5)])[0].rate
-    assert (copied.low, copied.high) == pytest.approx((single.low, single.high))
+    # A little wider, for not knowing beforehand that they are alike.
+    assert copied.low < single.low < single.high < copied.high
+    assert copied.high - copied.low < 1.1 * (single.high - single.low)
 
 
 def test_correlation_needs_three_different_values() -> None:

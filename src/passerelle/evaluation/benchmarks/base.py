@@ -105,6 +105,8 @@ class Measure:
         parser: How answers were read: ``published``, ``localised``, or none was needed.
         subtask: Part of the benchmark; empty for all.
         right: Whether each unit was right, where the figure is the share that was.
+        scores: What each unit scored, within `bounds`, where the figure is the mean of that and units may be right in
+            part.
         chosen: What was said to each unit, in a form that is the same in every language; ``None``: unmatched.
         unmatched: How many answers couldn't be read; they count as wrong, but aren't counted in fidelity.
         unit: ``%`` or the metric's own points.
@@ -131,6 +133,14 @@ class Measure:
     headline: bool = False
     counted: tuple[bool, ...] | None = None
     unread: Unread | None = None
+    scores: tuple[float, ...] | None = None
+
+    @property
+    def scored(self) -> tuple[float, ...] | None:
+        """What each unit scored, right or wrong ones too; ``None`` where the figure isn't the mean of that."""
+        if self.scores is not None or self.right is None:
+            return self.scores
+        return tuple(self.bounds[right] for right in self.right)
 
 
 Read = Callable[[Mapping[str, Any], str], list[Item]]

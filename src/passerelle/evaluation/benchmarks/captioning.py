@@ -12,6 +12,9 @@ from passerelle.evaluation.metrics.cider import TOKENISER, cider_d
 from passerelle.evaluation.statistics.significance import corpus_of
 from passerelle.records import Answer
 
+CIDER = (0.0, 1000.0)
+"""The least and the most that a caption scores by CIDEr-D."""
+
 
 def caption_item(identifier: str, picture: Picture, references: Sequence[Any], language: str) -> Item:
     """Make an item of a picture and its captions.
@@ -40,16 +43,18 @@ def score(items: Sequence[Item], answers: Sequence[Answer], method: str, rules: 
     unmatched = sum(not text.strip() for text in hypotheses)
     counts = sorted({len(each) for each in references})
     number = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]}-{counts[-1]}"
+    ciders = cider_d(hypotheses, references)
     cider = Measure(
         "cider-d",
-        percent(cider_d(hypotheses, references)),
+        percent(ciders),
         ids(items),
         clusters(items),
         f"cider-d|n:4|sigma:6|tok:{TOKENISER}|refs:{number}",
         unmatched=unmatched,
         unit="points",
-        bounds=(0.0, 1000.0),
+        bounds=CIDER,
         headline=True,
+        scores=tuple(min(100 * float(value), CIDER[1]) for value in ciders),
     )
     chrf = Measure(
         "chrf",

@@ -98,6 +98,7 @@ def mean_measure(
                 parser=parser,
                 subtask=name,
                 right=tuple(value == 1.0 for value in numbers) if exact else None,
+                scores=tuple(100 * value for value in numbers),
                 chosen=tuple(chosen[place] for place in kept) if chosen is not None else None,
                 unmatched=sum(sum(unread[place]) for place in kept) if unread else 0,
                 headline=headline and not name,

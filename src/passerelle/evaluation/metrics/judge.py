@@ -16,7 +16,8 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from passerelle.evaluation.statistics.significance import Interval, cluster_bootstrap, mean_of
+from passerelle.evaluation.statistics.shares import mean_within
+from passerelle.evaluation.statistics.significance import Interval
 
 Outcome = Literal["win", "tie", "loss"]
 VALUES: dict[Outcome, float] = {"win": 100.0, "tie": 50.0, "loss": 0.0}
@@ -142,7 +143,7 @@ def summarise(cases: Sequence[Case], verdicts: Sequence[Verdict]) -> Judged:
         if case.preferred in wanted
     ]
     return Judged(
-        interval=cluster_bootstrap(mean_of(values), clusters, bounds=(0.0, 100.0)),
+        interval=mean_within(values, clusters, (0.0, 100.0)),
         order_agreement=100 * float(np.mean([verdict.agreed for verdict in verdicts])),
         unread=sum(scores is None for verdict in verdicts for scores in verdict.scores),
         native_labels=len(labelled),

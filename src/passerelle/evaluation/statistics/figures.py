@@ -14,13 +14,14 @@ from passerelle.errors import InputError
 from passerelle.evaluation.benchmarks.base import Measure
 from passerelle.evaluation.statistics import significance
 from passerelle.evaluation.statistics.power import detectable, detectable_between, detectable_by
-from passerelle.evaluation.statistics.shares import share, share_difference, unvaried
+from passerelle.evaluation.statistics.shares import mean_within, share, share_difference, unvaried
 from passerelle.evaluation.statistics.significance import FloatArray, Interval, PairedDifference, Statistic
 
 _PERCENT = 100.0
+_SHARES = (0.0, _PERCENT)
 _UNVARIED = "unvaried"
 
-VERSION = "2"
+VERSION = "3"
 """Raised whenever the same answers would give other figures."""
 
 
@@ -183,25 +184,25 @@ def _unread(seeds: Sequence[Measure]) -> dict[str, float] | None:
 def _interval(seeds: Sequence[Measure]) -> tuple[Interval, float, str]:
     """Return a figure with its interval, the smallest difference that it could show, and how both were computed."""
     statistic, clusters, counted = pooled(seeds), seeds[0].clusters, seeds[0].counted
-    right = _right(seeds)
-    if right is None or (counted is not None and (len(seeds) > 1 or not any(counted))):
-        bounds = seeds[0].bounds
+    scored, bounds = _scored(seeds), seeds[0].bounds
+    if scored is None or (counted is not None and (len(seeds) > 1 or not any(counted))):
         interval = significance.cluster_bootstrap(statistic, clusters, bounds=bounds)
         if interval.low == interval.high:
             found = unvaried(interval.value, clusters, bounds)
             return found, detectable(math.sqrt(2) * found.error), _UNVARIED
         return interval, detectable_by(statistic, clusters), _bootstrap(significance.RESAMPLES)
     places = range(len(clusters)) if counted is None else [place for place, counts in enumerate(counted) if counts]
-    found = share(right[list(places)], [clusters[place] for place in places])
-    interval = Interval(_PERCENT * found.value, _PERCENT * found.low, _PERCENT * found.high)
-    return interval, detectable(math.sqrt(2) * _PERCENT * found.error), "korn-graubard"
+    found = mean_within(scored[list(places)], [clusters[place] for place in places], bounds)
+    return found, detectable(math.sqrt(2) * found.error), "korn-graubard"
 
 
 def _difference(first: Sequence[Measure], second: Sequence[Measure]) -> tuple[PairedDifference, float, str]:
     """Return a difference with its interval, the smallest that could be shown, and how both were computed."""
     one, clusters, a, b = first[0], first[0].clusters, pooled(first), pooled(second)
-    rights = _right(first), _right(second)
-    if rights[0] is None or rights[1] is None or any(measure.counted for measure in (*first, *second)):
+    scored = _scored(first), _scored(second)
+    # Two items a whole range apart, by which differences are drawn towards zero, are much where all score near one end.
+    drawn_only = one.bounds != _SHARES or any(measure.counted for measure in (*first, *second))
+    if scored[0] is None or scored[1] is None or drawn_only:
         span, drawn = one.bounds[1] - one.bounds[0], significance.COMPARING
         paired = significance.paired_difference(a, b, clusters, resamples=drawn, bounds=(-span, span))
         if paired.low == paired.high:
@@ -209,17 +210,17 @@ def _difference(first: Sequence[Measure], second: Sequence[Measure]) -> tuple[Pa
             paired = PairedDifference(paired.value, found.low, found.high, paired.p)
             return paired, detectable(found.error), f"paired-{_UNVARIED}"
         return paired, detectable_between(a, b, clusters), f"paired-{_bootstrap(drawn)}"
-    shares = share_difference(rights[0], rights[1], clusters)
+    shares = share_difference(scored[0] / _PERCENT, scored[1] / _PERCENT, clusters)
     paired = PairedDifference(_PERCENT * shares.value, _PERCENT * shares.low, _PERCENT * shares.high, shares.p)
     return paired, detectable(_PERCENT * shares.error), "clustered-agresti-min"
 
 
-def _right(seeds: Sequence[Measure]) -> FloatArray | None:
-    """Return each unit's share of seeds that got it right [units]; ``None`` where units aren't right or wrong."""
-    rights = [measure.right for measure in seeds if measure.right is not None]
-    if len(rights) < len(seeds):
+def _scored(seeds: Sequence[Measure]) -> FloatArray | None:
+    """Return what each unit scored, the mean over seeds [units]; ``None`` where the figure isn't the mean of that."""
+    scored = [measure.scored for measure in seeds if measure.scored is not None]
+    if len(scored) < len(seeds):
         return None
-    mean: FloatArray = np.mean(np.asarray(rights, dtype=np.float64), axis=0)
+    mean: FloatArray = np.mean(np.asarray(scored, dtype=np.float64), axis=0)
     return mean
 
 

@@ -1,4 +1,4 @@
-"""Intervals of shares that hold at the edges too: none of 4 right, all of 400.
+"""Intervals of shares, and of means of what has a least and a most, that hold at the edges too: none of 4, all of 400.
 
 A bootstrap draws only what there is: where every item scored alike its interval has no width, and with few pictures it
 is too narrow. A share, the mean of values from 0 to 1, has no need of one: it spreads at most as a coin's tosses do.
@@ -79,6 +79,23 @@ def share(values: ArrayLike, clusters: Sequence[str]) -> Share:
     high = float(beta.ppf(_UPPER, hits + 1, tosses - hits)) if tosses - hits > _ALIKE else 1.0
     centre = (hits + _TOSSES / 2) / (tosses + _TOSSES)
     return Share(value, low, high, math.sqrt(centre * (1 - centre) / (tosses + _TOSSES)))
+
+
+def mean_within(values: ArrayLike, clusters: Sequence[str], bounds: tuple[float, float]) -> Share:
+    """Compute a mean of values that have a least and a most, and its 95% interval, as `share` does.
+
+    Args:
+        values: Each item's, within the bounds [items]: of an answer that is right in part, a preference, a caption.
+        clusters: The picture of each item [items].
+        bounds: The least and the most that an item can have.
+
+    Raises:
+        InputError: There are no items.
+    """
+    least, span = bounds[0], bounds[1] - bounds[0]
+    found = share((np.asarray(values, dtype=np.float64) - least) / span, clusters)
+    value, low, high = (least + span * part for part in (found.value, found.low, found.high))
+    return Share(value, low, high, span * found.error)
 
 
 def unvaried(value: float, clusters: Sequence[str], bounds: tuple[float, float]) -> Share:

@@ -10,6 +10,7 @@ from itertools import combinations
 import numpy as np
 
 from passerelle.errors import MissingDependency, to_install
+from passerelle.evaluation.statistics.shares import mean_within
 from passerelle.evaluation.statistics.significance import FloatArray, Interval, Statistic, cluster_bootstrap
 
 RESAMPLES = 500
@@ -138,11 +139,7 @@ def win_rates(duels: Sequence[Duel]) -> list[WinRate]:
     rates = []
     for (first, second), results in sorted(met.items()):
         outcomes = np.array([outcome for outcome, _ in results])
-
-        def mean(draws: FloatArray, values: FloatArray = outcomes) -> FloatArray:
-            return np.asarray(100 * (draws @ values) / draws.sum(axis=1), dtype=np.float64)
-
-        interval = cluster_bootstrap(mean, [cluster for _, cluster in results], bounds=(0.0, 100.0))
+        interval = mean_within(100 * outcomes, [cluster for _, cluster in results], (0.0, 100.0))
         counts = [int((outcomes == value).sum()) for value in (1.0, 0.5, 0.0)]
         rates.append(WinRate(first, second, interval, *counts))
     return rates
