@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -14,9 +15,11 @@ from passerelle.errors import ConfigError, InputError
 from passerelle.evaluation.asking import asking, members
 from passerelle.evaluation.asking.suspects import read_suspects
 from passerelle.evaluation.run import Options, evaluate
+from passerelle.evaluation.writing import read_answers
 from passerelle.quality.assessing import FakeAssess
 from passerelle.quality.suspects import audited
 from passerelle.report.evaluation_table import tables_of
+from passerelle.report.several.together import as_json, put_together
 
 WORDS = {"en": ("Yes", "No"), "fr": ("Oui", "Non")}
 
@@ -85,7 +88,7 @@ def test_predictions_are_scored_by_both_parsers(bench):
     signature = figure(results, "accuracy", "fr", parser="localised")["signature"]
     assert signature == (
         "pope|accuracy|method:generate|parser:localised-fr-5|lang:fr|n:16|clusters:4|missing:0|seeds:1"
-        "|ci:korn-graubard|v:2"
+        "|ci:korn-graubard|v:3"
     )
 
 
@@ -137,6 +140,37 @@ def test_the_headline_is_by_the_reading_that_leaves_fewer_unread(bench, monkeypa
     assert all(row["right"] for row in rows if row["language"] == "en")
     compared = next(c for c in results["comparisons"] if c["language"] == "fr-en")
     assert compared["difference"] == -100
+
+
+def test_answers_keep_what_each_scores_and_two_runs_are_compared_by_it(bench):
+    questions = [{"question_id": n, "question": "What?", "answers": ["dog"] * 2 + ["cat"] * 8} for n in range(8)]
+    captions = [{"image_id": n, "captions": ["a cat on a red mat", f"thing {n} on a mat"]} for n in range(8)]
+    asked = {"vqav2": write_lines(bench / "vqa.jsonl", questions), "coco": write_lines(bench / "coco.jsonl", captions)}
+    runs = {}
+    for run, (right, caption) in {"one": ("dog", "a dog"), "two": ("cat", "a cat on a red mat")}.items():
+        said = [{"question_id": n, "benchmark": "vqav2", "text": right if n % 2 else "dog"} for n in range(8)]
+        said += [{"question_id": n, "benchmark": "coco", "text": caption if n % 2 else f"thing {n}"} for n in range(8)]
+        given = options(
+            bench,
+            predictions=(f"mine={write_lines(bench / f'{run}.jsonl', said)}",),
+            benchmarks=tuple(f"{name}={path}" for name, path in asked.items()),
+            languages="en",
+            out=bench / run,
+        )
+        runs[run] = evaluate(given), read_answers(bench / run / "answers.jsonl")
+    for results, rows in runs.values():
+        for name in asked:
+            (headline,) = (f for f in results["figures"] if f["benchmark"] == name and f["headline"])
+            scores = [row["score"] for row in rows if row["benchmark"] == name]
+            assert len(scores) == 8 and np.mean(scores) == pytest.approx(headline["value"])
+            assert "|ci:korn-graubard|" in headline["signature"] and headline["low"] < headline["value"]
+    found = as_json(put_together([("", bench / run) for run in runs]))
+    assert not found["not_comparable"]
+    gaps = {each["metric"]: each["difference"] for each in found["comparisons"]}
+    figures = {f["benchmark"]: f["value"] for f in runs["one"][0]["figures"] if f["headline"]}
+    now = {f["benchmark"]: f["value"] for f in runs["two"][0]["figures"] if f["headline"]}
+    assert sorted(gaps.values()) == pytest.approx(sorted(now[name] - figures[name] for name in asked))
+    assert now["vqav2"] > figures["vqav2"] > 0
 
 
 def test_a_refusal_that_a_published_rule_takes_for_an_answer_is_unread_by_it_too(bench):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -18,6 +19,7 @@ from accessibility import findings
 from benchmark_files import write_lines
 from passerelle.cli import main
 from passerelle.evaluation.statistics.shares import share_difference
+from passerelle.evaluation.statistics.significance import mean_of, paired_difference
 from passerelle.report.several.together import as_json, put_together
 from passerelle.report.several.writing import WRITERS, page_text
 
@@ -118,7 +120,7 @@ def sign(run: Path, signature: str) -> None:
         (lambda row: row["id"] == "3" and row.update(correct=1), "other test data: 1 of 16 questions"),
         (lambda row: row.update(picture="other.png"), "other test data: 16 of 16 questions are about another picture"),
         (lambda row: row.update(id="x" + row["id"]), "other test data: no question has the same id"),
-        (lambda row: row.update(right=None), "the score isn't a mean of right and wrong answers"),
+        (lambda row: row.update(right=None), "the score isn't a mean of what single answers score"),
     ],
 )  # fmt: skip
 def test_what_was_asked_otherwise_is_not_compared(two: tuple[Path, Path], change: Any, reason: str) -> None:
@@ -161,6 +163,63 @@ def test_groups_of_questions_are_paired_where_they_make_up_the_score(tmp_path: P
         (run / "results.json").write_text(json.dumps(results), encoding="utf-8")
     lora = next(each for each in put(*runs)["comparisons"] if each["arm"] == "lora")
     assert (lora["difference"], lora["questions"]) == (pytest.approx(-12.5), 8)
+
+
+def write_captions(folder: Path, scores: dict[int, float], **kept: Any) -> Path:
+    """Write a run of one arm that captioned pictures, each with what its caption scores."""
+    value = sum(scores.values()) / len(scores)
+    score = {
+        "metric": "caption", "test": "human", "value": value, "low": 0.0, "high": 900.0, "unit": "points",
+        "items": len(scores), "pictures": len(scores), "signature": "caption|cider-d|cider-d|n:4|sigma:6|refs:5|v:3",
+    }  # fmt: skip
+    rows = [
+        {
+            "system": "lora", "seed": 1, "benchmark": "caption", "kind": "caption", "language": "fr", "id": str(number),
+            "picture": f"{number}.png", "prompt": "Décris.", "references": ["Un chat."], "text": "Un", "score": scored,
+        } | kept
+        for number, scored in scores.items()
+    ]  # fmt: skip
+    results = {
+        "schema": 4, "name": "mine", "target": "fr", "target_name": "French", "headline_metrics": ["caption"],
+        "arms": [{"name": "lora", "title": "LoRA", "scores": [score]}],
+    }  # fmt: skip
+    (folder / "evaluation").mkdir(parents=True)
+    (folder / "results.json").write_text(json.dumps(results), encoding="utf-8")
+    write_lines(folder / "evaluation" / "answers.jsonl", rows)
+    return folder
+
+
+def test_captions_are_paired_by_what_each_scored(tmp_path: Path) -> None:
+    before = {number: 10.0 * (number % 7) for number in range(40)}
+    after = {number: score + 5.0 + number % 3 for number, score in before.items()}
+    runs = write_captions(tmp_path / "one", before), write_captions(tmp_path / "two", after)
+    (found,) = put(*runs)["comparisons"]
+    gains = np.array([after[number] - before[number] for number in before])
+    assert found["difference"] == pytest.approx(gains.mean()) and found["questions"] == found["pictures"] == 40
+    drawn = paired_difference(
+        mean_of([*after.values()]), mean_of([*before.values()]), [str(number) for number in before],
+        resamples=10_000,
+    )  # fmt: skip
+    assert (found["low"], found["high"]) == (pytest.approx(drawn.low, abs=0.05), pytest.approx(drawn.high, abs=0.05))
+    assert found["low"] > 0 and found["p"] < 0.01
+    same = put(runs[0], write_captions(tmp_path / "same", before))["comparisons"][0]
+    assert same["difference"] == 0 and same["low"] == -same["high"] < 0 and same["p"] == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"numbers": 39}, "the two weren't asked all the same, and what a caption scores depends on all captions"),
+        ({"score": None}, "the score isn't a mean of what single answers score, or was kept by an older version"),
+        ({"score": 3.0}, "the score isn't a mean of what single answers score"),
+    ],
+)  # fmt: skip
+def test_captions_that_cant_be_paired_say_why(tmp_path: Path, change: dict[str, Any], reason: str) -> None:
+    before = {number: 10.0 * (number % 7) for number in range(40)}
+    after = {number: before[number] for number in range(change.pop("numbers", 40))}
+    runs = write_captions(tmp_path / "one", before), write_captions(tmp_path / "two", after, **change)
+    found = put(*runs)
+    assert not found["comparisons"] and found["not_comparable"][0]["reason"].startswith(reason)
 
 
 def test_other_languages_share_their_english(two: tuple[Path, Path], tmp_path: Path) -> None:

@@ -71,10 +71,15 @@ class Said:
         """Return what was decided of what a seed said to a question, if rules left it unread."""
         return self.decided[seed].get(question) if self.decided else None
 
-    def by_answer(self, parser: Parser) -> list[Measure] | None:
-        """Return, of each seed, the measure that says of every single answer how a parser read it."""
+    def by_answer(self, parser: Parser, measured: Sequence[list[Measure]] | None = None) -> list[Measure] | None:
+        """Return, of each seed, the measure that says of every single answer how a parser read it.
+
+        Args:
+            parser: Which one.
+            measured: The measures of all that was answered, where they are known.
+        """
         ids = self.answered()
-        for seeds in self.measures(ids, with_language=False) if ids else []:
+        for seeds in measured if measured is not None else self.measures(ids, with_language=False) if ids else []:
             one = seeds[0]
             if one.parser in ("", parser) and not one.subtask and one.chosen is not None and set(one.units) == ids:
                 return seeds

@@ -14,13 +14,13 @@ from passerelle.costs.flops import added
 from passerelle.errors import InputError, first_line
 from passerelle.evaluation.asking.asking import Cost
 from passerelle.evaluation.asking.prompts import prompt_of
-from passerelle.evaluation.benchmarks.base import Item, Parser
+from passerelle.evaluation.benchmarks.base import Item, Measure, Parser
 from passerelle.evaluation.benchmarks.scoring import GENERATE
 from passerelle.evaluation.checksums import checksum_of
 from passerelle.evaluation.metrics.answer_language import judge_answer
 from passerelle.evaluation.metrics.answer_reading import asked_of
 from passerelle.evaluation.parsing.localised import why_unread
-from passerelle.evaluation.results import Everything, Results, Said
+from passerelle.evaluation.results import Everything, Results, Said, headline_of
 from passerelle.languages.contrast import refusal
 from passerelle.provenance import hardware, versions
 from passerelle.records import Answer
@@ -130,7 +130,9 @@ def answer_rows(said: Everything, results: Results) -> Iterator[dict[str, Any]]:
         for name, languages in benchmarks.items():
             for code, each in languages.items():
                 parser = results.parser(name, code)
-                read, right, unread = _verdicts(each, parser)
+                measured = each.measures(each.answered(), with_language=False) if each.answered() else []
+                read, right, unread = _verdicts(each.by_answer(parser, measured))
+                scores = _scores(headline_of(measured, parser), len(each.answered()))
                 told = not refusal(code)
                 for number, seed in enumerate(each.seeds):
                     for item in each.test.items:
@@ -161,6 +163,7 @@ def answer_rows(said: Everything, results: Results) -> Iterator[dict[str, Any]]:
                             "translated_by": kept.translated_by,
                             "read": read.get((number, item.id)),
                             "right": right.get((number, item.id)),
+                            "score": scores.get((number, item.id)),
                             "unread": why_left(each, item, kept.answer, parser) if (number, item.id) in unread else "",
                             "decided_by": decided.by if (decided := each.decision(number, item.id)) else "",
                             "in_language": judged,
@@ -188,13 +191,13 @@ def why_left(said: Said, item: Item, answer: Answer, parser: Parser) -> str:
 
 
 def _verdicts(
-    said: Said, parser: Parser
+    seeds: Sequence[Measure] | None,
 ) -> tuple[dict[tuple[int, str], str], dict[tuple[int, str], bool], set[tuple[int, str]]]:
     """Return how each answer was read, whether it was right, and which weren't read, by seed and question."""
     read: dict[tuple[int, str], str] = {}
     right: dict[tuple[int, str], bool] = {}
     unread: set[tuple[int, str]] = set()
-    for number, measure in enumerate(said.by_answer(parser) or ()):
+    for number, measure in enumerate(seeds or ()):
         read |= {(number, u): json.dumps(c) for u, c in zip(measure.units, measure.chosen or (), strict=True)}
         if measure.right is not None:
             right |= {(number, u): r for u, r in zip(measure.units, measure.right, strict=True)}
@@ -202,6 +205,21 @@ def _verdicts(
             flags = zip(measure.units, measure.unread.flags, strict=True)
             unread |= {(number, unit) for unit, flag in flags if flag}
     return read, right, unread
+
+
+def _scores(headline: Sequence[Measure] | None, answers: int) -> dict[tuple[int, str], float]:
+    """Return what each answer scores of the benchmark's own metric, in its unit, by seed and question.
+
+    Args:
+        headline: The metric, for every seed.
+        answers: How many answers it is of; where it is of groups of them, none scores by itself.
+    """
+    return {
+        (number, unit): scored
+        for number, measure in enumerate(headline or ())
+        if measure.scores is not None and len(measure.units) == answers
+        for unit, scored in zip(measure.units, measure.scores, strict=True)
+    }
 
 
 def _write_parquet(rows: Sequence[Mapping[str, Any]], path: Path) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from passerelle.report.contents import Difference
 from passerelle.report.several.questions import Pairs, pair
 from passerelle.report.several.runs import Run, Told
+
+if TYPE_CHECKING:
+    from passerelle.evaluation.benchmarks.base import Measure
 
 _PERCENT = 100.0
 
@@ -95,18 +99,29 @@ def _between(run: Run, other: Run, arms: tuple[str, str], told: tuple[Told, Told
     if not all(rows):
         return replace(known, reason="its answers aren't among those that were kept")
     found = pair(told, (rows[0], rows[1]))
-    return replace(known, reason=found) if isinstance(found, str) else _difference(known, found)
+    return replace(known, reason=found) if isinstance(found, str) else _difference(known, found, told[0].score.unit)
 
 
-def _difference(known: Between, pairs: Pairs) -> Between:
-    from passerelle.evaluation.statistics.shares import share_difference
+def _difference(known: Between, pairs: Pairs, unit: str) -> Between:
+    """Compare what both scored, as two systems of one run are compared."""
+    from passerelle.evaluation.statistics.figures import compare_measures
 
-    found = share_difference(pairs.first, pairs.second, pairs.pictures)
-    value, low, high = (_PERCENT * each for each in (found.value, found.low, found.high))
     names = f"{known.run}: {known.arm}", f"{known.against}: {known.against_arm}"
-    difference = Difference(*names, known.metric, known.test, value, low, high, float(found.p))
-    pictures = len(set(pairs.pictures))
-    return replace(known, difference=difference, questions=len(pairs.first), pictures=pictures, of=pairs.of)
+    sides = [[_measure(known.metric, pairs, scores, unit)] for scores in (pairs.first, pairs.second)]
+    found = compare_measures(*sides, names=names, benchmark=known.metric, language=known.language)
+    if found is None:
+        return replace(known, reason="the difference isn't defined")
+    difference = Difference(*names, known.metric, known.test, found.difference, found.low, found.high, found.p)
+    return replace(known, difference=difference, questions=found.units, pictures=found.clusters, of=pairs.of)
+
+
+def _measure(metric: str, pairs: Pairs, scores: tuple[float, ...], unit: str) -> Measure:
+    from passerelle.evaluation.benchmarks.base import Measure
+    from passerelle.evaluation.benchmarks.captioning import CIDER
+    from passerelle.evaluation.statistics.significance import mean_of
+
+    bounds = (0.0, _PERCENT) if unit == "%" else CIDER
+    return Measure(metric, mean_of(scores), pairs.questions, pairs.pictures, "", bounds=bounds, scores=scores)
 
 
 def _corrected(found: Sequence[Between]) -> list[Between]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from passerelle.report.parse import as_number
 from passerelle.report.several.runs import Told
 from passerelle.runs import file_hash
 
@@ -24,12 +25,14 @@ class Pairs:
     """The questions that two runs have in common.
 
     Attributes:
-        first: Share of the first's seeds that got each right [questions].
-        second: The same of the second's.
+        questions: Their ids, or those of groups of questions.
+        first: What the first scored in each, in the metric's unit, the mean over seeds.
+        second: The same of the second.
         pictures: The picture of each.
         of: How many questions the first and the second asked.
     """
 
+    questions: tuple[str, ...]
     first: tuple[float, ...]
     second: tuple[float, ...]
     pictures: tuple[str, ...]
@@ -44,7 +47,7 @@ def pair(told: tuple[Told, Told], rows: tuple[Sequence[Row], Sequence[Row]]) -> 
         rows: The answers that each is of, all seeds.
 
     Returns:
-        What both got right, or why they can't be compared.
+        What both scored, or why they can't be compared.
     """
     if why := _measured_otherwise(told[0].score.signature, told[1].score.signature):
         return why
@@ -57,12 +60,18 @@ def pair(told: tuple[Told, Told], rows: tuple[Sequence[Row], Sequence[Row]]) -> 
     units = [_units(one, found) for one, found in zip(told, rows, strict=True)]
     first, second = units
     if first is None or second is None:
-        return "the score isn't a mean of right and wrong answers, so it can't be taken apart by question"
+        return (
+            "the score isn't a mean of what single answers score, or was kept by an older version, so it can't be "
+            "taken apart by question"
+        )
     pictures = {_unit(row, first): str(row.get("picture") or f"item:{row.get('id')}") for row in rows[0]}
     common = [key for key in first if key in second]
     if not common:
         return "no question was answered in both"
+    if told[0].score.unit != "%" and first.keys() != second.keys():
+        return "the two weren't asked all the same, and what a caption scores depends on all captions of a test"
     return Pairs(
+        tuple(common),
         tuple(first[key] for key in common),
         tuple(second[key] for key in common),
         tuple(pictures[key] for key in common),
@@ -138,24 +147,32 @@ def _unit(row: Row, units: Mapping[str, float]) -> str:
 
 
 def _units(told: Told, rows: Sequence[Row]) -> dict[str, float] | None:
-    """Return what was right by question, or by group of questions, whichever makes up the score; else ``None``."""
+    """Return what was scored by question, or right by group of questions, whichever makes up the score; else ``None``.
+
+    Answers of older versions say only whether they are right.
+    """
     seeds: dict[object, dict[str, Row]] = {}
     for row in rows:
         seeds.setdefault(row.get("seed"), {})[str(row.get("id"))] = row
-    for by_group in (False, True):
-        found = [_right(seed.values(), by_group=by_group) for seed in seeds.values()]
+    for how in (_scored, _right, partial(_right, by_group=True)):
+        found = [how(seed.values()) for seed in seeds.values()]
         shared = [key for key in found[0] if all(key in seed for seed in found)] if found else []
         units = {key: sum(seed[key] for seed in found) / len(found) for key in shared}
-        mean = _PERCENT * sum(units.values()) / len(units) if units else None
+        mean = sum(units.values()) / len(units) if units else None
         if mean is not None and told.score.value is not None and abs(mean - told.score.value) < _ROUNDING:
             return units
     return None
 
 
-def _right(rows: Any, *, by_group: bool) -> dict[str, bool]:
-    found: dict[str, bool] = {}
+def _scored(rows: Iterable[Row]) -> dict[str, float]:
+    scores = {str(row.get("id")): as_number(row.get("score")) for row in rows}
+    return {key: score for key, score in scores.items() if score is not None}
+
+
+def _right(rows: Iterable[Row], *, by_group: bool = False) -> dict[str, float]:
+    found: dict[str, float] = {}
     for row in rows:
         key = str((row.get("group") if by_group else "") or row.get("id"))
         if isinstance(row.get("right"), bool):
-            found[key] = found.get(key, True) and row["right"]
+            found[key] = found.get(key, _PERCENT) if row["right"] else 0.0
     return found
