@@ -187,7 +187,7 @@ CASES: dict[str, tuple[Callable[[Results], None], str]] = {
     "two failed": (two_failed, "failed and are shown without scores."),
     "loss of the model": (
         losses((19.5, 12.9, 26.2), 0.0, 0.0),
-        "own: 19.5 [12.9, 26.2]. Nothing else adds to it.",
+        "loses 19.5 [12.9, 26.2] points from English to French. All of that is the model's own.",
     ),
     "loss of the parser": (losses((19.5, 12.9, 26.2), 15.0, 1.0), "Most of that is from reading the answers"),
     "loss of the test": (

@@ -64,7 +64,7 @@ def test_making_asking_and_measuring_stand_apart(results: dict[str, Any], run_fo
     )
     assert text.count("not to be trusted: others, 1.5 cores") == 2, "of the arm whose clock can't be trusted"
     assert "Other processes held the machine while Prompted ran" in text
-    assert ">200 ms, 400 ms<" in text and "Core time for 1,000 answers" in text and ">nothing<" in text
+    assert ">200 ms, 400 ms<" in text and "Core time for 1\u202f000 answers" in text and ">nothing<" in text
 
 
 def test_every_number_on_the_page_is_one_of_the_results(results: dict[str, Any], run_folder: Path) -> None:

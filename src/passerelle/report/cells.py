@@ -9,6 +9,7 @@ from functools import partial
 from passerelle.report.contents import ENGLISH, Amounts, Arm, Contents, Difference, Score
 from passerelle.report.wording import (
     DASH,
+    THOUSAND,
     interval,
     metric_title,
     score_interval,
@@ -134,9 +135,8 @@ def key_columns(contents: Contents) -> tuple[Column, ...]:
 def _ledger_columns(contents: Contents) -> Iterator[Column]:
     """Yield what making an arm takes and what a thousand answers take, by what doesn't depend on other processes."""
     whose = "GPU" if contents.on_device else "core"
-    for title, key, of in (("To make", "make", _make), ("1,000 answers", "per-1000", _asking)):
+    for title, key, of in (("To make", "make", _make), (f"{THOUSAND} answers", "per-1000", _asking)):
         yield Column(f"{title}, {whose} min", partial(_computing_cell, key, of), True)
-        yield Column(f"{title}, TFLOP", partial(_amount_cell, f"{key}-flops", of, "flops", 1e12), True)
         yield Column(f"{title}, €", partial(_amount_cell, f"{key}-euros", of, "euros", 1.0), True)
     yield _PEAK
 

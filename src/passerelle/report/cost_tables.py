@@ -10,7 +10,7 @@ from passerelle.report.cells import Cell, headline_metric, own_test
 from passerelle.report.contents import Amounts, Arm, Contents, Phase, Stage
 from passerelle.report.page_tables import Group, Row, Table
 from passerelle.report.parse import read_phases
-from passerelle.report.wording import DASH, decimal, duration, metric_title, short, whole
+from passerelle.report.wording import DASH, THOUSAND, decimal, duration, metric_title, short, whole
 
 
 def ledger_table(contents: Contents) -> Table:
@@ -20,7 +20,7 @@ def ledger_table(contents: Contents) -> Table:
     shown = (contents.on_device, any(asking.p50_seconds is not None for asking in asked))
     for arm in contents.arms if contents.has_ledger else ():
         cost = arm.cost
-        sums = (("To make", "make", cost.make), ("1,000 answers", "per-1000", cost.asking))
+        sums = (("To make", "make", cost.make), (f"{THOUSAND} answers", "per-1000", cost.asking))
         rows = [_ledger_row(arm, *each, shown) for each in (*sums, ("Measuring it here", "measuring", cost.measuring))]
         groups.append(Group(arm.title, tuple(rows)))
     device, waiting = shown
@@ -143,7 +143,7 @@ def right_answers_table(contents: Contents) -> Table:
         f"What one right answer takes: what a thousand answers take, by the share that is right "
         f"({metric_title(metric).lower()}). An arm that is cheap but often wrong is dear by this.",
         "Arm",
-        ("GPU time" if contents.on_device else "Core time", "By the clock", "Tokens", "€"),
+        ("GPU time" if contents.on_device else "Core time", "By the clock", "Tokens", f"€ for {THOUSAND}"),
         (Group("", tuple(rows)),),
     )
 
@@ -154,7 +154,11 @@ def _per_right(contents: Contents, arm: str, asking: Amounts, right: float) -> I
     took |= {"tokens": asking.tokens, "euros": asking.euros}
     for name, value in took.items():
         each = None if value is None else value / right
-        yield _plain(duration(each) if name.endswith("seconds") else short(each), each, data, name)
+        if name == "euros":  # of one they are too small to read
+            text = short(None if each is None else PER * each)
+        else:
+            text = duration(each) if name.endswith("seconds") else short(each)
+        yield _plain(text, each, data, name)
 
 
 def work_table(contents: Contents) -> Table:

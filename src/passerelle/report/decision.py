@@ -161,9 +161,12 @@ def biggest_loss(contents: Contents, metric: str) -> Iterator[str]:
     yield f"In {name} {whose} loses {_written(total)} points from English to {contents.target_name}."
     found.sort(key=lambda each: -each[0][0])
     largest, first = found[0]
-    yield f"Most of that is {_PARTS[first]}: {_written(largest)}."
     others = [f"{_written(amounts)} {_PARTS[which]}" for amounts, which in found[1:] if any(amounts)]
-    yield f"Besides, {' and '.join(others)}." if others else "Nothing else adds to it."
+    if others:
+        yield f"Most of that is {_PARTS[first]}: {_written(largest)}."
+        yield f"Besides, {' and '.join(others)}."
+    else:
+        yield f"All of that is {_PARTS[first]}."
 
 
 def _part(parts: Mapping[str, Any], name: str) -> tuple[float, float, float] | None:

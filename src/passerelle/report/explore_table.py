@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from passerelle.report.cells import Cell, english_metric, headline_metric, score_cell
 from passerelle.report.contents import ENGLISH, Amounts, Arm, Contents
 from passerelle.report.page_tables import Group, Row, Table
-from passerelle.report.wording import metric_title, short
+from passerelle.report.wording import THOUSAND, metric_title, short
 
 Amount = tuple[str, str, float | None]
 """The column's title, its short name, and the number."""
@@ -63,7 +63,7 @@ def _amounts(contents: Contents, arm: Arm) -> list[Amount]:
     asking, whose = arm.cost.asking, "GPU" if contents.on_device else "core"
     return [
         *_sum(contents, "To make", "make", arm.cost.make, whose),
-        *_sum(contents, "1,000 answers", "per-1000", asking, whose),
+        *_sum(contents, f"{THOUSAND} answers", "per-1000", asking, whose),
         ("Waiting for one answer, seconds", "p50-seconds", asking.p50_seconds if asking else None),
     ]
 

@@ -16,7 +16,7 @@ from passerelle.report.contents import ENGLISH, Arm, Contents, Score
 from passerelle.report.labels import Box, place_labels
 from passerelle.report.pareto import pareto_front
 from passerelle.report.parse import read_results
-from passerelle.report.wording import metric_title, score_text
+from passerelle.report.wording import THOUSAND, metric_title, score_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,6 +45,12 @@ DURATIONS = {
     1: "1 s", 3: "3 s", 10: "10 s", 30: "30 s", 60: "1 min", 180: "3 min", 600: "10 min", 1800: "30 min",
     3600: "1 h", 10800: "3 h", 36000: "10 h", 86400: "1 day", 259200: "3 days", 864000: "10 days",
 }  # fmt: skip
+_UNITS = ((86400, "days"), (3600, "h"), (60, "min"), (1, "s"), (0.001, "ms"))
+_FINER = (*(number * scale for scale in (1, 10, 100) for number in (1, 1.5, 2, 3, 4, 5, 7)), 1000)
+FEW_TICKS = 3
+"""Marks that a logarithmic axis of time should have."""
+_APART = 1.3
+"""Ratio of neighbouring marks, so that their words don't touch."""
 
 CostKey = Literal["seconds", "flops", "making", "asking"]
 COSTS: dict[CostKey, str] = {
@@ -55,7 +61,7 @@ OLDER_COSTS: dict[CostKey, str] = {
     "seconds": "Quality of each arm against the time it took, as in the key table.",
     "flops": "Quality of each arm against its computation.",
 }
-_AXES = {"seconds": "Time in all", "making": "{} time to make it", "asking": "{} time for 1,000 answers"}
+_AXES = {"seconds": "Time in all", "making": "{} time to make it", "asking": f"{{}} time for {THOUSAND} answers"}
 NOTHING = "nothing"
 """Stands on the axis where arms cost nothing, for which a logarithmic one has no place."""
 
@@ -183,19 +189,32 @@ def _cost_axis(axes: Axes, prices: Sequence[float], cost: CostKey, nothing: floa
     axes.set_xlim(low, high)
     axes.xaxis.set_minor_locator(NullLocator())
     if cost != "flops":
-        ticks: list[float] = [t for t in DURATIONS if low <= t <= high and (nothing is None or t > 2 * nothing)]
-        axes.xaxis.set_major_locator(FixedLocator([nothing, *ticks] if nothing else ticks))
-        axes.xaxis.set_major_formatter(
-            FuncFormatter(lambda x, _: NOTHING if x == nothing else DURATIONS.get(round(x), f"{x:g} s"))
-        )
+        ticks = _duration_ticks(2 * nothing if nothing else low, high, FEW_TICKS if nothing is None else FEW_TICKS - 1)
+        places = [nothing, *ticks] if nothing else list(ticks)
+        axes.xaxis.set_major_locator(FixedLocator(places))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: NOTHING if x == nothing else ticks.get(x, "")))
         axes.set_xlabel(_AXES[cost].format("GPU" if on_device else "Core") + " (logarithmic)")
     else:
-        ticks = [step * 10.0**power for power in range(3, 25) for step in (1, 3)]
-        axes.xaxis.set_major_locator(FixedLocator([t for t in ticks if low <= t <= high]))
+        powers = [step * 10.0**power for power in range(3, 25) for step in (1, 3)]
+        axes.xaxis.set_major_locator(FixedLocator([each for each in powers if low <= each <= high]))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / 1e15:g}"))
         axes.set_xlabel("PFLOP in all (logarithmic)")
     axes.grid(color=LINE, linewidth=0.6)
     axes.tick_params(length=0)
+
+
+def _duration_ticks(low: float, high: float, few: int) -> dict[float, str]:
+    """Return durations between two numbers of seconds, with their words; finer ones where the usual are few."""
+    usual: dict[float, str] = {seconds: words for seconds, words in DURATIONS.items() if low <= seconds <= high}
+    if len(usual) >= few:
+        return usual
+    seconds, unit = next((each for each in _UNITS if high >= 2 * each[0]), _UNITS[-1])
+    finer: dict[float, str] = {}
+    for number in _FINER:
+        last = max(finer, default=0.0)
+        if low <= number * seconds <= high and number * seconds >= _APART * last:
+            finer[number * seconds] = f"{number:g} {unit}"
+    return finer if len(finer) > len(usual) else usual
 
 
 def _english_line(axes: Axes, contents: Contents) -> None:

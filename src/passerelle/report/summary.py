@@ -21,6 +21,7 @@ from passerelle.report.decision import (
 from passerelle.report.pareto import pareto_front
 from passerelle.report.parse import as_mapping, as_number, read_results
 from passerelle.report.wording import (
+    THOUSAND,
     compute,
     counted,
     decimal,
@@ -223,7 +224,7 @@ def _ledger(contents: Contents, standing: _Standing) -> Iterator[str]:
     """Say what making the best arm and asking it take, by what doesn't depend on who else was on the machine."""
     whose = "GPU" if contents.on_device else "core"
     for arm in standing.ranked[:1]:
-        for amounts, what in ((arm.cost.make, "to make"), (arm.cost.asking, "for 1,000 answers")):
+        for amounts, what in ((arm.cost.make, "to make"), (arm.cost.asking, f"for {THOUSAND} answers")):
             if amounts is not None:
                 yield f"{arm.title} takes {_taken(contents, amounts, whose)} {what}."
     asked = [(took, arm) for arm in standing.ranked if (took := contents.computing(arm.cost.asking)) is not None]
@@ -234,9 +235,10 @@ def _ledger(contents: Contents, standing: _Standing) -> Iterator[str]:
     sums = [(arm, cost) for arm in contents.arms for cost in (arm.cost.make, arm.cost.measuring) if cost]
     doubtful = list(dict.fromkeys(arm.title for arm, cost in sums if cost.clock_holds is False))
     if doubtful:
+        which = "the arms" if len(doubtful) == len({arm.title for arm, _ in sums}) > 1 else listed(doubtful)
         yield (
-            f"Other processes held the machine while {listed(doubtful)} ran: what the clock says then can't be "
-            f"trusted, {whose} time can."
+            f"Other processes held the machine while {which} ran: what the clock says then can't be trusted, "
+            f"{whose} time can."
         )
 
 

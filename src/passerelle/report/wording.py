@@ -9,6 +9,8 @@ from passerelle.report.contents import Difference, Score
 DASH = "–"
 MINUS = "−"
 THIN_SPACE = "\u202f"
+THOUSAND = f"1{THIN_SPACE}000"
+"""A thousand, as `whole` writes it."""
 
 _WRITTEN = {"auc": "AUC", "chrf": "chrF", "cider-d": "CIDEr-D", "f1": "F1"}
 TEST_TITLES = {"human": "Human test", "machine": "Machine test", "english": "English test"}

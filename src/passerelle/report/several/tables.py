@@ -14,6 +14,7 @@ from passerelle.report.several.runs import Entry, Run
 from passerelle.report.several.together import COSTS, Several, cost_rows, headlines, languages_of
 from passerelle.report.wording import (
     DASH,
+    THOUSAND,
     decimal,
     duration,
     interval,
@@ -161,7 +162,7 @@ def apart_table(several: Several) -> Table:
     )
 
 
-_SUMS = {"make": "to make", "per_1000": "1,000 answers", "all": "in all, by the clock"}
+_SUMS = {"make": "to make", "per_1000": f"{THOUSAND} answers", "all": "in all, by the clock"}
 
 
 def costs_table(several: Several) -> Table:
