@@ -180,8 +180,8 @@ CASES: dict[str, tuple[Callable[[Results], None], str]] = {
     "few pictures": (few_pictures, "The test has 4 pictures: it can show none but the largest differences."),
     "its own engine": (
         own_engine,
-        "choice: the machine test was translated by apertium, the engine of Translation pipeline too, which it "
-        "favours.",
+        "The machine test of choice was translated by apertium, which Translation pipeline uses too: it favours that "
+        "arm.",
     ),
     "failed": (failed, "LoRA on machine translations failed and is shown without scores."),
     "two failed": (two_failed, "failed and are shown without scores."),

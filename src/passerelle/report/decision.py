@@ -191,8 +191,9 @@ def own_engine(contents: Contents) -> Iterator[str]:
     for row in mappings(contents.raw.get("own_engine")):
         test, engine = (as_text(row.get(key)) for key in ("test", "engine"))
         if test and engine and (arms := [contents.title(as_text(name)) for name in as_list(row.get("arms"))]):
-            whose = f"the engine of {listed(arms)} too, which it favours"
-            yield f"{test}: the machine test was translated by {engine}, {whose}."
+            use, which = ("uses", "that arm") if len(arms) == 1 else ("use", "these arms")
+            whose = f"which {listed(arms)} {use} too"
+            yield f"The machine test of {test} was translated by {engine}, {whose}: it favours {which}."
 
 
 def warnings_of(contents: Contents, metric: str) -> Iterator[str]:
