@@ -149,6 +149,32 @@ def tests_table(results: Results) -> str:
     return markdown(["arm", *(f"{metric_title(metric)}, {test}" for metric, test in columns)], rows)
 
 
+def captions_table(results: Results) -> str:
+    """Show every score of each test of captions in the target language, and what single seeds say."""
+    spoken = results["main_test"]
+    tests = [
+        metric.removesuffix(YES_OR_NO)
+        for metric in dict.fromkeys(s["metric"] for arm in results["arms"] for s in arm["scores"])
+        if metric.endswith(YES_OR_NO)
+    ]
+    found = (s["metric"] for arm in results["arms"] for s in arm["scores"] if s["test"] == spoken)
+    metrics = [m for m in dict.fromkeys(found) if any(m == test or m.startswith(f"{test} ") for test in tests)]
+    rows = [
+        [named(arm), *(_with_seeds(arm, metric, spoken) for metric in metrics)]
+        for arm in results["arms"]
+        if any(score(arm, metric, spoken) for metric in metrics)
+    ]
+    return markdown(("arm", *map(metric_title, metrics)), rows)
+
+
+YES_OR_NO = " yes-or-no"
+
+
+def _with_seeds(arm: dict[str, Any], metric: str, test: str) -> str:
+    seeds = [s["value"] for s in arm.get("seed_scores", ()) if (s["metric"], s["test"]) == (metric, test)]
+    return with_interval(score(arm, metric, test)) + (f" ({'; '.join(map(number, seeds))})" if seeds else "")
+
+
 def differences_table(results: Results) -> str:
     """Show the paired differences in what arms are ranked by."""
     metric, test = results["headline_metrics"][0], results["main_test"]
@@ -201,10 +227,14 @@ def gains_table(results: Results) -> str:
 def training_text_table(results: Results) -> str:
     """Show how good each version of the machine text is against people's."""
     rows = [
-        [name, str(row["rows"]), str(row["rejected"]), row["by"], number(row.get("chrf"))]
+        [
+            *(name, str(row["rows"]), str(row["rejected"]), row["by"]),
+            *(number(row.get("chrf")), number(row.get("questions_chrf")), str(row.get("questions", DASH))),
+        ]
         for name, row in results["data"]["training_text"].items()
     ]
-    return markdown(("training text", "rows", "left out", "made by", "chrF to people's"), rows)
+    headings = ("training text", "rows", "left out", "made by", "replies' chrF", "questions' chrF", "questions")
+    return markdown(headings, rows)
 
 
 def curves_table(results: Results) -> str:
@@ -264,6 +294,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "results": results_table,
     "english": english_table,
     "tests": tests_table,
+    "captions": captions_table,
     "differences": differences_table,
     "all-differences": all_differences_table,
     "gains": gains_table,
