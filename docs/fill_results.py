@@ -109,16 +109,18 @@ def provenance(results: Results) -> str:
 
 
 def results_table(results: Results) -> str:
-    """Show every arm's key metrics on its own test, the English that it kept and its minutes."""
-    metrics, kept = results["key_metrics"], english_metric(results)
+    """Show every arm's key metrics on its own test, the English that it kept, where that was asked, and its minutes."""
+    metrics = results["key_metrics"]
+    kept = [english_metric(results)] if any(s["test"] == ENGLISH for a in results["arms"] for s in a["scores"]) else []
     rows = []
     for arm in results["arms"]:
         test = ENGLISH if arm["name"] == ENGLISH else results["main_test"]
         cells = [with_interval(score(arm, metric, test)) for metric in metrics]
-        rows.append([named(arm), *cells, with_interval(in_english(results, arm, kept)), *_minutes(arm["cost"])])
+        cells += [with_interval(in_english(results, arm, metric)) for metric in kept]
+        rows.append([named(arm), *cells, *_minutes(arm["cost"])])
     told_apart = "make" in results["arms"][0]["cost"]
     costs = ("core minutes to make", "core minutes for 1,000 answers") if told_apart else ("minutes",)
-    headings = ("arm", *map(metric_title, metrics), "English kept", *costs)
+    headings = ("arm", *map(metric_title, metrics), *("English kept" for _ in kept), *costs)
     warnings = " ".join(results.get("warnings", ()))
     return "\n\n".join(filter(None, [warnings, markdown(headings, rows), provenance(results)]))
 

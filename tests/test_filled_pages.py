@@ -90,6 +90,14 @@ def test_what_an_arm_takes_to_make_and_to_ask_have_columns_of_their_own(filler: 
     assert [row.split(" | ")[-2:] for row in rows if row.startswith("| `")][:2] == [["1.5", "0.5 |"], ["–", "0.5 |"]]
 
 
+def test_english_has_no_column_where_nobody_asked_for_it(filler: ModuleType) -> None:
+    results = tiny_results()
+    for arm in results["arms"]:
+        arm["scores"] = [score for score in arm["scores"] if score["test"] != "english"]
+    (heading,) = (row for row in filler.results_table(results).splitlines() if row.startswith("| arm"))
+    assert heading == "| arm | Choice | Choice: random | Yes-no AUC | minutes |"
+
+
 def test_results_are_filled_in_between_the_markers(filler: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "results.json").write_text(json.dumps(tiny_results()), encoding="utf-8")
     page = tmp_path / "page.md"
