@@ -109,16 +109,18 @@ def provenance(results: Results) -> str:
 
 
 def results_table(results: Results) -> str:
-    """Show every arm's key metrics on its own test, the English that it kept and its minutes."""
-    metrics, kept = results["key_metrics"], english_metric(results)
+    """Show every arm's key metrics on its own test, the English that it kept, where that was asked, and its minutes."""
+    metrics = results["key_metrics"]
+    kept = [english_metric(results)] if any(s["test"] == ENGLISH for a in results["arms"] for s in a["scores"]) else []
     rows = []
     for arm in results["arms"]:
         test = ENGLISH if arm["name"] == ENGLISH else results["main_test"]
         cells = [with_interval(score(arm, metric, test)) for metric in metrics]
-        rows.append([named(arm), *cells, with_interval(in_english(results, arm, kept)), *_minutes(arm["cost"])])
+        cells += [with_interval(in_english(results, arm, metric)) for metric in kept]
+        rows.append([named(arm), *cells, *_minutes(arm["cost"])])
     told_apart = "make" in results["arms"][0]["cost"]
     costs = ("core minutes to make", "core minutes for 1,000 answers") if told_apart else ("minutes",)
-    headings = ("arm", *map(metric_title, metrics), "English kept", *costs)
+    headings = ("arm", *map(metric_title, metrics), *("English kept" for _ in kept), *costs)
     warnings = " ".join(results.get("warnings", ()))
     return "\n\n".join(filter(None, [warnings, markdown(headings, rows), provenance(results)]))
 
@@ -147,6 +149,32 @@ def tests_table(results: Results) -> str:
     columns = [(metric, test) for metric in metrics for test in ("human", "machine")]
     rows = [[named(arm), *(with_interval(score(arm, metric, test)) for metric, test in columns)] for arm in arms]
     return markdown(["arm", *(f"{metric_title(metric)}, {test}" for metric, test in columns)], rows)
+
+
+def captions_table(results: Results) -> str:
+    """Show every score of each test of captions in the target language, and what single seeds say."""
+    spoken = results["main_test"]
+    tests = [
+        metric.removesuffix(YES_OR_NO)
+        for metric in dict.fromkeys(s["metric"] for arm in results["arms"] for s in arm["scores"])
+        if metric.endswith(YES_OR_NO)
+    ]
+    found = (s["metric"] for arm in results["arms"] for s in arm["scores"] if s["test"] == spoken)
+    metrics = [m for m in dict.fromkeys(found) if any(m == test or m.startswith(f"{test} ") for test in tests)]
+    rows = [
+        [named(arm), *(_with_seeds(arm, metric, spoken) for metric in metrics)]
+        for arm in results["arms"]
+        if any(score(arm, metric, spoken) for metric in metrics)
+    ]
+    return markdown(("arm", *map(metric_title, metrics)), rows)
+
+
+YES_OR_NO = " yes-or-no"
+
+
+def _with_seeds(arm: dict[str, Any], metric: str, test: str) -> str:
+    seeds = [s["value"] for s in arm.get("seed_scores", ()) if (s["metric"], s["test"]) == (metric, test)]
+    return with_interval(score(arm, metric, test)) + (f" ({'; '.join(map(number, seeds))})" if seeds else "")
 
 
 def differences_table(results: Results) -> str:
@@ -201,10 +229,14 @@ def gains_table(results: Results) -> str:
 def training_text_table(results: Results) -> str:
     """Show how good each version of the machine text is against people's."""
     rows = [
-        [name, str(row["rows"]), str(row["rejected"]), row["by"], number(row.get("chrf"))]
+        [
+            *(name, str(row["rows"]), str(row["rejected"]), row["by"]),
+            *(number(row.get("chrf")), number(row.get("questions_chrf")), str(row.get("questions", DASH))),
+        ]
         for name, row in results["data"]["training_text"].items()
     ]
-    return markdown(("training text", "rows", "left out", "made by", "chrF to people's"), rows)
+    headings = ("training text", "rows", "left out", "made by", "replies' chrF", "questions' chrF", "questions")
+    return markdown(headings, rows)
 
 
 def curves_table(results: Results) -> str:
@@ -264,6 +296,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "results": results_table,
     "english": english_table,
     "tests": tests_table,
+    "captions": captions_table,
     "differences": differences_table,
     "all-differences": all_differences_table,
     "gains": gains_table,

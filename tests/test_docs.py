@@ -224,7 +224,7 @@ def test_the_methods_experiment_has_all_methods() -> None:
 
 def test_the_example_of_own_comparisons_has_all_kinds_of_text() -> None:
     shown = parse_experiment(yaml.safe_load(MINE), "mine.yaml")
-    texts = {(text == MACHINE, shown.screen(arm)) for arm in shown.trained for text in shown.texts(arm)}
+    texts = {(text == MACHINE, shown.screened(arm)) for arm in shown.trained for text in shown.texts(arm)}
     assert {(True, ""), (True, "gate"), (True, "repair"), (False, "")} <= texts
     assert any(test.machine for test in shown.tests)
     assert set(UNTRAINED) <= set(map(shown.method, shown.arms))

@@ -51,6 +51,8 @@ def tiny_results() -> dict[str, Any]:
             "training_text": {
                 "machine": {"rows": 9, "rejected": 1, "by": "apertium", "chrf": 43.21, "against": "human"},
                 "gate": {"rows": 5, "rejected": 0, "by": "gate, the best 60%"},
+                "repair": {"rows": 9, "rejected": 1, "by": "repair", "chrf": 50.0}
+                | {"questions_chrf": 60.5, "questions": 7},
             },
         },
         "hardware": {"cores": 2, "cpu": "some CPU"},
@@ -86,6 +88,14 @@ def test_what_an_arm_takes_to_make_and_to_ask_have_columns_of_their_own(filler: 
     (heading,) = (row for row in rows if row.startswith("| arm"))
     assert heading.endswith("| core minutes to make | core minutes for 1,000 answers |")
     assert [row.split(" | ")[-2:] for row in rows if row.startswith("| `")][:2] == [["1.5", "0.5 |"], ["–", "0.5 |"]]
+
+
+def test_english_has_no_column_where_nobody_asked_for_it(filler: ModuleType) -> None:
+    results = tiny_results()
+    for arm in results["arms"]:
+        arm["scores"] = [score for score in arm["scores"] if score["test"] != "english"]
+    (heading,) = (row for row in filler.results_table(results).splitlines() if row.startswith("| arm"))
+    assert heading == "| arm | Choice | Choice: random | Yes-no AUC | minutes |"
 
 
 def test_results_are_filled_in_between_the_markers(filler: ModuleType, tmp_path: Path) -> None:
@@ -124,7 +134,24 @@ def test_other_tables_are_filled_in_too(filler: ModuleType) -> None:
     assert "| `lora-mt` − `pipeline` | Choice, english | +1.0 [−2.0, +4.0] | 0.018 |" in filled
     assert "| Choice | +2.0 [+1.0, +3.0] | +4.000 | 0.0 | +0.5 [+0.2, +0.8] | – |" in filled
     assert "| machine | 9 | 1 | apertium | 43.2 |" in filled
-    assert "| gate | 5 | 0 | gate, the best 60% | – |" in filled
+    assert "| gate | 5 | 0 | gate, the best 60% | – | – | – |" in filled
+    assert "| repair | 9 | 1 | repair | 50.0 | 60.5 | 7 |" in filled
+
+
+def test_all_that_is_known_of_captions_stands_in_one_table_with_single_seeds(filler: ModuleType) -> None:
+    results = tiny_results()
+    assert filler.captions_table(results).count("\n") == 1, "nothing but headings: nobody asked for captions"
+    lora = results["arms"][1]
+    named = {"test": "human", "low": 1.0, "high": 9.0}
+    for metric, value in (("caption", 4.0), ("caption yes-or-no", 3.0)):
+        lora["scores"].append({"metric": metric, "value": value, **named})
+    lora["seed_scores"] = [{"metric": "caption", "test": "human", "value": value} for value in (3.5, 4.5)]
+    lora["seed_scores"].append({"metric": "caption", "test": "machine", "value": 99.0})
+    assert filler.captions_table(results).splitlines() == [
+        "| arm | Caption | Caption yes-or-no |",
+        "| --- | --- | --- |",
+        "| `lora-mt` | 4.0 [1.0, 9.0] (3.5; 4.5) | 3.0 [1.0, 9.0] |",
+    ]
 
 
 def test_curves_alone_are_filled_in_where_they_are_named(filler: ModuleType) -> None:
@@ -169,7 +196,7 @@ def test_pages_have_their_markers(filler: ModuleType) -> None:
         "README.md": {"results"},
         "docs/reference/results.md": {"results", "tests", "differences", "curves"},
         "docs/reference/methods-compared.md": {"results", "english", "all-differences"},
-        "docs/reference/repaired-data.md": {"results", "differences", "gains", "training-text"},
+        "docs/reference/repaired-data.md": {"results", "captions", "all-differences", "gains", "training-text"},
     }
     for page, names in wanted.items():
         text = (ROOT / page).read_text(encoding="utf-8")

@@ -232,6 +232,7 @@ def repair(
     to: str,
     out: PathLike,
     good: float = 0.7,
+    only: Sequence[str] = (),
     memory: PathLike | None = None,
     calibration: PathLike | None = None,
     phrasebook: PathLike | None = None,
@@ -246,6 +247,7 @@ def repair(
         to: The language of the translation.
         out: The file to write.
         good: Texts of at least this probability stay as they are.
+        only: Kinds of texts that are repaired: ``caption``, ``question``, ``option``, ``answer``, ``text`` [all].
         memory: Translation memory [the one in the cache].
         calibration: File of the estimate [the one that ships].
         phrasebook: File of sentences that are right by definition, before those that ship.
@@ -258,7 +260,8 @@ def repair(
 
     paired, assess = _opened(source, translated, to, calibration, phrasebook, (*checks, JUDGE), options)
     at = Path(memory) if memory else cache_folder() / "translations.sqlite"
-    found = run(paired, assess, at, Path(out), RepairOptions(good, phrasebook=Path(phrasebook) if phrasebook else None))
+    how = RepairOptions(good, phrasebook=Path(phrasebook) if phrasebook else None, only=tuple(only))
+    found = run(paired, assess, at, Path(out), how)
     counts = {key: found[key] for key in ("pairs", "changed", "ways", "for_review", "mean_before", "mean_after")}
     return RepairedFile(Path(found["out"]), Path(found["review"]), **counts)
 

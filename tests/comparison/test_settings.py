@@ -16,7 +16,8 @@ from families.tiny import build
 from passerelle.adaptation.data import read_pool
 from passerelle.cli import main
 from passerelle.comparison import tests as planning
-from passerelle.comparison.entries import QualitySettings
+from passerelle.comparison.arms import description_of, title_of
+from passerelle.comparison.entries import QualitySettings, Screen
 from passerelle.comparison.screening import Screening
 from passerelle.comparison.settings import load_experiment
 from passerelle.comparison.texts import Texts
@@ -42,6 +43,10 @@ LORA = {"lora": {"text": "machine"}}
         ({"arms": LORA, "data": {"human": "fr.json"}}, "learns from machine text, but data.english is missing"),
         ({"arms": {"lora": {"text": "human", "screen": "gate"}}}, "only machine text is screened"),
         ({"arms": {"lora": {"screen": "gates"}}}, "unknown screen 'gates'. Did you mean 'gate'"),
+        ({"arms": {"lora": {"screen": {"gate": ["answer"]}}}}, "only repair can be of some kinds of texts"),
+        ({"arms": {"lora": {"screen": {"repair": []}}}}, r"repair takes a list of kinds of texts, as \[answer\]"),
+        ({"arms": {"lora": {"screen": {"repair": "answer"}}}}, "takes a list of kinds of texts, .*, not 'answer'"),
+        ({"arms": {"lora": {"screen": {"repair": ["anwser"]}}}}, "unknown kind of text 'anwser'. Did you mean"),
         ({"arms": {"zero-shot": {"text": "human"}}}, "trains nothing, so 'text' says nothing"),
         ({"arms": {"lora": {"translation": {}}}}, "only a pipeline has a translation of its own"),
         ({"arms": {"pipeline": {"translation": {"engin": "x"}}}}, "unknown key 'engin'"),
@@ -321,6 +326,37 @@ def test_sentences_that_are_known_make_another_translation(own: Path) -> None:
     assert "right by definition: own.toml (" in screening.assess.calibrated_on
     book.write_text('[phrases]\n"What colour is it?" = "De quelle couleur est-ce ?"\n', encoding="utf-8")
     assert translated(TranslationSettings(phrasebook=book)).path != mine.path
+
+
+def test_each_choice_of_what_is_repaired_makes_a_text_of_its_own(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from passerelle.quality.repair import opening
+
+    asked: list[tuple[tuple[str, ...], Path]] = []
+
+    def repaired(paired: Any, assess: Any, memory: Path, out: Path, options: Any) -> dict[str, Any]:
+        asked.append((options.only, memory))
+        out.parent.mkdir(parents=True)
+        shutil.copy(paired.path, out)
+        return {"changed": len(asked), "pairs": len(paired.pairs)}
+
+    monkeypatch.setattr(opening, "repair", repaired)
+    monkeypatch.setattr(Screening, "assess", None)
+    screening = Screening(own / "en.json", own / "fr.json", own / "fr.json", "fr", QualitySettings(), own / "data")
+    screens = {"repair": None, "repair-answer": ["answer"], "repair-question-answer": ["answer", "question"]}
+    arms = {name: {"method": "lora", "screen": {"repair": of} if of else "repair"} for name, of in screens.items()}
+    experiment = load_experiment(write_experiment(own, arms=arms))
+    made = []
+    for name in screens:
+        screen = experiment.screen(name)
+        assert screen is not None and screen.name == name
+        made += [screening.through(screen), screening.through(screen)]
+    assert [only for only, _ in asked] == [(), ("answer",), ("question", "answer")], "each once, in one order of kinds"
+    assert len({memory for _, memory in asked}) == len({one.path for one in made}) == 3
+    assert [one.by for one in made[::2]] == [f"repair, {number} of 24 texts changed" for number in (1, 2, 3)]
+    titles = [title_of(experiment, name) for name in screens]
+    assert titles == ["LoRA, repaired text", "LoRA, repaired answers", "LoRA, repaired questions and answers"]
+    assert "French with its answers repaired" in description_of(experiment, "repair-answer", "French")
+    assert experiment.screen("repair") == Screen("repair") and experiment.screened("repair-answer") == "repair"
 
 
 def test_a_test_names_whose_rules_raw_scores_are_by() -> None:

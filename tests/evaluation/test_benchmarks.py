@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from passerelle.errors import ConfigError, InputError
+from passerelle.evaluation import reading
 from passerelle.evaluation.asking.prompts import prompt_of
 from passerelle.evaluation.benchmarks import (
     ai2d,
+    captioning,
     coco,
     gqa,
     llava_bench,
@@ -25,6 +27,8 @@ from passerelle.evaluation.benchmarks import (
 from passerelle.evaluation.benchmarks.base import BadItem
 from passerelle.evaluation.benchmarks.languages import consistency_measure, fidelity_measures
 from passerelle.evaluation.benchmarks.registry import BENCHMARKS, find_benchmark, recognise
+from passerelle.evaluation.reading import read_test
+from passerelle.evaluation.specification import Planned, Source
 from passerelle.records import Answer
 
 
@@ -205,6 +209,32 @@ def test_captions_of_three_kinds():
         assert found[("chrf", "")] == 100
         with pytest.raises(BadItem, match="no caption in 'es'"):
             module.read({**row, "captions": []}, "es")
+
+
+def test_captions_that_are_a_yes_or_a_no_are_counted():
+    texts = ["Oui", "non.", "Oui, un chat", "Yes", "Un chat noir", "Nonchalant", "oui-oui", ""]
+    items = [item for i in range(len(texts)) for item in coco.read({"image_id": i, "captions": ["un chat"]}, "fr")]
+    found = captioning.score(items, said(items, *texts), "generate")[2]
+    assert (found.metric, found.direction) == ("yes-or-no", "none")
+    assert found.right == (True, True, True, True, False, False, False, False) and value(found) == 50
+    assert found.definition == "first-clause:no,non,oui,yes"
+
+
+def test_a_test_is_known_by_another_metric_where_it_can_be(tmp_path):
+    (tmp_path / "c.json").write_text('[{"image_id": 1, "captions": ["un chat noir"]}]', encoding="utf-8")
+    source = Source("coco", (str(tmp_path / "c.json"),), "fr")
+
+    def headline(metric):
+        plan = Planned((source,), "generate", metric=metric)
+        test = read_test(plan, source, tmp_path, with_pictures=False)
+        measures = test.benchmark.score(test.items, said(test.items, "un chat"), "generate", "")
+        return [measure.metric for measure in measures if measure.headline]
+
+    assert (headline(""), headline("chrf")) == (["cider-d"], ["chrf"])
+    with pytest.raises(ConfigError, match=r"coco: unknown metric 'chrff'. Did you mean 'chrf'\?"):
+        headline("chrff")
+    with pytest.raises(ConfigError, match="pope: leave metric out"):
+        reading._known_by(pope.BENCHMARK, "f1")
 
 
 def test_llava_bench_keeps_what_a_judge_needs():

@@ -183,6 +183,6 @@ def test_several_references_score_as_sacrebleus_chrf():
 def test_caption_measures_say_how_they_were_made():
     items = [Item(str(i), "", "fr", picture=str(i), references=tuple(r)) for i, r in enumerate(REFERENCES)]
     measures = captioning.score(items, [Answer(str(i), text=t) for i, t in enumerate(HYPOTHESES)], "generate")
-    assert [m.metric for m in measures] == ["cider-d", "chrf"]
+    assert [m.metric for m in measures] == ["cider-d", "chrf", "yes-or-no"]
     assert measures[0].definition == "cider-d|n:4|sigma:6|tok:words-1|refs:1-3"
     assert "chrF2" in measures[1].definition and "nrefs:1-3" in measures[1].definition

@@ -329,6 +329,12 @@ def test_two_instructions_stay_two() -> None:
     assert [one.text for one in keep_variety(stays)] == ["Décris.", "Nouveau."]
     alike_before = asked("Describe it.", "Dis.", "Décrivez."), asked("Say it.", "Dis.", "Décrivez.")
     assert [one.text for one in keep_variety(alike_before)] == ["Décrivez."] * 2
+    swapped = [
+        asked("Describe it.", "Décris.", "Nouveau."),
+        asked("Tell it.", "Raconte.", "Décris."),
+        asked("Say it.", "Nouveau.", "Nouveau."),
+    ]
+    assert [one.text for one in keep_variety(swapped)] == ["Décris.", "Raconte.", "Nouveau."], "what is given back"
     captions = asked("A cock.", "X.", "Un coq.", field="caption"), asked("A rooster.", "Y.", "Un coq.", field="caption")
     assert [one.text for one in keep_variety(captions)] == ["Un coq."] * 2
     by_people = (

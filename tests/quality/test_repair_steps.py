@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from passerelle.commands.repair import repaired_lines
+from passerelle.errors import InputError
+from passerelle.formats.base import Row
 from passerelle.quality.assessing import FakeAssess
 from passerelle.quality.base import Pair
 from passerelle.quality.evidence.freedict import Dictionary, Grammar
-from passerelle.quality.pairs import PairOptions, read_pairs
+from passerelle.quality.pairs import Paired, PairedRow, PairOptions, only_kinds, read_pairs
+from passerelle.quality.plain_text import PlainText
 from passerelle.quality.repair.candidates import Candidate, Pool
 from passerelle.quality.repair.files import repair_file
 from passerelle.quality.repair.proposing import sentences
@@ -105,6 +109,42 @@ def test_a_repair_is_found_again_by_repair_and_by_translate(memory: TranslationM
     again._chosen = lambda pairs, broken: {}  # type: ignore[method-assign]
     (done,) = again.repair([Pair("A frog.", "Un crapaud.")])
     assert (done.text, done.way) == ("Une grenouille.", "repaired-before")
+
+
+def test_only_some_kinds_of_texts_are_repaired(memory: TranslationMemory, tmp_path: Path) -> None:
+    def conversations(name: str, asked: str, said: str) -> Path:
+        turns = [{"from": "human", "value": asked}, {"from": "gpt", "value": said}]
+        path = tmp_path / name
+        path.write_text(json.dumps([{"id": "1", "image": "x.png", "conversations": turns}]), encoding="utf-8")
+        return path
+
+    english = conversations("en.json", "Two dogs run.", "A frog.")
+    paired = read_pairs(english, conversations("fr.json", "Deux chiens.", "Un crapaud."), PairOptions())
+    texts = {}
+    for kinds in ((), ("answer",), ("question",)):
+        out = tmp_path / f"{'-'.join(kinds)}.json"
+        repairer = make(memory, {"Deux chiens.": 0.2, "Un crapaud.": 0.2})
+        repair_file(only_kinds(paired, kinds), repairer, memory, out)
+        texts[kinds] = [turn["value"] for turn in json.loads(out.read_text(encoding="utf-8"))[0]["conversations"]]
+    assert texts == {
+        (): ["Deux chiens courent.", "Une grenouille."],
+        ("answer",): ["Deux chiens.", "Une grenouille."],
+        ("question",): ["Deux chiens courent.", "Un crapaud."],
+    }
+    with pytest.raises(InputError, match="has no text that is caption or option: its texts are answer, question"):
+        only_kinds(paired, ("caption", "option"))
+
+
+def test_an_answer_that_is_an_option_goes_with_the_options() -> None:
+    row = Row(1, "1", (), ())
+    kinds = ("question", "option", "option", "answer")
+    pairs = tuple(
+        Pair(source, source, field=kind)
+        for kind, source in zip(kinds, ("What?", "A dog", "A cat", "A cat"), strict=True)
+    )
+    paired = Paired(PlainText(), Path("x"), (PairedRow(row, tuple("abcd"), pairs),))
+    assert only_kinds(paired, ("question", "answer")).rows[0].places == ("a",)
+    assert only_kinds(paired, ("option",)).rows[0].places == ("b", "c", "d")
 
 
 def test_the_glossary_is_kept_whatever_the_estimate(memory: TranslationMemory) -> None:

@@ -21,6 +21,7 @@ from passerelle.commands.quality_options import (
     say_asked,
     say_gaps,
 )
+from passerelle.quality.base import TEXT_KINDS
 
 
 @click.command()
@@ -28,6 +29,7 @@ from passerelle.commands.quality_options import (
 @click.argument("translated", type=FILE, required=False)
 @reading
 @click.option("--good", type=Number(0, 1), default=0.7, show_default=True, help="Pairs from here on stay.")
+@click.option("--only", type=click.Choice(TEXT_KINDS), multiple=True, help="Only such texts; may be given again.")
 @click.option("--engine", "more", multiple=True, help="One more engine for candidates; may be given again.")
 @click.option("--glossary", type=FILE, help="CSV file of terms that translations must keep: term,translation.")
 @click.option("--post-edit", "editor", default="", help="Model that corrects what stays doubtful: openai:MODEL@URL.")
@@ -46,6 +48,7 @@ def repair(
     source: Path,
     translated: Path | None,
     good: float,
+    only: tuple[str, ...],
     more: tuple[str, ...],
     glossary: Path | None,
     editor: str,
@@ -74,7 +77,7 @@ def repair(
     first = paired.pairs[0]
     codes = first.source_language, first.target_language
     assess = open_assess(*codes, calibration, phrasebook=phrasebook, more=(*checks, JUDGE))
-    how = RepairOptions(good, more, glossary, phrasebook, editor, editor_options)
+    how = RepairOptions(good, more, glossary, phrasebook, editor, editor_options, only=only)
     result = run(paired, assess, at or cache_folder() / "translations.sqlite", out, how)
     say_asked(result["unsaid"], result["asked"])
     if as_json:

@@ -39,9 +39,9 @@ _SCREENED = {
     "": "machine-translated {language}",
     "gate": "the machine-translated {language} that the gate keeps",
     "random": "as much machine-translated {language}, drawn at random",
-    "repair": "machine-translated and repaired {language}",
+    "repair": "machine-translated {language} with its {kinds} repaired",
 }
-_VERSIONS = {"": "machine text", "gate": "gated text", "random": "random drop", "repair": "repaired text"}
+_VERSIONS = {"": "machine text", "gate": "gated text", "random": "random drop", "repair": "repaired {kinds}"}
 
 
 @dataclass
@@ -98,14 +98,22 @@ def title_of(experiment: Experiment, arm: str) -> str:
         own = experiment.own_model(arm)
         return ", ".join(filter(None, (title, short_name(own) if own else "", engine)))
     texts = experiment.texts(arm)
-    named = [_VERSIONS[experiment.screen(arm)] if text == MACHINE else f"{text} text" for text in texts]
+    machine = _VERSIONS[experiment.screened(arm)].format(kinds=_repaired_kinds(experiment, arm))
+    named = [machine if text == MACHINE else f"{text} text" for text in texts]
     return f"{title}, {' and '.join(named)}"
+
+
+def _repaired_kinds(experiment: Experiment, arm: str) -> str:
+    """Return which texts are repaired, in words."""
+    screen = experiment.screen(arm)
+    return " and ".join(f"{kind}s" for kind in screen.only) if screen and screen.only else "text"
 
 
 def description_of(experiment: Experiment, arm: str, language: str) -> str:
     """Return what an arm does, in a line."""
-    screened = _SCREENED[experiment.screen(arm)].format(language=language) if experiment.texts(arm) else ""
-    texts = [screened if text == MACHINE else f"{text} {language}" for text in experiment.texts(arm)]
+    kinds = _repaired_kinds(experiment, arm)
+    machine = _SCREENED[experiment.screened(arm)].format(language=language, kinds=kinds)
+    texts = [machine if text == MACHINE else f"{text} {language}" for text in experiment.texts(arm)]
     method, own = experiment.method(arm), experiment.own_model(arm)
     engine = experiment.engine(arm).label if method == PIPELINE else ""
     base = "base" if method == PIPELINE else "The base"

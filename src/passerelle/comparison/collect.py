@@ -281,7 +281,7 @@ def _origin(experiment: Experiment, arm: str) -> str | None:
     if arm not in experiment.trained:
         return None
     if MACHINE in experiment.texts(arm):
-        return "repaired" if experiment.screen(arm) == "repair" else "machine"
+        return "repaired" if experiment.screened(arm) == "repair" else "machine"
     origins = {experiment.data[text].origin or "human-translation" for text in experiment.texts(arm)}
     if origins == {"native"}:
         return "native"

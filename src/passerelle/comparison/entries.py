@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,6 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from passerelle.config import Settings
+from passerelle.errors import unknown
+from passerelle.quality.base import TEXT_KINDS
 from passerelle.records import Origin
 
 Answers = Literal["generate", "sum", "mean", "pmi", "pmi-mean"]
@@ -53,6 +56,7 @@ class TestEntry(Settings):
         limit: Only so many questions, the first ones.
         pictures: Only the questions about so many pictures, the first ones.
         rules: Whose rules raw scores are by: ``lmms-eval``, ``vlmevalkit`` or ``authors`` [the benchmark's own].
+        metric: What it is known by, and arms are compared by: of captions ``chrf`` [the benchmark's own].
     """
 
     benchmark: str = Field(min_length=1)
@@ -68,6 +72,7 @@ class TestEntry(Settings):
     limit: int | None = Field(default=None, ge=1)
     pictures: int | None = Field(default=None, ge=1)
     rules: Literal["", "lmms-eval", "vlmevalkit", "authors"] = ""
+    metric: str = ""
 
     @model_validator(mode="before")
     @classmethod
@@ -90,6 +95,48 @@ class QualitySettings(Settings):
     calibration: str = ""
 
 
+@dataclass(frozen=True)
+class Screen:
+    """What an arm's machine text goes through before the arm learns from it.
+
+    Attributes:
+        how: ``gate``: the best rows are kept; ``random``: as many are drawn; ``repair``: texts get better translations.
+        only: Kinds of texts that are repaired, in the order of `TEXT_KINDS`; none: all.
+    """
+
+    how: str
+    only: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Of what it makes, in results and names of folders: ``repair-answer``."""
+        return "-".join((self.how, *self.only))
+
+
+def read_screen(given: Any) -> Screen | None:
+    """Return what an arm's ``screen`` says: its name, ``{repair: [KIND, …]}``, or nothing.
+
+    Raises:
+        ValueError: It is no screen, or no kind of text.
+    """
+    if not given:
+        return None
+    if isinstance(given, dict):
+        if set(given) != {"repair"}:
+            raise ValueError(f"only repair can be of some kinds of texts, as {{repair: [answer]}}, unlike {given!r}.")
+        kinds = given["repair"]
+        if not isinstance(kinds, list | tuple) or not kinds:
+            raise ValueError(f"screen: repair takes a list of kinds of texts, as [answer], not {kinds!r}.")
+        for kind in kinds:
+            if kind not in TEXT_KINDS:
+                raise ValueError(unknown("kind of text", str(kind), TEXT_KINDS))
+        return Screen("repair", tuple(kind for kind in TEXT_KINDS if kind in kinds))
+    if given not in _SCREENS:
+        raise ValueError(unknown("screen", str(given), _SCREENS))
+    return Screen(given)
+
+
+_SCREENS = ("gate", "random", "repair")
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
 _WRITTEN = re.compile(r"(\d+(?:\.\d+)?)\s*([kKmM]?)")
 

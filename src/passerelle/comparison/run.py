@@ -133,7 +133,7 @@ def check(experiment: Experiment, texts: Texts) -> None:
                 signature_of(experiment.engine(name), experiment.target)
     finally:
         close_engines()  # training needs the memory
-    if any(experiment.screen(name) in ("gate", "repair") for name in experiment.arms):
+    if any(experiment.screened(name) in ("gate", "repair") for name in experiment.arms):
         check_estimate(experiment)
     if experiment.reader:
         open_llm(experiment.reader, "reader")[0].close()
@@ -229,7 +229,7 @@ def _pairs(experiment: Experiment, names: list[str]) -> list[tuple[str, str]]:
         arms = [name for name in trained if experiment.method(name) == method]
         plain = [name for name in arms if experiment.texts(name) == (MACHINE,) and not experiment.screen(name)]
         pairs += [(arm, plain[0]) for arm in arms if plain and arm != plain[0]]
-        screened = {experiment.screen(arm): arm for arm in arms}
+        screened = {experiment.screened(arm): arm for arm in arms}
         if {"gate", "random"} <= screened.keys():
             pairs.append((screened["gate"], screened["random"]))
     return pairs

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from passerelle.comparison.entries import QualitySettings
+from passerelle.comparison.entries import QualitySettings, Screen
 from passerelle.comparison.translating import Made
 from passerelle.costs.book import part
 from passerelle.costs.ledger import Phase, measured
@@ -50,6 +50,17 @@ class Screening:
     folder: Path
     phrasebook: Path | None = None
 
+    def through(self, screen: Screen) -> Made:
+        """Return what a screen makes of the translation.
+
+        Raises:
+            UserError: Something that the user can put right.
+            RunError: An engine or a check failed.
+        """
+        if screen.how == "repair":
+            return self.repaired(screen)
+        return self.gated() if screen.how == "gate" else self.drawn()
+
     def gated(self) -> Made:
         """Return the rows that the gate keeps.
 
@@ -76,24 +87,21 @@ class Screening:
 
         return self._made("random", make)
 
-    def repaired(self) -> Made:
-        """Return the translation with its repairs.
-
-        Raises:
-            UserError: Something that the user can put right.
-            RunError: An engine or a check failed.
-        """
+    def repaired(self, screen: Screen) -> Made:
+        """Return the translation with its repairs."""
         from passerelle.quality.repair.opening import RepairOptions, repair
 
         def make(out: Path) -> tuple[int, str]:
-            # A memory of its own: people's translations in the user's would be what the repair is held against.
-            memory = self.folder / "repairs.sqlite"
+            # A memory of its own: people's translations in the user's would be what the repair is held against, and
+            # what another repair of the same rows remembers would come into this one.
+            memory = out.parent / "repairs.sqlite"
             trees = self.settings.calibration != OUT_OF_FOLD
-            options = RepairOptions(self.settings.good, phrasebook=self.phrasebook, shipped_trees=trees)
+            book, only = self.phrasebook, screen.only
+            options = RepairOptions(self.settings.good, phrasebook=book, shipped_trees=trees, only=only)
             found = repair(self.paired, self.assess, memory, out, options)
             return len(self.paired.rows), f"repair, {found['changed']} of {found['pairs']} texts changed"
 
-        return self._made("repair", make)
+        return self._made(screen.name, make)
 
     def _made(self, how: str, make: Callable[[Path], tuple[int, str]]) -> Made:
         """Make a file, unless an earlier run did."""

@@ -13,8 +13,10 @@ from passerelle.comparison.entries import (
     Answers,
     DataEntry,
     QualitySettings,
+    Screen,
     Sizes,
     TestEntry,
+    read_screen,
     read_sizes,
     share_of,
 )
@@ -61,9 +63,9 @@ class Experiment(Settings):
         data: Files to learn from by name; ``english`` is what machine text is translated from, and replayed.
         tests: The benchmarks.
         arms: Name of each arm and what it changes: ``method`` (its name, unless given), ``text`` (a name in `data`, or
-            ``machine``), ``screen`` (``gate``, ``random`` or ``repair``), any setting of an adaptation; of an arm that
-            trains nothing ``model``, where it is another than the base; of one that was adapted elsewhere ``model``
-            and, where it is known, ``training_seconds``.
+            ``machine``), ``screen`` (``gate``, ``random``, ``repair`` or ``{repair: [KIND, …]}``), any setting of an
+            adaptation; of an arm that trains nothing ``model``, where it is another than the base; of one that was
+            adapted elsewhere ``model`` and, where it is known, ``training_seconds``.
         train: Settings of an adaptation that all trained arms share: the budget among them.
         quality: How machine text is screened.
         budgets: Numbers of examples that each trained arm is trained at, for its learning curve; the arm itself has the
@@ -165,10 +167,12 @@ class Experiment(Settings):
                 raise ValueError(f"arm {name!r}: {unknown('text', text, (MACHINE, *self.data))}")
             if text == MACHINE and "english" not in self.data:
                 raise ValueError(f"arm {name!r} learns from machine text, but data.english is missing.")
-        if self.screen(name) and MACHINE not in self.texts(name):
+        try:
+            screen = self.screen(name)
+        except ValueError as error:
+            raise ValueError(f"arm {name!r}: {error}") from None
+        if screen and MACHINE not in self.texts(name):
             raise ValueError(f"arm {name!r}: only machine text is screened; it learns from {self.texts(name)}.")
-        if self.screen(name) not in ("", "gate", "random", "repair"):
-            raise ValueError(f"arm {name!r}: {unknown('screen', self.screen(name), ('gate', 'random', 'repair'))}")
 
     def method(self, arm: str) -> str:
         """Return an arm's method."""
@@ -182,9 +186,14 @@ class Experiment(Settings):
         given = self.arms[arm].get("text", usual)
         return tuple(given) if isinstance(given, list | tuple) else (str(given),)
 
-    def screen(self, arm: str) -> str:
-        """Return what an arm's machine text goes through: nothing, ``gate``, ``random`` or ``repair``."""
-        return str(self.arms[arm].get("screen") or "")
+    def screen(self, arm: str) -> Screen | None:
+        """Return what an arm's machine text goes through; ``None`` if nothing."""
+        return read_screen(self.arms[arm].get("screen"))
+
+    def screened(self, arm: str) -> str:
+        """Return how an arm's machine text is screened: ``gate``, ``random``, ``repair``; empty if it isn't."""
+        screen = self.screen(arm)
+        return screen.how if screen else ""
 
     def sizes(self, arm: str) -> tuple[int, ...]:
         """Return the numbers of examples that an arm is trained at, the last its own; none where it has no curve."""

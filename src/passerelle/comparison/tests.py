@@ -160,6 +160,7 @@ def _plan(experiment: Experiment, entry: TestEntry, sources: Sequence[Source]) -
         pictures=entry.pictures,
         images_anywhere=entry.images_anywhere,
         rules=entry.rules,
+        metric=entry.metric,
     )
 
 

@@ -27,7 +27,6 @@ from passerelle.translation.dataset.job import Job
 from passerelle.translation.dataset.rejects import rejected_rows
 
 PEOPLE: tuple[Origin, ...] = ("human-translation", "native")
-SCREENS = {"gate": Screening.gated, "random": Screening.drawn, "repair": Screening.repaired}
 
 
 @dataclass
@@ -92,7 +91,7 @@ class Texts:
         for text in experiment.texts(arm):
             if text == MACHINE:
                 images, anywhere = self._file(ENGLISH_DATA)[1], experiment.data[ENGLISH_DATA].images_anywhere
-                origin: Origin = "repaired" if experiment.screen(arm) == "repair" else "machine"
+                origin: Origin = "repaired" if experiment.screened(arm) == "repair" else "machine"
                 entries.append(_entry(self.made(arm)[-1].path, images, experiment.target, origin, 1.0, anywhere))
             else:
                 entries.append(self._people(text))
@@ -119,7 +118,8 @@ class Texts:
         for arm in self.experiment.trained:
             if MACHINE in self.experiment.texts(arm):
                 versions["machine"] = self.made(arm)[0]
-                versions[self.experiment.screen(arm) or "machine"] = self.made(arm)[-1]
+                screen = self.experiment.screen(arm)
+                versions[screen.name if screen else "machine"] = self.made(arm)[-1]
         return {name: self._described(made) for name, made in versions.items()}
 
     def _described(self, made: Made) -> dict[str, Any]:
@@ -128,26 +128,39 @@ class Texts:
         if human is None:
             return row
         try:
-            quality = self._chrf(made.path, self._file(human)[0])
+            quality = self._quality(made.path, self._file(human)[0])
         except InputError:  # people's file holds other rows, or is in another format: nothing to hold it against
             return row
-        return {**row, "chrf": round(quality, 2), "against": human}
+        return {**row, **quality, "against": human}
 
-    def _chrf(self, machine: Path, human: Path) -> float:
-        """Return the mean chrF of the different replies of more than a word, against people's of the same rows."""
+    def _quality(self, machine: Path, human: Path) -> dict[str, Any]:
+        """Say how close a version is to people's text of the same rows.
+
+        Returns:
+            ``chrf``: the mean of its different replies of more than a word; ``questions_chrf``: of its different
+            questions, and ``questions``: how many these are; both only where something is asked.
+
+        Raises:
+            InputError: Nothing of it has a reference.
+        """
         english = self._file(ENGLISH_DATA)[0]
         options = PairOptions(target_language=self.experiment.target)
         rejected = self._left_out(english, machine)
         paired = read_pairs(english, machine, options, rejected)
         references = read_references(human, paired)
         found = {
-            (pair.source, pair.target, reference)
+            (pair.field, pair.source, pair.target, reference)
             for pair, reference in zip(paired.pairs, references, strict=True)
-            if reference is not None and pair.field == "answer" and " " in pair.source.strip()
+            if reference is not None
         }
-        if not found:
+        replies = [one[2:] for one in found if one[0] == "answer" and " " in one[1].strip()]
+        asked = [one[2:] for one in found if one[0] == "question"]
+        if not replies:
             raise InputError("no reply of more than a word has a reference.")
-        return sum(sentence_chrf(target, reference) for _, target, reference in found) / len(found)
+        quality: dict[str, Any] = {"chrf": _mean_chrf(replies)}
+        if asked:
+            quality |= {"questions_chrf": _mean_chrf(asked), "questions": len({text for text, _ in asked})}
+        return quality
 
     def _left_out(self, english: Path, machine: Path) -> frozenset[int]:
         """Return the rows of the English file that a version doesn't have."""
@@ -197,7 +210,7 @@ class Texts:
         if self._corrected is not self._machine:
             made.append(self._corrected)
         if screen := self.experiment.screen(arm):
-            made.append(SCREENS[screen](self._screening))
+            made.append(self._screening.through(screen))
         return made
 
     def _sharing(self, made: Made) -> int:
@@ -231,6 +244,10 @@ class Texts:
     def _minutes(self, name: str) -> float:
         """Return how long people take to write or translate a file, by the table of prices."""
         return prices().translation_minutes({m.text for each in self._read(name) for m in each.messages})
+
+
+def _mean_chrf(pairs: Sequence[tuple[str, str]]) -> float:
+    return round(sum(sentence_chrf(*pair) for pair in pairs) / len(pairs), 2)
 
 
 def located(entry: DataEntry, target: str) -> tuple[Path, Path]:

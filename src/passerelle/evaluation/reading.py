@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
-from passerelle.errors import InputError
+from passerelle.errors import ConfigError, InputError, unknown
 from passerelle.evaluation.asking.prompts import prompt_of
-from passerelle.evaluation.benchmarks.base import BadItem, Benchmark, Item
+from passerelle.evaluation.benchmarks.base import BadItem, Benchmark, Item, Measure
 from passerelle.evaluation.benchmarks.registry import find_benchmark, recognise
 from passerelle.evaluation.benchmarks.scoring import GENERATE
 from passerelle.evaluation.parsing.localised import is_read, words_of_language
@@ -20,7 +20,7 @@ from passerelle.formats.images import find_file
 from passerelle.pictures.embedded import decoded, kept
 from passerelle.pictures.opening import check_picture
 from passerelle.progress import say
-from passerelle.records import Origin
+from passerelle.records import Answer, Origin
 
 MOST_SHOWN = 3
 
@@ -149,7 +149,27 @@ def _as_planned(benchmark: Benchmark, plan: Planned, language: str) -> Benchmark
     """Return a benchmark with what a plan changes of it."""
     longest = plan.max_new_tokens or benchmark.max_new_tokens
     prompt = "" if language in plan.prompts else benchmark.prompt
-    return replace(benchmark, max_new_tokens=longest, prompt=prompt)
+    return replace(_known_by(benchmark, plan.metric), max_new_tokens=longest, prompt=prompt)
+
+
+def _known_by(benchmark: Benchmark, metric: str) -> Benchmark:
+    """Return a benchmark whose headline is another of its metrics.
+
+    Raises:
+        ConfigError: It can't be known by that.
+    """
+    if not metric:
+        return benchmark
+    if not benchmark.metrics:
+        raise ConfigError(f"{benchmark.name}: leave metric out: it is known by its own alone.")
+    if metric not in benchmark.metrics:
+        raise ConfigError(f"{benchmark.name}: {unknown('metric', metric, benchmark.metrics)}")
+
+    def score(items: Sequence[Item], answers: Sequence[Answer], method: str, rules: str) -> list[Measure]:
+        found = benchmark.score(items, answers, method, rules)
+        return [replace(measure, headline=measure.metric == metric) for measure in found]
+
+    return replace(benchmark, score=score)
 
 
 def _rules_of(benchmark: Benchmark, plan: Planned) -> str:

@@ -53,6 +53,7 @@ class Planned:
         machine: Languages whose rows were translated by machine.
         images_anywhere: Whether pictures may lie outside of the image folder.
         rules: Whose published rules raw scores are by; empty: the benchmark's own.
+        metric: The metric that it is known and compared by; empty: the benchmark's own.
     """
 
     sources: tuple[Source, ...]
@@ -66,6 +67,7 @@ class Planned:
     machine: tuple[str, ...] = ()
     images_anywhere: bool = False
     rules: str = ""
+    metric: str = ""
 
 
 def parse_languages(given: str) -> tuple[str, ...]:

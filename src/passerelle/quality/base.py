@@ -12,6 +12,9 @@ ErrorClass = Literal[
     "wrong-sense", "unknown-word", "grammar", "word-order", "dropped", "added", "structure", "wrong-language", "style"
 ]
 ERROR_CLASSES: tuple[ErrorClass, ...] = get_args(ErrorClass)
+TextKind = Literal["caption", "question", "option", "answer", "text"]
+TEXT_KINDS: tuple[TextKind, ...] = get_args(TextKind)
+"""What a text can be in its data set."""
 
 
 @dataclass(frozen=True)

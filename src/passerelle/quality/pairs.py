@@ -281,6 +281,32 @@ def sample_source(source: Path, options: PairOptions, pairs: int, target: Path, 
     save(data_format, source, target, ((row, {}) for row in rows if _cluster(row) in drawn))
 
 
+def only_kinds(paired: Paired, kinds: Collection[str]) -> Paired:
+    """Return the files with the texts of some kinds alone; rows without one stay, as they are.
+
+    An answer that is one of its row's options goes with them: one can't be changed without the other.
+
+    Args:
+        paired: The files.
+        kinds: Of `passerelle.quality.base.TEXT_KINDS`; none: all texts.
+
+    Raises:
+        InputError: There is no text of these kinds.
+    """
+    if not kinds:
+        return paired
+    rows = []
+    for row in paired.rows:
+        options = {pair.source for pair in row.pairs if pair.field == "option"}
+        of = ["option" if pair.field == "answer" and pair.source in options else pair.field for pair in row.pairs]
+        kept = [one for one, kind in zip(zip(row.places, row.pairs, strict=True), of, strict=True) if kind in kinds]
+        rows.append(replace(row, places=tuple(place for place, _ in kept), pairs=tuple(pair for _, pair in kept)))
+    if not any(row.pairs for row in rows):
+        found = ", ".join(sorted({pair.field for pair in paired.pairs}))
+        raise InputError(f"{str(paired.path)!r} has no text that is {' or '.join(kinds)}: its texts are {found}.")
+    return replace(paired, rows=tuple(rows))
+
+
 def _drawn(sizes: Sequence[tuple[str, int]], pairs: int, seed: int) -> set[str]:
     """Draw clusters until they hold as many pairs as asked for; `sizes` are of their rows."""
     total: dict[str, int] = {}

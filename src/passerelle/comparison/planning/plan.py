@@ -272,7 +272,7 @@ class _Planning:
         if MACHINE in experiment.texts(name):
             arm.shared = self._once("", self.texts.translating)
             if screen := experiment.screen(name):
-                arm.shared = arm.shared + self._once(screen, lambda: self.texts.screening(screen) or Amounts())
+                arm.shared = arm.shared + self._once(screen.name, lambda: self.texts.screening(screen) or Amounts())
         forget_loaded()  # never two models at once
         settings = adaptation_of(self.texts, name, self.scratch / "arms" / name)
         growth = self.texts.growth(name, settings)

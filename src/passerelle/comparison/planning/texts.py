@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from passerelle.adaptation.settings import AdaptSettings
+from passerelle.comparison.entries import Screen
 from passerelle.comparison.planning.amounts import GUESSED, Amounts
 from passerelle.comparison.screening import Screening
 from passerelle.comparison.settings import ENGLISH_DATA, MACHINE
-from passerelle.comparison.texts import SCREENS, Texts
+from passerelle.comparison.texts import Texts
 from passerelle.comparison.translating import Made
 from passerelle.costs.clocks import Stopwatch
 from passerelle.costs.ledger import Phase
@@ -53,7 +54,7 @@ class StandIns(Texts):
     def made(self, arm: str) -> list[Made]:
         """Return as many rows as an arm will learn from: the translation's where it is made, the English ones'."""
         source = self.known.path if self.known else self._file(ENGLISH_DATA)[0]
-        keeps = self.experiment.quality.keep_share if self.experiment.screen(arm) in _CUT else 1.0
+        keeps = self.experiment.quality.keep_share if self.experiment.screened(arm) in _CUT else 1.0
         if keeps == 1:
             return [Made(source, Phase(""), 0)]
         out = self.scratch / f"kept-{keeps:g}{source.suffix}"
@@ -91,31 +92,31 @@ class StandIns(Texts):
         share = 1 / len(self.experiment.texts(arm))
         return 1 + share * (lengths[1] / lengths[0] - 1) if all(lengths) else 1.0
 
-    def screening(self, how: str) -> Amounts | None:
+    def screening(self, screen: Screen) -> Amounts | None:
         """Return what a screen will take; ``None`` where that can't be found out."""
         if self.sample is None:
-            self.notes.append(f"What the screen {how!r} takes isn't foreseen: it would have to translate first.")
+            self.notes.append(f"What {screen.name!r} takes isn't foreseen: it would have to translate first.")
             return None
         try:
-            took = [self._screened(how, count) for count in (_FIRST_ROWS, SAMPLE_ROWS)]
+            took = [self._screened(screen, count) for count in (_FIRST_ROWS, SAMPLE_ROWS)]
         except PasserelleError as error:
-            self.notes.append(f"What the screen {how!r} takes isn't foreseen: {error}")
+            self.notes.append(f"What {screen.name!r} takes isn't foreseen: {error}")
             return None
         rows = rows_of(self._file(ENGLISH_DATA)[0])
         return Amounts.of(took[0].took) + took[1] * (rows / min(rows, SAMPLE_ROWS))
 
-    def _screened(self, how: str, count: int) -> Amounts:
+    def _screened(self, screen: Screen, count: int) -> Amounts:
         assert self.sample
-        folder = self.scratch / f"screened-{how}-{count}"
+        folder = self.scratch / f"screened-{screen.name}-{count}"
         folder.mkdir()
         english, machine = (folder / path.name for path in self.sample)
         lost = sum(number <= count for number in rejected_rows(self.sample[1]))
         cut(self.sample[0], english, count)
         cut(self.sample[1], machine, count - lost)
         settings, book = self.experiment.quality, self.experiment.translation.phrasebook
-        screening = Screening(english, machine, self.sample[1], self.experiment.target, settings, folder, book)
+        cut_down = Screening(english, machine, self.sample[1], self.experiment.target, settings, folder, book)
         watch = Stopwatch()
-        SCREENS[how](screening)
+        cut_down.through(screen)
         return Amounts.of(watch.took(), GUESSED)
 
     @cached_property

@@ -166,6 +166,7 @@ class Benchmark:
         max_new_tokens: Longest answer.
         rules: Names of the published rules that it can be scored by; the first are its own.
         prompt: Key of the instruction behind the question among a language's `instructions`; empty for none.
+        metrics: What it may be known by, its own first; empty: by its own alone.
         complete: What to do when all rows were read, for example add rotations; gets the method.
     """
 
@@ -179,6 +180,7 @@ class Benchmark:
     max_new_tokens: int = 16
     prompt: str = ""
     rules: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
     complete: Callable[[list[Item], str], list[Item]] = lambda items, method: items
 
 

@@ -1,7 +1,8 @@
-"""Captions against several references: CIDEr-D and chrF, and whether they are in the language asked for."""
+"""Captions against several references: CIDEr-D and chrF, and how many are a yes or a no, which nobody asked for."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,10 +11,14 @@ from passerelle.evaluation.benchmarks.scoring import clusters, ids, percent
 from passerelle.evaluation.metrics.captions import best_chrf_statistics, chrf_from_sums, chrf_signature
 from passerelle.evaluation.metrics.cider import TOKENISER, cider_d
 from passerelle.evaluation.statistics.significance import corpus_of
+from passerelle.languages.prompts import english, find_prompts
 from passerelle.records import Answer
 
 CIDER = (0.0, 1000.0)
 """The least and the most that a caption scores by CIDEr-D."""
+METRICS = ("cider-d", "chrf")
+"""What a test of captions may be known by."""
+_CLAUSE_END = re.compile(r"[,.;:!?…\n]")
 
 
 def caption_item(identifier: str, picture: Picture, references: Sequence[Any], language: str) -> Item:
@@ -38,7 +43,7 @@ def texts_of(value: Any) -> list[Any]:
 
 
 def score(items: Sequence[Item], answers: Sequence[Answer], method: str, rules: str = "") -> list[Measure]:
-    """Score CIDEr-D and chrF."""
+    """Score CIDEr-D, chrF and the share that says yes or no."""
     hypotheses, references = [answer.text for answer in answers], [item.references for item in items]
     unmatched = sum(not text.strip() for text in hypotheses)
     counts = sorted({len(each) for each in references})
@@ -65,4 +70,8 @@ def score(items: Sequence[Item], answers: Sequence[Answer], method: str, rules: 
         unmatched=unmatched,
         unit="points",
     )
-    return [cider, chrf]
+    spoken = [prompts for prompts in (find_prompts(items[0].language), english()) if prompts is not None]
+    words = {word.casefold() for prompts in spoken for word in (prompts.yes, prompts.no)}
+    said = tuple(_CLAUSE_END.split(text.strip())[0].strip().casefold() in words for text in hypotheses)
+    of = (ids(items), clusters(items), f"first-clause:{','.join(sorted(words))}")
+    return [cider, chrf, Measure("yes-or-no", percent(said), *of, right=said, direction="none")]

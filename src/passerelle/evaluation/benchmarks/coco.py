@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from passerelle.evaluation.benchmarks.base import Benchmark, Item, needed, picture_of
-from passerelle.evaluation.benchmarks.captioning import caption_item, score, texts_of
+from passerelle.evaluation.benchmarks.captioning import METRICS, caption_item, score, texts_of
 
 _CAPTIONS = ("captions", "sentences", "references", "answer", "caption")
 
@@ -27,5 +27,6 @@ BENCHMARK = Benchmark(
     score=score,
     source="https://arxiv.org/abs/1504.00325",
     prompt="caption",
+    metrics=METRICS,
     max_new_tokens=32,
 )

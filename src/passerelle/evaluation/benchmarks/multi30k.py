@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from passerelle.evaluation.benchmarks.base import Benchmark, Item, needed, picture_of
-from passerelle.evaluation.benchmarks.captioning import caption_item, score, texts_of
+from passerelle.evaluation.benchmarks.captioning import METRICS, caption_item, score, texts_of
 
 
 def read(row: Mapping[str, Any], language: str) -> list[Item]:
@@ -25,5 +25,6 @@ BENCHMARK = Benchmark(
     score=score,
     source="https://aclanthology.org/W16-3210/",
     prompt="caption",
+    metrics=METRICS,
     max_new_tokens=32,
 )

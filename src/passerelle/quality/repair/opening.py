@@ -11,7 +11,7 @@ from passerelle.languages.phrasebook import read_phrasebook
 from passerelle.quality.assessing import Assess
 from passerelle.quality.engines import pivot_engines
 from passerelle.quality.evidence.freedict import WordTable
-from passerelle.quality.pairs import Paired
+from passerelle.quality.pairs import Paired, only_kinds
 from passerelle.quality.repair.candidates import Pool
 from passerelle.quality.repair.choice_trees import open_scorer
 from passerelle.quality.repair.choose import LinearScorer
@@ -37,6 +37,7 @@ class RepairOptions:
         editor_options: Its options.
         shipped_trees: Choose by the trees that ship, or by weights alone: the trees were fitted on the example's
             captions, and could repeat them.
+        only: Kinds of texts that are repaired, of `passerelle.quality.base.TEXT_KINDS`; none: all.
     """
 
     good: float = 0.7
@@ -46,6 +47,7 @@ class RepairOptions:
     editor: str = ""
     editor_options: Mapping[str, Any] = field(default_factory=dict)
     shipped_trees: bool = True
+    only: tuple[str, ...] = ()
 
 
 def repair(paired: Paired, assess: Assess, memory: Path, out: Path, options: RepairOptions) -> dict[str, Any]:
@@ -66,6 +68,7 @@ def repair(paired: Paired, assess: Assess, memory: Path, out: Path, options: Rep
         RunError: An engine or a check failed.
         StorageError: A file or the memory can't be written.
     """
+    paired = only_kinds(paired, options.only)
     terms = Glossary.read(options.glossary) if options.glossary else None
     codes = paired.pairs[0].source_language, paired.pairs[0].target_language
     known = read_phrasebook(*codes, options.phrasebook)
