@@ -31,6 +31,14 @@ LONGEST = [
     "test_readme_example", "test_interruptions", "test_adapt",
 ]  # fmt: skip
 """Files that take longest: they begin, so that no worker is left with one of them when the others are done."""
+TOGETHER = {
+    "served": ("test_real_servers", "test_larger_models", "test_transformers_serve"),
+    "forked": (
+        "test_resume", "test_processes", "test_many_experts", "test_loop", "test_interruptions", "test_adapt",
+        "test_page_security",
+    ),
+}  # fmt: skip
+"""Files that share what takes seconds to start, a server or what processes are forked from: one worker has them all."""
 LOCAL = ("127.", "::1", "localhost")
 
 
@@ -55,6 +63,15 @@ def spared() -> None:
     from passerelle.machine import spare_imports
 
     spare_imports()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def lent_programs() -> Iterator[None]:
+    """Let engines have the programs that an earlier test started."""
+    from lent import lent
+
+    with lent():
+        yield
 
 
 @pytest.fixture
@@ -171,12 +188,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put long files first; skip tests marked gpu where there is none, torch asked only if there are such tests.
+    """Put long files first and give each to one worker; skip tests marked gpu where there is none.
 
+    torch is asked for one only if there are such tests.
     With PASSERELLE_GPU_TESTS=cpu they run on the CPU: to see, where there is no GPU, that they would run.
     """
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+    groups = {name: group for group, names in TOGETHER.items() for name in names}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(groups.get(item.path.stem, item.path.stem)))
     wanted = [item for item in items if item.get_closest_marker("gpu")]
     if not wanted or os.environ.get("PASSERELLE_GPU_TESTS") == "cpu":
         return
