@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import signal
@@ -20,6 +21,9 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 # transformers compiles some three hundred patterns for each model that it loads, and re forgets after 512.
 re._MAXCACHE = 20_000  # type: ignore[attr-defined]
+
+# While everything is imported nothing becomes unused; `spared` lets Python search for it again.
+gc.disable()
 
 # A shell that starts a job in the background has it ignore Ctrl-C, and so would every program that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -59,10 +63,12 @@ def offline() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def spared() -> None:
-    """Leave out of every search for unused memory what libraries hold, as commands do."""
+    """Leave out of every search for unused memory what libraries hold, as commands do, and search more rarely."""
     from passerelle.machine import spare_imports
 
     spare_imports()
+    gc.set_threshold(20_000, 20, 20)
+    gc.enable()
 
 
 @pytest.fixture(autouse=True, scope="session")

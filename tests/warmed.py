@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-import transformers.models.llava.modeling_llava  # noqa: F401
-import uvicorn  # noqa: F401
+import gc
 
-import passerelle.cli  # noqa: F401
-import passerelle.comparison.run  # noqa: F401
-from passerelle.languages.contrast import contrasts
-from passerelle.machine import spare_imports
 
-# The words of both languages and of those that a text may be in instead, and the model of their letters.
-for language, text in (("fr", "un chat noir"), ("en", "a black cat")):
-    contrasts(text.split(), language)
-spare_imports()
+def _load() -> None:
+    """Import what commands import, and the words of languages and of those that a text may be in instead."""
+    import transformers.models.llava.modeling_llava  # noqa: F401
+    import uvicorn  # noqa: F401
+
+    import passerelle.cli  # noqa: F401
+    import passerelle.comparison.run  # noqa: F401
+    from passerelle.languages.contrast import contrasts
+    from passerelle.machine import spare_imports
+
+    for language, text in (("fr", "un chat noir"), ("en", "a black cat")):
+        contrasts(text.split(), language)
+    spare_imports()
+
+
+gc.disable()  # all of it stays
+_load()
+gc.enable()
