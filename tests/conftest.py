@@ -30,9 +30,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST = [
-    "test_own_model_tutorial", "test_same_file", "test_experiments", "test_processes", "test_resume",
-    "test_many_experts", "test_loop", "test_ray_runner", "test_comparison",
-    "test_readme_example", "test_interruptions", "test_adapt",
+    "test_resume", "test_own_model_tutorial", "test_families", "test_same_file", "test_comparison", "test_real_servers",
+    "test_experiments", "test_ray_runner", "test_readme_example", "test_page", "test_apertium", "test_checkpointing",
 ]  # fmt: skip
 """Files that take longest: they begin, so that no worker is left with one of them when the others are done."""
 TOGETHER = {
