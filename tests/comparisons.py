@@ -37,7 +37,7 @@ def conversation(language: str, number: int, colour: str) -> dict[str, Any]:
 def own_cache(folder: Path) -> str:
     """Make a cache with nothing in it but what takes long to make and is the same for everybody; return its path."""
     folder.mkdir()
-    for name in ("dictionaries", "fluency"):
+    for name in ("derived", "dictionaries", "fluency"):
         shared = cache_folder() / name
         shared.mkdir(parents=True, exist_ok=True)
         (folder / name).symlink_to(shared)

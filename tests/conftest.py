@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import signal
@@ -21,16 +22,26 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 # transformers compiles some three hundred patterns for each model that it loads, and re forgets after 512.
 re._MAXCACHE = 20_000  # type: ignore[attr-defined]
 
+# While everything is imported nothing becomes unused; `spared` lets Python search for it again.
+gc.disable()
+
 # A shell that starts a job in the background has it ignore Ctrl-C, and so would every program that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST = [
-    "test_own_model_tutorial", "test_same_file", "test_experiments", "test_processes", "test_resume",
-    "test_many_experts", "test_loop", "test_ray_runner", "test_comparison",
-    "test_readme_example", "test_interruptions", "test_adapt",
+    "test_resume", "test_own_model_tutorial", "test_families", "test_same_file", "test_comparison", "test_real_servers",
+    "test_experiments", "test_ray_runner", "test_readme_example", "test_page", "test_apertium", "test_checkpointing",
 ]  # fmt: skip
 """Files that take longest: they begin, so that no worker is left with one of them when the others are done."""
+TOGETHER = {
+    "served": ("test_real_servers", "test_larger_models", "test_transformers_serve"),
+    "forked": (
+        "test_resume", "test_processes", "test_many_experts", "test_loop", "test_interruptions", "test_adapt",
+        "test_page_security",
+    ),
+}  # fmt: skip
+"""Files that share what takes seconds to start, a server or what processes are forked from: one worker has them all."""
 LOCAL = ("127.", "::1", "localhost")
 
 
@@ -51,10 +62,21 @@ def offline() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def spared() -> None:
-    """Leave out of every search for unused memory what libraries hold, as commands do."""
+    """Leave out of every search for unused memory what libraries hold, as commands do, and search more rarely."""
     from passerelle.machine import spare_imports
 
     spare_imports()
+    gc.set_threshold(20_000, 20, 20)
+    gc.enable()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def lent_programs() -> Iterator[None]:
+    """Let engines have the programs that an earlier test started."""
+    from lent import lent
+
+    with lent():
+        yield
 
 
 @pytest.fixture
@@ -171,12 +193,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put long files first; skip tests marked gpu where there is none, torch asked only if there are such tests.
+    """Put long files first and give each to one worker; skip tests marked gpu where there is none.
 
+    torch is asked for one only if there are such tests.
     With PASSERELLE_GPU_TESTS=cpu they run on the CPU: to see, where there is no GPU, that they would run.
     """
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+    groups = {name: group for group, names in TOGETHER.items() for name in names}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(groups.get(item.path.stem, item.path.stem)))
     wanted = [item for item in items if item.get_closest_marker("gpu")]
     if not wanted or os.environ.get("PASSERELLE_GPU_TESTS") == "cpu":
         return

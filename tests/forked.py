@@ -9,16 +9,16 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+
+import pytest
 
 from ports import free_port
 
 _SERVER = get_context("forkserver")
-_SERVER.set_forkserver_preload(
-    ["passerelle.cli", "passerelle.comparison.run", "peft", "transformers.models.llava.modeling_llava", "uvicorn"]
-)
+_SERVER.set_forkserver_preload(["warmed"])
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,18 @@ def fork(
     out, err = place / f"{name}.out", place / f"{name}.err"
     err.touch()
     variables = {**os.environ, **environment}
+    _start_server()
     process = _SERVER.Process(target=_run, args=(what, list(arguments), place, variables, out, err))
     process.start()
     return Forked(process, out, err)
+
+
+def _start_server() -> None:
+    """Start what processes are forked from, if it doesn't run; it looks where Python does for what it loads."""
+    paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(paths))
+        forkserver.ensure_running()
 
 
 def fork_ranks(
@@ -105,6 +114,7 @@ def fork_ranks(
 
 
 def _run(what: What, arguments: list[str], place: Path, environment: Mapping[str, str], out: Path, err: Path) -> None:
+    assert "warmed" in sys.modules, "a forked process finds loaded what takes long to load"
     os.setsid()
     os.chdir(place)
     os.environ.clear()

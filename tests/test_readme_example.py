@@ -24,6 +24,7 @@ def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     write_own(tmp_path)
     (tmp_path / "fr.json").unlink()  # the example makes it
     build("llava", tmp_path / "model")
+    capsys.readouterr()  # saving it, transformers may have shown its progress
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PASSERELLE_CACHE", own_cache(tmp_path / "cache"))
     names: dict[str, Any] = {}

@@ -40,7 +40,7 @@ def given(models: Callable[[str], Path], data: Path) -> Callable[[str], tuple[Pr
 
 
 def kept_and_gradients(
-    pretrained: PretrainedModel, rows: list[Encoded], trained: set[str], trees: bool
+    pretrained: PretrainedModel, rows: list[Encoded], trained: tuple[str, ...], trees: bool
 ) -> tuple[int, dict[str, torch.Tensor]]:
     """Return the bytes that a forward keeps for the backward pass, and what this gives."""
     kept: dict[int, int] = {}
@@ -62,10 +62,15 @@ def kept_and_gradients(
     return sum(size for at, size in kept.items() if at not in weights), found | {"loss": loss.detach()}
 
 
-@pytest.mark.parametrize("trained", [set(), {"tower"}], ids=["features", "tower"])
-@pytest.mark.parametrize("family", FAMILIES)
+# With the tower, the layers of the language model are computed again as with features that were computed before: these
+# are tried for each kind of layer and of attention.
+WITH_FEATURES = ("llava", "gemma3", "qwen2_vl", "qwen3_vl_moe", "qwen3_5", "molmo2")
+TRAINED = [(family, ("tower",)) for family in FAMILIES] + [(family, ()) for family in WITH_FEATURES]
+
+
+@pytest.mark.parametrize(("family", "trained"), TRAINED, ids=[f"{f}-{'-'.join(t) or 'features'}" for f, t in TRAINED])
 def test_gradients_are_the_same_for_less_memory(
-    family: str, trained: set[str], given: Callable[[str], tuple[PretrainedModel, list[Encoded]]]
+    family: str, trained: tuple[str, ...], given: Callable[[str], tuple[PretrainedModel, list[Encoded]]]
 ) -> None:
     pretrained, rows = given(family)
     for trees in (False, True) if follows_trees(pretrained, 1) else (False,):

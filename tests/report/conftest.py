@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from collections.abc import Iterator
@@ -9,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from passerelle.report import page
+from passerelle.report.contents import Contents
 
 ARMS: list[tuple[str, str, str | None, float, float, float, float]] = [
     # name, title, trained on, choice on the human test, gap of the machine test, seconds, FLOPs
@@ -153,6 +157,24 @@ def make_results(images: list[str]) -> dict[str, Any]:
         "comparisons": comparisons,
         "examples": [make_example(number, images[number % len(images)]) for number in range(44)],
     }  # fmt: skip
+
+
+@pytest.fixture(autouse=True, scope="session")
+def drawn_once() -> Iterator[None]:
+    """Draw the plots of the same results once: they show nothing of the examples."""
+    drawn: dict[str, dict[str, str]] = {}
+    draw = page._plots
+
+    def plots(contents: Contents) -> dict[str, str]:
+        shown = {name: value for name, value in contents.raw.items() if name != "examples"}
+        key = json.dumps(shown, sort_keys=True, default=repr)
+        if key not in drawn:
+            drawn[key] = draw(contents)
+        return drawn[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "_plots", plots)
+        yield
 
 
 @pytest.fixture

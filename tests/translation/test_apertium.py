@@ -18,6 +18,7 @@ from passerelle.errors import ConfigError, MissingDependency, RunError
 from passerelle.translation.base import Translator
 from passerelle.translation.engines import apertium
 from passerelle.translation.engines.apertium import ApertiumTranslator, available_pairs
+from passerelle.translation.engines.apertium_pipeline import Pipeline
 from stamp_captions import STAMPS, captions
 
 INSTALLED = {pair[:2] for pair in available_pairs()}
@@ -26,6 +27,14 @@ needs_pair = pytest.mark.skipif(
     reason="install apertium apertium-eng-cat apertium-fra-cat apertium-eng-spa",
 )
 BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]+")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_programs():
+    """Start programs of its own for each engine, and end them with it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(apertium, "Pipeline", Pipeline)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -130,17 +139,17 @@ def test_no_text_touches_another(translator, texts):
 @needs_pair
 @pytest.mark.parametrize("place", [0, 4, -1])
 def test_a_killed_program_is_started_again_and_nothing_is_lost(place, caplog):
-    texts = [f"A dog and qzx{number}" for number in range(6_000)]
+    texts = [f"A dog and qzx{number}" for number in range(2_500)]
     results = []
     with ApertiumTranslator("en", "fr") as translator:
         translator.translate(["A dog"])
         worker = threading.Thread(target=lambda: results.append(translator.translate(texts)))
         worker.start()
-        time.sleep(0.5)
+        time.sleep(0.1)
         assert not results, "the kill came too late to show anything"
         os.kill(translator.process_ids[place], signal.SIGKILL)
         worker.join(120)
-    assert results == [[f"Un chien et qzx{number}" for number in range(6_000)]]
+    assert results == [[f"Un chien et qzx{number}" for number in range(2_500)]]
     assert caplog.text.count("started again") == 1
 
 

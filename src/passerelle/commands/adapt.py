@@ -61,6 +61,9 @@ def adapt(
         planned = plan(settings)
         print_json(planned) if as_json else print_plan(planned)
         return
+    from passerelle import machine
+
+    machine.spare_imports()
     from passerelle.adaptation.run import adapt as run
     from passerelle.adaptation.summary import print_summary
 

@@ -98,20 +98,24 @@ def processor_seconds() -> float:
 
 
 def _descendants(process: int) -> Iterator[int]:
-    for listed in _PROC.glob(f"{process}/task/*/children"):
-        with suppress(OSError, ValueError):
-            for child in map(int, listed.read_text(encoding="ascii").split()):
+    """Yield the processes that a process has started, and theirs; without pathlib, for there may be a hundred."""
+    with suppress(OSError):
+        for task in os.listdir(f"{_PROC}/{process}/task"):
+            for child in map(int, _read(f"{process}/task/{task}/children").split()):
                 yield child
                 yield from _descendants(child)
 
 
 def _ticks(process: int) -> int:
     """Return the processor time of a process and of those of its children that ended, in ticks."""
-    try:
-        text = (_PROC / str(process) / "stat").read_text(encoding="utf-8", errors="replace")
-        return sum(map(int, text.rpartition(")")[2].split()[11:15]))
-    except (OSError, ValueError):
-        return 0
+    return sum(map(int, _read(f"{process}/stat").rpartition(b")")[2].split()[11:15]))
+
+
+def _read(name: str) -> bytes:
+    """Return what the system says of a process; nothing when it has ended."""
+    with suppress(OSError), open(f"{_PROC}/{name}", "rb") as file:
+        return file.read()
+    return b""
 
 
 def written_bytes() -> int | None:
