@@ -21,6 +21,7 @@ from passerelle.commands.quality_options import (
     say_asked,
     say_gaps,
 )
+from passerelle.commands.runner_options import running
 
 
 @click.command()
@@ -40,6 +41,7 @@ from passerelle.commands.quality_options import (
 @CALIBRATION
 @CHECK
 @PHRASEBOOK
+@running
 @LANGUAGES
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def repair(
@@ -55,6 +57,9 @@ def repair(
     calibration: Path | None,
     checks: tuple[str, ...],
     phrasebook: Path | None,
+    runner: str,
+    workers: int | None,
+    address: str,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -62,6 +67,7 @@ def repair(
 
     What stays doubtful goes to review.jsonl, ordered by what a person's minute is expected to gain.
     """
+    from passerelle.crews.opening import open_crew
     from passerelle.quality.estimate.calibrated import open_assess
     from passerelle.quality.pairs import PairOptions, read_pairs
     from passerelle.quality.repair.opening import RepairOptions
@@ -73,8 +79,9 @@ def repair(
     say_gaps(paired)
     first = paired.pairs[0]
     codes = first.source_language, first.target_language
-    assess = open_assess(*codes, calibration, phrasebook=phrasebook, more=(*checks, JUDGE))
     how = RepairOptions(good, more, glossary, phrasebook, editor, editor_options)
+    crew = click.get_current_context().with_resource(open_crew(runner, workers, address))
+    assess = open_assess(*codes, calibration, phrasebook=phrasebook, more=(*checks, JUDGE), crew=crew)
     result = run(paired, assess, at or cache_folder() / "translations.sqlite", out, how)
     say_asked(result["unsaid"], result["asked"])
     if as_json:

@@ -6,11 +6,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from passerelle.crews.base import Crew
 from passerelle.errors import MissingDependency
 from passerelle.evaluation.asking.replying import LLM, Taken
 from passerelle.languages.codes import language
 from passerelle.languages.phrasebook import Phrasebook, read_phrasebook
 from passerelle.progress import say
+from passerelle.quality.asking import ChecksBetween
 from passerelle.quality.assessing import Assess, Assessment
 from passerelle.quality.assessor import Assessor
 from passerelle.quality.base import UNKNOWN, ErrorClass, Finding, Pair
@@ -182,6 +184,7 @@ def open_assess(
     more: Sequence[str] = (),
     *,
     quick: bool = False,
+    crew: Crew | None = None,
 ) -> Assess:
     """Open the checks and the estimate between two languages.
 
@@ -195,6 +198,7 @@ def open_assess(
         phrasebook: File of sentences that are right by definition, before those that ship.
         more: Names of checks beside those by default and those of the calibration, for who reads their findings.
         quick: Whether the dear checks are left out where the others agree.
+        crew: Workers that ask the checks; this process does if ``None``.
 
     Raises:
         ConfigError: Unknown language or check, or the calibration was fitted with another language model.
@@ -218,7 +222,9 @@ def open_assess(
         if isinstance(check, EmbeddingCheck):
             check.require()  # what is missing is named before any work
     kept = AssessmentStore(store or cache_folder() / "assessments.sqlite")
-    found = CalibratedAssess(Assessor(checks, kept), estimate, known, quick=quick)
+    shared = [check.name for check in checks if not isinstance(check, LanguageModelCheck)]
+    assessor = Assessor(checks, kept, crew, ChecksBetween(*codes, tuple(shared)))
+    found = CalibratedAssess(assessor, estimate, known, quick=quick)
     for name in found.unweighed:
         say(
             f"{name} has no column in the calibration: it names errors, and moves no probability. "
