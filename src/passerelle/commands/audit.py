@@ -96,7 +96,7 @@ def audit(
     found = run(paired.pairs, assess, known, left, said, is_draw=sample is not None)
     make_folder(out)
     write_json(out / "audit.json", found.as_dict())
-    write_audit_page(found, source.name, paired.pairs[0].target_language, out / "audit.html")
+    write_audit_page(found, source.name, paired.languages[1], out / "audit.html")
     say_asked(found.unsaid if as_json else (), found.asked)
     if as_json:
         print_json(found.as_dict())

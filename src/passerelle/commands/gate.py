@@ -72,8 +72,7 @@ def gate(
     settings = load_gate(config, {key: value for key, value in given.items() if value is not None})
     paired = read_pairs(source, translated, PairOptions(**options))
     say_gaps(paired)
-    first = paired.pairs[0]
-    codes = first.source_language, first.target_language
+    codes = paired.languages
     crew = click.get_current_context().with_resource(open_crew(runner, workers, address))
     assess = open_assess(*codes, calibration, phrasebook=phrasebook, more=checks, quick=quick, crew=crew)
     counts = run(paired, assess, settings, out)

@@ -77,8 +77,7 @@ def repair(
 
     paired = read_pairs(source, translated, PairOptions(**options))
     say_gaps(paired)
-    first = paired.pairs[0]
-    codes = first.source_language, first.target_language
+    codes = paired.languages
     how = RepairOptions(good, more, glossary, phrasebook, editor, editor_options)
     crew = click.get_current_context().with_resource(open_crew(runner, workers, address))
     assess = open_assess(*codes, calibration, phrasebook=phrasebook, more=(*checks, JUDGE), crew=crew)

@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, get_args, runtime_checkable
 
+from passerelle.formats.base import Row
+
 ErrorClass = Literal[
     "wrong-sense", "unknown-word", "grammar", "word-order", "dropped", "added", "structure", "wrong-language", "style"
 ]
 ERROR_CLASSES: tuple[ErrorClass, ...] = get_args(ErrorClass)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Pair:
     """A text and its translation.
 
@@ -40,6 +42,21 @@ class Pair:
     picture: Path | None = None
     cluster: str = ""
     marked: str | None = None
+
+
+@dataclass(frozen=True)
+class PairedRow:
+    """A row of both files.
+
+    Attributes:
+        row: Of the translated file.
+        places: Where in it the texts of `pairs` stand, in order.
+        pairs: Its texts, each with what it was translated from.
+    """
+
+    row: Row
+    places: tuple[str, ...]
+    pairs: tuple[Pair, ...]
 
 
 @dataclass(frozen=True)
