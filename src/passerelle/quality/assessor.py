@@ -95,7 +95,7 @@ class Assessor:
         """Yield what checks say of fresh pairs, batch by batch, by the pairs' keys."""
         by_name = {check.name: check for check in fresh}
         # Who keeps replies itself pays for them, and minds a budget: that is one process.
-        given = {check: keys for check, keys in fresh.items() if self._crew and self._store_of(check) is self._store}
+        given = {check: keys for check, keys in fresh.items() if self._crew and not _keeps_itself(check)}
         own = {check: keys for check, keys in fresh.items() if check not in given}
 
         def asked(batch: Mapping[str, Sequence[str]]) -> Asked:
@@ -107,7 +107,8 @@ class Assessor:
                     self.seconds[name] += seconds[name]
                     yield by_name[name], dict(zip(keys, findings[name], strict=True))
 
-        if given and self._crew is not None and self._tools is not None:
+        if given and self._crew is not None:
+            assert self._tools is not None, "workers need what makes their checks"
             batches = _side_by_side(given, shown)
             yield from made(batches, self._crew.work(self._tools, map(asked, batches)))
         for check, keys in own.items():
@@ -117,7 +118,7 @@ class Assessor:
         yield from made(batches, map(partial(ask, by_name), map(asked, batches)))
 
     def _store_of(self, check: Check) -> AssessmentStore | None:
-        return None if getattr(check, "keeps_itself", False) else self._store
+        return None if _keeps_itself(check) else self._store
 
     def _known(self, check: Check, pairs: Mapping[str, Pair]) -> dict[str, Finding]:
         began = time.perf_counter()
@@ -126,6 +127,10 @@ class Assessor:
         self.from_store[check.name] += len(found)
         self.seconds[check.name] += time.perf_counter() - began
         return found
+
+
+def _keeps_itself(check: Check) -> bool:
+    return getattr(check, "keeps_itself", False)
 
 
 class _Keyed(NamedTuple):
