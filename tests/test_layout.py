@@ -24,6 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("pictures",),
     ("endpoints",),
     ("languages",),
+    ("crews",),
     ("formats",),
     ("example",),
     ("models",),

@@ -187,7 +187,7 @@ def audit(
     from passerelle.quality.estimate.labels import read_labels
 
     paired, assess = _opened(source, translated, to, calibration, phrasebook, checks, options)
-    codes = paired.pairs[0].source_language, paired.pairs[0].target_language
+    codes = paired.languages
     return run(paired.pairs, assess, labels=None if labels is None else read_labels(Path(labels), *codes))
 
 

@@ -173,6 +173,18 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         flush_to_disk(file)
 
 
+@contextmanager
+def written_lines(path: Path) -> Iterator[IO[str]]:
+    """Give a text file in UTF-8 to write to, as `write_atomically` writes one.
+
+    Raises:
+        StorageError: The disk is full, or the folder can't be written.
+    """
+    with written_beside(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+        yield file
+        flush_to_disk(file)
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove what killed processes left half written in a folder that is locked for this one."""
     for beside in folder.rglob(".*.part"):

@@ -20,6 +20,7 @@ from passerelle.evaluation.statistics.significance import (
     holm_adjust,
     mcnemar,
     mean_of,
+    means_by_cluster,
     paired_difference,
 )
 
@@ -40,6 +41,21 @@ def test_mean_against_every_possible_resample_of_three_pictures():
     assert found.value == 1.5
     # 1 of 27 resamples is all "a" (0.5) and 1 of 27 all "c" (4.0): both beyond 2.5%.
     assert (found.low, found.high) == (min(exact), max(exact)) == (0.5, 4.0)
+
+
+def test_means_of_many_figures_are_those_of_each_by_itself():
+    """The same draws, made once: of clusters that are numbered in the order of their names."""
+    generator = np.random.default_rng(4)
+    values, clusters = clustered(generator, 40, 3)
+    numbers = np.unique(clusters, return_inverse=True)[1] * 7 - 100
+    others = [values, values * (generator.random(len(values)) < 0.3), np.zeros(len(values))]
+    found = means_by_cluster(iter(others), 3, numbers)
+    for one, each in zip(found, others, strict=True):
+        alone = cluster_bootstrap(mean_of(each), clusters)
+        assert (one.value, one.low, one.high) == pytest.approx((alone.value, alone.low, alone.high), abs=1e-12)
+    assert means_by_cluster([[0.2, 0.4]], 1, np.array([5, 5]), bounds=(0, 1)) == [Interval(pytest.approx(0.3), 0, 1)]
+    with pytest.raises(InputError, match="nothing to score"):
+        means_by_cluster([[]], 1, np.array([], dtype=np.int64))
 
 
 def test_standard_error_is_that_of_picture_means():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -12,8 +13,9 @@ from passerelle.cli import main
 from passerelle.errors import ConfigError, InputError
 from passerelle.quality.assessing import FakeAssess
 from passerelle.quality.estimate import calibrated
-from passerelle.quality.gate import GateSettings, decide, gate, load_gate
+from passerelle.quality.gate import GateSettings, decide, gate, judge, kept_rows, load_gate
 from passerelle.quality.pairs import Paired, PairOptions, read_pairs
+from passerelle.quality.unsaid import UnsaidCounts
 
 
 def conversations(path: Path, *rows: tuple[str, str]) -> Path:
@@ -36,8 +38,10 @@ def paired(tmp_path: Path) -> Paired:
 
 
 def verdicts(paired: Paired, **settings: float) -> list[str]:
-    decided = decide(paired.rows, ASSESS.estimate(paired.pairs), GateSettings(**settings))
-    return [decision.verdict for decision in decided]
+    thresholds = GateSettings(**settings)
+    judged = list(judge(ASSESS, paired.rows, UnsaidCounts()))
+    kept = kept_rows(np.array([found.probability for found in judged]), thresholds)
+    return [decision.verdict for decision in decide(paired.rows, judged, kept, thresholds)]
 
 
 def test_a_row_is_as_good_as_its_worst_text(paired: Paired) -> None:

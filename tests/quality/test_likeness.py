@@ -175,7 +175,7 @@ def test_what_knows_nothing_of_its_fit_says_nothing_of_it() -> None:
 
 def test_the_doubt_of_log_odds_becomes_that_of_the_share() -> None:
     likeness = Kinds(TWO).likeness(summary(1.0, 1.0), [])
-    found = fitness_of(likeness, [0.5, 1.0])
+    found = fitness_of(likeness, 0.125)
     assert found == Fitness(found.says, False, pytest.approx(0.4 * 0.125), 0.0, "labels")  # type: ignore[arg-type]
 
 

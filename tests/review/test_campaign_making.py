@@ -17,8 +17,8 @@ from passerelle.cli import main
 from passerelle.errors import ConfigError
 from passerelle.formats.base import Row
 from passerelle.quality.assessing import FakeAssess
-from passerelle.quality.base import Pair
-from passerelle.quality.pairs import Paired, PairedRow
+from passerelle.quality.base import Pair, PairedRow
+from passerelle.quality.pairs import Paired
 from passerelle.quality.plain_text import PlainText
 from passerelle.review.findings.status import campaign_status
 from passerelle.review.putting_back.reach import pair_options

@@ -13,8 +13,8 @@ from sqlalchemy import select, text
 
 from passerelle.errors import ConfigError, InputError
 from passerelle.formats.base import Row
-from passerelle.quality.base import Pair
-from passerelle.quality.pairs import Paired, PairedRow
+from passerelle.quality.base import Pair, PairedRow
+from passerelle.quality.pairs import Paired
 from passerelle.quality.plain_text import PlainText
 from passerelle.review.store.database import Database, _parse, without_password
 from passerelle.review.store.items import (

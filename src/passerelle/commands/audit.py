@@ -19,6 +19,7 @@ from passerelle.commands.quality_options import (
     say_asked,
     say_gaps,
 )
+from passerelle.commands.runner_options import running
 
 
 @click.command()
@@ -37,6 +38,7 @@ from passerelle.commands.quality_options import (
 @CHECK
 @PHRASEBOOK
 @QUICK
+@running
 @LANGUAGES
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def audit(
@@ -53,6 +55,9 @@ def audit(
     checks: tuple[str, ...],
     phrasebook: Path | None,
     quick: bool,
+    runner: str,
+    workers: int | None,
+    address: str,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -60,6 +65,7 @@ def audit(
 
     Writes audit.json and audit.html, a page that needs no other file.
     """
+    from passerelle.crews.opening import open_crew
     from passerelle.quality.audit import audit as run
     from passerelle.quality.estimate.calibrated import open_assess
     from passerelle.quality.estimate.labels import read_labels
@@ -72,7 +78,8 @@ def audit(
     how, left_out = PairOptions(**options), frozenset[int]()
     codes = how.source_language, how.target_language
     said = None if labels is None else read_labels(labels, *codes)
-    assess = open_assess(*codes, calibration, phrasebook=phrasebook, more=checks, quick=quick)
+    crew = click.get_current_context().with_resource(open_crew(runner, workers, address))
+    assess = open_assess(*codes, calibration, phrasebook=phrasebook, more=checks, quick=quick, crew=crew)
     if translated is None and not how.columns:
         memory = at or cache_folder() / "translations.sqlite"
         make_folder(out)
@@ -89,7 +96,7 @@ def audit(
     found = run(paired.pairs, assess, known, left, said, is_draw=sample is not None)
     make_folder(out)
     write_json(out / "audit.json", found.as_dict())
-    write_audit_page(found, source.name, paired.pairs[0].target_language, out / "audit.html")
+    write_audit_page(found, source.name, paired.languages[1], out / "audit.html")
     say_asked(found.unsaid if as_json else (), found.asked)
     if as_json:
         print_json(found.as_dict())

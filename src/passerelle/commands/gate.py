@@ -20,6 +20,7 @@ from passerelle.commands.quality_options import (
     say_asked,
     say_gaps,
 )
+from passerelle.commands.runner_options import running
 from passerelle.errors import InputError
 
 
@@ -36,6 +37,7 @@ from passerelle.errors import InputError
 @CHECK
 @PHRASEBOOK
 @QUICK
+@running
 @LANGUAGES
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def gate(
@@ -50,6 +52,9 @@ def gate(
     checks: tuple[str, ...],
     phrasebook: Path | None,
     quick: bool,
+    runner: str,
+    workers: int | None,
+    address: str,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -57,6 +62,7 @@ def gate(
 
     Nothing is deleted: repair.jsonl and dropped.jsonl hold the others. Where no row is kept, the exit code is 2.
     """
+    from passerelle.crews.opening import open_crew
     from passerelle.quality.estimate.calibrated import open_assess
     from passerelle.quality.gate import gate as run
     from passerelle.quality.gate import load_gate
@@ -66,9 +72,9 @@ def gate(
     settings = load_gate(config, {key: value for key, value in given.items() if value is not None})
     paired = read_pairs(source, translated, PairOptions(**options))
     say_gaps(paired)
-    first = paired.pairs[0]
-    codes = first.source_language, first.target_language
-    assess = open_assess(*codes, calibration, phrasebook=phrasebook, more=checks, quick=quick)
+    codes = paired.languages
+    crew = click.get_current_context().with_resource(open_crew(runner, workers, address))
+    assess = open_assess(*codes, calibration, phrasebook=phrasebook, more=checks, quick=quick, crew=crew)
     counts = run(paired, assess, settings, out)
     say_asked(counts["unsaid"], counts["asked"])
     if as_json:

@@ -21,6 +21,7 @@ from passerelle.commands.quality_options import (
     say_asked,
     say_gaps,
 )
+from passerelle.commands.runner_options import running
 from passerelle.quality.base import TEXT_KINDS
 
 
@@ -42,6 +43,7 @@ from passerelle.quality.base import TEXT_KINDS
 @CALIBRATION
 @CHECK
 @PHRASEBOOK
+@running
 @LANGUAGES
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def repair(
@@ -58,6 +60,9 @@ def repair(
     calibration: Path | None,
     checks: tuple[str, ...],
     phrasebook: Path | None,
+    runner: str,
+    workers: int | None,
+    address: str,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -65,6 +70,7 @@ def repair(
 
     What stays doubtful goes to review.jsonl, ordered by what a person's minute is expected to gain.
     """
+    from passerelle.crews.opening import open_crew
     from passerelle.quality.estimate.calibrated import open_assess
     from passerelle.quality.pairs import PairOptions, read_pairs
     from passerelle.quality.repair.opening import RepairOptions
@@ -74,10 +80,10 @@ def repair(
 
     paired = read_pairs(source, translated, PairOptions(**options))
     say_gaps(paired)
-    first = paired.pairs[0]
-    codes = first.source_language, first.target_language
-    assess = open_assess(*codes, calibration, phrasebook=phrasebook, more=(*checks, JUDGE))
+    codes = paired.languages
     how = RepairOptions(good, more, glossary, phrasebook, editor, editor_options, only=only)
+    crew = click.get_current_context().with_resource(open_crew(runner, workers, address))
+    assess = open_assess(*codes, calibration, phrasebook=phrasebook, more=(*checks, JUDGE), crew=crew)
     result = run(paired, assess, at or cache_folder() / "translations.sqlite", out, how)
     say_asked(result["unsaid"], result["asked"])
     if as_json:

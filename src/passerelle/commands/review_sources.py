@@ -9,8 +9,9 @@ from typing import Any
 from passerelle.commands.quality_options import say_gaps
 from passerelle.errors import ConfigError, unknown
 from passerelle.languages.codes import language
+from passerelle.quality.base import PairedRow
 from passerelle.quality.estimate.calibrated import open_assess
-from passerelle.quality.pairs import Paired, PairedRow, PairOptions, read_pairs
+from passerelle.quality.pairs import Paired, PairOptions, read_pairs
 from passerelle.review.page.judgments import TASKS
 from passerelle.review.store.campaign import Plan
 from passerelle.review.store.items import (

@@ -11,7 +11,9 @@ import click
 from passerelle.commands.engine_options import engine_options
 from passerelle.commands.language_option import LANGUAGES
 from passerelle.commands.printing import print_json
+from passerelle.commands.runner_options import running
 from passerelle.commands.translate_progress import ShownProgress, duration
+from passerelle.crews.opening import ON_RAY
 from passerelle.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from passerelle.translation.dataset.summary import Summary
     from passerelle.translation.dataset.survey import Estimate
 
-RUNNERS = ("local", "ray")
 _FILE = click.Path(path_type=Path)
 
 
@@ -59,9 +60,7 @@ def _names(context: click.Context, parameter: click.Parameter, value: str) -> tu
 @click.option("--limit", type=click.IntRange(min=1), help="Only so many rows.")
 @click.option("--strict", is_flag=True, help="Stop at the first bad row, instead of setting it apart.")
 @click.option("--dry-run", is_flag=True, help="Say what there is to translate and what it would take; write nothing.")
-@click.option("--runner", type=click.Choice(RUNNERS), default="local", show_default=True, help="Who does the work.")
-@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="How many at once, on Ray.")
-@click.option("--ray-address", "address", default="", help="Address of a Ray cluster  [Ray on this machine].")
+@running
 @LANGUAGES
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def translate(
@@ -70,7 +69,7 @@ def translate(
     at: Path | None,
     dry_run: bool,
     runner: str,
-    workers: int,
+    workers: int | None,
     address: str,
     as_json: bool,
     no_system: bool,
@@ -110,11 +109,15 @@ def translate(
         )
 
 
-def _open_runner(runner: str, workers: int, address: str) -> OpenRunner:
+def _open_runner(runner: str, workers: int | None, address: str) -> OpenRunner:
     if runner == "ray":
         from passerelle.translation.dataset.ray_runner import open_ray
 
-        return partial(open_ray, workers=workers, address=address)
+        return partial(open_ray, workers=workers or ON_RAY, address=address)
+    if workers is not None and workers > 1:
+        raise ConfigError("one process translates on this machine: several --workers are for --runner ray.")
+    if address:
+        raise ConfigError("--ray-address names a Ray cluster: give --runner ray too.")
     from passerelle.translation.dataset.local import open_local
 
     return open_local

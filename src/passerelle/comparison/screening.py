@@ -19,8 +19,9 @@ from passerelle.errors import InputError
 from passerelle.formats.saving import save
 from passerelle.languages.phrasebook import Phrasebook, read_phrasebook
 from passerelle.quality.assessing import Assess
+from passerelle.quality.base import PairedRow
 from passerelle.quality.gate import GateSettings, gate
-from passerelle.quality.pairs import Paired, PairedRow, PairOptions, read_pairs
+from passerelle.quality.pairs import Paired, PairOptions, read_pairs
 from passerelle.runs import cache_folder, content_hash
 from passerelle.translation.dataset.rejects import rejected_rows
 

@@ -2,47 +2,29 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from passerelle.evaluation.statistics.significance import cluster_bootstrap, mean_of
-from passerelle.quality.assessing import Assess, Assessment
+import numpy as np
+from numpy.typing import NDArray
+
+from passerelle.quality.assessing import Assess, Assessment, in_blocks
 from passerelle.quality.base import ERROR_CLASSES, ErrorClass, Pair
+from passerelle.quality.columns import Columns, Equal, Places
 from passerelle.quality.estimate.by_labels import LabelledShares, labelled_shares
 from passerelle.quality.estimate.calibrate import Labelled
-from passerelle.quality.estimate.fitness import Fitness, KnowsItsFit
+from passerelle.quality.estimate.fitness import NOTHING_SEEN, Fitness, KnowsItsFit
 from passerelle.quality.evidence.chrf import is_lost
-from passerelle.quality.frequent import Frequent, by_field
+from passerelle.quality.frequent import MOST, Frequent
 from passerelle.quality.kinds import UNNAMED, kind_of, kinds
-from passerelle.quality.unsaid import Unsaid, unsaid
+from passerelle.quality.shares import Share, Wanted, part_of, shares_of
+from passerelle.quality.unsaid import Unsaid, UnsaidCounts
 
 EXAMPLES = 12
-_SIDES = 1.96
 _GOOD = 0.5
-
-
-@dataclass(frozen=True)
-class Share:
-    """A share of pairs with its 95% interval, 0..1.
-
-    Attributes:
-        name: What the pairs have in common.
-        value: The share.
-        low: Lower end.
-        high: Upper end.
-        pairs: How many pairs it is of.
-        clusters: How many pictures or rows these come from.
-    """
-
-    name: str
-    value: float
-    low: float
-    high: float
-    pairs: int
-    clusters: int
 
 
 @dataclass(frozen=True)
@@ -176,7 +158,7 @@ class Audit:
 
 
 def audit(
-    pairs: Sequence[Pair],
+    pairs: Collection[Pair],
     assess: Assess,
     references: Sequence[str | None] | None = None,
     left_out: int = 0,
@@ -186,8 +168,10 @@ def audit(
 ) -> Audit:
     """Estimate what is lost in some pairs.
 
+    Of each pair a few numbers are kept; those that are shown are read once more.
+
     Args:
-        pairs: At least one.
+        pairs: At least one; gone through several times.
         assess: Estimates them.
         references: A person's translation of each, ``None`` where there is none.
         left_out: Rows that aren't among the pairs, as they have no translation.
@@ -198,63 +182,167 @@ def audit(
         InputError: There are no pairs, or too few labels are of them.
         RunError: A check failed.
     """
-    found = assess.estimate(pairs)
-    fitness = assess.fitness(found) if isinstance(assess, KnowsItsFit) else None
+    columns, counts, fitness = _gone_through(pairs, assess)
     slack = assess.slack if fitness is None else fitness.slack
-    share = _Shares(pairs, slack)
-    losses = [1 - one.probability for one in found]
-    truth = None if references is None else _truth(pairs, references, losses, share)
-    lost = share("all", losses)
+    seconds, calibrated_on = dict(assess.seconds), assess.calibrated_on
+    asked = {name: asdict(one) for name, one in assess.taken.items()}
+    found = _Found(columns, slack)
+    truth = None if references is None else _truth(pairs, references, columns, slack)
     labelled = None
     if labels is not None:
-        said = labelled_shares(pairs, [one.probability for one in found], labels, is_draw=is_draw)
-        labelled = _with_labels(said, labels.definition, lost)
-
-    def named(name: str, classes: Sequence[ErrorClass | None]) -> Share:
-        return share.part(name, losses, [one.error in classes for one in found])
-
-    errors = [named(name, (name,)) for name in ERROR_CLASSES]
-    by_kind = [named(name, kind.classes) for name, kind in kinds().items()]
-    equal = _equal(pairs)
-    order = sorted(equal, key=lambda places: (found[places[0]].probability, places[0]))
-    worst = sorted(equal, key=lambda places: (-sum(losses[place] for place in places), places[0]))[:EXAMPLES]
-    shown = references or [None] * len(pairs)
-
-    def example(places: Sequence[int]) -> Example:
-        first = places[0]
-        return _example(pairs[first], found[first], shown[first], len(places))
-
-    frequent = by_field(pairs, losses, equal, share, share.part, example)
+        said = labelled_shares(pairs, (1 - columns.losses).tolist(), labels, is_draw=is_draw)
+        labelled = _with_labels(said, labels.definition, found.lost)
+    examples = _Examples(pairs, assess, references, found.shown)
     return Audit(
-        lost=lost,
-        kinds=(*sorted(by_kind, key=lambda one: -one.value), named(UNNAMED, (None,))),
-        errors=tuple(sorted(errors, key=lambda one: -one.value)),
-        fields=tuple(one.lost for one in frequent),
-        frequent=frequent,
-        categories=share.by(lambda pair: pair.category, losses),
-        worst=tuple(map(example, worst)),
-        worst_gain=share.part("put right", losses, _are_in(worst, len(pairs))),
-        typical=tuple(map(example, _evenly(order))),
+        lost=found.lost,
+        kinds=(*sorted(found.kinds, key=lambda one: -one.value), found.unnamed),
+        errors=tuple(sorted(found.errors, key=lambda one: -one.value)),
+        fields=tuple(one.lost for one in found.fields),
+        frequent=tuple(
+            Frequent(one.name, one.lost, examples.of(one.shown), len(one.equal), one.gain, of_all)
+            for one, of_all in zip(found.fields, found.of_all, strict=True)
+        ),
+        categories=found.categories,
+        worst=examples.of(found.worst),
+        worst_gain=found.worst_gain,
+        typical=examples.of(found.typical),
         truth=truth,
-        seconds=dict(assess.seconds),
-        calibrated_on=assess.calibrated_on,
+        seconds=seconds,
+        calibrated_on=calibrated_on,
         slack=slack,
         left_out=left_out,
-        unsaid=unsaid(one.findings for one in found),
-        asked={name: asdict(one) for name, one in assess.taken.items()},
+        unsaid=counts.found(),
+        asked=asked,
         labelled=labelled,
         fitness=fitness,
     )
 
 
-def _truth(pairs: Sequence[Pair], references: Sequence[str | None], losses: Sequence[float], share: _Shares) -> Truth:
-    known = [place for place, text in enumerate(references) if text is not None]
-    bad = [
-        float(text is not None and is_lost(pair.source, pair.target, text))
-        for pair, text in zip(pairs, references, strict=True)
-    ]
-    estimated = share("estimated", losses, known)
-    return Truth(share("true", bad, known, slack=0.0), estimated, len(pairs) - len(known))
+def _gone_through(pairs: Iterable[Pair], assess: Assess) -> tuple[Columns, UnsaidCounts, Fitness | None]:
+    """Assess all pairs, some at a time; keep numbers, what checks couldn't say, and whether the estimate fits."""
+    columns, counts, seen = Columns(), UnsaidCounts(), NOTHING_SEEN
+    knowing = assess if isinstance(assess, KnowsItsFit) else None
+    for block in in_blocks(pairs):
+        found = assess.estimate(block)
+        columns.add(block, found)
+        counts.add(one.findings for one in found)
+        if knowing is not None:
+            seen += knowing.seen(found)
+    return columns, counts, None if knowing is None else knowing.fitness(seen)
+
+
+class _Shown(NamedTuple):
+    """Pairs to show: where each stands first, and how often it stands."""
+
+    first: tuple[int, ...]
+    counts: tuple[int, ...]
+
+
+class _Field(NamedTuple):
+    """A field: its share, its most frequent texts, and what it would give to put them right."""
+
+    name: str
+    equal: Equal
+    most: Places
+    lost: Share
+    gain: Share
+
+    @property
+    def shown(self) -> _Shown:
+        return _shown(self.equal, self.most)
+
+
+class _Found:
+    """The shares of an audit, and the places of its examples."""
+
+    def __init__(self, columns: Columns, slack: float) -> None:
+        self._columns, self._slack = columns, slack
+        losses, equal = columns.losses, Equal(columns)
+        self.fields = [self._field(name, places) for name, places in columns.by_field()]
+        worst = np.lexsort((equal.first, -equal.lost))[:EXAMPLES]
+        self.worst = _shown(equal, worst)
+        self.typical = _shown(equal, _evenly(np.lexsort((equal.first, -losses[equal.first]))))
+        wanted = [Wanted("all", lambda: losses, slack)]
+        wanted += [self._named(name, (name,)) for name in ERROR_CLASSES]
+        wanted += [self._named(name, kind.classes) for name, kind in kinds().items()]
+        wanted += [self._named(UNNAMED, (None,)), part_of("put right", losses, equal.are_in(worst), slack)]
+        wanted += [part_of("put right", losses, self._often(one), slack) for one in self.fields]
+        shares = iter(shares_of(columns.clusters, wanted))
+        self.lost = next(shares)
+        self.errors = [next(shares) for _ in ERROR_CLASSES]
+        self.kinds = [next(shares) for _ in kinds()]
+        self.unnamed, self.worst_gain, *self.of_all = shares
+        self.categories = tuple(
+            self._of(places, [Wanted(name or "(none)", partial(losses.__getitem__, places), slack)])[0]
+            for name, places in columns.by_category()
+        )
+
+    @property
+    def shown(self) -> set[int]:
+        """The places of all pairs that are shown."""
+        groups = (self.worst, self.typical, *(one.shown for one in self.fields))
+        return {place for group in groups for place in group.first}
+
+    def _named(self, name: str, classes: Sequence[ErrorClass | None]) -> Wanted:
+        return part_of(name, self._columns.losses, self._columns.of_errors(classes), self._slack)
+
+    def _of(self, places: Places, wanted: Sequence[Wanted]) -> list[Share]:
+        return shares_of(self._columns.clusters[places], wanted)
+
+    def _field(self, name: str, places: Places) -> _Field:
+        """Find a field's share and most frequent texts; of equally frequent ones those come first that lose more."""
+        losses, equal = self._columns.losses[places], Equal(self._columns, places)
+        most = np.lexsort((equal.first, -equal.lost, -equal.counts))[:MOST]
+        right = part_of("put right", losses, equal.are_in(most), self._slack)
+        lost, gain = self._of(places, [Wanted(name, lambda: losses, self._slack), right])
+        return _Field(name, equal, most, lost, gain)
+
+    def _often(self, one: _Field) -> NDArray[np.bool_]:
+        is_in = np.zeros(len(self._columns), dtype=np.bool_)
+        is_in[one.equal.places] = one.equal.are_in(one.most)
+        return is_in
+
+
+def _shown(equal: Equal, chosen: Places) -> _Shown:
+    return _Shown(tuple(equal.first[chosen].tolist()), tuple(equal.counts[chosen].tolist()))
+
+
+def _evenly(order: Places) -> Places:
+    if len(order) <= EXAMPLES:
+        return order
+    return order[[round((step + _GOOD) * len(order) / EXAMPLES - _GOOD) for step in range(EXAMPLES)]]
+
+
+class _Examples:
+    """The pairs that are shown, as they are read and assessed once more."""
+
+    def __init__(
+        self, pairs: Iterable[Pair], assess: Assess, references: Sequence[str | None] | None, shown: Collection[int]
+    ) -> None:
+        chosen = {place: pair for place, pair in enumerate(pairs) if place in shown}
+        assessed = assess.estimate(list(chosen.values()))
+        self._known = {
+            place: (pair, found, None if references is None else references[place])
+            for (place, pair), found in zip(chosen.items(), assessed, strict=True)
+        }
+
+    def of(self, shown: _Shown) -> tuple[Example, ...]:
+        """Return the examples of some pairs."""
+        return tuple(_example(*self._known[first], count) for first, count in zip(*shown, strict=True))
+
+
+def _truth(pairs: Iterable[Pair], references: Sequence[str | None], columns: Columns, slack: float) -> Truth:
+    bad = np.fromiter(
+        (
+            float(text is not None and is_lost(pair.source, pair.target, text))
+            for pair, text in zip(pairs, references, strict=True)
+        ),
+        dtype=np.float64,
+    )
+    known = np.flatnonzero([text is not None for text in references])
+    wanted = Wanted("true", lambda: bad[known], 0.0), Wanted("estimated", lambda: columns.losses[known], slack)
+    true, estimated = shares_of(columns.clusters[known], wanted)
+    return Truth(true, estimated, len(references) - len(known))
 
 
 def _with_labels(said: LabelledShares, definition: str, lost: Share) -> WithLabels:
@@ -272,65 +360,6 @@ def _with_labels(said: LabelledShares, definition: str, lost: Share) -> WithLabe
     return WithLabels(
         alone, both, said.labels, said.unused, definition, said.halve, said.both.power, said.chances_known, says
     )
-
-
-class _Shares:
-    """Makes shares of pairs."""
-
-    def __init__(self, pairs: Sequence[Pair], slack: float) -> None:
-        self._pairs, self._slack = pairs, slack
-        self._clusters = [pair.cluster or str(place) for place, pair in enumerate(pairs)]
-
-    def __call__(
-        self, name: str, values: Sequence[float], places: Sequence[int] | None = None, slack: float | None = None
-    ) -> Share:
-        """The mean of some pairs' values; both doubts, of the draw and of the calibration, are added as squares."""
-        places = range(len(self._pairs)) if places is None else places
-        clusters = [self._clusters[place] for place in places]
-        found = cluster_bootstrap(mean_of([values[place] for place in places]), clusters, bounds=(0.0, 1.0))
-        more = _SIDES * (self._slack if slack is None else slack)
-        low = found.value - math.hypot(found.value - found.low, more)
-        high = found.value + math.hypot(found.high - found.value, more)
-        return Share(name, found.value, max(0.0, low), min(1.0, high), len(clusters), len(set(clusters)))
-
-    def part(
-        self, name: str, losses: Sequence[float], is_in: Sequence[bool], places: Sequence[int] | None = None
-    ) -> Share:
-        """What some of the pairs lose, as a share of those at the places; the calibration doubts these alone."""
-        places = range(len(self._pairs)) if places is None else places
-        part = sum(is_in[place] for place in places) / len(places)
-        return self(
-            name, [loss * chosen for loss, chosen in zip(losses, is_in, strict=True)], places, self._slack * part
-        )
-
-    def by(self, key: Callable[[Pair], str], values: Sequence[float]) -> tuple[Share, ...]:
-        """A share for each group; none where there is one group without a name."""
-        groups: dict[str, list[int]] = {}
-        for place, pair in enumerate(self._pairs):
-            groups.setdefault(key(pair), []).append(place)
-        if set(groups) == {""}:
-            return ()
-        ordered = sorted(groups, key=lambda name: (-len(groups[name]), name))
-        return tuple(self(name or "(none)", values, groups[name]) for name in ordered)
-
-
-def _equal(pairs: Sequence[Pair]) -> list[list[int]]:
-    """Return the places of each different pair of texts, in the order in which they come first."""
-    places: dict[tuple[str, str], list[int]] = {}
-    for place, pair in enumerate(pairs):
-        places.setdefault((pair.source, pair.target), []).append(place)
-    return list(places.values())
-
-
-def _are_in(groups: Iterable[Sequence[int]], count: int) -> list[bool]:
-    chosen = {place for places in groups for place in places}
-    return [place in chosen for place in range(count)]
-
-
-def _evenly(order: Sequence[list[int]]) -> list[list[int]]:
-    if len(order) <= EXAMPLES:
-        return list(order)
-    return [order[round((step + _GOOD) * len(order) / EXAMPLES - _GOOD)] for step in range(EXAMPLES)]
 
 
 def _example(pair: Pair, found: Assessment, reference: str | None, count: int) -> Example:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, get_args, runtime_checkable
 
+from passerelle.formats.base import Row
+
 ErrorClass = Literal[
     "wrong-sense", "unknown-word", "grammar", "word-order", "dropped", "added", "structure", "wrong-language", "style"
 ]
@@ -17,7 +19,7 @@ TEXT_KINDS: tuple[TextKind, ...] = get_args(TextKind)
 """What a text can be in its data set."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Pair:
     """A text and its translation.
 
@@ -43,6 +45,21 @@ class Pair:
     picture: Path | None = None
     cluster: str = ""
     marked: str | None = None
+
+
+@dataclass(frozen=True)
+class PairedRow:
+    """A row of both files.
+
+    Attributes:
+        row: Of the translated file.
+        places: Where in it the texts of `pairs` stand, in order.
+        pairs: Its texts, each with what it was translated from.
+    """
+
+    row: Row
+    places: tuple[str, ...]
+    pairs: tuple[Pair, ...]
 
 
 @dataclass(frozen=True)

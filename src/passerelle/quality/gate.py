@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from tempfile import TemporaryFile
+from typing import Any, Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 
 from passerelle.config import Settings, check_kind, read_yaml
 from passerelle.errors import ConfigError, InputError, unknown
 from passerelle.formats.saving import save
-from passerelle.quality.assessing import Assess, Assessment
-from passerelle.quality.pairs import Paired, PairedRow, worst_of
-from passerelle.quality.unsaid import unsaid
-from passerelle.runs import write_atomically
+from passerelle.quality.assessing import AT_ONCE, Assess
+from passerelle.quality.base import PairedRow
+from passerelle.quality.pairs import Paired
+from passerelle.quality.unsaid import UnsaidCounts
+from passerelle.runs import storage, written_lines
 
 Verdict = Literal["keep", "repair", "drop"]
 
@@ -88,32 +95,71 @@ class Decision:
         }  # fmt: skip
 
 
-def decide(rows: Sequence[PairedRow], assessed: Sequence[Assessment], settings: GateSettings) -> list[Decision]:
-    """Judge each row by its worst text.
+class Judged(NamedTuple):
+    """What is thought of a row.
+
+    Attributes:
+        probability: Of its worst text.
+        worst: Which of its texts that is.
+        said: What speaks most against it.
+    """
+
+    probability: float
+    worst: int
+    said: str
+
+
+def judge(assess: Assess, rows: Iterable[PairedRow], unsaid: UnsaidCounts) -> Iterator[Judged]:
+    """Judge each row by its worst text, some rows at a time.
+
+    Args:
+        assess: Estimates pairs.
+        rows: The rows.
+        unsaid: Counts what checks couldn't say.
+    """
+    ordered = iter(rows)
+    while block := list(islice(ordered, AT_ONCE)):
+        assessed = assess.estimate([pair for row in block for pair in row.pairs])
+        unsaid.add(one.findings for one in assessed)
+        found = iter(assessed)
+        for row in block:
+            ours = [next(found) for _ in row.pairs]
+            worst = min(range(len(ours)), key=lambda place: ours[place].probability)
+            yield Judged(ours[worst].probability, worst, ours[worst].reason)
+
+
+def kept_rows(worst: NDArray[np.float64], settings: GateSettings) -> NDArray[np.bool_]:
+    """Say which rows are kept; of equally good ones the first [rows].
+
+    Args:
+        worst: Probability of each row's worst text [rows].
+        settings: Thresholds.
+    """
+    if settings.keep_share is None:
+        return worst >= settings.keep_above
+    kept = np.zeros(len(worst), dtype=np.bool_)
+    kept[np.argsort(-worst, kind="stable")[: round(settings.keep_share * len(worst))]] = True
+    return kept
+
+
+def decide(
+    rows: Iterable[PairedRow], judged: Iterable[Judged], kept: Iterable[bool], settings: GateSettings
+) -> Iterator[Decision]:
+    """Sort rows.
 
     Args:
         rows: The rows.
-        assessed: An assessment for each pair of each row, in order.
+        judged: What is thought of each.
+        kept: Whether each is kept.
         settings: Thresholds.
     """
-    worst = worst_of(rows, [found.probability for found in assessed])
-    threshold = settings.keep_above
-    kept = {place for place, value in enumerate(worst) if value >= threshold}
-    if settings.keep_share is not None:
-        order = sorted(range(len(worst)), key=lambda place: (-worst[place], place))
-        kept = set(order[: round(settings.keep_share * len(worst))])
-    decisions, start = [], 0
-    for place, (row, value) in enumerate(zip(rows, worst, strict=True)):
-        ours = assessed[start : start + len(row.pairs)]
-        start += len(row.pairs)
-        verdict: Verdict = "keep" if place in kept else "drop" if value < settings.drop_below else "repair"
-        decisions.append(Decision(row, verdict, value, _reason(row, ours, verdict, value, settings)))
-    return decisions
+    for row, found, is_kept in zip(rows, judged, kept, strict=True):
+        verdict: Verdict = "keep" if is_kept else "drop" if found.probability < settings.drop_below else "repair"
+        yield Decision(row, verdict, found.probability, _reason(row, found, verdict, settings))
 
 
-def _reason(
-    row: PairedRow, assessed: Sequence[Assessment], verdict: Verdict, value: float, settings: GateSettings
-) -> str:
+def _reason(row: PairedRow, found: Judged, verdict: Verdict, settings: GateSettings) -> str:
+    value = found.probability
     if settings.keep_share is not None and verdict != "drop":
         inside = "among" if verdict == "keep" else "not among"
         limit = f"{value:.2f}, {inside} the best {settings.keep_share:.0%}"
@@ -121,9 +167,7 @@ def _reason(
         limit = f"{value:.2f} ≥ {settings.keep_above:g}"
     else:
         limit = f"{value:.2f} < {settings.drop_below if verdict == 'drop' else settings.keep_above:g}"
-    index = min(range(len(assessed)), key=lambda place: assessed[place].probability)
-    said = assessed[index].reason
-    return f"{row.places[index]}: {limit}" + (f": {said}" if said and verdict != "keep" else "")
+    return f"{row.places[found.worst]}: {limit}" + (f": {found.said}" if found.said and verdict != "keep" else "")
 
 
 def gate(paired: Paired, assess: Assess, settings: GateSettings, out: Path) -> dict[str, Any]:
@@ -146,22 +190,33 @@ def gate(paired: Paired, assess: Assess, settings: GateSettings, out: Path) -> d
     """
     if out.resolve() == paired.path.resolve():
         raise InputError(f"{str(out)!r} is the translated file itself: give another --out.")
-    assessed = assess.estimate(paired.pairs)
-    decisions = decide(paired.rows, assessed, settings)
-    keep = [decision for decision in decisions if decision.verdict == "keep"]
-    save(paired.format, paired.path, out, paired.with_texts((decision.row, {}) for decision in keep))
+    unsaid = UnsaidCounts()
     others: dict[Verdict, Path] = {"repair": out.parent / "repair.jsonl", "drop": out.parent / "dropped.jsonl"}
-    for verdict, path in others.items():
-        lines = (d.as_dict() for d in decisions if d.verdict == verdict)
-        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-        write_atomically(path, text.encode())
-    counts = Counter(decision.verdict for decision in decisions)
+    # What is thought of each row waits in a file: which rows are kept is known when all are judged.
+    with storage(out), TemporaryFile("w+", encoding="ascii") as waiting:
+        probabilities = array("d")
+        for found in judge(assess, paired.rows, unsaid):
+            probabilities.append(found.probability)
+            waiting.write(json.dumps(found) + "\n")
+        worst = np.frombuffer(probabilities, dtype=np.float64)
+        kept = kept_rows(worst, settings)
+        keeping = (row for row, is_kept in zip(paired.rows, kept, strict=True) if is_kept)
+        save(paired.format, paired.path, out, paired.with_texts((row, {}) for row in keeping))
+        counts: Counter[Verdict] = Counter()
+        waiting.seek(0)
+        judged = (Judged(*json.loads(line)) for line in waiting)
+        with ExitStack() as stack:
+            files = {name: stack.enter_context(written_lines(path)) for name, path in others.items()}
+            for decision in decide(paired.rows, judged, kept, settings):
+                counts[decision.verdict] += 1
+                if decision.verdict in files:
+                    files[decision.verdict].write(json.dumps(decision.as_dict(), ensure_ascii=False) + "\n")
     return {
-        "rows": len(decisions), "without_text": len(paired.without_text),
+        "rows": len(worst), "without_text": len(paired.without_text),
         **{verdict: counts[verdict] for verdict in ("keep", "repair", "drop")},
-        "best": round(max((decision.probability for decision in decisions), default=0.0), 4),
+        "best": round(float(max(worst, default=0.0)), 4),
         "settings": settings.model_dump(), "calibrated_on": assess.calibrated_on,
-        "unsaid": [str(one) for one in unsaid(one.findings for one in assessed)],
+        "unsaid": [str(one) for one in unsaid.found()],
         "asked": {name: asdict(taken) for name, taken in assess.taken.items()},
         "kept": str(out), "repairs": str(others["repair"]), "dropped": str(others["drop"]),
     }  # fmt: skip

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import heapq
 import random
+import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from passerelle.errors import InputError
@@ -15,27 +18,13 @@ from passerelle.formats.registry import CONTAINERS, open_format
 from passerelle.formats.saving import save
 from passerelle.languages.codes import language
 from passerelle.quality.aligning import Alignment, Files, Unpaired, align, said
-from passerelle.quality.base import Pair
+from passerelle.quality.base import Pair, PairedRow
+from passerelle.quality.in_step import PairsInStep, RowsInStep, in_step
 from passerelle.quality.plain_text import PlainText
 from passerelle.translation.dataset.rejects import reject_reasons
 
 _NAMES = ("question", "caption", "answer")
 _SUFFIXES = {"captions": "caption", "multiple_choice_answer": "answer", "answers": "answer", "instruction": "question"}
-
-
-@dataclass(frozen=True)
-class PairedRow:
-    """A row of both files.
-
-    Attributes:
-        row: Of the translated file.
-        places: Where in it the texts of `pairs` stand, in order.
-        pairs: Its texts, each with what it was translated from.
-    """
-
-    row: Row
-    places: tuple[str, ...]
-    pairs: tuple[Pair, ...]
 
 
 @dataclass(frozen=True)
@@ -45,7 +34,7 @@ class Paired:
     Attributes:
         format: Of the translated file.
         path: The translated file.
-        rows: All rows with a text, in the order of the file, or a sample of them.
+        rows: All rows with a text, in the order of the file, or a sample of them; many are read again each time.
         without_text: Rows of the translated file that have no text in either: nothing to judge, nothing to lose.
         unpaired: Rows of either file that the other doesn't have.
         gaps: The same in a sentence; empty if there are none.
@@ -53,24 +42,35 @@ class Paired:
 
     format: Format
     path: Path
-    rows: tuple[PairedRow, ...]
+    rows: Collection[PairedRow]
     without_text: tuple[Row, ...] = ()
     unpaired: tuple[Unpaired, ...] = ()
     gaps: str = ""
 
     @property
-    def pairs(self) -> list[Pair]:
-        """The pairs of all rows."""
+    def pairs(self) -> Collection[Pair]:
+        """The pairs of all rows: a list, or where there are many, what reads them again each time."""
+        if isinstance(self.rows, RowsInStep):
+            return PairsInStep(self.rows)
         return [pair for row in self.rows for pair in row.pairs]
 
-    def with_texts(self, texts: Iterable[tuple[PairedRow, Mapping[str, str]]]) -> list[tuple[Row, Mapping[str, str]]]:
-        """Return rows to write, with those that have no text at their places among them.
+    @property
+    def languages(self) -> tuple[str, str]:
+        """BCP-47 codes of source and translation."""
+        first = next(iter(self.pairs))
+        return first.source_language, first.target_language
+
+    def with_texts(
+        self, texts: Iterable[tuple[PairedRow, Mapping[str, str]]]
+    ) -> Iterator[tuple[Row, Mapping[str, str]]]:
+        """Yield rows to write, with those that have no text at their places among them.
 
         Args:
             texts: Rows that are to be written, in order, with their new texts by place.
         """
-        written = [(row.row, new) for row, new in texts]
-        return sorted([*written, *((row, {}) for row in self.without_text)], key=lambda pair: pair[0].number)
+        written = ((row.row, new) for row, new in texts)
+        others: Iterator[tuple[Row, Mapping[str, str]]] = ((row, {}) for row in self.without_text)
+        return heapq.merge(written, others, key=lambda pair: pair[0].number)
 
 
 @dataclass(frozen=True)
@@ -119,23 +119,29 @@ def read_pairs(source: Path, translated: Path | None, options: PairOptions, left
         return _read_columns(source, options, codes)
     data_format = _open(source, options)
     categories = read_categories(source, data_format)
+    files = Files(source, translated)
+
+    def make(ours: Row, theirs: Row, look: bool) -> PairedRow:
+        _check_places(ours, theirs, source, translated)
+        picture, cluster = _picture(ours, options, source, look=look)
+        there = {text.place: text.text for text in theirs.fields}
+        category = categories.get(ours.number, "")
+        pairs = (
+            Pair(text.text, there[text.place], *codes, field_kind(text, data_format.name), category, picture, cluster)
+            for text in ours.fields
+        )
+        return PairedRow(theirs, tuple(text.place for text in ours.fields), tuple(pairs))
+
+    stepping = in_step(partial(data_format.rows, source), partial(data_format.rows, translated), make)
+    if stepping is not None:
+        return _checked(Paired(data_format, translated, *stepping), source)
     rows: list[PairedRow] = []
     without_text: list[Row] = []
-    files = Files(source, translated)
     found = aligned(files, data_format, left_out)
     for ours, theirs in found.pairs:
-        _check_places(ours, theirs, source, translated)
-        picture, cluster = _picture(ours, options, source)
-        there = {text.place: text.text for text in theirs.fields}
-        pairs = [
-            Pair(
-                text.text, there[text.place], *codes, field_kind(text, data_format.name),
-                categories.get(ours.number, ""), picture, cluster,
-            )
-            for text in ours.fields
-        ]  # fmt: skip
-        if pairs:
-            rows.append(PairedRow(theirs, tuple(text.place for text in ours.fields), tuple(pairs)))
+        row = make(ours, theirs, True)
+        if row.pairs:
+            rows.append(row)
         else:
             without_text.append(theirs)
     unpaired, gaps = tuple(found.unpaired), said(found.unpaired, files)
@@ -213,15 +219,15 @@ def _check_places(ours: Row, theirs: Row, source: Path, translated: Path) -> Non
             )
 
 
-def _picture(row: Row, options: PairOptions, source: Path) -> tuple[Path | None, str]:
-    """Return the row's picture inside the image folder, and what its pairs are clustered by."""
+def _picture(row: Row, options: PairOptions, source: Path, *, look: bool = True) -> tuple[Path | None, str]:
+    """Return the row's picture inside the image folder, which is looked at, and what its pairs are clustered by."""
     named = [image for image in row.images if not image.startswith("data:")]
     if not named:
         return None, row.id
     images = options.images or (source.parent if options.images_anywhere else None)
     if images is None:
         return None, named[0]
-    problem = check_images(row, ImageFolder(images, anywhere=options.images_anywhere))
+    problem = check_images(row, ImageFolder(images, anywhere=options.images_anywhere)) if look else None
     if problem is not None:
         raise InputError(f"{source}, row {row.number} (id {row.id!r}): {problem[0]}: {problem[1]}.")
     path = images / named[0]
@@ -251,7 +257,8 @@ def read_categories(source: Path, data_format: Format) -> Mapping[int, str]:
         return {}
     reader = CONTAINERS[layout.container](replace(layout, fields={"category": "text"}, embedded=(), require=()))
     try:
-        return {row.number: row.fields[0].text for row in reader.rows(source) if isinstance(row, Row) and row.fields}
+        rows = (row for row in reader.rows(source) if isinstance(row, Row) and row.fields)
+        return {row.number: sys.intern(row.fields[0].text) for row in rows}
     except InputError:  # a table without such a column; what else may be wrong is said when the texts were read
         return {}
 
@@ -346,9 +353,3 @@ def read_references(path: Path, paired: Paired) -> list[str | None]:
     if not any(text is not None for text in found):
         raise InputError(f"{str(path)!r} has no reference for any row of {str(paired.path)!r}: their ids must agree.")
     return found
-
-
-def worst_of(rows: Sequence[PairedRow], probabilities: Sequence[float]) -> list[float]:
-    """Return each row's probability: that of its worst text."""
-    values = iter(probabilities)
-    return [min(next(values) for _ in row.pairs) for row in rows]

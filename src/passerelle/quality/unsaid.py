@@ -32,18 +32,33 @@ class Unsaid:
         return f"The check {self.check} says nothing about {which}: {self.reason.rstrip('.')}."
 
 
+class UnsaidCounts:
+    """Counts what checks couldn't say and gave a reason for."""
+
+    def __init__(self) -> None:
+        self._asked: Counter[str] = Counter()
+        self._silent: Counter[tuple[str, str]] = Counter()
+
+    def add(self, assessed: Iterable[Mapping[str, Finding]]) -> None:
+        """Count the findings about some more pairs, by check."""
+        for findings in assessed:
+            for check, finding in findings.items():
+                self._asked[check] += 1
+                if finding.is_silent:
+                    self._silent[check, finding.reason] += 1
+
+    def found(self) -> tuple[Unsaid, ...]:
+        """Return what was counted, the most first."""
+        found = [Unsaid(check, reason, count, self._asked[check]) for (check, reason), count in self._silent.items()]
+        return tuple(sorted(found, key=lambda one: (-one.pairs, one.check, one.reason)))
+
+
 def unsaid(assessed: Iterable[Mapping[str, Finding]]) -> tuple[Unsaid, ...]:
     """Count what checks couldn't say and gave a reason for, the most first.
 
     Args:
         assessed: The findings about each pair, by check.
     """
-    asked: Counter[str] = Counter()
-    silent: Counter[tuple[str, str]] = Counter()
-    for findings in assessed:
-        for check, finding in findings.items():
-            asked[check] += 1
-            if finding.is_silent:
-                silent[check, finding.reason] += 1
-    found = [Unsaid(check, reason, count, asked[check]) for (check, reason), count in silent.items()]
-    return tuple(sorted(found, key=lambda one: (-one.pairs, one.check, one.reason)))
+    counts = UnsaidCounts()
+    counts.add(assessed)
+    return counts.found()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,7 +62,7 @@ class LabelledShares:
     chances_known: bool
 
 
-def texts_of(pairs: Sequence[Pair], probabilities: Sequence[float]) -> Texts:
+def texts_of(pairs: Collection[Pair], probabilities: Sequence[float]) -> Texts:
     """Bring alike pairs together, without what is right by definition.
 
     Args:
@@ -89,7 +89,7 @@ def texts_of(pairs: Sequence[Pair], probabilities: Sequence[float]) -> Texts:
 
 
 def labelled_shares(
-    pairs: Sequence[Pair], probabilities: Sequence[float], labelled: Labelled, *, is_draw: bool = False
+    pairs: Collection[Pair], probabilities: Sequence[float], labelled: Labelled, *, is_draw: bool = False
 ) -> LabelledShares:
     """Say what share of pairs is lost by labels of some of them.
 

@@ -6,12 +6,14 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from passerelle.crews.base import Crew
 from passerelle.errors import MissingDependency
 from passerelle.evaluation.asking.replying import LLM, Taken
 from passerelle.languages.codes import language
 from passerelle.languages.phrasebook import Phrasebook, read_phrasebook
 from passerelle.progress import say
-from passerelle.quality.assessing import Assess, Assessment
+from passerelle.quality.asking import ChecksBetween
+from passerelle.quality.assessing import Assess, Assessment, in_blocks
 from passerelle.quality.assessor import Assessor
 from passerelle.quality.base import UNKNOWN, ErrorClass, Finding, Pair
 from passerelle.quality.checks.embedding import EmbeddingCheck
@@ -20,7 +22,7 @@ from passerelle.quality.checks.registry import CHECKS, DEAR, MORE, build_checks
 from passerelle.quality.engines import Engines
 from passerelle.quality.estimate.estimate import Estimate
 from passerelle.quality.estimate.features import check_of, matrix, with_texts
-from passerelle.quality.estimate.fitness import OLDER, Fitness, fitness_of
+from passerelle.quality.estimate.fitness import OLDER, Fitness, Seen, fitness_of, moved
 from passerelle.quality.estimate.likeness import Summary
 from passerelle.quality.known import is_known
 from passerelle.quality.store import AssessmentStore
@@ -30,9 +32,6 @@ FOREIGN = 0.1
 """Below this score of the check ``language`` a text is taken to be in another language."""
 CLEAR = 0.2, 0.8
 """Probabilities by the quick checks alone, beyond which the dear ones are left out if haste is asked for."""
-
-AT_ONCE = 20_000
-"""Pairs that are asked about and weighed at once."""
 
 
 class CalibratedAssess:
@@ -52,7 +51,12 @@ class CalibratedAssess:
         self._assessor, self._estimate, self._phrasebook = assessor, estimate, phrasebook
         self._quick = quick
         self._asked_of = self._clear = 0
-        self.missing: tuple[str, ...] = ()
+        self._silent: frozenset[str] | None = None
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Checks of the estimate that said nothing about any pair so far."""
+        return tuple(sorted(self._silent or ()))
 
     @property
     def calibrated_on(self) -> str:
@@ -76,16 +80,24 @@ class CalibratedAssess:
         share = float(known["accepted_share"])
         return math.sqrt(share * (1 - share) / max(1, int(known["clusters"])))
 
-    def fitness(self, assessed: Sequence[Assessment]) -> Fitness:
-        """Say whether the estimate fits the data; what is right by definition is like anything."""
-        kinds, probabilities = self._estimate.kinds, [one.probability for one in assessed]
+    def seen(self, assessed: Sequence[Assessment]) -> Seen:
+        """Sum up some pairs; what is right by definition is like anything."""
+        kinds, moves = self._estimate.kinds, moved([one.probability for one in assessed])
         checked = [one.findings for one in assessed if one.findings]
         if kinds is None or not checked:
-            return Fitness(OLDER if kinds is None else "", False, self.slack)
+            return Seen(None, frozenset(), moves, len(assessed))
         names = {check_of(name) for name in self._estimate.features}
         findings = {name: [found.get(name, UNKNOWN) for found in checked] for name in names}
-        missing = self._estimate.missing(findings)
-        return fitness_of(kinds.likeness(Summary.of(matrix(findings, kinds.columns)), missing), probabilities)
+        heard = frozenset(self._estimate.checks) - frozenset(self._estimate.missing(findings))
+        return Seen(Summary.of(matrix(findings, kinds.columns)), heard, moves, len(assessed))
+
+    def fitness(self, seen: Seen) -> Fitness:
+        """Say whether the estimate fits the data."""
+        kinds = self._estimate.kinds
+        if kinds is None or seen.summary is None:
+            return Fitness(OLDER if kinds is None else "", False, self.slack)
+        missing = [check for check in self._estimate.checks if check not in seen.heard]
+        return fitness_of(kinds.likeness(seen.summary, missing), seen.moves / max(1, seen.pairs))
 
     @property
     def seconds(self) -> Mapping[str, float]:
@@ -115,14 +127,11 @@ class CalibratedAssess:
 
     def _checked(self, pairs: Sequence[Pair]) -> list[Assessment]:
         assessed: list[Assessment] = []
-        silent: list[tuple[str, ...]] = []
-        for start in range(0, len(pairs), AT_ONCE):
-            found = self._found(pairs[start : start + AT_ONCE])
-            unheard = [name for name in self._estimate.missing(found) if not (self._quick and name in self._dear)]
-            silent.append(tuple(unheard))
+        for block in in_blocks(pairs):
+            found = self._found(block)
+            unheard = frozenset(self._estimate.missing(found)) - frozenset(self._dear if self._quick else ())
+            self._silent = unheard if self._silent is None else self._silent & unheard
             assessed += self._weighed(found)
-        if silent:
-            self.missing = tuple(name for name in silent[0] if all(name in each for each in silent))
         return assessed
 
     def _weighed(self, findings: Mapping[str, Sequence[Finding]]) -> Iterator[Assessment]:
@@ -182,6 +191,7 @@ def open_assess(
     more: Sequence[str] = (),
     *,
     quick: bool = False,
+    crew: Crew | None = None,
 ) -> Assess:
     """Open the checks and the estimate between two languages.
 
@@ -195,6 +205,7 @@ def open_assess(
         phrasebook: File of sentences that are right by definition, before those that ship.
         more: Names of checks beside those by default and those of the calibration, for who reads their findings.
         quick: Whether the dear checks are left out where the others agree.
+        crew: Workers that ask the checks; this process does if ``None``.
 
     Raises:
         ConfigError: Unknown language or check, or the calibration was fitted with another language model.
@@ -218,7 +229,9 @@ def open_assess(
         if isinstance(check, EmbeddingCheck):
             check.require()  # what is missing is named before any work
     kept = AssessmentStore(store or cache_folder() / "assessments.sqlite")
-    found = CalibratedAssess(Assessor(checks, kept), estimate, known, quick=quick)
+    shared = [check.name for check in checks if not isinstance(check, LanguageModelCheck)]
+    assessor = Assessor(checks, kept, crew, ChecksBetween(*codes, tuple(shared)))
+    found = CalibratedAssess(assessor, estimate, known, quick=quick)
     for name in found.unweighed:
         say(
             f"{name} has no column in the calibration: it names errors, and moves no probability. "

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Protocol, runtime_checkable
 
 from passerelle.quality.assessing import Assessment
-from passerelle.quality.estimate.likeness import Likeness
+from passerelle.quality.estimate.likeness import Likeness, Summary
 
 _SIDES = 1.96
 OLDER = (
@@ -38,27 +38,62 @@ class Fitness:
     nearest: str = ""
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What was seen of some data: additive, so that a large set is summed up part by part.
+
+    Attributes:
+        summary: What the data are like; ``None`` where nothing of them was checked.
+        heard: Checks that could say something.
+        moves: Sum over all pairs of how far a small step of the log-odds moves the estimate.
+        pairs: How many they are.
+    """
+
+    summary: Summary | None
+    heard: frozenset[str]
+    moves: float
+    pairs: int
+
+    def __add__(self, other: Seen) -> Seen:
+        """Sum up both."""
+        summary = self.summary or other.summary
+        if self.summary is not None and other.summary is not None:
+            summary = self.summary + other.summary
+        return Seen(summary, self.heard | other.heard, self.moves + other.moves, self.pairs + other.pairs)
+
+
+NOTHING_SEEN = Seen(None, frozenset(), 0.0, 0)
+
+
 @runtime_checkable
 class KnowsItsFit(Protocol):
     """An `Assess` that knows what it was fitted on."""
 
-    def fitness(self, assessed: Sequence[Assessment]) -> Fitness:
+    def seen(self, assessed: Sequence[Assessment]) -> Seen:
+        """Sum up some pairs, as it assessed them."""
+        ...
+
+    def fitness(self, seen: Seen) -> Fitness:
         """Say whether the estimate fits the data.
 
         Args:
-            assessed: All pairs, as it assessed them.
+            seen: All of them.
         """
         ...
 
 
-def fitness_of(likeness: Likeness, probabilities: Sequence[float]) -> Fitness:
+def moved(probabilities: Sequence[float]) -> float:
+    """Return how far a small step of all log-odds moves the sum of the estimates."""
+    return sum(each * (1 - each) for each in probabilities)
+
+
+def fitness_of(likeness: Likeness, moves: float) -> Fitness:
     """Put into words how like data are, and turn the doubt of log-odds into that of their share.
 
     Args:
         likeness: Of the data.
-        probabilities: The estimate of each pair.
+        moves: How far a small step of the log-odds moves the mean estimate of the pairs.
     """
-    moves = sum(each * (1 - each) for each in probabilities) / max(1, len(probabilities))
     slack = likeness.doubt * moves
     far = f"the share may be off by {100 * _SIDES * slack:.0f} points either way for that, and the intervals hold it"
     nearest = f"(most like: {likeness.nearest})"

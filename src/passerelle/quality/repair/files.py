@@ -10,7 +10,8 @@ from typing import Any
 
 from passerelle.errors import InputError
 from passerelle.formats.saving import save
-from passerelle.quality.pairs import Paired, PairedRow
+from passerelle.quality.base import PairedRow
+from passerelle.quality.pairs import Paired
 from passerelle.quality.repair.proposing import sentences
 from passerelle.quality.repair.repair import Repaired, Repairer
 from passerelle.quality.unsaid import unsaid
@@ -58,7 +59,7 @@ def repair_file(paired: Paired, repairer: Repairer, memory: Memory, out: Path, g
     """
     if out.resolve() == paired.path.resolve():
         raise InputError(f"{str(out)!r} is the translated file itself: give another --out.")
-    done = repairer.repair(paired.pairs)
+    done = repairer.repair(list(paired.pairs))
     values, texts, places = iter(done), [], []
     for row in paired.rows:
         ours = [next(values) for _ in row.pairs]

@@ -70,7 +70,7 @@ def repair(paired: Paired, assess: Assess, memory: Path, out: Path, options: Rep
     """
     paired = only_kinds(paired, options.only)
     terms = Glossary.read(options.glossary) if options.glossary else None
-    codes = paired.pairs[0].source_language, paired.pairs[0].target_language
+    codes = paired.languages
     known = read_phrasebook(*codes, options.phrasebook)
     engines = {**pivot_engines(*codes), **{spec: make_engine(spec, *codes) for spec in options.engines}}
     book, usual = WordTable(*codes), ApertiumTranslator(*codes)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from passerelle.endpoints.budget import said_cost
-from passerelle.quality.audit import Audit, Example, Share, WithLabels
+from passerelle.quality.audit import Audit, Example, WithLabels
 from passerelle.quality.frequent import Frequent
 from passerelle.quality.kinds import UNNAMED, kinds
 from passerelle.quality.markup import bare
+from passerelle.quality.shares import Share
 
 _NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _LONGEST_SHOWN = 80

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from passerelle.errors import InputError
 from passerelle.formats.base import Row
-from passerelle.quality.base import Pair
-from passerelle.quality.pairs import Paired, PairedRow
+from passerelle.quality.base import Pair, PairedRow
+from passerelle.quality.pairs import Paired
 from passerelle.quality.plain_text import PlainText
 from passerelle.review.store.schema import Assignment, Campaign, Expert, Item
 

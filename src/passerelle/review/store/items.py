@@ -15,8 +15,8 @@ from passerelle.errors import ConfigError, InputError, unknown
 from passerelle.formats.base import BadRow
 from passerelle.formats.values.rows import read_values
 from passerelle.quality.assessing import Assess
-from passerelle.quality.base import Pair
-from passerelle.quality.pairs import Paired, PairedRow
+from passerelle.quality.base import Pair, PairedRow
+from passerelle.quality.pairs import Paired
 from passerelle.review.store.parts import pieces
 from passerelle.translation.protection.protect import is_letter_reply
 

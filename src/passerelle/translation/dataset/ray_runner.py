@@ -1,32 +1,26 @@
-"""Translate the rows of a job on Ray Data: one task reads, a pool of engines translates, this process writes."""
+"""Translate the rows of a job by a crew on Ray: this process reads and writes, workers translate."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from passerelle.errors import PasserelleError
+from passerelle.crews.base import Crew
+from passerelle.crews.ray import answer, open_ray_crew, ray_module
 from passerelle.formats.base import BadRow, Format, Row
 from passerelle.formats.images import ImageFolder
-from passerelle.languages.knowledge import Knowledge, know, own_knowledge
 from passerelle.translation.dataset.counted import CountedMemory, Needed
-from passerelle.translation.dataset.engines import Engines, open_engines
+from passerelle.translation.dataset.engines import open_engines
 from passerelle.translation.dataset.job import Job
-from passerelle.translation.dataset.ray_cluster import answer, connected, our_cause, ray_module
 from passerelle.translation.dataset.reading import read_rows
 from passerelle.translation.dataset.rows import Chunk, RowTranslator, chunks
 from passerelle.translation.memory.memory import Remembered, Stored
 from passerelle.translation.memory.whole_texts import Key, Whole
 
-if TYPE_CHECKING:
-    import ray.data
-
-# The reader needs less than a worker; were both the same, Ray would make one step of them, in one process.
-_READER_CPUS, _WORKER_CPUS = 0.5, 1.0
 # Fewer than elsewhere, so that workers are done at about the same time.
 CHUNK_ROWS = 256
 _BUDGETS = ("most_tokens", "most_cost")
@@ -135,50 +129,47 @@ class Done:
     spent: Any | None
 
 
-class Worker:
-    """Translates chunks, with engines of its own, and with what is known of languages where it was made."""
+@dataclass(frozen=True)
+class Translating:
+    """The tools of a worker: engines of its own, and the memory that all share.
 
-    def __init__(self, job: Job, images: ImageFolder, keeper: Any, languages: dict[str, Knowledge]) -> None:
-        know(languages)
-        self._job, self._images, self._keeper = job, images, keeper
-        self._name = uuid.uuid4().hex
-        self._opened: tuple[Engines, RowTranslator] | None = None
+    Attributes:
+        job: What to translate.
+        images: Where images may be.
+        keeper: Holds the memory.
+    """
 
-    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Translate the chunks of a batch; an error of ours is handed on in a chunk's place."""
-        return {"number": batch["number"], "done": _objects([self._translate(rows) for rows in batch["rows"]])}
+    job: Job
+    images: ImageFolder
+    keeper: Any
 
-    def _translate(self, rows: list[Row | BadRow] | PasserelleError) -> Done | PasserelleError:
-        # Ray would keep an error's text only, with all that it went through.
-        if isinstance(rows, PasserelleError):
-            return rows
-        try:
-            engines, translator = self._open()
-            chunk = translator.translate(rows)
-        except PasserelleError as error:
-            return error
+    def __call__(self) -> Callable[[list[Row | BadRow]], Done]:
+        """Open the engines.
+
+        Raises:
+            UserError: An engine, its model or the glossary can't be had; the message says how to get it.
+        """
+        engines = open_engines(self.job, RemoteMemory(self.keeper), self.job.open_glossary())
+        translator, name = RowTranslator(engines.safe, self.images), uuid.uuid4().hex
         fallback = "" if engines.fallback is None else engines.fallback.signature
-        return Done(chunk, self._name, engines.engine.signature, fallback, engines.spent)
 
-    def _open(self) -> tuple[Engines, RowTranslator]:
-        if self._opened is None:
-            engines = open_engines(self._job, RemoteMemory(self._keeper), self._job.open_glossary())
-            self._opened = engines, RowTranslator(engines.safe, self._images)
-        return self._opened
+        def translate(rows: list[Row | BadRow]) -> Done:
+            return Done(translator.translate(rows), name, engines.engine.signature, fallback, engines.spent)
+
+        return translate
 
 
 class RayRunner:
-    """A `Runner` that works on Ray Data."""
+    """A `Runner` by a crew on Ray."""
 
-    def __init__(self, job: Job, data_format: Format, workers: int, keeper: Any) -> None:
+    def __init__(self, job: Job, data_format: Format, crew: Crew, keeper: Any) -> None:
         self.watch: Callable[[], None] = lambda: None
         self.before_engine: Callable[[], None] = lambda: None
         glossary = job.open_glossary()
         self.glossary = "" if glossary is None else glossary.digest
         self.engine = self.fallback = ""
-        self._job, self._format, self._workers, self._keeper = job, data_format, workers, keeper
+        self._job, self._format, self._crew, self._keeper = job, data_format, crew, keeper
         self._spent: dict[str, Any] = {}
-        self._rows: Any = None
 
     @property
     def needed(self) -> Needed:
@@ -195,49 +186,17 @@ class RayRunner:
     def chunks(self) -> Iterator[Chunk]:
         """Translate all rows of the job."""
         self.before_engine()  # when workers ask theirs isn't known here
-        try:
-            self._rows = iter(self._dataset().iter_rows())
-            for number, row in enumerate(self._rows):
-                assert row["number"] == number, "Ray keeps the order"
-                done: Done | PasserelleError = row["done"]
-                if isinstance(done, PasserelleError):
-                    raise done
-                self.engine, self.fallback = done.engine, done.fallback
-                if done.spent is not None:
-                    self._spent[done.worker] = done.spent
-                yield done.chunk
-        except ray_module().exceptions.RayError as error:
-            raise our_cause(error) from error
-
-    def close(self) -> None:
-        """End what still runs: a thread of Ray Data that outlives Ray ends the whole process, without a word."""
-        if self._rows is not None:
-            self._rows.close()
-
-    def _dataset(self) -> ray.data.Dataset:
-        data = ray_module().data
-        context = data.DataContext.get_current()
-        context.execution_options.preserve_order = True
-        context.enable_progress_bars = False
-        context.target_max_block_size = 1  # each chunk goes to a worker as soon as it's read
-        job, data_format = self._shared(), self._format
-        dataset: ray.data.Dataset = (
-            data.range(1, override_num_blocks=1)
-            .map_batches(_reader(job, data_format), batch_size=None, num_cpus=_READER_CPUS)
-            .map_batches(
-                Worker,
-                fn_constructor_args=(job, job.image_folder(data_format), self._keeper, own_knowledge()),
-                batch_size=1,
-                compute=data.ActorPoolStrategy(size=self._workers),
-                num_cpus=_WORKER_CPUS,
-            )
-        )
-        return dataset
+        tools = Translating(self._shared(), self._job.image_folder(self._format), self._keeper)
+        for done in self._crew.work(tools, chunks(read_rows(self._job, self._format), CHUNK_ROWS)):
+            self.engine, self.fallback = done.engine, done.fallback
+            if done.spent is not None:
+                self._spent[done.worker] = done.spent
+            yield done.chunk
 
     def _shared(self) -> Job:
         """Give each worker its part of the budget, and paths that hold wherever it works."""
         options = {
-            name: value / self._workers if name in _BUDGETS and value is not None else value
+            name: value / self._crew.size if name in _BUDGETS and value is not None else value
             for name, value in self._job.engine_options.items()
         }
         return replace(
@@ -257,8 +216,8 @@ def open_ray(job: Job, data_format: Format, workers: int = 2, address: str = "")
     """Connect to Ray, or start it, for as long as the block lasts.
 
     Args:
-        job: What to translate. On a cluster its files must be at the same paths on every machine, except for the
-            memory, which stays here.
+        job: What to translate. On a cluster its images, models and glossary must be at the same paths on every machine;
+            the data and the memory stay here.
         data_format: Its format.
         workers: How many engines work at once.
         address: Of a cluster; empty: Ray is started on this machine.
@@ -267,14 +226,13 @@ def open_ray(job: Job, data_format: Format, workers: int = 2, address: str = "")
         MissingDependency: Ray isn't installed.
         RunError: There is no cluster at the address.
     """
-    with connected(workers, address) as here, ExitStack() as stack:
-        keeper = (
-            ray_module().remote(MemoryKeeper).options(num_cpus=0, scheduling_strategy=here).remote(job.memory.resolve())
-        )
-        stack.callback(lambda: answer(keeper.close.remote()))
-        runner = RayRunner(job, data_format, workers, keeper)
-        stack.callback(runner.close)
-        yield runner
+    with open_ray_crew(workers, address) as crew:
+        keeper = ray_module().remote(MemoryKeeper).options(num_cpus=0, scheduling_strategy=crew.here)
+        kept = keeper.remote(job.memory.resolve())
+        try:
+            yield RayRunner(job, data_format, crew, kept)
+        finally:
+            answer(kept.close.remote())
 
 
 def _absolute(spec: str) -> str:
@@ -282,25 +240,3 @@ def _absolute(spec: str) -> str:
     name, _, place = spec.partition(":")
     folder = Path(place).expanduser()
     return f"{name}:{folder.resolve()}" if place and folder.exists() else spec
-
-
-def _reader(job: Job, data_format: Format) -> Callable[[dict[str, Any]], Iterator[dict[str, Any]]]:
-    def read(batch: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        number = 0
-        try:
-            for number, rows in enumerate(chunks(read_rows(job, data_format), CHUNK_ROWS), start=1):
-                yield {"number": [number - 1], "rows": _objects([rows])}
-        except PasserelleError as error:
-            yield {"number": [number], "rows": _objects([error])}
-
-    return read
-
-
-def _objects(values: Sequence[list[Row | BadRow] | Done | PasserelleError]) -> Any:
-    """Put values into a column of Ray Data, which would take lists apart."""
-    import numpy as np
-
-    column = np.empty(len(values), dtype=object)
-    for place, value in enumerate(values):
-        column[place] = value
-    return column
