@@ -1,6 +1,6 @@
 """What repair brings on captions with a human translation, of which it was fitted on none.
 
-    python benchmarks/repair.py [--captions FILE.tsv] [--skip 400] [--rows 600] [--docs docs/reference/quality.md]
+    python -m benchmarks.repair [--captions FILE.tsv] [--skip 400] [--rows 600] [--docs docs/reference/quality.md]
 
 Tux Paint's test side, and rows of a file with the columns ``id``, ``en`` and ``fr``, each translated by the usual pivot
 and repaired by the whole command. Prints JSON, and with ``--docs`` writes the table that stands there.
@@ -15,7 +15,6 @@ import csv
 import json
 import logging
 import random
-import re
 import tempfile
 from collections import Counter
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.audit import tables
 from passerelle.evaluation.metrics.captions import chrf_from_sums, chrf_statistics
 from passerelle.evaluation.statistics.significance import corpus_of, paired_difference
 from passerelle.example import splits, tuxpaint
@@ -40,7 +40,6 @@ from passerelle.translation.memory.memory import TranslationMemory
 
 HAIR = 1.0
 """Points of chrF below which a text isn't worse."""
-MARKS = "<!-- repair: by benchmarks/repair.py -->", "<!-- repair: end -->"
 
 
 @dataclass(frozen=True)
@@ -137,7 +136,9 @@ def main() -> None:
     """Measure all sources, print JSON, and write the table if asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--captions", type=Path, help="captions with a human translation: columns id, en, fr")
-    parser.add_argument("--skip", type=int, default=400, help="rows that were read while repair was written")
+    parser.add_argument(
+        "--skip", type=int, default=400, help="rows that were read while repair was written, as were those behind"
+    )
     parser.add_argument("--rows", type=int, default=600)
     parser.add_argument("--side", default="test")
     parser.add_argument("--docs", type=Path, help="the page whose table is written")
@@ -150,11 +151,7 @@ def main() -> None:
         results = [measure(source, Path(name)) for source in sources]
     print(json.dumps(results, indent=1))
     if options.docs:
-        text = options.docs.read_text(encoding="utf-8")
-        put = f"{MARKS[0]}\n{table(results)}\n{MARKS[1]}"
-        options.docs.write_text(
-            re.sub(f"{MARKS[0]}.*{MARKS[1]}", lambda _: put, text, flags=re.DOTALL), encoding="utf-8"
-        )
+        tables.put(options.docs, "repair", table(results))
 
 
 if __name__ == "__main__":
