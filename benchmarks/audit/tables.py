@@ -37,10 +37,10 @@ def between(page: str, name: str) -> tuple[str, str, str]:
     Raises:
         ValueError: The page lacks the marks.
     """
-    found = re.fullmatch(rf"(.*<!-- {name}: by [^>]* -->\n)(.*)(\n<!-- {name}: end -->.*)", page, re.DOTALL)
+    found = re.fullmatch(rf"(.*<!-- {name}: by [^>]* -->\n)(.*)(<!-- {name}: end -->.*)", page, re.DOTALL)
     if found is None:
         raise ValueError(f"no marks of {name!r} on the page: <!-- {name}: by SCRIPT --> and <!-- {name}: end -->")
-    return found[1], found[2], found[3]
+    return found[1], found[2].rstrip("\n"), found[3]
 
 
 def put(path: Path, name: str, text: str) -> None:
@@ -50,4 +50,4 @@ def put(path: Path, name: str, text: str) -> None:
         ValueError: The page lacks the marks.
     """
     before, _, after = between(path.read_text(encoding="utf-8"), name)
-    path.write_text(f"{before}{text}{after}", encoding="utf-8")
+    path.write_text(f"{before}{text}\n{after}", encoding="utf-8")

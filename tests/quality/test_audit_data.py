@@ -201,5 +201,7 @@ def test_a_script_writes_between_its_own_marks(tmp_path: Path) -> None:
     assert page.read_text() == (
         "a\n<!-- one: by x.py -->\nnew\nlines\n<!-- one: end -->\n<!-- two: by y.py -->\n<!-- two: end -->\nz\n"
     )
+    tables.put(page, "two", "first")
+    assert tables.between(page.read_text(), "two")[1] == "first"
     with pytest.raises(ValueError, match="no marks of 'three'"):
         tables.put(page, "three", "new")
