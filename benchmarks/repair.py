@@ -1,9 +1,11 @@
 """What repair brings on captions with a human translation, of which it was fitted on none.
 
-    python benchmarks/repair.py [--captions FILE.tsv] [--skip 400] [--rows 600] [--docs docs/reference/quality.md]
+    python -m benchmarks.repair [--captions FILE.tsv] [--skip 400] [--rows 600] [--sources components debconf]
+        [--docs docs/reference/quality.md]
 
-Tux Paint's test side, and rows of a file with the columns ``id``, ``en`` and ``fr``, each translated by the usual pivot
-and repaired by the whole command. Prints JSON, and with ``--docs`` writes the table that stands there.
+Tux Paint's test side, rows of a file with the columns ``id``, ``en`` and ``fr``, and texts of sources of
+`benchmarks.audit`, each translated by the usual pivot and repaired by the whole command. Prints JSON, and with
+``--docs`` writes the table that stands there.
 
 A text is worse where its chrF to the human translation fell by more than a point. Intervals are paired, by picture.
 """
@@ -15,7 +17,6 @@ import csv
 import json
 import logging
 import random
-import re
 import tempfile
 from collections import Counter
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.audit import tables
+from benchmarks.audit.collect import drawn
+from benchmarks.audit.sources import Sources, known
 from passerelle.evaluation.metrics.captions import chrf_from_sums, chrf_statistics
 from passerelle.evaluation.statistics.significance import corpus_of, paired_difference
 from passerelle.example import splits, tuxpaint
@@ -40,7 +44,6 @@ from passerelle.translation.memory.memory import TranslationMemory
 
 HAIR = 1.0
 """Points of chrF below which a text isn't worse."""
-MARKS = "<!-- repair: by benchmarks/repair.py -->", "<!-- repair: end -->"
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,13 @@ def captions_file(path: Path, skip: int, rows: int) -> Captions:
     return Captions("photographs", *([row[key] for row in found] for key in ("en", "fr", "id")))
 
 
+def of_source(name: str, rows: int) -> Captions:
+    """Return some texts of a source, a few of each program."""
+    found = drawn(Sources(cache_folder() / "audit-sources", None).read(name, "fr"), rows, f"{name} repaired")
+    columns = ([getattr(text, key) for text in found] for key in ("english", "reference", "cluster"))
+    return Captions(name, *columns)
+
+
 def measure(captions: Captions, folder: Path) -> dict[str, Any]:
     """Translate, repair, and compare."""
     pool = Pool(pivot_engines("en", "fr"), WordTable("en", "fr"))
@@ -86,7 +96,7 @@ def measure(captions: Captions, folder: Path) -> dict[str, Any]:
     before = [fitted(source, bare(marked)) for source, marked in zip(captions.english, answers, strict=True)]
     pairs = [Pair(*texts) for texts in zip(captions.english, before, strict=True)]
     assess = open_assess("en", "fr", store=folder / "assessments.sqlite", more=(JUDGE,))
-    with TranslationMemory(folder / f"{len(pairs)}.sqlite") as memory:
+    with TranslationMemory(folder / f"{captions.name}.sqlite") as memory:
         done = Repairer(pool, open_scorer("en", "fr", pool.book), assess, memory, "benchmark").repair(pairs)
     after = [found.text for found in done]
     sums = {name: chrf_statistics(texts, captions.french) for name, texts in (("before", before), ("after", after))}
@@ -122,11 +132,11 @@ def _oracle(before: str, pool: list[Any], wanted: str) -> str:
 def table(results: list[dict[str, Any]]) -> str:
     """Write the results as Markdown."""
     lines = [
-        "| captions | texts | before | repaired | gain (95%) | oracle | changed | worse |",
+        "| texts of | texts | before | repaired | gain (95%) | oracle | changed | worse |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for one in results:
-        gain = f"+{one['gain']['value']} [{one['gain']['low']}, {one['gain']['high']}]"
+        gain = f"{one['gain']['value']:+} [{one['gain']['low']}, {one['gain']['high']}]"
         worse = f"{one['worse']} ({one['worse'] / max(1, one['changed']):.0%})"
         cells = (one["name"], one["texts"], one["before"], one["after"], gain, one["oracle"], one["changed"], worse)
         lines.append(f"| {' | '.join(map(str, cells))} |")
@@ -137,8 +147,11 @@ def main() -> None:
     """Measure all sources, print JSON, and write the table if asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--captions", type=Path, help="captions with a human translation: columns id, en, fr")
-    parser.add_argument("--skip", type=int, default=400, help="rows that were read while repair was written")
+    parser.add_argument(
+        "--skip", type=int, default=400, help="rows that were read while repair was written, as were those behind"
+    )
     parser.add_argument("--rows", type=int, default=600)
+    parser.add_argument("--sources", nargs="*", default=[], choices=list(known()), help="of `benchmarks.audit`")
     parser.add_argument("--side", default="test")
     parser.add_argument("--docs", type=Path, help="the page whose table is written")
     options = parser.parse_args()
@@ -146,15 +159,12 @@ def main() -> None:
     sources = [tux_paint(options.side)]
     if options.captions:
         sources.append(captions_file(options.captions, options.skip, options.rows))
+    sources += [of_source(name, options.rows) for name in options.sources]
     with tempfile.TemporaryDirectory() as name:
         results = [measure(source, Path(name)) for source in sources]
     print(json.dumps(results, indent=1))
     if options.docs:
-        text = options.docs.read_text(encoding="utf-8")
-        put = f"{MARKS[0]}\n{table(results)}\n{MARKS[1]}"
-        options.docs.write_text(
-            re.sub(f"{MARKS[0]}.*{MARKS[1]}", lambda _: put, text, flags=re.DOTALL), encoding="utf-8"
-        )
+        tables.put(options.docs, "repair", table(results))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ table as Markdown; with ``--docs`` it is written there.
 from __future__ import annotations
 
 import argparse
-import re
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -35,7 +34,6 @@ SLOPES = np.arange(0.0, 20.5, 2.5)
 LOST_PEOPLE = "people's called lost"
 GROUPS = (1, 4, 11)
 """Fewest words of short, middle and long texts."""
-MARKS = "<!-- lost: by benchmarks/audit/agreement.py -->", "<!-- lost: end -->"
 
 
 class Rule(NamedTuple):
@@ -173,10 +171,7 @@ def main() -> None:
     made = table(results(rows), rows)
     print(made)
     if options.docs:
-        text = options.docs.read_text(encoding="utf-8")
-        put = f"{MARKS[0]}\n{made}\n{MARKS[1]}"
-        written = re.sub(f"{MARKS[0]}.*{MARKS[1]}", lambda _: put, text, flags=re.DOTALL)
-        options.docs.write_text(written, encoding="utf-8")
+        tables.put(options.docs, "lost", made)
 
 
 if __name__ == "__main__":

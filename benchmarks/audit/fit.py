@@ -15,7 +15,6 @@ import argparse
 import json
 import logging
 import random
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -49,7 +48,6 @@ APART = ("photographs", "stamps-test")
 """Tables that are in no fit."""
 ENGINES = ("apertium", "degraded", "both")
 DRAWS, DRAWN, KEPT = 4, 150, 0.6
-MARKS = ("<!-- fit: by benchmarks/audit/fit.py -->", "<!-- fit: end -->")
 
 
 class Data(NamedTuple):
@@ -127,20 +125,40 @@ def read(folder: Path, language: str, rows: int, cache: Path) -> Data:
     return data
 
 
+def source_options(parser: argparse.ArgumentParser) -> None:
+    """Let a script be told which data it reads, where what it fits is kept, and which page it writes to."""
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--language", default="fr")
+    parser.add_argument("--rows", type=int, default=300, help="texts of each table (default 300)")
+    parser.add_argument("--cache", type=Path, default=cache_folder() / "audit-fit")
+    parser.add_argument("--docs", type=Path, help="the page whose table is written")
+
+
+def read_from(options: argparse.Namespace) -> Data:
+    """Read what `source_options` name."""
+    return read(options.data, options.language, options.rows, options.cache)
+
+
+def sources_of(data: Data) -> list[tuple[str, str]]:
+    """Return the tables by name, each with the source that it's of."""
+    return [(name, PARTS.get(name, name)) for name in sorted(set(data.tables))]
+
+
 def _kind(engine: str) -> str:
     return "degraded" if engine == "degraded" else engine.partition(" ")[0]
 
 
-class _Kept:
+class Kept:
     """Stands for an `Assessor` whose findings are known."""
 
     def __init__(self, data: Data) -> None:
-        self.seconds: dict[str, float] = {}
+        self.seconds: dict[str, float] = dict.fromkeys(data.findings, 0.0)
         self.checks: list[Any] = []
         self._of = {(pair.source, pair.target): n for n, pair in enumerate(data.labelled.pairs)}
         self._findings = data.findings
 
     def assess(self, pairs: Sequence[Pair]) -> dict[str, list[Finding]]:
+        """Return what is known of pairs."""
         places = [self._of[pair.source, pair.target] for pair in pairs]
         return {name: [found[n] for n in places] for name, found in self._findings.items()}
 
@@ -160,7 +178,7 @@ def without(data: Data, source: str, cache: Path, language: str) -> Estimate:
 def measured(data: Data, estimate: Estimate, source: str) -> dict[str, Any]:
     """Measure an estimate on a table whose source it never saw."""
     ours = data.part([n for n, each in enumerate(data.tables) if each == source])
-    assess = CalibratedAssess(_Kept(ours), estimate)  # type: ignore[arg-type]
+    assess = CalibratedAssess(Kept(ours), estimate)  # type: ignore[arg-type]
     result: dict[str, Any] = {"source": source}
     is_degraded = np.array([engine == "degraded" for engine in ours.engines])
     for name, chosen in zip(ENGINES, (~is_degraded, is_degraded, is_degraded | True), strict=True):
@@ -248,19 +266,14 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
 def main() -> None:
     """Fit, measure, print JSON, and write what is asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--language", default="fr")
-    parser.add_argument("--rows", type=int, default=300, help="texts of each table (default 300)")
-    parser.add_argument("--cache", type=Path, default=cache_folder() / "audit-fit")
+    source_options(parser)
     parser.add_argument("--out", type=Path, help="where to write the calibration, fitted on all sources")
     parser.add_argument("--by", type=Path, help="a calibration, of another language, say, that judges all sources")
-    parser.add_argument("--docs", type=Path, help="the page whose table is written")
     options = parser.parse_args()
     logging.disable(logging.WARNING)
-    data = read(options.data, options.language, options.rows, options.cache)
+    data = read_from(options)
     results = []
-    for name in sorted(set(data.tables)):
-        source = PARTS.get(name, name)
+    for name, source in sources_of(data):
         known = Estimate.load(options.by) if options.by else None
         estimate = known or without(data, source, options.cache, options.language)
         results.append(measured(data, estimate, name))
@@ -268,11 +281,7 @@ def main() -> None:
     text = table(results)
     print(text)
     if options.docs:
-        page = options.docs.read_text(encoding="utf-8")
-        put = f"{MARKS[0]}\n{text}\n{MARKS[1]}"
-        options.docs.write_text(
-            re.sub(f"{MARKS[0]}.*{MARKS[1]}", lambda _: put, page, flags=re.DOTALL), encoding="utf-8"
-        )
+        tables.put(options.docs, "fit", text)
     if options.out:
         fitted = data.fitted
         names = sorted(set(fitted.labelled.sources))

@@ -43,9 +43,8 @@ def test_the_rule_that_ships_is_the_one_chosen_on_the_first_half() -> None:
 
 def test_the_docs_have_the_agreement_that_the_judged_pairs_give() -> None:
     page = (ROOT / "docs" / "reference" / "quality.md").read_text(encoding="utf-8")
-    begin, end = agreement.MARKS
     found = agreement.results(JUDGED)
-    assert page.partition(begin)[2].partition(end)[0].strip() == agreement.table(found, JUDGED)
+    assert tables.between(page, "lost")[1] == agreement.table(found, JUDGED)
     ours = found.pop("as it ships")
     assert float(str(ours["kappa"])) == max(float(str(one["kappa"])) for one in found.values())
 
@@ -193,3 +192,16 @@ def test_a_draw_takes_few_of_a_cluster_and_all_kinds() -> None:
     assert max(sum(one.cluster == f"c{n}" for one in chosen) for n in range(3)) <= collect.MOST_OF_A_CLUSTER
     random.shuffle(chosen)
     assert collect.drawn(found, 50, "seed") == sorted(chosen, key=lambda one: one.id)
+
+
+def test_a_script_writes_between_its_own_marks(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("a\n<!-- one: by x.py -->\nold\n<!-- one: end -->\n<!-- two: by y.py -->\n<!-- two: end -->\nz\n")
+    tables.put(page, "one", "new\nlines")
+    assert page.read_text() == (
+        "a\n<!-- one: by x.py -->\nnew\nlines\n<!-- one: end -->\n<!-- two: by y.py -->\n<!-- two: end -->\nz\n"
+    )
+    tables.put(page, "two", "first")
+    assert tables.between(page.read_text(), "two")[1] == "first"
+    with pytest.raises(ValueError, match="no marks of 'three'"):
+        tables.put(page, "three", "new")

@@ -19,7 +19,6 @@ from passerelle.quality.repair.candidates import Candidate, Pool, fitted
 from passerelle.quality.repair.choose import LinearScorer, features
 from passerelle.quality.repair.composing import compose, feminine, forms
 from passerelle.quality.repair.files import repair_file, settle_row
-from passerelle.quality.repair.mending import Mender
 from passerelle.quality.repair.repair import Repaired, Repairer
 from passerelle.quality.repair.saying import Sayable
 from passerelle.quality.repair.variety import keep_variety
@@ -283,22 +282,7 @@ def test_prepositions_and_articles_are_contracted(text: str, right: str) -> None
     assert FRENCH.contracted(text) == right
 
 
-needs_french = pytest.mark.skipif(open_analysis("fr") is None, reason="needs Apertium's French analyser")
-
-
-@needs_french
-def test_what_engines_write_wrong_again_and_again_is_put_right() -> None:
-    sources = ["An old man is eating.", "A man wearing a hat.", "A dog in a street."]
-    texts = ["L'homme vieux est en train de manger.", "Un homme qui porte un chapeau.", "Un chien qui porte."]
-    assert Mender("en", "fr").mend(sources, texts) == [
-        "Le vieil homme mange.",
-        "Un homme portant un chapeau.",
-        "Un chien qui porte.",
-    ]
-    assert Mender("en", "sv").mend(["An old man."], ["Homme vieux."]) == ["Homme vieux."]
-
-
-@needs_french
+@pytest.mark.skipif(open_analysis("fr") is None, reason="needs Apertium's French analyser")
 @pytest.mark.parametrize(
     ("source", "text", "reason"),
     [

@@ -9,7 +9,7 @@ asked about, this is survey statistics' regression estimator (Särndal, Swensson
 
 The interval is Wilson's for as many independent items as would tell as much (as `shares` counts them). Labels that were
 drawn one by one are independent, whatever they are of, as chance is in the draw alone; others are clustered by picture.
-``benchmarks/audit_labels.py`` measures how often it holds the truth.
+``benchmarks/audit/labels.py`` measures how often it holds the truth.
 """
 
 from __future__ import annotations

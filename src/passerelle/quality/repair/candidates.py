@@ -15,6 +15,7 @@ from passerelle.translation.base import Translator
 
 MOST_MARKED = 3
 _MARKED = re.compile(r"[*@#]([^\W\d_][\w'’-]*)")
+_MARKED_NUMBER = re.compile(r"(?<!\w)\*(?=\d)")
 _ARTICLE = re.compile(r"^(a|an)\s+", re.IGNORECASE)
 
 
@@ -181,7 +182,7 @@ class Pool:
 
 def unmarked(text: str) -> str:
     """Return an engine's text without its marks for unknown words."""
-    return _MARKED.sub(r"\1", text)
+    return _MARKED_NUMBER.sub("", _MARKED.sub(r"\1", text))
 
 
 def _merged(made: Sequence[Candidate]) -> list[Candidate]:

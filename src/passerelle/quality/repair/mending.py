@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 
-from passerelle.quality.evidence.analysis import Analysis, Word, open_analysis
+from passerelle.quality.evidence.analysis import Analysis, Reading, Word, open_analysis
 from passerelle.quality.evidence.generating import Generator, open_generator
 from passerelle.quality.repair.wording import Wording, wording
 
 _CLOSED = frozenset({"pr", "det", "adv", "num", "cnjcoo", "cnjsub", "prn", "rel"})
+
+_NOT_FINITE = frozenset({"inf", "ger", "pprs"})
 
 
 class Mender:
@@ -33,16 +36,11 @@ class Mender:
         known = self._wording
         if known is None or not texts:
             return list(texts)
-        mended = self._present(known, sources, texts)
+        mended = [known.mend(source, text) for source, text in zip(sources, texts, strict=True)]
+        mended = self._present(known, sources, mended)
         if self._analysis is not None:
             analysed = self._analysis.analyse(mended)
             mended = [_reordered(known, text, words) for text, words in zip(mended, analysed, strict=True)]
-        for rule in known.mended:
-            given, wrong = re.compile(rule.source, re.IGNORECASE), re.compile(rule.find)
-            mended = [
-                wrong.sub(rule.put, text) if given.search(source) else text
-                for source, text in zip(sources, mended, strict=True)
-            ]
         return [known.contracted(text) if text != was else text for text, was in zip(mended, texts, strict=True)]
 
     def _present(self, known: Wording, sources: Sequence[str], texts: Sequence[str]) -> list[str]:
@@ -50,19 +48,14 @@ class Mender:
         rule = known.progressive
         if rule is None or self._analysis is None or self._generator is None:
             return list(texts)
-        given, literal = re.compile(rule.source, re.IGNORECASE), re.compile(rule.find)
-        found = {
-            text: [(match[1], match[2]) for match in literal.finditer(text)]
-            for source, text in zip(sources, texts, strict=True)
-            if given.search(source)
-        }
-        verbs = list(dict.fromkeys(verb for each in found.values() for _, verb in each))
+        literal = re.compile(rule.find)
+        verbs = list(dict.fromkeys(match[2] for text in texts for match in literal.finditer(text)))
         lemmas = {
             verb: reading.lemma
             for verb, words in zip(verbs, self._analysis.analyse(verbs), strict=True)
             for word in words[:1]
             for reading in word.readings
-            if reading.tags[0] == "vblex" and "inf" in reading.tags
+            if reading.tags[0] == "vblex" and _NOT_FINITE & set(reading.tags)
         }
         wanted = {
             (verb, number): (lemma, ("vblex", "pri", "p3", number))
@@ -71,11 +64,16 @@ class Mender:
         }
         forms = self._generator.generate(wanted.values())
 
-        def put(match: re.Match[str]) -> str:
-            form = wanted.get((match[2], "pl" if match[1] == rule.plural else "sg"))
+        def put(match: re.Match[str], number: str) -> str:
+            if number == "both":
+                number = "pl" if match[1] == rule.plural else "sg"
+            form = wanted.get((match[2], number))
             return (forms.get(form) if form else None) or match[0]
 
-        return [literal.sub(put, text) if text in found else text for text in texts]
+        return [
+            literal.sub(partial(put, number=rule.number(source)), text)
+            for source, text in zip(sources, texts, strict=True)
+        ]
 
 
 def _reordered(known: Wording, text: str, words: Sequence[Word]) -> str:
@@ -89,7 +87,18 @@ def _reordered(known: Wording, text: str, words: Sequence[Word]) -> str:
 def _is_misplaced(known: Wording, noun: Word, adjective: Word) -> bool:
     if adjective.after_break or " " in noun.form or "n" not in noun.kinds or noun.kinds & _CLOSED:
         return False
-    return any(one.tags[0] == "adj" and one.lemma.lower() in known.first_adjectives for one in adjective.readings)
+    first = [one for one in adjective.readings if one.tags[0] == "adj" and one.lemma.lower() in known.first_adjectives]
+    return any(_agree(one, other) for one in first for other in noun.readings if other.kind == "n")
+
+
+def _agree(adjective: Reading, noun: Reading) -> bool:
+    """Whether gender and number go together: an adjective in another form belongs to another word."""
+    return all(
+        any(tag in both for tag in adjective.tags)
+        or any(tag in both for tag in noun.tags)
+        or bool(kind & set(adjective.tags) & set(noun.tags))
+        for kind, both in (({"m", "f"}, {"mf"}), ({"sg", "pl"}, {"sp"}))
+    )
 
 
 def _swapped(known: Wording, text: str, noun: Word, adjective: Word) -> str:

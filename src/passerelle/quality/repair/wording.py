@@ -54,12 +54,38 @@ class Mending(Settings):
     put: str
 
 
-class Progressive(Settings):
-    """A tense that engines take literally: `find` has the auxiliary and the infinitive as its groups."""
+class Sense(Settings):
+    """Words that engines take in another sense: where `source` is found, they are put right in the translation."""
 
     source: str
+    words: dict[str, str]
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Any of the words, the longest first."""
+        longest = sorted(self.words, key=len, reverse=True)
+        return re.compile(rf"(?<![\w'’-])(?:{'|'.join(map(re.escape, longest))})(?![\w-])")
+
+
+class Progressive(Settings):
+    """A tense that engines take literally.
+
+    Attributes:
+        one: How the source says it of one.
+        several: Of several.
+        find: What engines write; its groups are the auxiliary and the infinitive.
+        plural: The auxiliary of several: it tells how many where the source has both.
+    """
+
+    one: str
+    several: str
     find: str
     plural: str
+
+    def number(self, source: str) -> str:
+        """Return ``sg`` or ``pl`` where a source has the tense in one number only, ``both``, or nothing."""
+        one, several = (re.search(pattern, source, re.IGNORECASE) for pattern in (self.one, self.several))
+        return "both" if one and several else "sg" if one else "pl" if several else ""
 
 
 class Questions(Settings):
@@ -80,6 +106,7 @@ class Wording(Settings):
         adjectives: Which stand before their noun.
         rewritten: Other ways to write the source.
         mended: What is put right in translations.
+        senses: Words that are put right in translations.
         progressive: The tense that is put right, if there is one.
         questions: How questions are told apart.
     """
@@ -91,6 +118,7 @@ class Wording(Settings):
     adjectives: Order
     rewritten: tuple[Rewriting, ...] = ()
     mended: tuple[Mending, ...] = ()
+    senses: tuple[Sense, ...] = ()
     progressive: Progressive | None = None
     questions: Questions | None = None
 
@@ -112,8 +140,20 @@ class Wording(Settings):
     def rewrite(self, source: str) -> str:
         """Write a source in another way that means the same and that engines translate better."""
         for rule in self.rewritten:
-            source = re.sub(rule.source, partial(_as_begun, put=rule.put), source, flags=re.IGNORECASE)
+            new = re.sub(rule.source, partial(_as_begun, put=rule.put), source, flags=re.IGNORECASE)
+            begun = new.removesuffix(source)
+            source = f"{begun}{source[:1].lower()}{source[1:]}" if begun and begun != new else new
         return source
+
+    def mend(self, source: str, text: str) -> str:
+        """Put right in a translation what engines write wrong again and again, where the source says so."""
+        for rule in self.mended:
+            if re.search(rule.source, source, re.IGNORECASE):
+                text = re.sub(rule.find, rule.put, text)
+        for sense in self.senses:
+            if re.search(sense.source, source, re.IGNORECASE):
+                text = sense.pattern.sub(lambda match, words=sense.words: words[match[0]], text)  # type: ignore[misc]
+        return text
 
     def is_other_question(self, source: str, text: str) -> bool:
         """Whether one of two texts asks for yes or no and the other for more, or only one is a question."""
