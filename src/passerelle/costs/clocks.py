@@ -131,11 +131,8 @@ def written_bytes() -> int | None:
 
 
 def _written(process: int) -> int | None:
-    try:
-        lines = (_PROC / str(process) / "io").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) for line in lines if line.startswith("write_bytes:")), None)
+    lines = _read(f"{process}/io").splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith(b"write_bytes:")), None)
 
 
 _done = 0.0
