@@ -1,12 +1,12 @@
 """Fit the estimate over many sources, and measure it on each source as one that it never saw.
 
     python -m benchmarks.audit.fit DATA --language fr [--rows 300] [--out FILE.json] [--docs docs/reference/quality.md]
-        [--cache FOLDER] [--by CALIBRATION.json]
+        [--results FILE.json] [--cache FOLDER] [--by CALIBRATION.json]
 
 ``DATA`` is what `benchmarks.audit.collect` wrote. Every source is judged by an estimate that was fitted on others;
-figures are of Apertium's pairs, of those of the engine that degrades people's translations, and of both. Two tables
-are in no fit at all: captions of photographs, and the test side of the stamps. Prints JSON, and with ``--docs`` writes
-the table there.
+figures are of Apertium's pairs, where it has a way, of those of the engine that degrades people's translations, and of
+both. Two tables are in no fit at all: captions of photographs, and the test side of the stamps. Prints JSON, which
+``--results`` keeps in a file, and with ``--docs`` writes the table there, between the language's marks.
 """
 
 from __future__ import annotations
@@ -49,7 +49,11 @@ APART = ("photographs", "stamps-test")
 """Tables that are in no fit."""
 ENGINES = ("apertium", "degraded", "both")
 DRAWS, DRAWN, KEPT = 4, 150, 0.6
-MARKS = ("<!-- fit: by benchmarks/audit/fit.py -->", "<!-- fit: end -->")
+MARKS = ("<!-- fit {}: by benchmarks/audit/fit.py -->", "<!-- fit {}: end -->")
+FEWEST_TEXTS = 50
+"""A table of fewer says nothing of a source, and would weigh as much as one of hundreds."""
+NONE = "–"
+"""Stands in a table where an engine has no pairs."""
 
 
 class Data(NamedTuple):
@@ -91,12 +95,14 @@ def says_otherwise(row: Mapping[str, str]) -> bool:
 
 
 def read(folder: Path, language: str, rows: int, cache: Path) -> Data:
-    """Read the tables of a language, the first texts of each, and ask the checks about them."""
+    """Read the tables of a language that have enough, the first texts of each, and ask the checks about them."""
     cache.mkdir(parents=True, exist_ok=True)
     found: list[dict[str, str]] = []
     for path in sorted((folder / language).glob("*.tsv")):
         table = tables.read(path)
         wanted = set(sorted({row["id"] for row in table})[:rows])
+        if len(wanted) < FEWEST_TEXTS:
+            continue
         name = PARTS.get(path.stem, path.stem)
         found += [{**row, "source": name, "table": path.stem} for row in table if row["id"] in wanted]
     pairs = [
@@ -129,6 +135,11 @@ def read(folder: Path, language: str, rows: int, cache: Path) -> Data:
 
 def _kind(engine: str) -> str:
     return "degraded" if engine == "degraded" else engine.partition(" ")[0]
+
+
+def silent(data: Data) -> list[str]:
+    """Return the checks that can't say anything in this language."""
+    return [name for name, found in data.findings.items() if not any(one.is_known or one.values for one in found)]
 
 
 class _Kept:
@@ -164,6 +175,8 @@ def measured(data: Data, estimate: Estimate, source: str) -> dict[str, Any]:
     result: dict[str, Any] = {"source": source}
     is_degraded = np.array([engine == "degraded" for engine in ours.engines])
     for name, chosen in zip(ENGINES, (~is_degraded, is_degraded, is_degraded | True), strict=True):
+        if not chosen.any():
+            continue
         part = ours.part(np.flatnonzero(chosen).tolist())
         probability = np.array([one.probability for one in assess.estimate(part.labelled.pairs)])
         result[name] = {**figures(part.labelled, probability), **_shares(part, assess)}
@@ -188,9 +201,9 @@ def _shares(part: Data, assess: Assess) -> dict[str, Any]:
 
 
 def _drawn(ours: Data, source: str) -> list[Data]:
-    """Draw parts as a user's data are: of one engine, some hundred pairs, engines in turn."""
+    """Draw parts as a user's data are: of one engine, some hundred pairs, engines in turn, the last till the end."""
     engines = sorted(set(ours.engines))
-    wanted = [engines[0], engines[0], *engines[1:]][:DRAWS]
+    wanted = [engines[0], engines[0], *engines[1:], *[engines[-1]] * DRAWS][:DRAWS]
     drawn = []
     for number, engine in enumerate(wanted):
         places = [n for n, each in enumerate(ours.engines) if each == engine]
@@ -225,12 +238,12 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for one in results:
-        both = one["both"]
-        areas = " / ".join(f"{one[name]['auc']['value']:.2f}" for name in ENGINES)
-        errors = " / ".join(f"{one[name]['ece']:.2f}" for name in ENGINES)
+        both, ruled = one["both"], one.get("apertium")
+        areas = " / ".join(f"{one[name]['auc']['value']:.2f}" if name in one else NONE for name in ENGINES)
+        errors = " / ".join(f"{one[name]['ece']:.2f}" if name in one else NONE for name in ENGINES)
         share = f"{100 * both['estimated']:.1f}% [{100 * both['low']:.1f}, {100 * both['high']:.1f}]"
-        rho, gate = f"{one['apertium']['spearman']:.2f}", f"{one['apertium']['gate']:.0%}"
-        length = f"{one['apertium']['by length']:.2f}"
+        rho, gate = (f"{ruled['spearman']:.2f}", f"{ruled['gate']:.0%}") if ruled else (NONE, NONE)
+        length = f"{ruled['by length']:.2f}" if ruled else NONE
         pairs, true = f"{both['pairs']:,}", f"{100 * both['true']:.1f}%"
         cells = one["source"], pairs, areas, length, errors, rho, share, true, gate
         lines.append(f"| {' | '.join(cells)} |")
@@ -245,6 +258,31 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def put(page: str, text: str, marks: Sequence[str]) -> str:
+    """Return a page with a text between two marks, in place of what is there."""
+    written = f"{marks[0]}\n{text}\n{marks[1]}"
+    return re.sub(f"{re.escape(marks[0])}.*{re.escape(marks[1])}", lambda _: written, page, flags=re.DOTALL)
+
+
+def marks_of(language: str) -> list[str]:
+    """Return the marks between which a language's table stands."""
+    return [mark.format(language) for mark in MARKS]
+
+
+def provenance_of(data: Data, language: str, results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Say what a calibration was fitted on, and how it does on what it never saw."""
+    names, is_ruled = sorted(set(data.labelled.sources)), any(engine != "degraded" for engine in data.engines)
+    how = "by Apertium and by degrading people's translations" if is_ruled else "people's translations, degraded"
+    return {
+        "data": f"{len(names)} sources: {', '.join(names)}; {how}",
+        "languages": ["en", language],
+        "checks": data.signatures,
+        "never_saw": [] if is_ruled else ["a rule-based engine"],
+        "unseen": {one["source"]: {key: one["both"][key] for key in ("auc", "ece", "true", "estimated")}
+                   for one in results},
+    }  # fmt: skip
+
+
 def main() -> None:
     """Fit, measure, print JSON, and write what is asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -255,6 +293,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="where to write the calibration, fitted on all sources")
     parser.add_argument("--by", type=Path, help="a calibration, of another language, say, that judges all sources")
     parser.add_argument("--docs", type=Path, help="the page whose table is written")
+    parser.add_argument("--results", type=Path, help="where to keep the figures, for benchmarks.audit.languages")
     options = parser.parse_args()
     logging.disable(logging.WARNING)
     data = read(options.data, options.language, options.rows, options.cache)
@@ -267,23 +306,16 @@ def main() -> None:
         print(json.dumps(results[-1]), flush=True)
     text = table(results)
     print(text)
+    if options.results:
+        options.results.parent.mkdir(parents=True, exist_ok=True)
+        kept = {"engines": sorted(set(data.engines)), "silent": silent(data), "results": results}
+        options.results.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     if options.docs:
         page = options.docs.read_text(encoding="utf-8")
-        put = f"{MARKS[0]}\n{text}\n{MARKS[1]}"
-        options.docs.write_text(
-            re.sub(f"{MARKS[0]}.*{MARKS[1]}", lambda _: put, page, flags=re.DOTALL), encoding="utf-8"
-        )
+        options.docs.write_text(put(page, text, marks_of(options.language)), encoding="utf-8")
     if options.out:
         fitted = data.fitted
-        names = sorted(set(fitted.labelled.sources))
-        provenance = {
-            "data": f"{len(names)} sources: {', '.join(names)}; by Apertium and by degrading people's translations",
-            "languages": ["en", options.language],
-            "checks": data.signatures,
-            "unseen": {one["source"]: {key: one["both"][key] for key in ("auc", "ece", "true", "estimated")}
-                       for one in results},
-        }  # fmt: skip
-        content = fit(fitted.labelled, fitted.findings, provenance)
+        content = fit(fitted.labelled, fitted.findings, provenance_of(fitted, options.language, results))
         write_calibration(options.out, content)
 
 

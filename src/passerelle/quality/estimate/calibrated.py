@@ -84,8 +84,8 @@ class CalibratedAssess:
             return Fitness(OLDER if kinds is None else "", False, self.slack)
         names = {check_of(name) for name in self._estimate.features}
         findings = {name: [found.get(name, UNKNOWN) for found in checked] for name in names}
-        missing = self._estimate.missing(findings)
-        return fitness_of(kinds.likeness(Summary.of(matrix(findings, kinds.columns)), missing), probabilities)
+        likeness = kinds.likeness(Summary.of(matrix(findings, kinds.columns)), self._estimate.missing(findings))
+        return fitness_of(likeness, probabilities, self._estimate.provenance.get("never_saw", ()))
 
     @property
     def seconds(self) -> Mapping[str, float]:
@@ -206,8 +206,10 @@ def open_assess(
     known = read_phrasebook(*codes, phrasebook)
     estimate = Estimate.shipped(*codes) if calibration is None else Estimate.load(calibration)
     if estimate is None:
+        there = Estimate.shipped_targets(codes[0])
+        known_ones = f" (from {codes[0]} there are some to {', '.join(there)})" if there else ""
         raise MissingDependency(
-            f"no calibration from {codes[0]} to {codes[1]} ships. Fit one on pairs that people judged: "
+            f"no calibration from {codes[0]} to {codes[1]} ships{known_ones}. Fit one on pairs that people judged: "
             f"passerelle quality fit LABELS --source {codes[0]} --to {codes[1]}, then name it with --calibration."
         )
     named = [name for name in MORE if name in estimate.checks or name in more]

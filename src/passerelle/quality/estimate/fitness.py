@@ -51,12 +51,13 @@ class KnowsItsFit(Protocol):
         ...
 
 
-def fitness_of(likeness: Likeness, probabilities: Sequence[float]) -> Fitness:
+def fitness_of(likeness: Likeness, probabilities: Sequence[float], never_saw: Sequence[str] = ()) -> Fitness:
     """Put into words how like data are, and turn the doubt of log-odds into that of their share.
 
     Args:
         likeness: Of the data.
         probabilities: The estimate of each pair.
+        never_saw: Kinds of engines, with their article, of which no translation was in the fit.
     """
     moves = sum(each * (1 - each) for each in probabilities) / max(1, len(probabilities))
     slack = likeness.doubt * moves
@@ -71,6 +72,8 @@ def fitness_of(likeness: Likeness, probabilities: Sequence[float]) -> Fitness:
             f"These data are unlike those that the estimate was fitted on {nearest}{why}. So {far}. "
             "Labels of your own put it right: --labels."
         )
+    if never_saw:
+        says += f" No translation by {' or '.join(never_saw)} was in the fit: of one nobody knows how far it is off."
     return Fitness(says, likeness.is_unlike, slack, round(likeness.distance, 4), likeness.nearest)
 
 
