@@ -1,7 +1,7 @@
 """Fit the estimate over many sources, and measure it on each source as one that it never saw.
 
     python -m benchmarks.audit.fit DATA --language fr [--rows 300] [--out FILE.json] [--docs docs/reference/quality.md]
-        [--results FILE.json] [--cache FOLDER] [--by CALIBRATION.json]
+        [--results FILE.json] [--cache FOLDER] [--by CALIBRATION.json] [--fitted-on degraded]
 
 ``DATA`` is what `benchmarks.audit.collect` wrote. Every source is judged by an estimate that was fitted on others;
 figures are of Apertium's pairs, where it has a way, of those of the engine that degrades people's translations, and of
@@ -156,10 +156,11 @@ class _Kept:
         return {name: [found[n] for n in places] for name, found in self._findings.items()}
 
 
-def without(data: Data, source: str, cache: Path, language: str) -> Estimate:
-    """Fit on all sources but one; the fit is kept, by what it is of."""
+def without(data: Data, source: str, cache: Path, language: str, engine: str = "") -> Estimate:
+    """Fit on all sources but one, of one kind of engine if it is named; the fit is kept, by what it is of."""
     fitted = data.fitted
-    others = fitted.part([n for n, each in enumerate(fitted.labelled.sources) if each != source])
+    known = zip(fitted.labelled.sources, map(_kind, fitted.engines), strict=True)
+    others = fitted.part([n for n, (each, kind) in enumerate(known) if each != source and engine in ("", kind)])
     of = [[pair.source, pair.target] for pair in others.labelled.pairs], others.labelled.accepted.tolist()
     kept = cache / f"{language}-without-{source}-{content_hash([*of, data.signatures])[:12]}.json"
     if not kept.is_file():
@@ -292,6 +293,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=cache_folder() / "audit-fit")
     parser.add_argument("--out", type=Path, help="where to write the calibration, fitted on all sources")
     parser.add_argument("--by", type=Path, help="a calibration, of another language, say, that judges all sources")
+    parser.add_argument("--fitted-on", choices=ENGINES[:2], default="", help="leave out the other kind of engine")
     parser.add_argument("--docs", type=Path, help="the page whose table is written")
     parser.add_argument("--results", type=Path, help="where to keep the figures, for benchmarks.audit.languages")
     options = parser.parse_args()
@@ -301,7 +303,7 @@ def main() -> None:
     for name in sorted(set(data.tables)):
         source = PARTS.get(name, name)
         known = Estimate.load(options.by) if options.by else None
-        estimate = known or without(data, source, options.cache, options.language)
+        estimate = known or without(data, source, options.cache, options.language, options.fitted_on)
         results.append(measured(data, estimate, name))
         print(json.dumps(results[-1]), flush=True)
     text = table(results)

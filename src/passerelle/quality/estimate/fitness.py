@@ -73,7 +73,7 @@ def fitness_of(likeness: Likeness, probabilities: Sequence[float], never_saw: Se
             "Labels of your own put it right: --labels."
         )
     if never_saw:
-        says += f" No translation by {' or '.join(never_saw)} was in the fit: of one nobody knows how far it is off."
+        says += f" No translation by {' or '.join(never_saw)} was in the fit."
     return Fitness(says, likeness.is_unlike, slack, round(likeness.distance, 4), likeness.nearest)
 
 
