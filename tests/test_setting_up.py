@@ -50,6 +50,9 @@ def test_each_target_knows_what_it_needs(bare: list[list[str]]) -> None:
     assert "apertium-eng-spa" in find_missing("demo", "es").debian
     quality = find_missing("quality")
     assert "dict-freedict-eng-fra" in quality.debian and quality.weights == ("requirements-sentences.txt",)
+    italian = find_missing("quality", "it").debian
+    assert {"witalian", "dict-freedict-eng-ita"} <= set(italian) and "dict-freedict-spa-ita" not in italian
+    assert "wcatalan" in find_missing("quality", "ca").debian
     assert find_missing("review").python == ("numpy>=1", "fastapi>=1") and not find_missing("review").debian
     assert find_missing("ray").python == ("numpy>=1", "ray>=2")
     test = find_missing("test")

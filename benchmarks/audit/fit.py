@@ -1,12 +1,12 @@
 """Fit the estimate over many sources, and measure it on each source as one that it never saw.
 
     python -m benchmarks.audit.fit DATA --language fr [--rows 300] [--out FILE.json] [--docs docs/reference/quality.md]
-        [--cache FOLDER] [--by CALIBRATION.json]
+        [--results FILE.json] [--cache FOLDER] [--by CALIBRATION.json] [--fitted-on degraded]
 
 ``DATA`` is what `benchmarks.audit.collect` wrote. Every source is judged by an estimate that was fitted on others;
-figures are of Apertium's pairs, of those of the engine that degrades people's translations, and of both. Two tables
-are in no fit at all: captions of photographs, and the test side of the stamps. Prints JSON, and with ``--docs`` writes
-the table there.
+figures are of Apertium's pairs, where it has a way, of those of the engine that degrades people's translations, and of
+both. Two tables are in no fit at all: captions of photographs, and the test side of the stamps. Prints JSON, which
+``--results`` keeps in a file, and with ``--docs`` writes the table there, between the language's marks.
 """
 
 from __future__ import annotations
@@ -48,6 +48,10 @@ APART = ("photographs", "stamps-test")
 """Tables that are in no fit."""
 ENGINES = ("apertium", "degraded", "both")
 DRAWS, DRAWN, KEPT = 4, 150, 0.6
+FEWEST_TEXTS = 50
+"""A table of fewer says nothing of a source, and would weigh as much as one of hundreds."""
+NONE = "–"
+"""Stands in a table where an engine has no pairs."""
 
 
 class Data(NamedTuple):
@@ -89,12 +93,14 @@ def says_otherwise(row: Mapping[str, str]) -> bool:
 
 
 def read(folder: Path, language: str, rows: int, cache: Path) -> Data:
-    """Read the tables of a language, the first texts of each, and ask the checks about them."""
+    """Read the tables of a language that have enough, the first texts of each, and ask the checks about them."""
     cache.mkdir(parents=True, exist_ok=True)
     found: list[dict[str, str]] = []
     for path in sorted((folder / language).glob("*.tsv")):
         table = tables.read(path)
         wanted = set(sorted({row["id"] for row in table})[:rows])
+        if len(wanted) < FEWEST_TEXTS:
+            continue
         name = PARTS.get(path.stem, path.stem)
         found += [{**row, "source": name, "table": path.stem} for row in table if row["id"] in wanted]
     pairs = [
@@ -148,6 +154,11 @@ def _kind(engine: str) -> str:
     return "degraded" if engine == "degraded" else engine.partition(" ")[0]
 
 
+def silent(data: Data) -> list[str]:
+    """Return the checks that can't say anything in this language."""
+    return [name for name, found in data.findings.items() if not any(one.is_known or one.values for one in found)]
+
+
 class Kept:
     """Stands for an `Assessor` whose findings are known."""
 
@@ -163,10 +174,11 @@ class Kept:
         return {name: [found[n] for n in places] for name, found in self._findings.items()}
 
 
-def without(data: Data, source: str, cache: Path, language: str) -> Estimate:
-    """Fit on all sources but one; the fit is kept, by what it is of."""
+def without(data: Data, source: str, cache: Path, language: str, engine: str = "") -> Estimate:
+    """Fit on all sources but one, of one kind of engine if it is named; the fit is kept, by what it is of."""
     fitted = data.fitted
-    others = fitted.part([n for n, each in enumerate(fitted.labelled.sources) if each != source])
+    known = zip(fitted.labelled.sources, map(_kind, fitted.engines), strict=True)
+    others = fitted.part([n for n, (each, kind) in enumerate(known) if each != source and engine in ("", kind)])
     of = [[pair.source, pair.target] for pair in others.labelled.pairs], others.labelled.accepted.tolist()
     kept = cache / f"{language}-without-{source}-{content_hash([*of, data.signatures])[:12]}.json"
     if not kept.is_file():
@@ -182,6 +194,8 @@ def measured(data: Data, estimate: Estimate, source: str) -> dict[str, Any]:
     result: dict[str, Any] = {"source": source}
     is_degraded = np.array([engine == "degraded" for engine in ours.engines])
     for name, chosen in zip(ENGINES, (~is_degraded, is_degraded, is_degraded | True), strict=True):
+        if not chosen.any():
+            continue
         part = ours.part(np.flatnonzero(chosen).tolist())
         probability = np.array([one.probability for one in assess.estimate(part.labelled.pairs)])
         result[name] = {**figures(part.labelled, probability), **_shares(part, assess)}
@@ -206,9 +220,9 @@ def _shares(part: Data, assess: Assess) -> dict[str, Any]:
 
 
 def _drawn(ours: Data, source: str) -> list[Data]:
-    """Draw parts as a user's data are: of one engine, some hundred pairs, engines in turn."""
+    """Draw parts as a user's data are: of one engine, some hundred pairs, engines in turn, the last till the end."""
     engines = sorted(set(ours.engines))
-    wanted = [engines[0], engines[0], *engines[1:]][:DRAWS]
+    wanted = [engines[0], engines[0], *engines[1:], *[engines[-1]] * DRAWS][:DRAWS]
     drawn = []
     for number, engine in enumerate(wanted):
         places = [n for n, each in enumerate(ours.engines) if each == engine]
@@ -243,12 +257,12 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for one in results:
-        both = one["both"]
-        areas = " / ".join(f"{one[name]['auc']['value']:.2f}" for name in ENGINES)
-        errors = " / ".join(f"{one[name]['ece']:.2f}" for name in ENGINES)
+        both, ruled = one["both"], one.get("apertium")
+        areas = " / ".join(f"{one[name]['auc']['value']:.2f}" if name in one else NONE for name in ENGINES)
+        errors = " / ".join(f"{one[name]['ece']:.2f}" if name in one else NONE for name in ENGINES)
         share = f"{100 * both['estimated']:.1f}% [{100 * both['low']:.1f}, {100 * both['high']:.1f}]"
-        rho, gate = f"{one['apertium']['spearman']:.2f}", f"{one['apertium']['gate']:.0%}"
-        length = f"{one['apertium']['by length']:.2f}"
+        rho, gate = (f"{ruled['spearman']:.2f}", f"{ruled['gate']:.0%}") if ruled else (NONE, NONE)
+        length = f"{ruled['by length']:.2f}" if ruled else NONE
         pairs, true = f"{both['pairs']:,}", f"{100 * both['true']:.1f}%"
         cells = one["source"], pairs, areas, length, errors, rho, share, true, gate
         lines.append(f"| {' | '.join(cells)} |")
@@ -263,36 +277,48 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def provenance_of(data: Data, language: str, results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Say what a calibration was fitted on, and how it does on what it never saw."""
+    names, is_ruled = sorted(set(data.labelled.sources)), any(engine != "degraded" for engine in data.engines)
+    how = "by Apertium and by degrading people's translations" if is_ruled else "people's translations, degraded"
+    return {
+        "data": f"{len(names)} sources: {', '.join(names)}; {how}",
+        "languages": ["en", language],
+        "checks": data.signatures,
+        "never_saw": [] if is_ruled else ["a rule-based engine"],
+        "unseen": {one["source"]: {key: one["both"][key] for key in ("auc", "ece", "true", "estimated")}
+                   for one in results},
+    }  # fmt: skip
+
+
 def main() -> None:
     """Fit, measure, print JSON, and write what is asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     source_options(parser)
     parser.add_argument("--out", type=Path, help="where to write the calibration, fitted on all sources")
     parser.add_argument("--by", type=Path, help="a calibration, of another language, say, that judges all sources")
+    parser.add_argument("--fitted-on", choices=ENGINES[:2], default="", help="leave out the other kind of engine")
+    parser.add_argument("--results", type=Path, help="where to keep the figures, for benchmarks.audit.languages")
     options = parser.parse_args()
     logging.disable(logging.WARNING)
     data = read_from(options)
     results = []
     for name, source in sources_of(data):
         known = Estimate.load(options.by) if options.by else None
-        estimate = known or without(data, source, options.cache, options.language)
+        estimate = known or without(data, source, options.cache, options.language, options.fitted_on)
         results.append(measured(data, estimate, name))
         print(json.dumps(results[-1]), flush=True)
     text = table(results)
     print(text)
+    if options.results:
+        options.results.parent.mkdir(parents=True, exist_ok=True)
+        kept = {"engines": sorted(set(data.engines)), "silent": silent(data), "results": results}
+        options.results.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     if options.docs:
-        tables.put(options.docs, "fit", text)
+        tables.put(options.docs, f"fit {options.language}", text)
     if options.out:
         fitted = data.fitted
-        names = sorted(set(fitted.labelled.sources))
-        provenance = {
-            "data": f"{len(names)} sources: {', '.join(names)}; by Apertium and by degrading people's translations",
-            "languages": ["en", options.language],
-            "checks": data.signatures,
-            "unseen": {one["source"]: {key: one["both"][key] for key in ("auc", "ece", "true", "estimated")}
-                       for one in results},
-        }  # fmt: skip
-        content = fit(fitted.labelled, fitted.findings, provenance)
+        content = fit(fitted.labelled, fitted.findings, provenance_of(fitted, options.language, results))
         write_calibration(options.out, content)
 
 

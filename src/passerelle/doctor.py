@@ -232,6 +232,8 @@ def _dictionaries(target: str) -> Iterator[Finding]:
         wanted = packages("en", target)
     except UserError:
         return
+    if not wanted:  # FreeDict has none
+        return
     installed = installed_packages(wanted)
     name = f"dictionaries en → {target}"
     if installed:

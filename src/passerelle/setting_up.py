@@ -138,7 +138,9 @@ def _entries(target: str) -> Iterable[Mapping[str, Any]]:
 
 
 def _debian(entry: Mapping[str, Any], language: str) -> Iterable[str]:
+    from passerelle.languages import codes
     from passerelle.quality.evidence.freedict import packages
+    from passerelle.quality.evidence.wordlists import package
     from passerelle.translation.engines.apertium import apt_packages
 
     yield from entry.get("debian", ())
@@ -148,6 +150,8 @@ def _debian(entry: Mapping[str, Any], language: str) -> Iterable[str]:
             yield from apt_packages("en", language) or ["apertium"]
         if "dictionaries" in entry.get("language", ()):
             yield from packages("en", language)
+        if "words" in entry.get("language", ()):
+            yield from filter(None, [package(codes.language(language).bcp47)])
     except UserError as error:
         raise ConfigError(str(error)) from None
 

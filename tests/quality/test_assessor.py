@@ -242,8 +242,10 @@ def test_every_check_goes_by_its_name() -> None:
 
 
 def test_languages_without_a_calibration(tmp_path: Path) -> None:
-    with pytest.raises(MissingDependency, match="passerelle quality fit LABELS --source en --to sv"):
+    with pytest.raises(MissingDependency, match="passerelle quality fit LABELS --source en --to sv") as refused:
         open_assess("en", "sv", store=tmp_path / "a.sqlite")
+    assert f"from en there are some to {', '.join(Estimate.shipped_targets('en'))}" in str(refused.value)
+    assert "fr" in Estimate.shipped_targets("en") and not Estimate.shipped_targets("sv")
 
 
 GOOD = {

@@ -129,6 +129,15 @@ def test_the_packages_named_are_installed_here():
     assert {f"dict-freedict-{a}-{b}" for a, b in installed(FOLDER)} >= set(packages("en", "fr"))
 
 
+@pytest.mark.parametrize("target", ["fr", "es", "it", "pt", "de", "nl", "sv", "ca", "ka"])
+def test_only_packages_that_there_are_are_named(target, tmp_path):
+    named = packages("en", target)
+    assert not {"dict-freedict-spa-ita", "dict-freedict-ita-fra", "dict-freedict-por-nld"} & set(named)
+    assert bool(named) == (target not in ("ca", "ka"))
+    with pytest.raises(MissingDependency, match="setup quality --to" if named else "and Debian has none"):
+        WordTable("en", target, folder=tmp_path)
+
+
 def test_base_forms_and_kinds_of_words():
     french = Analyser("fr").look_up(tokens("Les chevaux d’eau bleus xyzq"))
     assert "cheval" in french["chevaux"].forms and "bleu" in french["bleus"].forms

@@ -179,5 +179,11 @@ def test_the_doubt_of_log_odds_becomes_that_of_the_share() -> None:
     assert found == Fitness(found.says, False, pytest.approx(0.4 * 0.125), 0.0, "labels")  # type: ignore[arg-type]
 
 
+def test_an_engine_that_was_in_no_fit_is_named() -> None:
+    likeness = Kinds(TWO).likeness(summary(1.0, 1.0), [])
+    usual, narrow = fitness_of(likeness, 0.25), fitness_of(likeness, 0.25, ["a rule-based engine"])
+    assert narrow.says == f"{usual.says} No translation by a rule-based engine was in the fit."
+
+
 def test_the_texts_length_is_a_column() -> None:
     assert with_texts({}, [Pair("three words here", "x")])["text"][0].values == {"words": 2.0}

@@ -97,7 +97,8 @@ class CalibratedAssess:
         if kinds is None or seen.summary is None:
             return Fitness(OLDER if kinds is None else "", False, self.slack)
         missing = [check for check in self._estimate.checks if check not in seen.heard]
-        return fitness_of(kinds.likeness(seen.summary, missing), seen.moves / max(1, seen.pairs))
+        likeness = kinds.likeness(seen.summary, missing)
+        return fitness_of(likeness, seen.moves / max(1, seen.pairs), self._estimate.provenance.get("never_saw", ()))
 
     @property
     def seconds(self) -> Mapping[str, float]:
@@ -217,8 +218,10 @@ def open_assess(
     known = read_phrasebook(*codes, phrasebook)
     estimate = Estimate.shipped(*codes) if calibration is None else Estimate.load(calibration)
     if estimate is None:
+        there = Estimate.shipped_targets(codes[0])
+        known_ones = f" (from {codes[0]} there are some to {', '.join(there)})" if there else ""
         raise MissingDependency(
-            f"no calibration from {codes[0]} to {codes[1]} ships. Fit one on pairs that people judged: "
+            f"no calibration from {codes[0]} to {codes[1]} ships{known_ones}. Fit one on pairs that people judged: "
             f"passerelle quality fit LABELS --source {codes[0]} --to {codes[1]}, then name it with --calibration."
         )
     named = [name for name in MORE if name in estimate.checks or name in more]

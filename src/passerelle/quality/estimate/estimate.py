@@ -117,6 +117,13 @@ class Estimate:
         file = files("passerelle.data").joinpath(SHIPPED.format(source=source, target=target))
         return cls(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None
 
+    @staticmethod
+    def shipped_targets(source: str) -> list[str]:
+        """Return the languages (BCP-47) to which a calibration comes with Passerelle."""
+        begin, _, end = SHIPPED.format(source=source, target="/").partition("/")
+        names = (file.name for file in files("passerelle.data").iterdir())
+        return sorted(name[len(begin) : -len(end)] for name in names if name.startswith(begin) and name.endswith(end))
+
     @property
     def checks(self) -> list[str]:
         """Names of the checks that it reads."""

@@ -87,12 +87,13 @@ def moved(probabilities: Sequence[float]) -> float:
     return sum(each * (1 - each) for each in probabilities)
 
 
-def fitness_of(likeness: Likeness, moves: float) -> Fitness:
+def fitness_of(likeness: Likeness, moves: float, never_saw: Sequence[str] = ()) -> Fitness:
     """Put into words how like data are, and turn the doubt of log-odds into that of their share.
 
     Args:
         likeness: Of the data.
         moves: How far a small step of the log-odds moves the mean estimate of the pairs.
+        never_saw: Kinds of engines, with their article, of which no translation was in the fit.
     """
     slack = likeness.doubt * moves
     far = f"the share may be off by {100 * _SIDES * slack:.0f} points either way for that, and the intervals hold it"
@@ -106,6 +107,8 @@ def fitness_of(likeness: Likeness, moves: float) -> Fitness:
             f"These data are unlike those that the estimate was fitted on {nearest}{why}. So {far}. "
             "Labels of your own put it right: --labels."
         )
+    if never_saw:
+        says += f" No translation by {' or '.join(never_saw)} was in the fit."
     return Fitness(says, likeness.is_unlike, slack, round(likeness.distance, 4), likeness.nearest)
 
 

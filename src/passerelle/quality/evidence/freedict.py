@@ -10,9 +10,12 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import subprocess
+import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Protocol
 
@@ -186,11 +189,7 @@ class WordTable:
         codes = language(source).iso639_3, language(target).iso639_3
         used = _used(installed(folder), *codes)
         if not used:
-            other = target if source == "en" else source
-            raise MissingDependency(
-                f"no FreeDict dictionary leads from {source!r} to {target!r}. Install some: "
-                + to_install("quality", debian=packages(source, target), language=other)
-            )
+            raise MissingDependency(_none(source, target))
         self.signature = f"freedict {VERSION} " + " ".join(
             f"{a}-{b}:{version}" for (a, b), version in _versions(used).items()
         )
@@ -236,14 +235,26 @@ class WordTable:
 
 
 def packages(source: str, target: str) -> list[str]:
-    """Return the Debian packages that help most from one language to another, by name."""
+    """Return the Debian packages that help most from one language to another, by name; none where there are none."""
     a, b = language(source).iso639_3, language(target).iso639_3
     through = [c for c in ("deu", "spa", "ita", "nld", "por", "swe", "fin", "pol") if c not in (a, b)]
+    through = [c for c in through if {f"{c}-{b}", f"{b}-{c}"} & _packaged()]
     pairs = [(a, b), (b, a), *((a, c) for c in through), *((c, b) for c in through), *((b, c) for c in through)]
-    return [f"dict-freedict-{one}-{other}" for one, other in pairs if (one, other) not in _NOT_PACKAGED]
+    return [f"dict-freedict-{one}-{other}" for one, other in pairs if f"{one}-{other}" in _packaged()]
 
 
-_NOT_PACKAGED = {("ita", "fra"), ("spa", "fra")}
+def _none(source: str, target: str) -> str:
+    says, wanted = f"no FreeDict dictionary leads from {source!r} to {target!r}", packages(source, target)
+    if not wanted:
+        return f"{says}, and Debian has none"
+    other = target if source == "en" else source
+    return f"{says}. Install some: " + to_install("quality", debian=wanted, language=other)
+
+
+@cache
+def _packaged() -> frozenset[str]:
+    text = files("passerelle.data").joinpath("freedict.toml").read_text(encoding="utf-8")
+    return frozenset(tomllib.loads(text)["packaged"].split())
 
 
 def _used(found: dict[tuple[str, str], Path], source: str, target: str) -> dict[tuple[str, str], Path]:
