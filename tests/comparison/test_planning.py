@@ -19,6 +19,8 @@ from passerelle.comparison.planning.asking import chosen
 from passerelle.comparison.planning.limits import fitting
 from passerelle.comparison.planning.plan import ArmPlan
 from passerelle.comparison.planning.power import DISCORDANT, power_of, read_pilot
+from passerelle.comparison.planning.texts import SAMPLE_ROWS, StandIns
+from passerelle.comparison.settings import as_experiment
 from passerelle.costs.clocks import Took
 from passerelle.costs.limits import Limits
 from passerelle.errors import InputError
@@ -154,3 +156,14 @@ def test_doubt_comes_from_the_spread_of_what_was_timed() -> None:
     assert unsure.low.seconds == 0.5, "half of the least, no less"
     both = total([sure * 2, unsure])
     assert (both.took.seconds, both.flops) == (6.0, 5)
+
+
+def test_the_examples_rows_are_translated_though_their_pictures_lie_elsewhere(tmp_path: Path) -> None:
+    given = {"name": "example", "model": "embedded", "language": "fr", "data": {"english": "example:train-en.json"}}
+    arms = {"lora": {"method": "lora", "text": "machine"}}
+    tests = ["pope=example:yes-no-{language}.jsonl"]
+    texts = StandIns(as_experiment({**given, "arms": arms, "tests": tests}), tmp_path / "run", scratch=tmp_path)
+    assert texts.sample is not None
+    english, machine = (json.loads(path.read_text(encoding="utf-8")) for path in texts.sample)
+    assert len(english) == len(machine) == SAMPLE_ROWS
+    assert [row["image"] for row in machine] == [row["image"] for row in english]

@@ -131,7 +131,7 @@ class StandIns(Texts):
         english = self.scratch / f"sample{job.source.suffix}"
         cut(job.source, english, SAMPLE_ROWS)
         out = self.scratch / f"sample-translated{job.source.suffix}"
-        images = job.images or job.source.parent
+        images = self._file(ENGLISH_DATA)[1]  # the example's pictures don't lie beside its files
         translate(replace(job, source=english, out=out, images=images, images_anywhere=True), lambda done: None)
         return english, out
 
