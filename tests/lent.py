@@ -11,9 +11,9 @@ from passerelle.machine import free_memory_bytes
 from passerelle.translation.engines import apertium
 from passerelle.translation.engines.apertium_pipeline import Pipeline
 
-KEPT, SPARE_BYTES = 2, 8 << 30
+KEPT, SPARE_BYTES = 2, 10 << 30
 """So many pipelines wait for a borrower, those that came back last: each has up to a gigabyte, and there are several
-workers; so fewer where less than so much memory is free."""
+workers; so none where less than so much memory is free."""
 
 
 class Lent(Pipeline):
@@ -38,7 +38,7 @@ class Lent(Pipeline):
             super().close()
         elif self not in self.waiting:
             self.waiting.append(self)
-            while len(self.waiting) > (KEPT if (free_memory_bytes() or 0) > SPARE_BYTES else 1):
+            while len(self.waiting) > (KEPT if (free_memory_bytes() or 0) > SPARE_BYTES else 0):
                 self.waiting.pop(0).end()
 
     def end(self) -> None:

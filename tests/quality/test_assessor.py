@@ -18,12 +18,12 @@ from click.testing import CliRunner
 from passerelle.cli import main
 from passerelle.errors import ConfigError, MissingDependency, StorageError
 from passerelle.languages.phrasebook import read_phrasebook
+from passerelle.quality import assessing
 from passerelle.quality.assessor import Assessor, pair_key
 from passerelle.quality.base import UNKNOWN, Finding, Pair
 from passerelle.quality.checks.registry import CHECKS, build_checks
 from passerelle.quality.checks.structure import StructureCheck
 from passerelle.quality.engines import Engines
-from passerelle.quality.estimate import calibrated
 from passerelle.quality.estimate.calibrated import CalibratedAssess, open_assess
 from passerelle.quality.estimate.estimate import Estimate
 from passerelle.quality.evidence import sentences
@@ -136,7 +136,7 @@ def test_dear_checks_are_left_out_in_haste_where_the_others_are_sure(tmp_path: P
 
 
 def test_many_pairs_are_assessed_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibrated, "AT_ONCE", 2)
+    monkeypatch.setattr(assessing, "AT_ONCE", 2)
     check = Counting()
     assess = CalibratedAssess(Assessor([check]), cast(Estimate, Estimating()))
     found = assess.estimate([Pair(f"Dog {n}.", "Un chien." * n) for n in range(5)])

@@ -181,9 +181,12 @@ def test_processes_write_what_one_process_writes(
 
 @needs_ray
 @pytest.mark.timeout(1800)  # starting Ray takes seconds, or minutes on a busy machine
-@pytest.mark.parametrize("command", ["audit", "gate", "repair"])
-def test_ray_writes_what_one_process_writes(data: Path, alone: Callable[[str], dict[str, bytes]], command: str) -> None:
-    assert written(data, command, f"ray-{command}", "--runner", "ray") == alone(command) and alone(command)
+@pytest.mark.parametrize(("command", "workers"), [("audit", 2), ("gate", 2), ("repair", 1)])
+def test_ray_writes_what_one_process_writes(
+    data: Path, alone: Callable[[str], dict[str, bytes]], command: str, workers: int
+) -> None:
+    options = ("--runner", "ray", "--workers", str(workers))
+    assert written(data, command, f"ray-{command}", *options) == alone(command) and alone(command)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("ray") is not None, reason="Ray is installed")
