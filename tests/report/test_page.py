@@ -360,6 +360,22 @@ def test_any_two_numbers_are_set_against_each_other(
     assert ends == 0, "labels stand inside the figure"
 
 
+def test_wide_intervals_stay_inside_the_figure(results: dict[str, Any], run_folder: Path, browser: Any) -> None:
+    told = with_ledger(results)
+    for arm in told["arms"]:
+        for score in arm["scores"]:
+            score |= {"unit": "points", "low": 0.0, "high": 602.4}
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(write_page(told, run_folder, run_folder / "report.html").as_uri())
+    assert page.locator("#explore-y option:checked").inner_text().endswith("(points)")
+    outside = page.evaluate(
+        """() => { const frame = document.querySelector("#explorer svg").getBoundingClientRect();
+        return [...document.querySelectorAll("#explorer .interval")].map((line) => line.getBoundingClientRect())
+          .filter((box) => box.top < frame.top || box.bottom > frame.bottom).length; }"""
+    )
+    assert outside == 0 and page.locator("#explorer .interval").count() > 3
+
+
 def test_older_results_have_the_axes_that_there_are(results: dict[str, Any], run_folder: Path, browser: Any) -> None:
     page = browser.new_page()
     page.goto(write_page(results, run_folder, run_folder / "report.html").as_uri())

@@ -53,6 +53,13 @@ def headline_metric(contents: Contents) -> str:
     return _first_metric(contents, contents.adapted_arms(), contents.main_test)
 
 
+def with_unit(contents: Contents, metric: str) -> str:
+    """Return a metric's title with its unit, percent or points, for an axis."""
+    units = (score.unit for arm in contents.arms for score in arm.scores if score.metric == metric)
+    unit = next(units, "%")
+    return f"{metric_title(metric)} ({unit})" if unit else metric_title(metric)
+
+
 def quality_metrics(contents: Contents) -> tuple[str, ...]:
     """Return the metrics that have a column of the key table."""
     return contents.metrics("key_metrics")

@@ -27,13 +27,15 @@
   };
   const short = (value) => String(Number(value.toPrecision(3)));
 
-  // Shares are on a plain axis that stays between 0 and 100; amounts on a logarithmic one, with a place for nothing.
-  const scale = (values, isShare, from, to) => {
+  // Scores are on a plain axis, which shares don't leave between 0 and 100; amounts on a logarithmic one, with a place for nothing.
+  const scale = (values, title, from, to) => {
     const ends = values.flatMap((v) => [v.at, v.low, v.high]).filter((v) => v !== null);
-    if (isShare) {
-      const low = Math.max(0, Math.floor((Math.min(...ends) - 3) / 10) * 10);
-      const high = Math.min(100, Math.ceil((Math.max(...ends) + 3) / 10) * 10);
-      const step = high - low > 50 ? 20 : 10;
+    if (/\((%|points)\)/.test(title)) {
+      const least = Math.max(0, Math.min(...ends) - 3);
+      const most = Math.min(title.includes("%") ? 100 : Infinity, Math.max(...ends) + 3);
+      const power = 10 ** Math.floor(Math.log10(most - least));
+      const step = [0.2, 0.5, 1].map((part) => part * power).find((each) => (most - least) / each <= 5.5) || 2 * power;
+      const low = Math.floor(least / step) * step, high = Math.ceil(most / step) * step;
       const ticks = [];
       for (let tick = Math.ceil(low / step) * step; tick <= high; tick += step) ticks.push(tick);
       return { ticks, at: (v) => from + ((v - low) / (high - low || 1)) * (to - from) };
@@ -90,9 +92,8 @@
       make(svg, "text", { x: width / 2, y: HEIGHT / 2, "text-anchor": "middle" }, "No arm has both.");
       return;
     }
-    const isShare = (column) => titles[column].includes("%");
-    const across = scale(shown.map((arm) => arm.values[x]), isShare(x), LEFT, right);
-    const up = scale(shown.map((arm) => arm.values[y]), isShare(y), bottom, TOP);
+    const across = scale(shown.map((arm) => arm.values[x]), titles[x], LEFT, right);
+    const up = scale(shown.map((arm) => arm.values[y]), titles[y], bottom, TOP);
     let free = -Infinity;
     for (const tick of across.ticks) {
       const at = across.at(tick);

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from passerelle.report.cells import Cell, english_metric, headline_metric, score_cell
+from passerelle.report.cells import Cell, english_metric, headline_metric, score_cell, with_unit
 from passerelle.report.contents import ENGLISH, Amounts, Arm, Contents
 from passerelle.report.page_tables import Group, Row, Table
-from passerelle.report.wording import THOUSAND, metric_title, short
+from passerelle.report.wording import THOUSAND, short
 
 Amount = tuple[str, str, float | None]
 """The column's title, its short name, and the number."""
@@ -19,7 +19,7 @@ def explore_table(contents: Contents) -> Table:
     amounts = [_amounts(contents, arm) if contents.has_ledger else _older_amounts(arm) for arm in arms]
     known = [at for at, column in enumerate(zip(*amounts, strict=True)) if any(each[2] is not None for each in column)]
     scores = {
-        f"{metric_title(headline_metric(contents))} (%)": [
+        with_unit(contents, headline_metric(contents)): [
             _score(arm, headline_metric(contents), arm.main_test) for arm in arms
         ],
         "English kept (%)": [_score(_english_of(contents, arm), english_metric(contents), ENGLISH) for arm in arms],

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-from passerelle.report.cells import english_metric, headline_metric
+from passerelle.report.cells import english_metric, headline_metric, with_unit
 from passerelle.report.contents import ENGLISH, Arm, Contents, Score
 from passerelle.report.labels import Box, place_labels
 from passerelle.report.pareto import pareto_front
 from passerelle.report.parse import read_results
-from passerelle.report.wording import THOUSAND, metric_title, score_text
+from passerelle.report.wording import THOUSAND, score_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,7 +93,7 @@ def cost_plot(results: Mapping[str, Any] | Contents, cost: CostKey = "seconds") 
     points = [(arm, price or nothing, score) for arm, price, score in points]
     with figure_of(5.3, 4.2, f"cost-{cost}") as (figure, axes):
         _cost_axis(axes, [price for _, price, _ in points], cost, nothing if is_free else None, contents.on_device)
-        axes.set_ylabel(f"{metric_title(metric)}, {contents.test_name} (%)")
+        axes.set_ylabel(f"{with_unit(contents, metric)}, {contents.test_name}")
         _english_line(axes, contents)
         _draw_front(axes, [(price, score.value or 0.0) for _, price, score in points])
         for arm, price, score in points:
@@ -138,7 +138,7 @@ def dumbbell_plot(results: Mapping[str, Any] | Contents) -> str:
         axes.set_ylim(-0.6, len(rows) - 0.4)
         axes.grid(axis="x", color=LINE, linewidth=0.6)
         axes.spines["left"].set_visible(False)
-        axes.set_xlabel(f"{metric_title(metric)} (%)")
+        axes.set_xlabel(with_unit(contents, metric))
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, frameon=False, fontsize=9.5)
         figure.tight_layout(pad=0.4)
         return as_svg(figure)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from passerelle.report.cells import headline_metric
+from passerelle.report.cells import headline_metric, with_unit
 from passerelle.report.contents import ZERO_SHOT, Contents, Score
 from passerelle.report.curves.learning import LearningCurve, Point, read_curves
 from passerelle.report.labels import Box, place_labels
 from passerelle.report.plot import DURATIONS, KINDS, LINE, MUTED, PAPER, UNTRAINED, as_svg, figure_of
-from passerelle.report.wording import metric_title, short, whole
+from passerelle.report.wording import short, whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +44,7 @@ def learning_plot(contents: Contents, by: By) -> str:
         return ""
     with figure_of(5.3, 3.9, f"learning-{by}") as (figure, axes):
         _axis(axes, sorted({x for _, placed in lines for x, _, _ in placed}), by, contents.on_device)
-        axes.set_ylabel(f"{metric_title(headline_metric(contents))}, {contents.test_name} (%)")
+        axes.set_ylabel(f"{with_unit(contents, headline_metric(contents))}, {contents.test_name}")
         _draw_levels(axes, contents, lines[0][0])
         for number, line in enumerate(lines):
             _draw_line(axes, contents, line, LINES[number % len(LINES)])
