@@ -2,7 +2,7 @@
 
 Each picture has a difficulty of its own, which its questions share; several ways of scoring are tried.
 
-Run: python benchmarks/coverage.py [--trials 2000] prints JSON; with --edges [--write benchmarks/README.md] it prints,
+Run: python -m benchmarks.coverage [--trials 2000] prints JSON; with --edges [--write benchmarks/README.md] it prints,
 or writes into the page, a table of shares and of means of answers that are right in part: from 4 to 400, at the edges.
 """
 
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from benchmarks.audit.tables import put
 from passerelle.evaluation.benchmarks.pope import f1
 from passerelle.evaluation.statistics.shares import mean_within, share_difference
 from passerelle.evaluation.statistics.significance import (
@@ -126,7 +127,6 @@ LAYOUTS = {
     "difference, n pictures": Layout(1, 1, 1, 2),
     "difference, n pictures, four questions each": Layout(4, 4, 1, 2),
 }
-MARKS = "<!-- coverage.py -->", "<!-- end -->"
 
 
 def edge(size: int, truth: float, layout: str, *, trials: int, seed: int = 1) -> tuple[float, float]:
@@ -170,12 +170,6 @@ def edges_table(trials: int) -> Iterator[str]:
         yield f"| {size} | {100 * truth:g} | {' | '.join(cells)} |"
 
 
-def write(page: Path, text: str) -> None:
-    """Write the table into a page, between its marks."""
-    before, _, rest = page.read_text(encoding="utf-8").partition(MARKS[0])
-    page.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{rest.partition(MARKS[1])[2]}", encoding="utf-8")
-
-
 def main() -> None:
     """Simulate, and print the coverages as JSON or the table of the edges."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -187,7 +181,7 @@ def main() -> None:
     if given.edges or given.write:
         table = "\n".join(edges_table(trials))
         if given.write:
-            write(given.write, table)
+            put(given.write, "coverage", table)
         else:
             print(table)
         return

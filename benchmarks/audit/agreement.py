@@ -168,10 +168,7 @@ def main() -> None:
     parser.add_argument("--docs", type=Path, help="the page whose table is written")
     options = parser.parse_args()
     rows = tables.read(JUDGED)
-    made = table(results(rows), rows)
-    print(made)
-    if options.docs:
-        tables.put(options.docs, "lost", made)
+    tables.show({"lost": table(results(rows), rows)}, options.docs)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ languages of which no rule-based engine's translations are at hand: those into t
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -20,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.audit.fit import Data, measured, read, silent, without
+from benchmarks.audit.fit import Data, keep, measured, read, unseen, without
 from passerelle.quality.estimate.calibrate import Labelled, fit
 from passerelle.quality.estimate.estimate import SHIPPED
 from passerelle.quality.estimate.fitting import write_calibration
@@ -63,9 +62,8 @@ def provenance_of(
         "languages": ["en", language],
         "checks": {name: found[language].signatures[name] for name in checks},
         "never_saw": [] if language in ruled else ["a rule-based engine into this language"],
-        "unseen": {one["source"]: {key: one["both"][key] for key in ("auc", "ece", "true", "estimated")}
-                   for one in results},
-    }  # fmt: skip
+        "unseen": unseen(results),
+    }
 
 
 def main() -> None:
@@ -85,14 +83,12 @@ def main() -> None:
     checks = [*ANYWHERE, *options.more]
     data = joined(found, checks)
     results: dict[str, list[dict[str, Any]]] = {}
-    options.results.mkdir(parents=True, exist_ok=True)
     for language in found:
         estimate = without(data, language, options.cache, "any")
         whole = read(options.data, language, ALL, options.cache)
         ours = joined({language: whole}, checks)
         results[language] = [measured(ours, estimate, name) for name in sorted(set(ours.tables))]
-        kept = {"engines": sorted(set(ours.engines)), "silent": silent(ours), "results": results[language]}
-        (options.results / f"{language}.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+        keep(options.results / f"{language}.json", ours, results[language])
         print(language, flush=True)
     if options.ship:
         content = fit(data.fitted.labelled, data.fitted.findings, {})

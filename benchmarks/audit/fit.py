@@ -286,9 +286,20 @@ def provenance_of(data: Data, language: str, results: Sequence[Mapping[str, Any]
         "languages": ["en", language],
         "checks": data.signatures,
         "never_saw": [] if is_ruled else ["a rule-based engine"],
-        "unseen": {one["source"]: {key: one["both"][key] for key in ("auc", "ece", "true", "estimated")}
-                   for one in results},
-    }  # fmt: skip
+        "unseen": unseen(results),
+    }
+
+
+def unseen(results: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return what a calibration holds of how it does on what it never saw, by table."""
+    return {one["source"]: {key: one["both"][key] for key in ("auc", "ece", "true", "estimated")} for one in results}
+
+
+def keep(path: Path, data: Data, results: Sequence[Mapping[str, Any]]) -> None:
+    """Keep the figures of a language for `benchmarks.audit.languages`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept = {"engines": sorted(set(data.engines)), "silent": silent(data), "results": results}
+    path.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -303,19 +314,14 @@ def main() -> None:
     logging.disable(logging.WARNING)
     data = read_from(options)
     results = []
+    known = Estimate.load(options.by) if options.by else None
     for name, source in sources_of(data):
-        known = Estimate.load(options.by) if options.by else None
         estimate = known or without(data, source, options.cache, options.language, options.fitted_on)
         results.append(measured(data, estimate, name))
         print(json.dumps(results[-1]), flush=True)
-    text = table(results)
-    print(text)
+    tables.show({f"fit {options.language}": table(results)}, options.docs)
     if options.results:
-        options.results.parent.mkdir(parents=True, exist_ok=True)
-        kept = {"engines": sorted(set(data.engines)), "silent": silent(data), "results": results}
-        options.results.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-    if options.docs:
-        tables.put(options.docs, f"fit {options.language}", text)
+        keep(options.results, data, results)
     if options.out:
         fitted = data.fitted
         content = fit(fitted.labelled, fitted.findings, provenance_of(fitted, options.language, results))

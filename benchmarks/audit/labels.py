@@ -114,9 +114,7 @@ def main() -> None:
         lost = (~ours.labelled.accepted).astype(np.float64)
         results.append({"source": name, **measured(lost, predicted, options.labels, options.draws)})
         print(json.dumps(results[-1]), flush=True)
-    print(table(results))
-    if options.docs:
-        tables.put(options.docs, "labels", table(results))
+    tables.show({"labels": table(results)}, options.docs)
 
 
 if __name__ == "__main__":

@@ -166,11 +166,7 @@ def main() -> None:
     logging.disable(logging.WARNING)
     if options.people:
         PEOPLE.write_text(json.dumps(audited_people(), indent=1) + "\n", encoding="utf-8")
-    made = written(measured())
-    print("\n\n".join(made.values()))
-    if options.docs:
-        for name, text in made.items():
-            tables.put(options.docs, name, text)
+    tables.show(written(measured()), options.docs)
 
 
 if __name__ == "__main__":

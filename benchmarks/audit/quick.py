@@ -108,10 +108,7 @@ def main() -> None:
         print(json.dumps(checks, indent=1), flush=True)
         known = fit(fitted.labelled, fitted.findings, {})["provenance"]
         made["checks"] = table_by_check(checks, known["out_of_fold"]["auc"])
-    print("\n\n".join(made.values()))
-    if options.docs:
-        for name, text in made.items():
-            tables.put(options.docs, name, text)
+    tables.show(made, options.docs)
 
 
 if __name__ == "__main__":

@@ -43,6 +43,22 @@ def between(page: str, name: str) -> tuple[str, str, str]:
     return found[1], found[2].rstrip("\n"), found[3]
 
 
+def show(made: Mapping[str, str], page: Path | None) -> None:
+    """Print tables, and write each between its marks if there is a page for them.
+
+    Args:
+        made: In Markdown, by the names of their marks.
+        page: Has the marks; ``None``: nothing is written.
+
+    Raises:
+        ValueError: The page lacks the marks.
+    """
+    print("\n\n".join(made.values()))
+    if page is not None:
+        for name, text in made.items():
+            put(page, name, text)
+
+
 def put(path: Path, name: str, text: str) -> None:
     """Write what a script found between its marks on a page.
 

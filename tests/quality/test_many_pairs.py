@@ -59,7 +59,6 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few pairs and rows at once, and few resamples: what these take doesn't hide what pairs do."""
     monkeypatch.setattr(significance, "_BLOCK_CELLS", 50_000)
     monkeypatch.setattr(assessing, "AT_ONCE", 500)
-    monkeypatch.setattr(gate, "AT_ONCE", 500)
     monkeypatch.setattr(in_step, "IN_MEMORY", 500)
 
 
@@ -98,7 +97,7 @@ def test_many_pairs_are_audited_as_few_are(tmp_path: Path, small_blocks: None) -
 @pytest.mark.parametrize("settings", [GateSettings(), GateSettings(keep_share=0.4)])
 def test_many_rows_are_sorted_as_few_are(tmp_path: Path, small_blocks: None, settings: GateSettings) -> None:
     paired = read(tmp_path / "a", 1600)
-    in_step.IN_MEMORY = gate.AT_ONCE = 8000
+    in_step.IN_MEMORY = assessing.AT_ONCE = 8000
     held = read_pairs(tmp_path / "a" / "en.jsonl", tmp_path / "a" / "fr.jsonl", PairOptions(fields=("text",)))
     written = []
     for name, one in (("again", paired), ("held", held)):

@@ -95,11 +95,12 @@ def audit(
     left = max(len(left_out), len(paired.unpaired))
     found = run(paired.pairs, assess, known, left, said, is_draw=sample is not None)
     make_folder(out)
-    write_json(out / "audit.json", found.as_dict())
+    told = found.as_dict()
+    write_json(out / "audit.json", told)
     write_audit_page(found, source.name, paired.languages[1], out / "audit.html")
     say_asked(found.unsaid if as_json else (), found.asked)
     if as_json:
-        print_json(found.as_dict())
+        print_json(told)
     else:
         from rich.console import Console
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from passerelle.evaluation.asking.replying import Taken
 from passerelle.quality.base import ErrorClass, Finding, Pair
 
 AT_ONCE = 8_000
-"""Pairs that are asked about and weighed at once: findings of more than these are never in memory."""
+"""Pairs, or rows, that are asked about and weighed at once: findings of more than these are never in memory."""
+
+_One = TypeVar("_One")
 
 
-def in_blocks(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
-    """Cut pairs into blocks of at most `AT_ONCE`."""
-    ordered = iter(pairs)
+def in_blocks(many: Iterable[_One]) -> Iterator[list[_One]]:
+    """Cut pairs, or rows, into blocks of at most `AT_ONCE`."""
+    ordered = iter(many)
     while block := list(islice(ordered, AT_ONCE)):
         yield block
 

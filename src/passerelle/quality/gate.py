@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, Literal, NamedTuple
@@ -20,7 +19,7 @@ from pydantic import Field, ValidationError, model_validator
 from passerelle.config import Settings, check_kind, read_yaml
 from passerelle.errors import ConfigError, InputError, unknown
 from passerelle.formats.saving import save
-from passerelle.quality.assessing import AT_ONCE, Assess
+from passerelle.quality.assessing import Assess, in_blocks
 from passerelle.quality.base import PairedRow
 from passerelle.quality.pairs import Paired
 from passerelle.quality.unsaid import UnsaidCounts
@@ -117,8 +116,7 @@ def judge(assess: Assess, rows: Iterable[PairedRow], unsaid: UnsaidCounts) -> It
         rows: The rows.
         unsaid: Counts what checks couldn't say.
     """
-    ordered = iter(rows)
-    while block := list(islice(ordered, AT_ONCE)):
+    for block in in_blocks(rows):
         assessed = assess.estimate([pair for row in block for pair in row.pairs])
         unsaid.add(one.findings for one in assessed)
         found = iter(assessed)

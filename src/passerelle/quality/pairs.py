@@ -57,7 +57,7 @@ class Paired:
     @property
     def languages(self) -> tuple[str, str]:
         """BCP-47 codes of source and translation."""
-        first = next(iter(self.pairs))
+        first = next(iter(self.rows)).pairs[0]
         return first.source_language, first.target_language
 
     def with_texts(

@@ -144,7 +144,7 @@ def _ledger_columns(contents: Contents) -> Iterator[Column]:
     whose = "GPU" if contents.on_device else "core"
     for title, key, of in (("To make", "make", _make), (f"{THOUSAND} answers", "per-1000", _asking)):
         yield Column(f"{title}, {whose} min", partial(_computing_cell, key, of), True)
-        yield Column(f"{title}, €", partial(_amount_cell, f"{key}-euros", of, "euros", 1.0), True)
+        yield Column(f"{title}, €", partial(_euros_cell, key, of), True)
     yield _PEAK
 
 
@@ -160,11 +160,9 @@ def _computing_cell(key: str, of: Callable[[Arm], Amounts | None], contents: Con
     return number_cell(arm, f"{key}-computing-seconds", contents.computing(of(arm)), 60)
 
 
-def _amount_cell(
-    key: str, of: Callable[[Arm], Amounts | None], what: str, scale: float, contents: Contents, arm: Arm
-) -> Cell:
+def _euros_cell(key: str, of: Callable[[Arm], Amounts | None], contents: Contents, arm: Arm) -> Cell:
     amounts = of(arm)
-    return number_cell(arm, key, getattr(amounts, what) if amounts else None, scale)
+    return number_cell(arm, f"{key}-euros", amounts.euros if amounts else None)
 
 
 _PEAK = Column("Peak GB", lambda _, arm: number_cell(arm, "peak-bytes", arm.cost.peak_bytes, 1e9), True)
