@@ -58,7 +58,9 @@ def test_an_arm_is_trained_and_asked_at_each_of_its_budgets(curved: Ran) -> None
     arm = next(arm for arm in curved.results["arms"] if arm["name"] == "lora")
     assert (all_of_it["scores"], all_of_it["seed_scores"]) == (arm["scores"], arm["seed_scores"])
     for key in ("seconds", "euros", "expert_minutes", "flops"):
-        assert all_of_it["make"][key] == arm["cost"]["make"][key] > fewer["make"][key] > 0
+        assert all_of_it["make"][key] == arm["cost"]["make"][key] > 0 < fewer["make"][key]
+    for key in ("expert_minutes", "flops"):  # clocks of a busy machine say nothing of so few steps
+        assert all_of_it["make"][key] > fewer["make"][key]
     assert {(s["metric"], s["test"]) for s in fewer["scores"]} == {(s["metric"], s["test"]) for s in arm["scores"]}
 
 
