@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.audit.fit import Data, keep, measured, read, unseen, without
+from benchmarks.audit.fit import Data, keep, kind_of, measured, read, unseen, without
 from passerelle.quality.estimate.calibrate import Labelled, fit
 from passerelle.quality.estimate.estimate import SHIPPED
 from passerelle.quality.estimate.fitting import write_calibration
@@ -56,9 +56,10 @@ def provenance_of(
     found: Mapping[str, Data], language: str, results: Sequence[Mapping[str, Any]], checks: Sequence[str]
 ) -> dict[str, Any]:
     """Say what a calibration was fitted on, and how it does on its language as one that it never saw."""
-    ruled = [name for name, one in found.items() if any(engine != "degraded" for engine in one.engines)]
+    ruled = [name for name, one in found.items() if "apertium" in map(kind_of, one.engines)]
     return {
-        "data": f"translations into {', '.join(found)}, by degrading people's, and by Apertium into {', '.join(ruled)}",
+        "data": f"translations into {', '.join(found)}, by people, neural engines and degraded, and by Apertium into "
+        f"{', '.join(ruled)}",
         "languages": ["en", language],
         "checks": {name: found[language].signatures[name] for name in checks},
         "never_saw": [] if language in ruled else ["a rule-based engine into this language"],

@@ -4,9 +4,9 @@
         [--results FILE.json] [--cache FOLDER] [--by CALIBRATION.json] [--fitted-on degraded]
 
 ``DATA`` is what `benchmarks.audit.collect` wrote. Every source is judged by an estimate that was fitted on others;
-figures are of Apertium's pairs, where it has a way, of those of the engine that degrades people's translations, and of
-both. Two tables are in no fit at all: captions of photographs, and the test side of the stamps. Prints JSON, which
-``--results`` keeps in a file, and with ``--docs`` writes the table there, between the language's marks.
+figures are of each kind of engine's pairs (see `benchmarks.audit.collect`) and of all. Some tables are in no fit at
+all: captions of photographs, the test side of the stamps, that of the wikis, and talks. Prints JSON, which
+``--results`` keeps in a file, and with ``--docs`` writes the tables there, between the language's marks.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.audit import tables
+from benchmarks.audit.judge import NEURAL
+from benchmarks.audit.results import ALL, ENGINES, tables_of
 from passerelle.evaluation.statistics.significance import auc_of
 from passerelle.quality.assessing import Assess
 from passerelle.quality.assessor import Assessor
@@ -42,16 +44,19 @@ LEFT_OUT = ("embedding",)
 """Checks that are asked for nothing: leaving each out took less than 0.01 of the AUC on unseen sources."""
 GREAT = frozenset(("dropped", "sense", "untranslated", "repeated", "invented", "other"))
 """Faults that change what a text says: who put them in knows that it's lost."""
-PARTS = {"stamps-train": "stamps", "stamps-test": "stamps"}
+PARTS = {"stamps-train": "stamps", "stamps-test": "stamps", "wiki-dev": "wiki", "wiki-test": "wiki"}
 """Tables that are of one source."""
-APART = ("photographs", "stamps-test")
+APART = ("photographs", "stamps-test", "wiki-test", "talks")
 """Tables that are in no fit."""
-ENGINES = ("apertium", "degraded", "both")
-DRAWS, DRAWN, KEPT = 4, 150, 0.6
+HOW = {
+    "apertium": "by Apertium", "mended": "mended by repair", "neural": "by neural engines",
+    "degraded": "people's translations, degraded", "people": "people's own",
+}  # fmt: skip
+NEVER = {"apertium": "a rule-based engine", "neural": "a neural engine"}
+DRAWN, KEPT = 150, 0.6
+FEWEST_DRAWN = 30
 FEWEST_TEXTS = 50
 """A table of fewer says nothing of a source, and would weigh as much as one of hundreds."""
-NONE = "–"
-"""Stands in a table where an engine has no pairs."""
 
 
 class Data(NamedTuple):
@@ -85,50 +90,82 @@ class Data(NamedTuple):
         return self.part([n for n, name in enumerate(self.tables) if name not in APART])
 
 
-def says_otherwise(row: Mapping[str, str]) -> bool:
-    """Whether a translation is lost: by what was put into it, where that's known."""
-    if row["engine"] == "degraded":
-        return bool(GREAT & set(row["faults"].split()))
-    return is_lost(row["en"], row["translation"], row["reference"])
+def is_accepted(row: Mapping[str, str], verdicts: Mapping[tuple[str, str], bool]) -> bool | None:
+    """Say whether a translation is accepted: by what was put into it, or by the reference; a neural engine's by a reader.
+
+    Returns:
+        ``None`` where nobody knows: on neural engines' pairs chrF to a reference says nothing of what a reader accepts.
+    """
+    kind = kind_of(row["engine"])
+    if kind == "neural":
+        return verdicts.get((row["id"], row["engine"]))
+    if kind == "people":
+        return True
+    if kind == "degraded":
+        return not GREAT & set(row["faults"].split())
+    return not is_lost(row["en"], row["translation"], row["reference"])
+
+
+def kind_of(engine: str) -> str:
+    """Return the kind of an engine."""
+    return engine.partition(" ")[0]
+
+
+def verdicts_of(language: str) -> dict[tuple[str, str], bool]:
+    """Return what readers said of neural engines' pairs, by the text's id and the engine."""
+    if language != "fr":
+        return {}
+    return {(row["id"], row["engine"]): row["accepted"] == "1" for row in tables.read(NEURAL)}
+
+
+def rows_of(folder: Path, language: str, rows: int) -> list[dict[str, Any]]:
+    """Return the pairs of a language's tables whose truth is known, of the first texts of each, read ones first."""
+    verdicts, found = verdicts_of(language), []
+    read = {name for name, _ in verdicts}
+    for path in sorted((folder / language).glob("*.tsv")):
+        table = tables.read(path)
+        wanted = set(sorted({row["id"] for row in table}, key=lambda name: (name not in read, name))[:rows])
+        source = PARTS.get(path.stem, path.stem)
+        ours = [
+            {**row, "source": source, "table": path.stem, "accepted": accepted}
+            for row in table
+            if row["id"] in wanted and (accepted := is_accepted(row, verdicts)) is not None
+        ]
+        found += ours if len({row["id"] for row in ours}) >= FEWEST_TEXTS else []
+    return found
 
 
 def read(folder: Path, language: str, rows: int, cache: Path) -> Data:
     """Read the tables of a language that have enough, the first texts of each, and ask the checks about them."""
     cache.mkdir(parents=True, exist_ok=True)
-    found: list[dict[str, str]] = []
-    for path in sorted((folder / language).glob("*.tsv")):
-        table = tables.read(path)
-        wanted = set(sorted({row["id"] for row in table})[:rows])
-        if len(wanted) < FEWEST_TEXTS:
-            continue
-        name = PARTS.get(path.stem, path.stem)
-        found += [{**row, "source": name, "table": path.stem} for row in table if row["id"] in wanted]
+    found = rows_of(folder, language, rows)
     pairs = [
-        Pair(row["en"], row["translation"], "en", language, "text", cluster=f"{row['source']} {row['cluster']}",
-             marked=row["marked"] or None)
+        Pair(row["en"], row["translation"], "en", language, "text", cluster=f"{row['source']} {row['cluster']}")
         for row in found
-    ]  # fmt: skip
+    ]
     engines = Engines()
     checks = build_checks("en", language, engines, [name for name in CHECKS if name not in LEFT_OUT])
     with AssessmentStore(cache / "assessments.sqlite") as store:
         findings = Assessor(checks, store).assess(pairs, quiet=True)
     engines.close()
-    data = Data(
-        Labelled(
-            pairs,
-            ~np.array([says_otherwise(row) for row in found]),
-            np.array([sentence_chrf(row["translation"], row["reference"]) - lost_below(row["en"]) for row in found]),
-            np.zeros(len(found), dtype=bool),
-            f"accepted: not {LOST}; where faults were put into a person's translation: none that changes what it says",
-            sources=[row["source"] for row in found],
-            kinds=[f"{row['source']}, {_kind(row['engine'])}" for row in found],
-        ),
-        findings,
-        {check.name: check.signature for check in checks},
-        [row["engine"] for row in found],
-        [row["table"] for row in found],
+    labelled = Labelled(
+        pairs,
+        np.array([row["accepted"] for row in found]),
+        np.array([_quality(row) for row in found]),
+        np.zeros(len(found), dtype=bool),
+        f"accepted: not {LOST}; neural engines' pairs that were read: what the reader said; where faults were put into "
+        "a person's translation: none that changes what it says; people's own: all",
+        sources=[row["source"] for row in found],
+        kinds=[f"{row['source']}, {kind_of(row['engine'])}" for row in found],
     )
-    return data
+    signatures = {check.name: check.signature for check in checks}
+    columns = ([row[name] for row in found] for name in ("engine", "table"))
+    return Data(labelled, findings, signatures, *columns)
+
+
+def _quality(row: Mapping[str, str]) -> float:
+    """Return chrF beyond that below which a translation counts as lost; NaN without a reference."""
+    return sentence_chrf(row["translation"], row["reference"]) - lost_below(row["en"]) if row["reference"] else np.nan
 
 
 def source_options(parser: argparse.ArgumentParser) -> None:
@@ -148,10 +185,6 @@ def read_from(options: argparse.Namespace) -> Data:
 def sources_of(data: Data) -> list[tuple[str, str]]:
     """Return the tables by name, each with the source that it's of."""
     return [(name, PARTS.get(name, name)) for name in sorted(set(data.tables))]
-
-
-def _kind(engine: str) -> str:
-    return "degraded" if engine == "degraded" else engine.partition(" ")[0]
 
 
 def silent(data: Data) -> list[str]:
@@ -177,7 +210,7 @@ class Kept:
 def without(data: Data, source: str, cache: Path, language: str, engine: str = "") -> Estimate:
     """Fit on all sources but one, of one kind of engine if it is named; the fit is kept, by what it is of."""
     fitted = data.fitted
-    known = zip(fitted.labelled.sources, map(_kind, fitted.engines), strict=True)
+    known = zip(fitted.labelled.sources, map(kind_of, fitted.engines), strict=True)
     others = fitted.part([n for n, (each, kind) in enumerate(known) if each != source and engine in ("", kind)])
     of = [[pair.source, pair.target] for pair in others.labelled.pairs], others.labelled.accepted.tolist()
     kept = cache / f"{language}-without-{source}-{content_hash([*of, data.signatures])[:12]}.json"
@@ -192,8 +225,9 @@ def measured(data: Data, estimate: Estimate, source: str) -> dict[str, Any]:
     ours = data.part([n for n, each in enumerate(data.tables) if each == source])
     assess = CalibratedAssess(Kept(ours), estimate)  # type: ignore[arg-type]
     result: dict[str, Any] = {"source": source}
-    is_degraded = np.array([engine == "degraded" for engine in ours.engines])
-    for name, chosen in zip(ENGINES, (~is_degraded, is_degraded, is_degraded | True), strict=True):
+    kinds = np.array([kind_of(engine) for engine in ours.engines])
+    for name in (*ENGINES, ALL):
+        chosen = (kinds == name) | (name == ALL)
         if not chosen.any():
             continue
         part = ours.part(np.flatnonzero(chosen).tolist())
@@ -220,14 +254,14 @@ def _shares(part: Data, assess: Assess) -> dict[str, Any]:
 
 
 def _drawn(ours: Data, source: str) -> list[Data]:
-    """Draw parts as a user's data are: of one engine, some hundred pairs, engines in turn, the last till the end."""
+    """Draw parts as a user's data are: of one engine, at most some hundred pairs; of Apertium's usual way twice."""
     engines = sorted(set(ours.engines))
-    wanted = [engines[0], engines[0], *engines[1:], *[engines[-1]] * DRAWS][:DRAWS]
     drawn = []
-    for number, engine in enumerate(wanted):
+    for number, engine in enumerate([engines[0], *engines]):
         places = [n for n, each in enumerate(ours.engines) if each == engine]
         chosen = random.Random(f"{source} {number}").sample(places, min(DRAWN, len(places) * 4 // 5))
-        drawn.append(ours.part(sorted(chosen)))
+        if len(chosen) >= FEWEST_DRAWN:
+            drawn.append(ours.part(sorted(chosen)))
     return drawn
 
 
@@ -249,50 +283,22 @@ def by_length(labelled: Labelled) -> float:
     return round(float(auc_of(labelled.accepted, shorter)(np.ones((1, len(shorter))))[0]), 4)
 
 
-def table(results: Sequence[Mapping[str, Any]]) -> str:
-    """Write results as Markdown."""
-    lines = [
-        "| source, never seen | pairs | AUC: Apertium / degraded / both | Apertium, by length alone | "
-        "calibration error, likewise | Spearman | lost, estimated [95%] | truly | gate's way to the oracle |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for one in results:
-        both, ruled = one["both"], one.get("apertium")
-        areas = " / ".join(f"{one[name]['auc']['value']:.2f}" if name in one else NONE for name in ENGINES)
-        errors = " / ".join(f"{one[name]['ece']:.2f}" if name in one else NONE for name in ENGINES)
-        share = f"{100 * both['estimated']:.1f}% [{100 * both['low']:.1f}, {100 * both['high']:.1f}]"
-        rho, gate = (f"{ruled['spearman']:.2f}", f"{ruled['gate']:.0%}") if ruled else (NONE, NONE)
-        length = f"{ruled['by length']:.2f}" if ruled else NONE
-        pairs, true = f"{both['pairs']:,}", f"{100 * both['true']:.1f}%"
-        cells = one["source"], pairs, areas, length, errors, rho, share, true, gate
-        lines.append(f"| {' | '.join(cells)} |")
-    draws = [draw for one in results for draw in one["draws"]]
-    held = sum(draw["holds"] for draw in draws)
-    width = float(np.median([draw["high"] - draw["low"] for draw in draws]))
-    lines += [
-        "",
-        f"Of {len(draws)} draws, each of one engine's pairs of a source never seen, the interval holds the true share "
-        f"in {held} ({held / len(draws):.0%}); its median width is {100 * width:.0f} points.",
-    ]
-    return "\n".join(lines)
-
-
 def provenance_of(data: Data, language: str, results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Say what a calibration was fitted on, and how it does on what it never saw."""
-    names, is_ruled = sorted(set(data.labelled.sources)), any(engine != "degraded" for engine in data.engines)
-    how = "by Apertium and by degrading people's translations" if is_ruled else "people's translations, degraded"
+    names, engines = sorted(set(data.labelled.sources)), {kind_of(engine) for engine in data.engines}
+    how = ", ".join(said for kind, said in HOW.items() if kind in engines)
     return {
         "data": f"{len(names)} sources: {', '.join(names)}; {how}",
         "languages": ["en", language],
         "checks": data.signatures,
-        "never_saw": [] if is_ruled else ["a rule-based engine"],
+        "never_saw": [said for kind, said in NEVER.items() if kind not in engines],
         "unseen": unseen(results),
     }
 
 
 def unseen(results: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return what a calibration holds of how it does on what it never saw, by table."""
-    return {one["source"]: {key: one["both"][key] for key in ("auc", "ece", "true", "estimated")} for one in results}
+    return {one["source"]: {key: one[ALL][key] for key in ("auc", "ece", "true", "estimated")} for one in results}
 
 
 def keep(path: Path, data: Data, results: Sequence[Mapping[str, Any]]) -> None:
@@ -308,7 +314,7 @@ def main() -> None:
     source_options(parser)
     parser.add_argument("--out", type=Path, help="where to write the calibration, fitted on all sources")
     parser.add_argument("--by", type=Path, help="a calibration, of another language, say, that judges all sources")
-    parser.add_argument("--fitted-on", choices=ENGINES[:2], default="", help="leave out the other kind of engine")
+    parser.add_argument("--fitted-on", choices=ENGINES, default="", help="leave out the other kind of engine")
     parser.add_argument("--results", type=Path, help="where to keep the figures, for benchmarks.audit.languages")
     options = parser.parse_args()
     logging.disable(logging.WARNING)
@@ -319,7 +325,7 @@ def main() -> None:
         estimate = known or without(data, source, options.cache, options.language, options.fitted_on)
         results.append(measured(data, estimate, name))
         print(json.dumps(results[-1]), flush=True)
-    tables.show({f"fit {options.language}": table(results)}, options.docs)
+    tables.show(tables_of(options.language, results), options.docs)
     if options.results:
         keep(options.results, data, results)
     if options.out:

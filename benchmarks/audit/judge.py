@@ -3,6 +3,8 @@
     python -m benchmarks.audit.judge draw DATA --out FOLDER     # writes sheet.txt to read, and key.tsv not to look at
     python -m benchmarks.audit.judge keep FOLDER                # writes benchmarks/audit/judged.tsv
     python -m benchmarks.audit.judge people CACHE               # adds what two people made of one text
+    python -m benchmarks.audit.judge draw-neural DATA --out FOLDER   # the same of neural engines' and people's texts
+    python -m benchmarks.audit.judge keep-neural FOLDER         # writes benchmarks/audit/judged-neural.tsv
 
 ``FOLDER/verdicts.txt`` has for each pair of the sheet a line: its number, ``yes`` or ``no``, and a word why. The
 question: would a native reader accept the translation as saying the same as the text, in usable language? Texts that
@@ -24,13 +26,23 @@ from benchmarks.audit import tables
 from benchmarks.audit.proxies import PROXIES, plain
 from benchmarks.audit.sources import Sources
 from benchmarks.audit.texts import Text, usable
+from passerelle.quality.evidence.chrf import sentence_chrf
 
 JUDGED = Path(__file__).with_name("judged.tsv")
+NEURAL = Path(__file__).with_name("judged-neural.tsv")
+"""Verdicts on neural engines' and people's translations: ids only, as the texts aren't ours to hand on."""
 PAIRS = 300
 LENGTHS = (1, 2, 4, 7, 11, 18)
 """Fewest words of the text in each group of lengths."""
 ENGINES = {"first": 0.5, "second": 0.15, "degraded": 0.35}
 """Shares of pairs by Apertium's usual chain, by another chain of it, and by the engine that degrades."""
+DRAWN_NEURAL = {"wiki-dev": 200, "wiki-test": 150, "talks": 150}
+"""Pairs by neural engines, by source: the first to choose by, the others kept apart."""
+DRAWN_PEOPLE = {"wiki-test": 20, "stamps-train": 15, "photographs": 15}
+"""People's own translations among them, so that it's seen how strict the reader is."""
+SHEETS, TWICE_READ = 4, 15
+"""Readers, and how many pairs of each sheet the next one reads too."""
+NEURAL_COLUMNS = ("number", "id", "source", "engine", "words", "half", "accepted", "why", "again", "chrf")
 TWICE = ("programs", "games", "components", "debconf")
 """Sources in which texts occur that two people translated."""
 CLOSED = ("photographs",)
@@ -78,6 +90,50 @@ def draw(data: Path, pairs: int = PAIRS) -> list[dict[str, Any]]:
     return [{**row, "number": n, "half": ("choose", "keep")[n % 2]} for n, row in enumerate(taken, 1)]
 
 
+def draw_neural(data: Path) -> list[dict[str, Any]]:
+    """Draw pairs of neural engines and of people; lengths as they come."""
+    chance = random.Random("judged neural")
+    taken: list[dict[str, Any]] = []
+    for is_neural, wanted in ((True, DRAWN_NEURAL), (False, DRAWN_PEOPLE)):
+        for source, count in wanted.items():
+            rows = [row for row in tables.read(data / f"{source}.tsv")
+                    if (row["engine"].startswith("neural") if is_neural else row["engine"] == "people")]  # fmt: skip
+            half = "choose" if source == "wiki-dev" else "keep"
+            for row in chance.sample(rows, count):
+                taken.append({**row, "source": source, "words": len(row["en"].split()), "half": half})
+    chance.shuffle(taken)
+    return [{**row, "number": n} for n, row in enumerate(taken, 1)]
+
+
+def sheets_of(drawn: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Deal pairs out to readers; some of each sheet stand on the next one too."""
+    dealt = [drawn[n::SHEETS] for n in range(SHEETS)]
+    return [own + dealt[n - 1][:TWICE_READ] for n, own in enumerate(dealt)]
+
+
+def kept_neural(folder: Path) -> list[dict[str, Any]]:
+    """Join pairs with their verdicts, and with the second reader's where there is one.
+
+    Raises:
+        ValueError: A pair has no verdict.
+    """
+    key = tables.read(folder / "key.tsv")
+    said: list[dict[str, list[str]]] = []
+    for n in range(SHEETS):
+        lines = (folder / f"verdicts-{n}.txt").read_text(encoding="utf-8").splitlines()
+        said.append({line.split()[0]: line.split(maxsplit=2)[1:] for line in lines if line.strip()})
+    made = []
+    for place, row in enumerate(key):
+        reader = place % SHEETS
+        if row["number"] not in said[reader]:
+            raise ValueError(f"pair {row['number']} has no verdict on sheet {reader}")
+        answer, *why = said[reader][row["number"]]
+        again = said[(reader + 1) % SHEETS].get(row["number"], [""])[0]
+        figure = f"{sentence_chrf(row['translation'], row['reference']):.1f}" if row["reference"] else ""
+        made.append({**row, "accepted": int(answer == "yes"), "why": " ".join(why), "again": again, "chrf": figure})
+    return made
+
+
 def kept(key: list[dict[str, str]], verdicts: str) -> list[dict[str, Any]]:
     """Join pairs with their verdicts and with every proxy's figure.
 
@@ -119,10 +175,15 @@ def people(sources: Sources, language: str = "fr", each: int = 26) -> list[dict[
     return made
 
 
+def sheet(rows: list[dict[str, Any]]) -> str:
+    """Write pairs down to be read, without what would give them away."""
+    return "".join(f"{row['number']}\n  {row['en']}\n  {row['translation']}\n" for row in rows)
+
+
 def main() -> None:
     """Draw, keep, or add people's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["draw", "keep", "people"])
+    parser.add_argument("what", choices=["draw", "keep", "people", "draw-neural", "keep-neural"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
@@ -134,12 +195,22 @@ def main() -> None:
         rows = tables.read(options.folder / "key.tsv")
         tables.write(JUDGED, kept(rows, (options.folder / "verdicts.txt").read_text(encoding="utf-8")), COLUMNS)
         return
-    drawn, out = draw(options.folder), options.out or options.folder
+    if options.what == "keep-neural":
+        tables.write(NEURAL, kept_neural(options.folder), NEURAL_COLUMNS)
+        return
+    out = options.out or options.folder
     out.mkdir(parents=True, exist_ok=True)
+    if options.what == "draw-neural":
+        found = draw_neural(options.folder)
+        tables.write(out / "key.tsv", found, ("number", "id", "source", "engine", "words", "half", "en", "reference",
+                                              "translation"))  # fmt: skip
+        for n, rows in enumerate(sheets_of(found)):
+            (out / f"sheet-{n}.txt").write_text(sheet(rows), encoding="utf-8")
+        return
+    drawn = draw(options.folder)
     unjudged = tuple(name for name in COLUMNS if name not in ("accepted", "why", *PROXIES))
     tables.write(out / "key.tsv", drawn, unjudged)
-    sheet = (f"{row['number']}\n  {row['en']}\n  {row['translation']}\n" for row in drawn)
-    (out / "sheet.txt").write_text("".join(sheet), encoding="utf-8")
+    (out / "sheet.txt").write_text(sheet(drawn), encoding="utf-8")
 
 
 if __name__ == "__main__":

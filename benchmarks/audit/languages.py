@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.audit import tables, texts
-from benchmarks.audit.fit import ENGINES, NONE, table
+from benchmarks.audit.results import ALL, NONE, TOLD, areas, errors, share, tables_of
 from passerelle.quality.audit import audit
 from passerelle.quality.base import Pair
 from passerelle.quality.estimate.calibrated import open_assess
@@ -33,7 +33,7 @@ PEOPLE = Path(__file__).with_name("people.json")
 CAPTIONS = "stamps-test"
 """The captions that are in no fit: what decides whether a calibration ships."""
 LEAST_AREA, MOST_ERROR = 0.75, 0.10
-"""AUC and calibration error on them, both engines together."""
+"""AUC and calibration error on them, all engines together."""
 
 
 def measured(folder: Path = MEASURED) -> dict[str, dict[str, Any]]:
@@ -48,8 +48,8 @@ def captions_of(results: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
 
 def is_good_enough(results: Sequence[Mapping[str, Any]]) -> bool:
     """Whether a calibration with such figures ships."""
-    both = captions_of(results)["both"]
-    return bool(both["auc"]["value"] >= LEAST_AREA and both["ece"] <= MOST_ERROR)
+    whole = captions_of(results)[ALL]
+    return bool(whole["auc"]["value"] >= LEAST_AREA and whole["ece"] <= MOST_ERROR)
 
 
 def shipping() -> list[str]:
@@ -59,9 +59,14 @@ def shipping() -> list[str]:
     return sorted([*good, *(name for name, one in others.items() if lent(name, one) == "yes")])
 
 
+def ways(one: Mapping[str, Any]) -> int:
+    """Return how many ways Apertium has into a language."""
+    return sum(engine.startswith("apertium") for engine in one["engines"])
+
+
 def lent(language: str, one: Mapping[str, Any]) -> str:
     """Say whether the fit of other languages ships for one."""
-    if any(engine != "degraded" for engine in one["engines"]):
+    if ways(one):
         return "has its own"
     return "yes" if is_good_enough(one["results"]) else "no"
 
@@ -69,28 +74,28 @@ def lent(language: str, one: Mapping[str, Any]) -> str:
 def summary(found: Mapping[str, Mapping[str, Any]], *, is_own: bool = True) -> str:
     """Write all languages as Markdown, by fits of their own or by those of the others."""
     lines = [
-        "| language | ways of Apertium | checks that can't say anything | captions in no fit: pairs | AUC: Apertium / "
-        "degraded / both | calibration error, likewise | lost, estimated [95%] | truly | other sources: AUC, both | "
-        "calibration error | the share is in the interval | ships |",
+        "| language | ways of Apertium | checks that can't say anything | captions in no fit: pairs | "
+        f"AUC: {' / '.join((*TOLD, ALL))} | calibration error, likewise | lost, estimated [95%] | truly | "
+        "other sources: AUC, all | calibration error | the share is in the interval | ships |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for language, one in found.items():
         results = one["results"]
-        captions, others = captions_of(results), [row["both"] for row in results if row["source"] != CAPTIONS]
-        areas = sorted(row["auc"]["value"] for row in others)
-        errors = sorted(row["ece"] for row in others)
+        captions, others = captions_of(results), [row[ALL] for row in results if row["source"] != CAPTIONS]
+        told = sorted(row["auc"]["value"] for row in others)
+        wrong = sorted(row["ece"] for row in others)
         draws = [draw["holds"] for row in results for draw in row["draws"]]
         cells = [
             f"`{language}`",
-            str(sum(engine != "degraded" for engine in one["engines"])),
+            str(ways(one)),
             ", ".join(f"`{name}`" for name in one["silent"]) or NONE,
-            f"{captions['both']['pairs']:,}",
-            " / ".join(f"{captions[name]['auc']['value']:.2f}" if name in captions else NONE for name in ENGINES),
-            " / ".join(f"{captions[name]['ece']:.2f}" if name in captions else NONE for name in ENGINES),
-            "{:.1f}% [{:.1f}, {:.1f}]".format(*(100 * captions["both"][key] for key in ("estimated", "low", "high"))),
-            f"{100 * captions['both']['true']:.1f}%",
-            f"{areas[0]:.2f} to {areas[-1]:.2f}",
-            f"{errors[0]:.2f} to {errors[-1]:.2f}",
+            f"{captions[ALL]['pairs']:,}",
+            areas(captions),
+            errors(captions),
+            share(captions[ALL]),
+            f"{100 * captions[ALL]['true']:.1f}%",
+            f"{told[0]:.2f} to {told[-1]:.2f}",
+            f"{wrong[0]:.2f} to {wrong[-1]:.2f}",
             f"{sum(draws)} of {len(draws)}",
             ("yes" if is_good_enough(results) else "no") if is_own else lent(language, one),
         ]
@@ -108,16 +113,16 @@ def unseen_engine(found: Mapping[str, Mapping[str, Any]]) -> str:
     for language, one in found.items():
         captions = captions_of(one["results"])["apertium"]
         others = [row["apertium"] for row in one["results"] if row["source"] != CAPTIONS]
-        areas, errors = sorted(row["auc"]["value"] for row in others), sorted(row["ece"] for row in others)
+        told, wrong = sorted(row["auc"]["value"] for row in others), sorted(row["ece"] for row in others)
         held = [row["holds"] for row in (captions, *others)]
         cells = [
             f"`{language}`",
             f"{captions['auc']['value']:.2f}",
             f"{captions['ece']:.2f}",
-            "{:.1f}% [{:.1f}, {:.1f}]".format(*(100 * captions[key] for key in ("estimated", "low", "high"))),
+            share(captions),
             f"{100 * captions['true']:.1f}%",
-            f"{areas[0]:.2f} to {areas[-1]:.2f}",
-            f"{errors[0]:.2f} to {errors[-1]:.2f}",
+            f"{told[0]:.2f} to {told[-1]:.2f}",
+            f"{wrong[0]:.2f} to {wrong[-1]:.2f}",
             f"{sum(held)} of {len(held)}",
         ]
         lines.append(f"| {' | '.join(cells)} |")
@@ -153,7 +158,7 @@ def written(found: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
         "any language": summary(measured(ANY_LANGUAGE), is_own=False),
         "unseen engine": unseen_engine(measured(UNSEEN_ENGINE)),
         "people": people_table(json.loads(PEOPLE.read_text(encoding="utf-8"))),
-        **{f"fit {language}": table(one["results"]) for language, one in found.items()},
+        **{name: text for language, one in found.items() for name, text in tables_of(language, one["results"]).items()},
     }
 
 

@@ -28,10 +28,11 @@ class Sources:
     Args:
         cache: Where files of Debian's archive are kept.
         photographs: The table of photographs' captions; ``None``: that source is empty.
+        evaluations: The folder of test sets with what engines made of them; ``None``: these sources are empty.
     """
 
-    def __init__(self, cache: Path, photographs: Path | None) -> None:
-        self.cache, self._photographs = cache, photographs
+    def __init__(self, cache: Path, photographs: Path | None = None, evaluations: Path | None = None) -> None:
+        self.cache, self._photographs, self._evaluations = cache, photographs, evaluations
 
     def read(self, name: str, language: str) -> list[Text]:
         """Return the usable texts of a source with translations into a language, those of one English text once."""
@@ -73,6 +74,9 @@ class Sources:
 
     def _table(self, _: dict[str, Any], code: str) -> Iterator[Text]:
         return texts.table(self._photographs, code) if self._photographs else iter(())
+
+    def _evaluated(self, source: dict[str, Any], code: str) -> Iterator[Text]:
+        return texts.evaluated(self._evaluations, source["set"], code) if self._evaluations else iter(())
 
     def _stamps(self, source: dict[str, Any], code: str) -> Iterator[Text]:
         return texts.stamps(source["side"], code)

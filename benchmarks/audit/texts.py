@@ -1,4 +1,4 @@
-"""Texts and what people translated them to, out of files of six kinds."""
+"""Texts and what people translated them to, out of files of seven kinds."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import gzip
 import hashlib
 import lzma
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from passerelle.example import emoji, splits, tuxpaint
 from passerelle.example.concepts import concept
 
 WORDS = range(1, 41)
+NEIGHBOURS = 5
+"""Lines of a test set that may be of one article."""
 _PROGRAM = re.compile(r"[%\n\t\x04<>{}\\$_|=@^~`&#*]|--|://|\b\w+\(|\b[a-z]+\.[a-z]+\b|\b[A-Z]{3,}\b.*\b[A-Z]{3,}\b")
 _LETTER = re.compile(r"[^\W\d_]{2}")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[^\W\d_a-zà-ÿ])")
@@ -34,8 +36,10 @@ class Text:
         english: The text.
         reference: What a person made of it.
         cluster: Texts that share one aren't independent: a document, a program, a picture.
-        kind: ``caption``, ``label``, ``message``, ``description``, ``manual``, ``question``, ``option``.
+        kind: ``caption``, ``label``, ``message``, ``description``, ``manual``, ``question``, ``option``,
+            ``sentence``.
         id: Names the text; made of both texts where the source has no name for it.
+        made: What engines made of it, by their names, where the source has that.
     """
 
     english: str
@@ -43,6 +47,7 @@ class Text:
     cluster: str
     kind: str
     id: str = ""
+    made: Mapping[str, str] = field(default_factory=dict)
 
 
 def usable(found: Iterable[Text], source: str) -> Iterator[Text]:
@@ -56,7 +61,8 @@ def usable(found: Iterable[Text], source: str) -> Iterator[Text]:
         if (
             english.lower() == reference.lower()
             or english.lower() in seen
-            or not (_LETTER.search(english) and _LETTER.search(reference))
+            or not _LETTER.search(english)
+            or not (_LETTER.search(reference) or text.made)
             or _PROGRAM.search(english + " " + reference)
             or len(english.split()) not in WORDS
             or len(reference.split()) > 2 * max(WORDS)
@@ -77,6 +83,29 @@ def _kind(english: str, usual: str) -> str:
     if english.endswith("?"):
         return "question"
     return "label" if usual == "message" and len(english.split()) <= 3 and english[-1] not in ".!:" else usual
+
+
+def evaluated(folder: Path, name: str, code: str) -> Iterator[Text]:
+    """Yield a test set of translation engines, with what each engine made of it; people's may be missing.
+
+    Args:
+        folder: Has a folder ``en-xx`` of files ``NAME.en``, ``NAME.xx`` and ``NAME.ENGINE.xx``, a line a text.
+        name: Of the set.
+        code: Of the translations' language. Nothing is yielded where the set isn't there in it.
+    """
+    here = folder / f"en-{code}"
+    if not (here / f"{name}.en").is_file():
+        return
+    english, *others = (
+        path.read_text(encoding="utf-8").splitlines()
+        for path in (here / f"{name}.en", *sorted(here.glob(f"{name}.*.{code}")))
+    )
+    engines = [path.name.split(".")[1] for path in sorted(here.glob(f"{name}.*.{code}"))]
+    people = here / f"{name}.{code}"
+    known = people.read_text(encoding="utf-8").splitlines() if people.is_file() else [""] * len(english)
+    for number, (text, reference, *made) in enumerate(zip(english, known, *others, strict=True)):
+        by = dict(zip(engines, made, strict=True))
+        yield Text(text, reference, f"{name} {number // NEIGHBOURS}", "sentence", f"{name}-{number}", by)
 
 
 def catalogue(path: Path, kind: str = "message") -> Iterator[Text]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -80,6 +81,7 @@ def test_markup_is_shown_to_no_check_but_to_that_of_structure(source: str, targe
 class Estimating:
     """An estimate that finds everything bad."""
 
+    quick: object = None
     provenance: Mapping[str, object] = {"data": "x", "pairs": 1, "labels": "y", "out_of_fold": {"auc": {"value": 1}}}
 
     def missing(self, findings: object) -> list[str]:
@@ -317,3 +319,28 @@ def test_a_calibration_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         done = CliRunner().invoke(main, [command, *files, *given])
         assert done.exit_code == 2, done.output
         assert "not a calibration file of this version" in done.stderr
+
+
+def test_what_was_clear_in_haste_is_weighed_by_the_quick_checks_own_estimate() -> None:
+    class Quick(Doubting):
+        def probability(self, findings: dict[str, list[Finding]]) -> np.ndarray:
+            return np.array([0.95 if finding.score == 0.8 else 0.5 for finding in findings["counting"]])
+
+        def contributions(self, findings: dict[str, list[Finding]]) -> dict[str, np.ndarray]:
+            return {"counting": np.full(len(findings["counting"]), 2.0)}
+
+    class Both(Quick):
+        quick = Quick()
+
+        def probability(self, findings: dict[str, list[Finding]]) -> np.ndarray:
+            return np.full(len(findings["counting"]), 0.3)
+
+        def contributions(self, findings: dict[str, list[Finding]]) -> dict[str, np.ndarray]:
+            return {name: np.full(len(findings["counting"]), -1.0) for name in ("counting", "pivots")}
+
+    for in_haste in (True, False):
+        assess = CalibratedAssess(Assessor([Counting(), Dear()]), cast(Estimate, Both()), quick=in_haste)
+        cat, dog = assess.estimate([CAT, DOG])
+        assert (cat.probability, dog.probability) == ((0.95 if in_haste else 0.3), 0.3)
+        assert cat.contributions == ({"counting": 2.0, "pivots": 0.0} if in_haste else dog.contributions)
+        assert dog.contributions == {"counting": -1.0, "pivots": -1.0}

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.audit import agreement, collect, judge, tables, texts
+from benchmarks.audit import agreement, collect, fit, judge, tables, texts
 from benchmarks.audit.degrade import GREAT, HARMLESS, SHARES, SMALL, Degrader
 from benchmarks.audit.proxies import PROXIES
 from benchmarks.audit.sources import known
 from benchmarks.audit.texts import Text
+from passerelle.quality.engines import apertium_ways, bare
 from passerelle.quality.evidence.chrf import LOST_AT, LOST_MORE, LOST_MOST, is_lost, lost_below
+from passerelle.quality.evidence.freedict import WordTable
 
 ROOT = Path(__file__).resolve().parents[2]
 JUDGED = tables.read(judge.JUDGED)
@@ -52,7 +54,7 @@ def test_the_docs_have_the_agreement_that_the_judged_pairs_give() -> None:
 def test_three_hundred_pairs_were_read_and_closed_texts_are_not_among_them() -> None:
     read = [row for row in JUDGED if row["engine"] != "people"]
     assert len(read) == judge.PAIRS and all(row["accepted"] in "01" and row["why"] for row in read)
-    assert len({row["source"] for row in read}) == len(known())
+    assert {row["source"] for row in read} == {name for name, one in known().items() if one["reader"] != "evaluated"}
     closed = [row for row in read if row["source"] in judge.CLOSED]
     assert closed and not any(row["en"] or row["reference"] or row["translation"] for row in closed)
     for row in [row for row in JUDGED if row["en"]][::20]:
@@ -146,6 +148,88 @@ def test_manual_pages_are_read_side_by_side() -> None:
     found = [(one.english, one.reference) for one in texts.manual(english, french, "a")]
     assert found == [("a - do it", "a - le faire"), ("Print it here.", "Afficher ici."), ("Then stop.", "Puis finir."),
                      ("-x nothing", "-x rien")]  # fmt: skip
+
+
+def test_a_test_set_is_read_with_what_engines_made_of_it(tmp_path: Path) -> None:
+    here = tmp_path / "en-fr"
+    here.mkdir()
+    for name, lines in (
+        ("en", ["A dog.", "A cat."]),
+        ("small.fr", ["Un chien.", "Un chat."]),
+        ("big.fr", ["Chien.", "Chat."]),
+    ):
+        (here / f"news.{name}").write_text("\n".join(lines) + "\n")
+    blind = list(texts.usable(texts.evaluated(tmp_path, "news", "fr"), "news"))
+    assert [(one.english, one.reference, one.id) for one in blind] == [
+        ("A dog.", "", "news-0"),
+        ("A cat.", "", "news-1"),
+    ]
+    (here / "news.fr").write_text("Un chien !\nUn chat !\n")
+    known = list(texts.evaluated(tmp_path, "news", "fr"))
+    assert known[1].reference == "Un chat !" and known[1].made == {"big": "Chat.", "small": "Un chat."}
+    assert list(texts.evaluated(tmp_path, "news", "de")) == []
+    rows = list(collect.by_others(known))
+    assert [(row[3], row[6]) for row in rows] == [("neural big", "Chien."), ("people", "Un chien !"),
+                                                  ("neural small", "Un chat.")]  # fmt: skip
+    assert [row[3] for row in collect.by_others(blind)] == ["neural big", "neural small"]
+    (here / "news.fr").write_text("Un chien !\n")
+    with pytest.raises(ValueError, match="zip"):
+        list(texts.evaluated(tmp_path, "news", "fr"))
+
+
+def test_apertiums_texts_are_mended_as_repair_would_or_by_any_candidate() -> None:
+    chosen = [
+        Text("A big red balloon.", "Un grand ballon rouge.", "x", "caption", "a"),
+        Text("A balloon.", "Un ballon.", "x", "caption", "b"),
+        Text("Isn't the dog very old?", "Le chien n'est-il pas très vieux ?", "x", "question", "c"),
+        Text("A train track.", "Une voie ferrée.", "x", "caption", "d"),
+        Text("A fire engine.", "Un camion de pompiers.", "x", "caption", "e"),
+    ]
+    rows = list(collect.mended(chosen, "fr", WordTable("en", "fr")))
+    assert {row[0] for row in rows} <= {"a", "c", "e"} and len(rows) >= 2
+    ways = apertium_ways("en", "fr")
+    own = {
+        text.id: bare(answer)
+        for text, answer in zip(chosen, ways[0].translate([t.english for t in chosen]), strict=True)
+    }
+    assert all(row[3] == "mended" and row[6] and row[6] != own[row[0]] for row in rows)
+    assert rows == list(collect.mended(chosen, "fr", WordTable("en", "fr")))
+    assert list(collect.mended(chosen, "fr", None)) == [] == list(collect.mended(chosen, "de", WordTable("en", "de")))
+
+
+def test_verdicts_come_before_what_was_put_in_and_the_reference() -> None:
+    def row(engine: str, text: str, reference: str = "Un chien noir court.", faults: str = "") -> dict[str, str]:
+        return {"id": "1", "engine": engine, "en": "A black dog runs.", "translation": text, "reference": reference,
+                "faults": faults}  # fmt: skip
+
+    near, far = "Un chien noir court.", "Il pose le pied de roi."
+    assert fit.is_accepted(row("apertium a>b", near), {}) and not fit.is_accepted(row("mended", far), {})
+    assert fit.is_accepted(row("people", far), {}) is True
+    assert fit.is_accepted(row("degraded", far, faults="synonym"), {}) is True
+    assert fit.is_accepted(row("degraded", near, faults="synonym sense"), {}) is False
+    assert fit.is_accepted(row("neural x", far, reference=""), {}) is None
+    said = {("1", "neural x"): True, ("1", "neural y"): False}
+    assert fit.is_accepted(row("neural x", far), said) is True
+    assert fit.is_accepted(row("neural y", near, reference=""), said) is False
+
+
+def test_pairs_of_neural_engines_are_dealt_out_to_readers_and_their_verdicts_joined(tmp_path: Path) -> None:
+    drawn = [{"number": n, "id": f"i{n}", "source": "talks", "engine": "neural x", "words": 2, "half": "keep",
+              "en": f"text {n}", "reference": "", "translation": f"texte {n}"} for n in range(1, 101)]  # fmt: skip
+    dealt = judge.sheets_of(drawn)
+    assert [len(one) for one in dealt] == [40] * judge.SHEETS
+    assert dealt[1][25:] == dealt[0][: judge.TWICE_READ] and dealt[0][25:] == dealt[3][: judge.TWICE_READ]
+    tables.write(tmp_path / "key.tsv", drawn, list(drawn[0]))
+    for n, own in enumerate(dealt):
+        lines = (f"{one['number']} {'yes right' if one['number'] % 3 else 'no sense'}" for one in own)
+        (tmp_path / f"verdicts-{n}.txt").write_text("\n".join(lines))
+    made = judge.kept_neural(tmp_path)
+    assert [(one["accepted"], one["why"], one["again"]) for one in made[:3]] == [
+        (1, "right", "yes"), (1, "right", "yes"), (0, "sense", "no")]  # fmt: skip
+    assert sum(one["again"] != "" for one in made) == judge.SHEETS * judge.TWICE_READ
+    (tmp_path / "verdicts-1.txt").write_text("")
+    with pytest.raises(ValueError, match="pair 2 has no verdict on sheet 1"):
+        judge.kept_neural(tmp_path)
 
 
 class Words:

@@ -113,6 +113,22 @@ def test_a_fit_tells_good_from_bad_and_its_file_repeats_its_figures(tmp_path):
     assert seen["auc"]["value"] > 0.85 and seen["ece"] < 0.12
 
 
+def test_the_quick_checks_have_an_estimate_of_their_own(tmp_path):
+    labelled, found = drawn()
+    dear = {"pivots": found["good"], "length": found["good"], "copied": found["noise"]}
+    (tmp_path / "c.json").write_text(json.dumps(fit(labelled, dear, {"data": "drawn"})))
+    estimate = Estimate.load(tmp_path / "c.json")
+    assert "pivots" in estimate.checks and estimate.quick.checks == ["copied", "length"]
+    silent = {**dear, "pivots": [Finding(math.nan)] * len(labelled.pairs)}
+    np.testing.assert_array_equal(estimate.quick.probability(dear), estimate.quick.probability(silent))
+    assert (
+        figures(labelled, estimate.quick.probability(silent))["ece"]
+        < figures(labelled, estimate.probability(silent))["ece"]
+    )
+    del dear["pivots"]
+    assert Estimate(fit(labelled, dear, {"data": "drawn"})).quick is None
+
+
 def test_written_trees_give_what_scikit_learn_gives():
     from passerelle.quality.estimate.calibrate import _boosted, _written_out
     from passerelle.quality.estimate.estimate import imputed

@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passerelle.errors import InputError, MissingDependency, to_install
+from passerelle.evaluation.asking.replying import LLM
 from passerelle.evaluation.statistics.significance import Statistic, auc_of, cluster_bootstrap
 from passerelle.quality.base import Pair
+from passerelle.quality.checks.registry import DEAR
 from passerelle.quality.estimate.by_source import FEWEST_SOURCES, alike, kinds_of, left_out
 from passerelle.quality.estimate.estimate import FORMAT, Estimate, imputed
 from passerelle.quality.estimate.features import Findings, FloatArray, check_of, feature_names, matrix, with_texts
@@ -108,19 +110,12 @@ def fit(labelled: Labelled, findings: Findings, provenance: Mapping[str, Any]) -
     _check_enough(labelled)
     findings = with_texts(findings, labelled.pairs)
     names, table = _columns(findings)
-    out_of_fold = _out_of_fold(table, labelled)
+    model, log_odds = _model(names, table, labelled)
     own = ~labelled.is_extra
-    slope, intercept = _line(out_of_fold, labelled, own)
-    log_odds = _calibrated(out_of_fold, labelled)
     probability = 1 / (1 + np.exp(-log_odds))
-    medians = np.nanmedian(table, axis=0)
-    base, trees = _written_out(_boosted(imputed(table, medians), labelled.accepted, labelled.weights))
     content = {
         "format": FORMAT,
-        "features": names,
-        "medians": [round(float(value), 6) for value in medians],
-        "base": base,
-        "calibration": {"method": "logistic, on predictions out of fold", "slope": slope, "intercept": intercept},
+        **{key: value for key, value in model.items() if key != "trees"},
         "provenance": {
             **provenance,
             "labels": labelled.definition,
@@ -135,10 +130,39 @@ def fit(labelled: Labelled, findings: Findings, provenance: Mapping[str, Any]) -
             "out_of_fold": figures(labelled, probability),
             "reliability": reliability(labelled.accepted[own], probability[own]),
         },
-        "trees": trees,
+        "trees": model["trees"],
     }
     content["kinds"] = _kinds(labelled, findings, log_odds, content)
+    is_quick = np.array([check_of(name) not in (*DEAR, LLM) for name in names])
+    if is_quick.any() and not is_quick.all():
+        quick = [name for name, chosen in zip(names, is_quick, strict=True) if chosen]
+        content["quick"], _ = _model(quick, table[:, is_quick], labelled)
     return content
+
+
+def _model(names: Sequence[str], table: FloatArray, labelled: Labelled) -> tuple[dict[str, Any], FloatArray]:
+    """Fit trees and the line behind them on some columns.
+
+    Args:
+        names: Of the columns.
+        table: What they hold [pairs, columns].
+        labelled: The pairs.
+
+    Returns:
+        What `Estimate` reads of a model; and each pair's log-odds by a model that saw nothing of its fold [pairs].
+    """
+    out_of_fold = _out_of_fold(table, labelled)
+    slope, intercept = _line(out_of_fold, labelled, ~labelled.is_extra)
+    medians = np.nanmedian(table, axis=0)
+    base, trees = _written_out(_boosted(imputed(table, medians), labelled.accepted, labelled.weights))
+    content = {
+        "features": list(names),
+        "medians": [round(float(value), 6) for value in medians],
+        "base": base,
+        "calibration": {"method": "logistic, on predictions out of fold", "slope": slope, "intercept": intercept},
+        "trees": trees,
+    }
+    return content, _calibrated(out_of_fold, labelled)
 
 
 def by_check(labelled: Labelled, findings: Findings) -> list[dict[str, Any]]:
@@ -165,8 +189,8 @@ def figures(labelled: Labelled, probability: FloatArray) -> dict[str, Any]:
     """Measure probabilities against labels, on the pairs that aren't extra.
 
     Returns:
-        ``auc`` with its 95% interval (clusters drawn), ``spearman`` with `Labelled.quality` or ``None``, and
-        ``ece``, the expected calibration error over ten bins of equal width.
+        ``auc`` with its 95% interval (clusters drawn), ``None`` where all are of one kind; ``spearman`` with
+        `Labelled.quality` or ``None``; ``ece``, the expected calibration error over ten bins of equal width.
     """
     from scipy.stats import spearmanr
 
@@ -178,7 +202,7 @@ def figures(labelled: Labelled, probability: FloatArray) -> dict[str, Any]:
     error = sum(row["pairs"] * abs(row["accepted"] - row["estimated"]) for row in bins) / own.sum()
     return {
         "pairs": int(own.sum()),
-        "auc": _area(labelled, probability),
+        "auc": _area(labelled, probability) if 0 < labelled.accepted[own].sum() < own.sum() else None,
         "spearman": None if rho is None else round(rho, 4),
         "ece": round(float(error), 4),
     }

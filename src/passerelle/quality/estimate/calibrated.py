@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from passerelle.crews.base import Crew
@@ -21,7 +21,7 @@ from passerelle.quality.checks.language_model import LanguageModelCheck, taken_b
 from passerelle.quality.checks.registry import CHECKS, DEAR, MORE, build_checks
 from passerelle.quality.engines import Engines
 from passerelle.quality.estimate.estimate import Estimate
-from passerelle.quality.estimate.features import check_of, matrix, with_texts
+from passerelle.quality.estimate.features import Findings, check_of, matrix, with_texts
 from passerelle.quality.estimate.fitness import OLDER, Fitness, Seen, fitness_of, moved
 from passerelle.quality.estimate.likeness import Summary
 from passerelle.quality.known import is_known
@@ -129,15 +129,22 @@ class CalibratedAssess:
     def _checked(self, pairs: Sequence[Pair]) -> list[Assessment]:
         assessed: list[Assessment] = []
         for block in in_blocks(pairs):
-            found = self._found(block)
+            found, clear = self._found(block)
             unheard = frozenset(self._estimate.missing(found)) - frozenset(self._dear if self._quick else ())
             self._silent = unheard if self._silent is None else self._silent & unheard
-            assessed += self._weighed(found)
+            assessed += self._weighed(found, clear)
         return assessed
 
-    def _weighed(self, findings: Mapping[str, Sequence[Finding]]) -> Iterator[Assessment]:
-        contributions = self._estimate.contributions(findings)
-        for place, probability in enumerate(self._estimate.probability(findings)):
+    def _weighed(self, findings: Findings, clear: Collection[int]) -> Iterator[Assessment]:
+        """Weigh what was found; by the quick checks' own estimate where the dear ones weren't asked."""
+        probabilities, contributions = self._estimate.probability(findings), self._estimate.contributions(findings)
+        if clear and self._estimate.quick is not None:
+            few = {name: [each[place] for place in clear] for name, each in findings.items()}
+            probabilities[list(clear)] = self._estimate.quick.probability(few)
+            by_check = self._estimate.quick.contributions(few)
+            for name, values in contributions.items():
+                values[list(clear)] = by_check.get(name, 0.0)
+        for place, probability in enumerate(probabilities):
             found = {name: each[place] for name, each in findings.items() if _says(each[place])}
             added = {name: float(values[place]) for name, values in contributions.items()}
             yield Assessment(float(probability), found, _blamed(found, added), added)
@@ -146,23 +153,29 @@ class CalibratedAssess:
     def _dear(self) -> list[str]:
         return [name for name in self._assessor.seconds if name in DEAR or name == LLM]
 
-    def _found(self, pairs: Sequence[Pair]) -> dict[str, Sequence[Finding]]:
-        """Ask all checks; in haste the dear ones only about pairs that are in doubt after the quick ones."""
+    def _found(self, pairs: Sequence[Pair]) -> tuple[dict[str, Sequence[Finding]], list[int]]:
+        """Ask all checks; in haste the dear ones only about pairs that are in doubt after the quick ones.
+
+        Returns:
+            The findings, and the places of the pairs that were clear without the dear checks.
+        """
         if not self._quick:
-            return with_texts(self._assessor.assess(pairs), pairs)
+            return with_texts(self._assessor.assess(pairs), pairs), []
         dear = self._dear
         quick = [name for name in self._assessor.seconds if name not in dear]
         found = with_texts(self._assessor.assess(pairs, names=quick), pairs)
         low, high = CLEAR
-        doubtful = [place for place, value in enumerate(self._estimate.probability(found)) if low < value < high]
+        by_quick = (self._estimate.quick or self._estimate).probability(found)
+        doubtful = [place for place, value in enumerate(by_quick) if low < value < high]
         asked = {name: [UNKNOWN] * len(pairs) for name in dear}
         more = self._assessor.assess([pairs[place] for place in doubtful], names=dear) if doubtful else {}
         for name, findings in more.items():
             for place, finding in zip(doubtful, findings, strict=True):
                 asked[name][place] = finding
         self._asked_of += len(pairs)
-        self._clear += len(pairs) - len(doubtful)
-        return {**found, **asked}
+        clear = sorted(set(range(len(pairs))) - set(doubtful))
+        self._clear += len(clear)
+        return {**found, **asked}, clear
 
 
 def _says(finding: Finding) -> bool:

@@ -64,6 +64,7 @@ class Estimate:
         features: The columns that it reads; see `passerelle.quality.estimate.features`.
         provenance: What it was fitted on and how well it did, as the file holds it.
         kinds: What the data of the fit were like; ``None`` in a file of an older version.
+        quick: The same estimate from the quick checks alone; ``None`` in a file that has none.
     """
 
     def __init__(self, content: Mapping[str, Any]) -> None:
@@ -88,6 +89,8 @@ class Estimate:
             self._trees = [read_tree(each) for each in content["trees"]]
             known = content["kinds"] if content["format"] == FORMAT else None
             self.kinds = None if known is None else Kinds(known)
+            quick = content.get("quick")
+            self.quick = None if quick is None else Estimate({**content, **quick, "kinds": None, "quick": None})
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"a part of the calibration file is missing or broken: {error}") from error
         widest = max((int(tree.feature.max()) for tree in self._trees), default=-1)
