@@ -53,7 +53,7 @@ def made_pairs(count: int) -> tuple[list[Pair], list[str]]:
     stamps = [pair for pair, extra in zip(labelled.pairs, labelled.is_extra, strict=True) if not extra]
     both = [(one, other) for shift in range(1, len(stamps)) for one, other in zip(stamps, stamps[shift:], strict=False)]
     pairs = [
-        replace(one, source=f"{one.source} {other.source}", target=f"{one.target} {other.target}", marked=None)
+        replace(one, source=f"{one.source} {other.source}", target=f"{one.target} {other.target}")
         for one, other in both[:count]
     ]
     return pairs, [f"{truth[one.source]} {truth[other.source]}" for one, other in both[:count]]

@@ -28,7 +28,7 @@ def made_up(count: int) -> list[Pair]:
     stamps = [pair for pair, extra in zip(labelled.pairs, labelled.is_extra, strict=True) if not extra]
     both = [(one, other) for shift in range(1, len(stamps)) for one, other in zip(stamps, stamps[shift:], strict=False)]
     return [
-        replace(one, source=f"{one.source} {other.source}", target=f"{one.target} {other.target}", marked=None)
+        replace(one, source=f"{one.source} {other.source}", target=f"{one.target} {other.target}")
         for one, other in both[:count]
     ]
 

@@ -34,6 +34,7 @@ from passerelle.example import splits, tuxpaint
 from passerelle.quality.base import Pair
 from passerelle.quality.engines import bare, pivot_engines
 from passerelle.quality.estimate.calibrated import open_assess
+from passerelle.quality.evidence.chrf import is_lost
 from passerelle.quality.evidence.freedict import WordTable
 from passerelle.quality.repair.candidates import Pool, fitted
 from passerelle.quality.repair.choice_trees import open_scorer
@@ -113,6 +114,13 @@ def measure(captions: Captions, folder: Path) -> dict[str, Any]:
         "texts": len(pairs),
         **figures,
         "gain": {key: round(float(getattr(gain, key)), 2) for key in ("value", "low", "high")},
+        "good": {
+            name: {
+                "estimated": round(float(np.mean([getattr(found, name).probability for found in done])), 4),
+                "truly": round(1 - float(np.mean(list(map(is_lost, captions.english, texts, captions.french)))), 4),
+            }
+            for name, texts in (("before", before), ("after", after))
+        },
         "changed": int(changed.sum()),
         "worse": int((each < -HAIR).sum()),
         "at all lower": int((each < -1e-9).sum()),
@@ -132,13 +140,25 @@ def _oracle(before: str, pool: list[Any], wanted: str) -> str:
 def table(results: list[dict[str, Any]]) -> str:
     """Write the results as Markdown."""
     lines = [
-        "| texts of | texts | before | repaired | gain (95%) | oracle | changed | worse |",
-        "|---|---|---|---|---|---|---|---|",
+        "| texts of | texts | before | repaired | gain (95%) | oracle | changed | worse | "
+        "good before: estimated, truly | after: estimated, truly |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for one in results:
         gain = f"{one['gain']['value']:+} [{one['gain']['low']}, {one['gain']['high']}]"
         worse = f"{one['worse']} ({one['worse'] / max(1, one['changed']):.0%})"
-        cells = (one["name"], one["texts"], one["before"], one["after"], gain, one["oracle"], one["changed"], worse)
+        good = [f"{found['estimated']:.0%}, {found['truly']:.0%}" for found in one["good"].values()]
+        cells = (
+            one["name"],
+            one["texts"],
+            one["before"],
+            one["after"],
+            gain,
+            one["oracle"],
+            one["changed"],
+            worse,
+            *good,
+        )
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 

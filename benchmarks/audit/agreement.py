@@ -5,12 +5,14 @@
 A proxy calls a pair lost where it is below a threshold: one for all lengths, or one that rises with the logarithm of
 the text's words up to a highest one. Thresholds are chosen on one half of ``judged.tsv``: verdicts on Apertium's
 translations, and second translations by people, which count as accepted. Every figure is of the other half. Prints a
-table as Markdown; with ``--docs`` it is written there.
+table as Markdown; with ``--docs`` it is written there. So is what was said of neural engines' and people's texts
+(``judged-neural.tsv``).
 """
 
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +22,7 @@ from numpy.typing import NDArray
 
 from benchmarks.audit import tables
 from benchmarks.audit.degrade import GREAT, SMALL
-from benchmarks.audit.judge import JUDGED
+from benchmarks.audit.judge import JUDGED, NEURAL
 from benchmarks.audit.proxies import PROXIES
 from passerelle.quality.evidence.chrf import LOST_AT, LOST_MORE, LOST_MOST
 
@@ -162,13 +164,44 @@ def built(rows: Rows) -> str:
     )
 
 
+def neural(rows: Rows) -> str:
+    """Write what readers said of neural engines' and people's translations, and how chrF agrees, as Markdown."""
+    lines = [
+        "| translated by | pairs | accepted | refused for the sense | for grammar | else |",
+        "|---|---|---|---|---|---|",
+    ]
+    for engine in sorted({row["engine"] for row in rows}):
+        ours = [row for row in rows if row["engine"] == engine]
+        why = Counter(row["why"] for row in ours if row["accepted"] == "0")
+        other = sum(why.values()) - why["sense"] - why["grammar"]
+        accepted = f"{sum(row['accepted'] == '1' for row in ours) / len(ours):.0%}"
+        cells = engine, len(ours), accepted, why["sense"], why["grammar"], other
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    twice = [row for row in rows if row["again"]]
+    first, again = (np.array([row[key] in ("1", "yes") for row in twice]) for key in ("accepted", "again"))
+    scored = [row for row in rows if row["chrf"] and row["engine"] != "people"]
+    truth = np.array([row["accepted"] == "1" for row in scored])
+    figures, words = (np.array([float(row[key]) for row in scored]) for key in ("chrf", "words"))
+    said = SHIPPING.accepts(figures, words)
+    best = max(kappa(truth, Rule(at).accepts(figures, words)) for at in STEPS)
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"{len(twice)} pairs were read twice: kappa {kappa(first, again):.2f}. On the {len(scored)} of "
+            "neural engines that have a reference, chrF below what counts as lost agrees with the readers by a kappa "
+            f"of {kappa(truth, said):.2f}, and with any one threshold by at most {best:.2f}.",
+        ]
+    )
+
+
 def main() -> None:
     """Print the table, and write it if asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--docs", type=Path, help="the page whose table is written")
     options = parser.parse_args()
     rows = tables.read(JUDGED)
-    tables.show({"lost": table(results(rows), rows)}, options.docs)
+    tables.show({"lost": table(results(rows), rows), "neural": neural(tables.read(NEURAL))}, options.docs)
 
 
 if __name__ == "__main__":

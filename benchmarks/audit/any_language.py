@@ -42,6 +42,7 @@ def joined(found: Mapping[str, Data], checks: Sequence[str]) -> Data:
         parts[0].definition,
         sources=[name for name, one in found.items() for _ in one.engines],
         kinds=[f"{name}: {kind}" for name, one in found.items() for kind in one.labelled.kinds],
+        counts=np.concatenate([one.counts for one in parts if one.counts is not None]),
     )
     return Data(
         labelled,

@@ -3,10 +3,10 @@
     python -m benchmarks.audit.collect --out FOLDER [--languages fr es] [--sources NAME ...] [--rows 1000]
         [--photographs FILE.tsv] [--evaluations FOLDER] [--cache FOLDER]
 
-Writes ``FOLDER/<language>/<source>.tsv``: id, cluster, kind, engine, en, reference, translation, faults
-(what was put into a translation on purpose). The same command writes the same bytes. Texts are fetched from Debian's archive and from this machine; they aren't shipped. ``--evaluations``
-names the folder ``evaluation`` of a clone of github.com/mozilla/firefox-translations-models: test sets with what neural
-engines made of them.
+Writes ``FOLDER/<language>/<source>.tsv``: id, cluster, kind, engine, en, reference, translation, faults (what was put
+into a translation on purpose). The same command writes the same bytes. Texts are fetched from Debian's archive and from
+this machine; they aren't shipped. ``--evaluations`` names the folder ``evaluation`` of a clone of
+github.com/mozilla/firefox-translations-models: test sets with what neural engines made of them.
 
 Engines: Apertium by two ways; ``mended``, what repair's candidates make of its texts, good and bad; ``neural NAME``;
 ``degraded``, people's translations with a neural engine's faults put in; ``people``, their translations as they are.

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.audit import tables
-from benchmarks.audit.fit import APART, Kept, read_from, source_options, sources_of, without
+from benchmarks.audit.fit import APART, Kept, kind_of, read_from, source_options, sources_of, without
 from passerelle.evaluation.statistics.prediction_powered import Labels, PoweredShare, chances, draw, powered_share
 from passerelle.evaluation.statistics.significance import FloatArray, auc_of
 from passerelle.quality.estimate.calibrated import CalibratedAssess
@@ -91,7 +91,7 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
         "",
         f"With labels drawn for the audit the interval holds the truth in {min(covers):.1%} to {max(covers):.1%} of "
         f"draws and is {narrower:.0%} narrower on the median source ({WANTED:.0%} were wanted), "
-        f"{min(apart):.0%} to {max(apart):.0%} on the two that are in no fit at all.",
+        f"{min(apart):.0%} to {max(apart):.0%} on those that are in no fit at all.",
     ]
     return "\n".join(lines)
 
@@ -107,7 +107,9 @@ def main() -> None:
     data = read_from(options)
     results = []
     for name, source in sources_of(data):
-        wanted = [n for n, each in enumerate(data.tables) if each == name and data.engines[n] != "degraded"]
+        wanted = [n for n, each in enumerate(data.tables) if each == name and kind_of(data.engines[n]) == "apertium"]
+        if not wanted:
+            continue
         ours = data.part(wanted)
         assess = CalibratedAssess(Kept(ours), without(data, source, options.cache, options.language))  # type: ignore[arg-type]
         predicted = np.array([1 - one.probability for one in assess.estimate(ours.labelled.pairs)])

@@ -19,19 +19,11 @@ import numpy as np
 from benchmarks.audit import tables
 from benchmarks.audit.fit import Data, Kept, read_from, source_options, sources_of, without
 from passerelle.evaluation.statistics.significance import FloatArray, auc_of
-from passerelle.quality.base import UNKNOWN
-from passerelle.quality.checks.registry import DEAR
 from passerelle.quality.estimate.calibrate import by_check, fit
 from passerelle.quality.estimate.calibrated import CLEAR, CalibratedAssess
 
 LIMITS = (CLEAR, (0.3, 0.7))
 """Between which probabilities by the quick checks the dear ones are asked: as it ships, and closer together."""
-
-
-def without_dear(data: Data) -> Data:
-    """Return the same pairs as if no dear check had been asked."""
-    silent = [UNKNOWN] * len(data.labelled.pairs)
-    return data._replace(findings={name: silent if name in DEAR else found for name, found in data.findings.items()})
 
 
 def judged(data: Data, options: argparse.Namespace) -> tuple[FloatArray, FloatArray]:
@@ -40,10 +32,11 @@ def judged(data: Data, options: argparse.Namespace) -> tuple[FloatArray, FloatAr
     for name, source in sources_of(data):
         places = [n for n, each in enumerate(data.tables) if each == name]
         ours = data.part(places)
-        estimate = without(data, source, options.cache, options.language)
-        for row, part in enumerate((ours, without_dear(ours))):
-            assess = CalibratedAssess(Kept(part), estimate)  # type: ignore[arg-type]
-            found[row, places] = [one.probability for one in assess.estimate(part.labelled.pairs)]
+        estimate = without(data, source, options.cache, options.language, with_quick=True)
+        assert estimate.quick is not None
+        for row, each in enumerate((estimate, estimate.quick)):
+            assess = CalibratedAssess(Kept(ours), each)  # type: ignore[arg-type]
+            found[row, places] = [one.probability for one in assess.estimate(ours.labelled.pairs)]
     return found[0], found[1]
 
 

@@ -62,7 +62,7 @@ def table(results: _Results) -> str:
     width = float(np.median([draw["high"] - draw["low"] for draw in draws]))
     lines += [
         "",
-        f"Of {len(draws)} draws, each of one engine's pairs of a source never seen, the interval holds the true share "
+        f"Of {len(draws)} draws, each of one kind of pairs of a source never seen, the interval holds the true share "
         f"in {held} ({held / len(draws):.0%}); its median width is {100 * width:.0f} points.",
     ]
     return "\n".join(lines)

@@ -185,5 +185,36 @@ def test_an_engine_that_was_in_no_fit_is_named() -> None:
     assert narrow.says == f"{usual.says} No translation by a rule-based engine was in the fit."
 
 
+@pytest.mark.parametrize(("area", "is_said"), [(None, False), (0.9, False), (0.65, False), (0.52, True)])
+def test_where_it_hardly_tells_lost_from_good_a_reader_is_told_not_to_go_by_the_order(
+    area: float | None, is_said: bool
+) -> None:
+    kinds = [{**TWO["kinds"][0], "auc": area}, TWO["kinds"][1]]  # type: ignore[index]
+    said = fitness_of(Kinds({**TWO, "kinds": kinds}).likeness(summary(1.0, 1.0), []), 0.25).says
+    assert ("On labels, as data never seen, it hardly told lost pairs from good ones (AUC 0.52" in said) is is_said
+    assert ("take the share, not the order of the pairs" in said) is is_said
+
+
+def test_kinds_of_a_fit_hold_how_well_each_was_told_and_pairs_count_as_they_are_said_to() -> None:
+    labelled, found = of_sources()
+    known = fit(labelled, found, {"data": "four sources"}, with_quick=False)
+    areas = {kind["name"]: kind["auc"] for kind in known["kinds"]["kinds"]}
+    assert areas["b"] > 0.65 and areas["c"] > 0.65 and areas["d"] is None, "of d fewer than 20 are lost"
+    assert "quick" not in known
+    weights = replace(labelled, counts=np.tile([3.0, 1.0], 200)).weights
+    assert weights[:2] == pytest.approx([1.5, 0.5]) and weights.sum() == pytest.approx(400)
+    assert weights[:100].sum() == pytest.approx(100)
+
+
+def test_no_fit_reads_what_only_tells_an_engines_own_text_from_one_with_an_edit() -> None:
+    labelled, found = of_sources()
+    values = [{"best": 1.0 if good else 0.9, "same": float(good), "mean": float(good)} for good in labelled.accepted]
+    pivots = [Finding(0.5, values=each) for each in values]
+    content = fit(labelled, {**found, "pivots": pivots}, {"data": "x"}, with_quick=False)
+    assert [name for name in content["features"] if name.startswith("pivots")] == ["pivots", "pivots.best"]
+    at = content["features"].index("pivots.best")
+    assert content["medians"][at] == 0.8 and not any(at in tree["feature"] for tree in content["trees"])
+
+
 def test_the_texts_length_is_a_column() -> None:
     assert with_texts({}, [Pair("three words here", "x")])["text"][0].values == {"words": 2.0}

@@ -38,20 +38,20 @@ CHECKS: dict[str, Factory] = {
     "word-order": lambda source, target, engines: WordOrderCheck(source, target),
     "fluency": lambda source, target, engines: FluencyCheck(source, target),
     "dictionary": lambda source, target, engines: DictionaryCheck((source, target)),
-    "back-translation": lambda source, target, engines: BackTranslationCheck(engines, (source, target)),
     "pivots": lambda source, target, engines: PivotsCheck(engines, (source, target)),
 }
 """What makes each default check for a source and a target language (BCP-47), the quick ones first."""
 
 MORE: dict[str, Factory] = {
+    "back-translation": lambda source, target, engines: BackTranslationCheck(engines, (source, target)),
     "embedding": lambda source, target, engines: EmbeddingCheck(engines, languages=(source, target)),
     "picture": lambda source, target, engines: PictureCheck(engines, languages=(source, target)),
     "cometkiwi": lambda source, target, engines: LearnedCheck(estimators()["cometkiwi"]),
     "metricx": lambda source, target, engines: LearnedCheck(estimators()["metricx"]),
 }
-"""The same of those that take a model: made where they are named only."""
+"""The same of those that take long or a model: made where they are named, or a calibration reads them."""
 
-DEAR = frozenset({"back-translation", "pivots", *MORE})
+DEAR = frozenset({"pivots", *MORE})
 """Checks that ask an engine or a model: they take most of the time."""
 
 

@@ -9,11 +9,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from passerelle.evaluation.statistics.significance import auc_of
 from passerelle.quality.estimate.features import FloatArray
 from passerelle.quality.estimate.likeness import LEAST_SCALE, Summary, distances
 
 FEWEST_SOURCES = 3
 """From so many sources on, whole sources are left out; of fewer nothing can be learnt of another one."""
+FEWEST_PAIRS = 60
+"""Pairs of a kind below which how far the estimate is off on it tells little but chance."""
+FEWEST_OF_EITHER = 20
+"""Accepted and lost pairs of a kind below which an AUC tells nothing."""
 QUANTILE = 0.9
 """Of the kinds' distances to each other: data further from all are unlike those of the fit."""
 ALONE_USUAL = 0.3
@@ -38,10 +43,16 @@ class Offset(NamedTuple):
     variance: float
 
 
-def alike(sources: Sequence[str]) -> FloatArray:
-    """Return weights with which each source counts the same; their mean is 1 [pairs]."""
-    _, place, counts = np.unique(np.array(sources), return_inverse=True, return_counts=True)
-    return np.asarray(len(place) / len(counts) / counts[place], dtype=np.float64)
+def alike(sources: Sequence[str], counts: FloatArray) -> FloatArray:
+    """Return weights with which each source counts the same; their mean is 1 [pairs].
+
+    Args:
+        sources: Of each pair.
+        counts: What each pair counts beside the others of its source [pairs].
+    """
+    names, place = np.unique(np.array(sources), return_inverse=True)
+    totals = np.bincount(place, weights=counts)
+    return np.asarray(counts * len(place) / len(names) / totals[place], dtype=np.float64)
 
 
 def left_out(sources: Sequence[str]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
@@ -84,7 +95,9 @@ def kinds_of(
         usual = furthest = ALONE_USUAL
     else:
         away = np.array([distances(means[n], means[homes != homes[n]], scales).min() for n in range(len(names))])
-        floor, slope = spread(found, away)
+        enough = np.array([(of == name).sum() >= FEWEST_PAIRS for name in names])
+        learnt = enough if enough.sum() >= FEWEST_SOURCES else np.ones(len(names), dtype=bool)
+        floor, slope = spread([one for one, is_in in zip(found, learnt, strict=True) if is_in], away[learnt])
         usual, furthest, wider = float(np.quantile(away, QUANTILE)), float(away.max()), widening(count)
     return {
         "columns": list(columns),
@@ -99,7 +112,11 @@ def kinds_of(
             for check, values in sorted(moved.items())
         },  # fmt: skip
         "kinds": [
-            {"name": name, "means": [None if math.isnan(mean) else round(float(mean), 5) for mean in row]}
+            {
+                "name": name,
+                "means": [None if math.isnan(mean) else round(float(mean), 5) for mean in row],
+                "auc": _area(log_odds[of == name], accepted[of == name]),
+            }
             for name, row in zip(names, means, strict=True)
         ],
     }
@@ -137,6 +154,13 @@ def widening(sources: int) -> float:
     from scipy.stats import t
 
     return float(t.ppf(0.975, max(1, sources - 1))) / _NORMAL
+
+
+def _area(log_odds: FloatArray, accepted: BoolArray) -> float | None:
+    """Return the AUC on a kind; ``None`` where it has too few pairs of either sort to tell."""
+    if min(accepted.sum(), (~accepted).sum()) < FEWEST_OF_EITHER:
+        return None
+    return round(float(auc_of(accepted, log_odds)(np.ones((1, len(accepted))))[0]), 4)
 
 
 def _scales(table: FloatArray) -> FloatArray:

@@ -42,6 +42,11 @@ TREES = {
 }
 """Small trees, each on a part of pairs and columns: chosen on the development side (decision 12)."""
 
+MOST_ALIKE = {"pivots.best": 0.8}
+"""Agreement with another way beyond which it tells nothing more: the text is that way's own, or it with a few edits."""
+GIVING_AWAY = ("pivots.mean", "pivots.same")
+"""Columns that no fit reads: they tell an engine's own text from the same with an edit, and not which is better."""
+
 BoolArray = NDArray[np.bool_]
 
 
@@ -59,6 +64,7 @@ class Labelled:
         chances: With which each was drawn, above 0 to 1 [pairs]; ``None`` where nobody says.
         sources: The kind of data that each is of [pairs]; empty: all are of one.
         kinds: The same in finer parts, such as a source and an engine [pairs]; empty: as the sources.
+        counts: What each pair counts beside the others of its source [pairs]; ``None``: all alike.
     """
 
     pairs: Sequence[Pair]
@@ -69,6 +75,7 @@ class Labelled:
     chances: FloatArray | None = None
     sources: Sequence[str] = ()
     kinds: Sequence[str] = ()
+    counts: FloatArray | None = None
 
     @property
     def has_sources(self) -> bool:
@@ -77,8 +84,9 @@ class Labelled:
 
     @property
     def weights(self) -> FloatArray:
-        """What each pair counts: all sources alike [pairs]."""
-        return alike(self.sources) if self.has_sources else np.ones(len(self.pairs))
+        """What each pair counts: all sources alike, and within one as `counts` say [pairs]."""
+        counts = np.ones(len(self.pairs)) if self.counts is None else self.counts
+        return alike(self.sources, counts) if self.has_sources else counts / counts.mean()
 
 
 def need_scikit_learn() -> None:
@@ -91,13 +99,16 @@ def need_scikit_learn() -> None:
         raise MissingDependency(f"fitting needs scikit-learn: {to_install('quality')}")
 
 
-def fit(labelled: Labelled, findings: Findings, provenance: Mapping[str, Any]) -> dict[str, Any]:
+def fit(
+    labelled: Labelled, findings: Findings, provenance: Mapping[str, Any], *, with_quick: bool = True
+) -> dict[str, Any]:
     """Fit a model.
 
     Args:
         labelled: The pairs and their labels.
         findings: Each check's findings about them.
         provenance: What to note about the data and the checks.
+        with_quick: Whether to fit one of the quick checks alone, too.
 
     Returns:
         The content of a calibration file, figures out of fold included.
@@ -134,7 +145,7 @@ def fit(labelled: Labelled, findings: Findings, provenance: Mapping[str, Any]) -
     }
     content["kinds"] = _kinds(labelled, findings, log_odds, content)
     is_quick = np.array([check_of(name) not in (*DEAR, LLM) for name in names])
-    if is_quick.any() and not is_quick.all():
+    if with_quick and is_quick.any() and not is_quick.all():
         quick = [name for name, chosen in zip(names, is_quick, strict=True) if chosen]
         content["quick"], _ = _model(quick, table[:, is_quick], labelled)
     return content
@@ -234,8 +245,11 @@ def _area(labelled: Labelled, scores: FloatArray) -> dict[str, float]:
 
 def _columns(findings: Findings) -> tuple[list[str], FloatArray]:
     """Return the columns that say anything, and their table [pairs, columns]."""
-    names = feature_names(findings)
+    names = [name for name in feature_names(findings) if name not in GIVING_AWAY]
     table = matrix(findings, names)
+    for column, name in enumerate(names):
+        if name in MOST_ALIKE:
+            table[:, column] = np.minimum(table[:, column], MOST_ALIKE[name])
     known = np.flatnonzero((~np.isnan(table)).any(axis=0))
     return [names[column] for column in known], table[:, known]
 

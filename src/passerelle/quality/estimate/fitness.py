@@ -13,6 +13,8 @@ from passerelle.quality.assessing import Assessment
 from passerelle.quality.estimate.likeness import Likeness, Summary
 
 _SIDES = 1.96
+LEAST_AREA = 0.65
+"""Below this AUC on the nearest kind of data an order of pairs isn't worth much."""
 OLDER = (
     "This calibration is of an older version, which holds nothing of what the data of its fit were like: nobody knows "
     "whether it fits these. Fit it again: passerelle quality fit."
@@ -106,6 +108,12 @@ def fitness_of(likeness: Likeness, moves: float, never_saw: Sequence[str] = ()) 
         says = (
             f"These data are unlike those that the estimate was fitted on {nearest}{why}. So {far}. "
             "Labels of your own put it right: --labels."
+        )
+    if likeness.auc is not None and likeness.auc < LEAST_AREA:
+        says += (
+            f" On {likeness.nearest}, as data never seen, it hardly told lost pairs from good ones (AUC "
+            f"{likeness.auc:.2f}, where 0.5 is chance): take the share, not the order of the pairs. "
+            "A language model as a check may tell them apart: --check llm:MODEL@URL."
         )
     if never_saw:
         says += f" No translation by {' or '.join(never_saw)} was in the fit."

@@ -120,7 +120,6 @@ def _pair(picture: Picture, marked: str, source: str, target: str) -> Pair:
         category=picture.category,
         picture=picture.path,
         cluster=picture.concept,
-        marked=marked,
     )
 
 

@@ -27,7 +27,6 @@ COLUMNS = (
     "language.odds",
     "names.names",
     "length.deviations",
-    "back-translation",
     "pivots",
 )
 """What data are compared by: how long texts are, what words they have, and how the engine does."""
@@ -79,6 +78,7 @@ class Likeness:
         doubt: Standard deviation of the log-odds by which all estimates may be off.
         differing: Columns in which the data differ most, the most first: name, theirs, lowest and highest of the fit.
         missing: Checks that can't say anything.
+        auc: How well the estimate tells lost from kept on that kind, as one that it never saw; ``None``: nobody knows.
     """
 
     distance: float
@@ -87,6 +87,7 @@ class Likeness:
     doubt: float
     differing: tuple[tuple[str, float, float, float], ...]
     missing: tuple[str, ...]
+    auc: float | None = None
 
     @property
     def is_unlike(self) -> bool:
@@ -111,6 +112,7 @@ class Kinds:
         """
         self.columns: list[str] = list(content["columns"])
         self.names: list[str] = [str(kind["name"]) for kind in content["kinds"]]
+        self._areas: list[float | None] = [kind.get("auc") for kind in content["kinds"]]
         self._scales = np.array(content["scales"], dtype=np.float64)
         self._means = np.array([kind["means"] for kind in content["kinds"]], dtype=np.float64)
         self._usual, self._furthest = float(content["usual"]), float(content["furthest"])
@@ -141,6 +143,7 @@ class Kinds:
             self._widening * math.sqrt(variance),
             self._differing(summary.means),
             tuple(missing),
+            self._areas[nearest],
         )
 
     def _differing(self, means: FloatArray) -> tuple[tuple[str, float, float, float], ...]:
