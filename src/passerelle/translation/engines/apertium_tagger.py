@@ -25,12 +25,15 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import IO, NamedTuple
 
 _CHUNK_BYTES = 1 << 16
 _PIPE_BYTES = 1 << 15  # what surely fits into an empty pipe
+# While segments come one right after the other, some are awaited: to be woken for each costs more than to tag it.
+_BUSY_SECONDS, _NAP_SECONDS = 0.005, 0.02
 _AT_ONCE = 16  # a hundred texts have one or two at which the tagger changes
 # What it says of a set of readings that its training never saw; and what it says while nothing changes.
 _NEW_SET = re.compile(
@@ -286,6 +289,20 @@ def debugging(command: list[str]) -> list[str]:
     return [command[0], "-d", *command[1:]]
 
 
+def _chunks(source: int) -> Iterator[bytes]:
+    """Yield what comes from a file descriptor until it ends."""
+    busy = False
+    while True:
+        if busy:
+            time.sleep(_NAP_SECONDS)
+        asked = time.monotonic()
+        chunk = os.read(source, _CHUNK_BYTES)
+        if not chunk:
+            return
+        busy = time.monotonic() - asked < _BUSY_SECONDS
+        yield chunk
+
+
 def serve(command: list[str], source: int, sink: int) -> int:
     """Tag null-terminated segments from one file descriptor to another until the input ends.
 
@@ -300,7 +317,7 @@ def serve(command: list[str], source: int, sink: int) -> int:
     pool = _Taggers(command)
     pending = b""
     try:
-        while chunk := os.read(source, _CHUNK_BYTES):
+        for chunk in _chunks(source):
             *segments, pending = (pending + chunk).split(b"\0")
             for replies in pool.tag([segment + b"\0" for segment in segments]):
                 reply = memoryview(replies)
