@@ -32,8 +32,9 @@ from typing import IO, NamedTuple
 
 _CHUNK_BYTES = 1 << 16
 _PIPE_BYTES = 1 << 15  # what surely fits into an empty pipe
-# While segments come one right after the other, some are awaited: to be woken for each costs more than to tag it.
-_BUSY_SECONDS, _NAP_SECONDS = 0.005, 0.02
+# Where so many segments come one right after the other, some are awaited, as long as some come: to be woken for each
+# costs more than to tag it. Whoever asks for one text after the other waits no longer.
+_CLOSE, _CLOSE_SECONDS, _NAP_SECONDS, _SOME = 16, 0.005, 0.02, 3
 _AT_ONCE = 16  # a hundred texts have one or two at which the tagger changes
 # What it says of a set of readings that its training never saw; and what it says while nothing changes.
 _NEW_SET = re.compile(
@@ -291,15 +292,18 @@ def debugging(command: list[str]) -> list[str]:
 
 def _chunks(source: int) -> Iterator[bytes]:
     """Yield what comes from a file descriptor until it ends."""
-    busy = False
+    close = 0
     while True:
-        if busy:
+        napped = close >= _CLOSE
+        if napped:
             time.sleep(_NAP_SECONDS)
         asked = time.monotonic()
         chunk = os.read(source, _CHUNK_BYTES)
         if not chunk:
             return
-        busy = time.monotonic() - asked < _BUSY_SECONDS
+        segments = chunk.count(b"\0")
+        goes_on = segments >= _SOME if napped else time.monotonic() - asked < _CLOSE_SECONDS
+        close = close + segments if goes_on else 0
         yield chunk
 
 
