@@ -15,6 +15,7 @@ from passerelle.commands.runner_options import running
 from passerelle.commands.translate_progress import ShownProgress, duration
 from passerelle.crews.opening import ON_RAY
 from passerelle.errors import ConfigError, InputError
+from passerelle.machine import rare_searches
 
 if TYPE_CHECKING:
     from passerelle.translation.dataset.job import Job
@@ -63,6 +64,7 @@ def _names(context: click.Context, parameter: click.Parameter, value: str) -> tu
 @running
 @LANGUAGES
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@rare_searches()
 def translate(
     source: Path,
     out: Path | None,
