@@ -328,3 +328,4 @@ def test_the_estimate_has_the_engines_start_and_the_speed_of_many_texts(
     monkeypatch.setattr(clocks, "time", clock)
     assert survey(work).seconds == pytest.approx(2 + 1000 * seconds_a_text, rel=0.02)
     assert clock.asked == asked
+    assert survey(work, start_seconds=50).seconds == pytest.approx(50 + 1000 * seconds_a_text, rel=0.02)

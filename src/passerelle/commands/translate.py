@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,7 +99,7 @@ def translate(
     if dry_run:
         from passerelle.translation.dataset.survey import survey
 
-        estimate = survey(job)
+        estimate = survey(job, start_seconds=time.process_time())  # the run itself has to start, too
         _print(estimate.as_dict(), as_json, _estimate_lines(estimate))
         return
     summary = _run(job, _open_runner(runner, workers, address))
