@@ -144,14 +144,20 @@ def merge(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def parse_settings(kind: type[S], content: dict[str, Any], where: str) -> S:
-    """Check settings and return them typed; `where` names their file in errors.
+def parse_settings(kind: type[S], content: dict[str, Any], where: str, context: Any = None) -> S:
+    """Check settings and return them typed.
+
+    Args:
+        kind: What they are.
+        content: The settings.
+        where: Their file, for errors.
+        context: Told to the validators of their kind.
 
     Raises:
         ConfigError: An unknown key, a missing one, or a value out of range.
     """
     try:
-        return kind.model_validate(content)
+        return kind.model_validate(content, context=context)
     except ValidationError as error:
         lines = [_explain(kind, problem) for problem in error.errors()]
         raise ConfigError(f"{where}: " + "; ".join(lines)) from None

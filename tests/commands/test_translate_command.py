@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -110,20 +111,23 @@ def test_languages_have_many_names(data: Path, fake: FakeTranslator) -> None:
         assert (said["source_language"], said["target_language"]) == ("en", "fr")
 
 
-def test_a_dry_run_writes_nothing_and_counts_what_is_known(data: Path, fake: FakeTranslator) -> None:
+def test_a_dry_run_writes_nothing_and_counts_what_is_known(
+    data: Path, fake: FakeTranslator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("passerelle.commands.translate.time", SimpleNamespace(process_time=lambda: 42.0))
     (data / "one.jsonl").write_text(json.dumps(ROWS[0]) + "\n{\n")
     run(*changed("", "one.jsonl", "--out", "one.fr.jsonl"))
     before = sorted(data.iterdir())
     said = json.loads(run(*changed(leave_out="--out"), "--dry-run", "--json").stdout)
     assert sorted(data.iterdir()) == before
-    assert said.pop("estimated_seconds") >= 0
+    assert 42 <= said.pop("estimated_seconds") < 50, "with what the program took to start"
     assert said == {
         "engine": "fake 1", "rows": 3, "rejected": {}, "texts": 3, "segments": 3, "characters": 22, "unique": 2,
         "from_memory": 1, "to_translate": 1, "characters_to_translate": 6, "estimated_spent": None,
     }  # fmt: skip
     printed = run(*changed(leave_out="--out"), "--dry-run").stdout
     # What was translated to see how fast the engine is isn't kept.
-    assert "1 known, 1 to translate: 6 characters" in printed and "about 0 seconds" in printed
+    assert "1 known, 1 to translate: 6 characters" in printed and "about 42 seconds" in printed
 
 
 def test_a_dry_run_begins_no_memory(data: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import as_file, files
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,14 @@ from passerelle.errors import ConfigError, InputError
 from passerelle.evaluation.benchmarks.base import BadItem
 from passerelle.evaluation.benchmarks.pope import truth_of
 from passerelle.evaluation.parsing.localised import option_of, reader_of, same_answer, yes_or_no
-from passerelle.languages.knowledge import known, known_languages, languages_beside, own_digest, shipped_codes
+from passerelle.languages.knowledge import (
+    known,
+    known_languages,
+    languages_beside,
+    own_digest,
+    read_language,
+    shipped_codes,
+)
 from passerelle.languages.overview import WITHOUT, overview, start_file
 from passerelle.languages.reading_words import Reading
 
@@ -43,6 +51,9 @@ def test_all_files_that_ship_are_right() -> None:
     for code in shipped_codes():
         assert known(code).code == code
         assert known(code).name
+        file = files("passerelle.data").joinpath("languages", f"{code}.toml")
+        with as_file(file) as path:  # with its patterns compiled, as those of one's own are
+            assert read_language(path) == known(code)
 
 
 def test_what_is_read_is_whole() -> None:

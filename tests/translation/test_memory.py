@@ -57,9 +57,9 @@ def test_batches_grow_for_an_engine_that_gains_by_them(memory, monkeypatch):
 
     sizes = []
     monkeypatch.setattr("passerelle.translation.memory.memorized.time", SimpleNamespace(perf_counter=lambda: Timed.now))
-    texts = [str(number) for number in range(2 + 4 + 8 + 4)]
+    texts = [str(number) for number in range(2 + 8 + 4 + 4)]
     MemorizedTranslator(Sorting(), memory, batch_size=2).translate(texts)
-    assert sizes == [2, 4, 8, 4]
+    assert sizes == [2, 8, 4, 4]
     sizes.clear()
     MemorizedTranslator(Timed(signature="plain"), memory, batch_size=6).translate(texts)
     assert sizes == [6, 6, 6]

@@ -59,6 +59,21 @@ def test_what_stays_the_same_keeps_its_bytes(job: MakeJob) -> None:
     assert work.out.read_bytes().splitlines()[0] == line
 
 
+def test_an_engine_gets_ready_only_where_it_is_sure_to_be_asked(
+    job: MakeJob, fake: FakeTranslator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready: list[int] = []
+    monkeypatch.setattr(fake, "start", lambda: ready.append(len(fake.received)), raising=False)
+    survey(job([DOG]))
+    assert not ready, "an estimate is no run"
+    asked = len(fake.received)
+    translate(job([DOG, CAT]))
+    assert ready == [asked], "before it was asked for anything of the run"
+    translate(job([CAT, DOG]))
+    translate(job([CAT, {**DOG, "text": "A bird."}]))
+    assert len(ready) == 1, "the memory knows some of its work: perhaps all that is wanted"
+
+
 @pytest.mark.parametrize("is_there", [True, False])
 def test_a_second_run_asks_the_engine_nothing_and_writes_the_same(
     job: MakeJob, fake: FakeTranslator, is_there: bool
@@ -313,3 +328,4 @@ def test_the_estimate_has_the_engines_start_and_the_speed_of_many_texts(
     monkeypatch.setattr(clocks, "time", clock)
     assert survey(work).seconds == pytest.approx(2 + 1000 * seconds_a_text, rel=0.02)
     assert clock.asked == asked
+    assert survey(work, start_seconds=50).seconds == pytest.approx(50 + 1000 * seconds_a_text, rel=0.02)

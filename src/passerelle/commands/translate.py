@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from passerelle.commands.runner_options import running
 from passerelle.commands.translate_progress import ShownProgress, duration
 from passerelle.crews.opening import ON_RAY
 from passerelle.errors import ConfigError, InputError
+from passerelle.machine import rare_searches
 
 if TYPE_CHECKING:
     from passerelle.translation.dataset.job import Job
@@ -63,6 +65,7 @@ def _names(context: click.Context, parameter: click.Parameter, value: str) -> tu
 @running
 @LANGUAGES
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@rare_searches()
 def translate(
     source: Path,
     out: Path | None,
@@ -96,7 +99,7 @@ def translate(
     if dry_run:
         from passerelle.translation.dataset.survey import survey
 
-        estimate = survey(job)
+        estimate = survey(job, start_seconds=time.process_time())  # the run itself has to start, too
         _print(estimate.as_dict(), as_json, _estimate_lines(estimate))
         return
     summary = _run(job, _open_runner(runner, workers, address))

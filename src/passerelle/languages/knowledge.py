@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from passerelle.config import Settings, parse_settings
 from passerelle.errors import ConfigError
 from passerelle.languages.codes import language
-from passerelle.languages.reading_words import Numbers, OpenAnswers, Reading
+from passerelle.languages.reading_words import SHIPS, Numbers, OpenAnswers, Reading
 from passerelle.runs import content_hash
 
 FOLDER = "languages"
@@ -284,12 +284,12 @@ def read_language(file: Path) -> Knowledge:
     return _parse(text, file.name.removesuffix(".toml"), str(file))
 
 
-def _parse(text: str, code: str, where: str) -> Knowledge:
+def _parse(text: str, code: str, where: str, context: Any = None) -> Knowledge:
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{where}: not valid TOML: {error}.") from None
-    return parse_settings(Knowledge, {**content, "code": code}, where)
+    return parse_settings(Knowledge, {**content, "code": code}, where, context)
 
 
 @cache
@@ -302,7 +302,7 @@ def shipped_codes() -> tuple[str, ...]:
 @cache
 def _shipped(code: str) -> Knowledge | None:
     file = files("passerelle.data").joinpath(FOLDER, f"{code}.toml")
-    return _parse(file.read_text(encoding="utf-8"), code, file.name) if file.is_file() else None
+    return _parse(file.read_text(encoding="utf-8"), code, file.name, SHIPS) if file.is_file() else None
 
 
 def own_knowledge() -> dict[str, Knowledge]:

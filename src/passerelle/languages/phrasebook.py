@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from itertools import product
 from pathlib import Path
@@ -47,9 +47,14 @@ Found = tuple[str | Ask, ...]
 class _Open:
     """A phrase with open slots."""
 
-    pattern: re.Pattern[str]
+    written: str  # the pattern
     source: str
     pieces: tuple[str, ...]  # of the translation: literal, slot, literal, …
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """What finds it; made when it is needed, for most phrases begin with another word than any text does."""
+        return re.compile(self.written)
 
 
 class Phrasebook:
@@ -214,7 +219,7 @@ def _open(source: str, translation: str, determiners: Sequence[str]) -> _Open:
     own = [meant[0]]
     for kind, number, literal in zip(meant[1::3], meant[2::3], meant[3::3], strict=True):
         own += [f"{kind}{number}", literal]
-    return _Open(re.compile(rf"\s*{pattern}{ends}"), source, tuple(own))
+    return _Open(rf"\s*{pattern}{ends}", source, tuple(own))
 
 
 def _literal(text: str) -> str:

@@ -14,6 +14,7 @@ from passerelle.translation.engines.registry import MEMORY, open_engine
 from passerelle.translation.engines.remembered import RememberedTranslator
 from passerelle.translation.memory.known_texts import KnownTexts
 from passerelle.translation.memory.memorized import MemorizedTranslator
+from passerelle.translation.memory.memory import TranslationMemory
 from passerelle.translation.memory.protocol import Memory
 from passerelle.translation.protection.glossary import Glossary
 from passerelle.translation.protection.safe import SafeTranslator
@@ -43,6 +44,18 @@ class Engines:
     def spent(self) -> Any | None:
         """What the engine has cost so far; ``None`` for one that costs nothing."""
         return getattr(self.engine, "spent", None)
+
+    def get_ready(self, memory: TranslationMemory) -> None:
+        """Start the programs of an engine that will surely be asked, since the memory knows nothing by it.
+
+        Raises:
+            RunError: They can't be started.
+        """
+        start = getattr(self.engine, "start", None)
+        if start is not None and not memory.knows_work_of(
+            self.engine.source, self.engine.target, self.engine.signature
+        ):
+            start()
 
     def close(self) -> None:
         """End what the engines keep running."""

@@ -39,7 +39,8 @@ class LocalRunner:
         return self._engines.spent
 
     def chunks(self) -> Iterator[Chunk]:
-        """Translate all rows of the job."""
+        """Translate all rows of the job. An engine of whose work nothing is known gets ready while they are read."""
+        self._engines.get_ready(self._memory)
         translator = RowTranslator(self._engines.safe, self._job.image_folder(self._format))
         for rows in chunks(read_rows(self._job, self._format)):
             yield translator.translate(rows)

@@ -100,10 +100,14 @@ class _Recorder:
             self.sample[place] = text
 
 
-def survey(job: Job) -> Estimate:
+def survey(job: Job, start_seconds: float = 0.0) -> Estimate:
     """Find out what a job would take.
 
     An engine that costs nothing translates up to `TIMED_TEXTS` of its texts; nothing is put into the memory.
+
+    Args:
+        job: What there is to translate.
+        start_seconds: What it takes a program that does the job to start.
 
     Raises:
         UserError: As `translate`.
@@ -119,7 +123,8 @@ def survey(job: Job) -> Estimate:
             watch = Stopwatch()
             for rows in chunks(read_rows(job, data_format)):
                 tally.add(translator.translate(rows).tally)
-            needed, own = replace(memory.needed), watch.took()
+            start = Took(start_seconds, start_seconds)
+            needed, own = replace(memory.needed), start + watch.took()
             spent = _most_spent(engines, needed)
             took = None if spent else own + _engine_time(engines, recorder.sample, needed)
             return Estimate(engines.engine.signature, tally, needed, took, spent)

@@ -19,6 +19,7 @@ from types import TracebackType
 
 from passerelle.errors import RunError
 from passerelle.languages.codes import language
+from passerelle.runs import cache_folder, content_hash, read_json, write_json
 from passerelle.translation.engines.apertium_modes import (
     AvailablePair,
     Mode,
@@ -239,10 +240,20 @@ def _output(*command: str) -> str:
     if program is None:
         return ""
     state = tuple(path.stat().st_mtime_ns for path in (Path(program), _DPKG) if path.exists())
-    return _asked(command, state)
+    return _asked(program, command[1:], state)
 
 
 @lru_cache(maxsize=256)
-def _asked(command: tuple[str, ...], state: tuple[int, ...]) -> str:
-    """Ask once while neither the program nor what is installed changes: engines are opened many times in a run."""
-    return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+def _asked(program: str, options: tuple[str, ...], state: tuple[int, ...]) -> str:
+    """Ask once while neither the program nor what is installed changes, and keep it in the cache folder.
+
+    Engines are opened many times in a run, and looking for the packages of two files takes Debian 0.2 s.
+    """
+    command = [program, *options]
+    kept = cache_folder() / "programs" / f"{content_hash([command, state])[:16]}.json"
+    known = read_json(kept)
+    if known is None:
+        known = {"command": command, "printed": subprocess.run(command, capture_output=True, text=True).stdout.strip()}
+        if known["printed"]:
+            write_json(kept, known)
+    return str(known["printed"])

@@ -18,6 +18,9 @@ from passerelle.translation.engines.apertium_stream import decode_segment, encod
 
 _CHUNK_BYTES = 1 << 16
 _KEPT_MESSAGE_BYTES = 2000
+# The programs pass on each segment as soon as it is done. While many are to come they are read some at a time: to be
+# woken for each costs more than to read it.
+_MANY_SEGMENTS, _NAP_SECONDS = 64, 0.02
 
 
 class PipelineDied(Exception):
@@ -180,6 +183,8 @@ class Pipeline:
                 if self._stdout in ready:
                     replies += self._read_replies()
                     deadline = time.monotonic() + self._timeout_seconds
+                    if expected - len(replies) >= _MANY_SEGMENTS:
+                        time.sleep(_NAP_SECONDS)
                 elif time.monotonic() >= deadline:
                     raise PipelineDied(f"no answer for {self._timeout_seconds:g} seconds{self._said()}")
         if len(replies) > expected:

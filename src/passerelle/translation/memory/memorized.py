@@ -108,7 +108,7 @@ class MemorizedTranslator:
         """Choose the next batch by the time that a full one took."""
         if texts == self._batch_size and getattr(self._translator, "gains_by_large_batches", False):
             fitting = int(texts * _BATCH_SECONDS / max(seconds, 1e-3))
-            self._batch_size = max(texts // 2, min(2 * texts, fitting, _LARGEST_BATCH), 1)
+            self._batch_size = max(texts // 2, min(4 * texts, fitting, _LARGEST_BATCH), 1)
 
     def _remember(self, answers: dict[str, str]) -> None:
         self.translated += len(answers)

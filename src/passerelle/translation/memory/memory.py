@@ -134,6 +134,18 @@ class TranslationMemory:
 
         return self._guarded(find) if digests else {}
 
+    def knows_work_of(self, source: str, target: str, signature: str) -> bool:
+        """Whether anything was ever kept that an engine translated from one language to another.
+
+        Raises:
+            StorageError: The file can't be read.
+        """
+        asked = "SELECT 1 FROM places WHERE (source_language, target_language, signature) = (?, ?, ?)"
+        return (
+            self._guarded(lambda connection: connection.execute(asked, (source, target, signature)).fetchone())
+            is not None
+        )
+
     def by_people(self, texts: Iterable[str], source: str, target: str) -> set[str]:
         """Tell which of some texts a person has translated.
 

@@ -27,7 +27,8 @@ _PLAIN = re.compile(r"[A-Za-zÀ-ÖØ-öø-ɏ](?:[A-Za-zÀ-ÖØ-öø-ɏ,;’'-]++
 _SHORTEST_PLAIN = 3  # "A." is an option's letter
 _LONGEST_PLAIN = 400  # longer words are blobs, longer sentences are cut
 _LETTER_REPLY = re.compile(r"\s*\(?[A-Za-z]\)?(?:\s?[,/&]\s?\(?[A-Za-z]\)?){0,9}[.):]?\s*")
-_DIGIT = re.compile("[0-9]")
+_HINTS = {"0-9": re.compile("[0-9]"), ".a-z": re.compile(r"\.[a-z]")}
+"""Hints that aren't looked for as they stand."""
 
 
 @dataclass(frozen=True)
@@ -116,13 +117,9 @@ class _Class:
     name: str
     role: Role
     hints: tuple[str, ...]
+    shortest: int
     closes: str
     found: re.Pattern[str]
-
-    def may_be_in(self, text: str) -> bool:
-        if not self.hints:
-            return self.found.search(text) is not None
-        return any(_DIGIT.search(text) is not None if hint == "0-9" else hint in text for hint in self.hints)
 
 
 @cache
@@ -133,7 +130,27 @@ def _classes() -> tuple[_Class, ...]:
 
 def _class(entry: Mapping[str, Any]) -> _Class:
     found = re.compile(entry["pattern"])
-    return _Class(entry["name"], entry["role"], tuple(entry.get("hints", ())), entry.get("closes", ""), found)
+    hints, shortest = tuple(entry.get("hints", ())), entry.get("shortest", 1)
+    return _Class(entry["name"], entry["role"], hints, shortest, entry.get("closes", ""), found)
+
+
+@cache
+def _by_hint() -> dict[str, tuple[int, ...]]:
+    """List the classes by hint; those without one under an empty one."""
+    hints = dict.fromkeys(hint for found in _classes() for hint in found.hints or ("",))
+    numbered = tuple(enumerate(_classes()))
+    return {hint: tuple(number for number, found in numbered if hint in (found.hints or ("",))) for hint in hints}
+
+
+def _wanted(text: str) -> tuple[int, ...]:
+    """List the classes that may be in a text, by number."""
+    classes, wanted = _classes(), set[int]()
+    for hint, numbers in _by_hint().items():
+        if not hint:
+            wanted.update(n for n in numbers if len(text) >= classes[n].shortest and classes[n].found.search(text))
+        elif _HINTS[hint].search(text) if hint in _HINTS else hint in text:
+            wanted.update(numbers)
+    return tuple(sorted(wanted))
 
 
 @cache
@@ -144,8 +161,7 @@ def _scanner(wanted: tuple[int, ...]) -> re.Pattern[str]:
 
 def _take_out(text: str) -> tuple[list[str], list[Part]]:
     """Cut a text at its parts; there is one piece more than there are parts."""
-    classes = _classes()
-    wanted = tuple(number for number, found in enumerate(classes) if found.may_be_in(text))
+    wanted = _wanted(text)
     if not wanted:
         return [text], []
     pieces, parts, end = [], [], 0
