@@ -77,8 +77,7 @@ class CountedMemory(TranslationMemory):
     def recall(self, keys: Sequence[Key]) -> dict[Key, Whole]:
         """Find some whole texts; those that are known count as what was asked for them."""
         known = super().recall(keys)
-        asked = b"".join({whole.asked for whole in known.values()})
-        new = len(self._asked.take_new(asked[start : start + 8] for start in range(0, len(asked), 8)))
+        new = self._asked.count_new(b"".join([whole.asked for whole in known.values()]))
         self.needed.unique += new
         self.needed.from_memory += new
         return known

@@ -41,7 +41,10 @@ class FrequentLines:
 
     def add(self, text: str, translation: str) -> None:
         """Count the lines of a text; those that stay as they are, and long ones, aren't."""
-        for line, new in zip(text.split("\n"), translation.split("\n"), strict=False):
+        lines = [(text, translation)]
+        if "\n" in text or "\n" in translation:
+            lines = list(zip(text.split("\n"), translation.split("\n"), strict=False))
+        for line, new in lines:
             line, new = line.strip(), new.strip()
             if line and line != new and len(line) <= _LONGEST_CHARACTERS:
                 self._add(line, new, 1)

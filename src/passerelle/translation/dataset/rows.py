@@ -118,10 +118,10 @@ class RowTranslator:
 def _finish(row: Row, outcomes: Mapping[str, Outcome], tally: Tally) -> Written | Reject:
     texts = [(text, outcomes[place]) for place, text, _ in row.fields]
     tally.add_texts(texts)
-    rejected = next(((place, found) for place, found in outcomes.items() if found.text is None), None)
-    if rejected is not None:
-        tally.add_rejected(rejected[1].reason)
-        return Reject.of_text(row, *rejected)
+    for place, found in outcomes.items():
+        if found.text is None:
+            tally.add_rejected(found.reason)
+            return Reject.of_text(row, place, found)
     tally.add_written(texts)
     # A text that stays the same isn't written anew, so that its bytes stay too.
     return Written(row, {place: new for place, old, _ in row.fields if (new := outcomes[place].text or "") != old})
