@@ -21,14 +21,14 @@ from passerelle.formats.window import opened
 from passerelle.translation.dataset.engines import known_by
 from passerelle.translation.dataset.job import Job
 from passerelle.translation.dataset.local import LocalRunner, open_as
-from passerelle.translation.dataset.rows import CHUNK_BYTES, CHUNK_ROWS, Chunk, RowTranslator, Written
+from passerelle.translation.dataset.rows import CHUNK_BYTES, CHUNK_ROWS, Chunk, RowTranslator, Written, rare_collections
 from passerelle.translation.dataset.tally import Tally
 from passerelle.translation.memory.known_texts import KnownTexts, RowText
 from passerelle.translation.memory.memory import TranslationMemory
 from passerelle.translation.memory.whole_texts import Key, Whole
 from passerelle.translation.protection.safe import Outcome, SafeTranslator
 
-SPAN_BYTES = 1 << 19
+SPAN_BYTES = 1 << 17
 # Fewer lines between two that aren't known go with these.
 _FEWEST_LINES = 32
 # A piece of lines that is longer has a line which is no row.
@@ -81,7 +81,13 @@ class FindingKnown:
             phrasebook=self.job.open_phrasebook(),
         )
         translator = RowTranslator(safe, self.job.image_folder(data_format))
-        return _Finder(self.job, data_format, memory, translator).pieces
+        finder = _Finder(self.job, data_format, memory, translator)
+
+        def find(span: Span) -> list[Piece]:
+            with rare_collections():
+                return finder.pieces(span)
+
+        return find
 
 
 class CrewRunner(LocalRunner):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import BinaryIO
 
 from passerelle.errors import InputError
@@ -20,12 +18,10 @@ from passerelle.translation.dataset.job import Job
 from passerelle.translation.dataset.local import open_local
 from passerelle.translation.dataset.reading import count_rows, strict_error
 from passerelle.translation.dataset.rejects import Reject
+from passerelle.translation.dataset.rows import rare_collections
 from passerelle.translation.dataset.runner import OpenRunner, Progress, Runner, Watch
 from passerelle.translation.dataset.summary import Summary
 from passerelle.translation.dataset.tally import Tally
-
-# Several chunks of rows; Python's own 700 is a few rows.
-_OBJECTS_A_COLLECTION = 200_000
 
 
 def translate(job: Job, watch: Watch = lambda progress: None, open_runner: OpenRunner = open_local) -> Summary:
@@ -52,7 +48,7 @@ def translate(job: Job, watch: Watch = lambda progress: None, open_runner: OpenR
     job.check()
     data_format = job.open_format()
     check_target(data_format, job.out)
-    with _rare_collections(), open_runner(job, data_format) as runner:
+    with rare_collections(), open_runner(job, data_format) as runner:
         finished = FinishedJob(job, data_format, runner) if can_be_known(job, data_format) else None
         if finished is not None and (known := finished.known()) is not None:
             watch(Progress(known[0].rows, *known, runner.spent))
@@ -86,17 +82,6 @@ def translate(job: Job, watch: Watch = lambda progress: None, open_runner: OpenR
         if finished is not None and not rejected_texts:
             finished.note(summary)
     return summary
-
-
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Let Python look for garbage in circles less often: rows make none, and the look takes a fifth of a second run."""
-    usual = gc.get_threshold()
-    gc.set_threshold(_OBJECTS_A_COLLECTION, *usual[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
 
 
 def _kept(
