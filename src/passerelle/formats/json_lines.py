@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from passerelle.formats.base import BadRow, Row
 from passerelle.formats.json_tokens import SPACE, find, read_value, rewrite
 from passerelle.formats.layout import Layout
-from passerelle.formats.lines import Line, Rewritten, Span, lines
+from passerelle.formats.lines import Line, Rewritten, lines
 from passerelle.formats.probing import looks_like
 from passerelle.formats.selection import Selection
 from passerelle.formats.window import MAX_ROW_BYTES, Readable, opened
@@ -41,17 +41,15 @@ class JsonLines:
         """
         return self._rows(path)
 
-    def rows_in(self, path: Path, span: Span) -> Iterator[Row | BadRow]:
-        """Read some rows, as `rows` does."""
-        return self._rows(path, span.size, span.begin, span.number)
+    def _rows(self, path: Path, most_bytes: int | None = None) -> Generator[Row | BadRow, None, None]:
+        with opened(path, most_bytes) as file:
+            yield from self.rows_in(file)
 
-    def _rows(
-        self, path: Path, most_bytes: int | None = None, begin: int = 0, first: int = 1
-    ) -> Generator[Row | BadRow, None, None]:
-        with opened(path, most_bytes, begin) as file:
-            for line in lines(file, first):
-                if line.content.strip():
-                    yield self._row(line)
+    def rows_in(self, file: Readable, first: int = 1) -> Iterator[Row | BadRow]:
+        """Read the rows of some lines, of which the first has this number."""
+        for line in lines(file, first):
+            if line.content.strip():
+                yield self._row(line)
 
     def _row(self, line: Line) -> Row | BadRow:
         if line.too_long:
@@ -86,11 +84,10 @@ class JsonLines:
                 number = self._write_lines(file, out, selection, number + piece.span.lines)
         selection.finish()
 
-    def write_span(self, source: Path, span: Span, rows: Iterable[tuple[Row, Mapping[str, str]]]) -> bytes:
-        """Return some lines as `write` would write them."""
+    def rewritten(self, content: bytes, first: int, rows: Iterable[tuple[Row, Mapping[str, str]]]) -> bytes:
+        """Return some lines, of which the first has this number, as `write` would write them."""
         selection, out = Selection[Row | Rewritten](rows), BytesIO()
-        with opened(source, span.size, span.begin) as file:
-            self._write_lines(file, out, selection, span.number)
+        self._write_lines(BytesIO(content), out, selection, first)
         selection.finish()
         return out.getvalue()
 

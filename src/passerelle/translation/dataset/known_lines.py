@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from typing import NamedTuple, cast
 
 from passerelle.crews.base import Crew
@@ -108,7 +109,8 @@ class CrewRunner(LocalRunner):
                 waiting.append(piece)
                 held += len(piece.lines.content)
             else:
-                rows = list(cast(JsonLines, self._format).rows_in(self._job.source, piece))
+                with opened(self._job.source, piece.size, piece.begin) as file:
+                    rows = list(cast(JsonLines, self._format).rows_in(file, piece.number))
                 waiting.append(rows)
                 left, held = left + len(rows), held + piece.size
             # Engines gain by many texts at once; what is known needn't wait if nothing is asked before it.
@@ -196,44 +198,47 @@ class _Finder:
         """Cut some lines where those that are known and others part."""
         if span.size > _LONGEST_BYTES:
             return [span]
-        rows = list(self._format.rows_in(self._source, span))
-        known = self._known(span, rows)
+        with opened(self._source, span.size, span.begin) as file:
+            content = file.read(span.size)
+        rows = list(self._format.rows_in(BytesIO(content), span.number))
+        known = self._known(span, content, rows)
         if isinstance(known, Known):
             return [known]
         if 2 * len(known) > len(rows):
             return [span]
         pieces: list[Piece] = []
-        for part, is_left in self._parts(span, known):
-            within = range(part.number, part.number + part.lines)
-            found = None if is_left else self._known(part, [row for row in rows if row.number in within])
+        for part, is_left in _parts(span, content, known):
+            begin, numbers = part.begin - span.begin, range(part.number, part.number + part.lines)
+            inside = [row for row in rows if row.number in numbers]
+            found = None if is_left else self._known(part, content[begin : begin + part.size], inside)
             pieces.append(found if isinstance(found, Known) else part)
         return pieces
 
-    def _known(self, span: Span, rows: Sequence[Row | BadRow]) -> Known | list[int]:
+    def _known(self, span: Span, content: bytes, rows: Sequence[Row | BadRow]) -> Known | list[int]:
         """Write some lines; return the numbers of those that can't be, if there are any."""
         self._memory.asked = b""
         chunk = self._translator.translate(rows)
         pairs = [(found.row, found.texts) for found in chunk.rows if isinstance(found, Written)]
         if len(pairs) == len(rows):
-            written = Rewritten(span, self._format.write_span(self._source, span, pairs))
+            written = Rewritten(span, self._format.rewritten(content, span.number, pairs))
             return Known(written, chunk.tally, self._memory.asked)
         return [found.number for found in chunk.rows if not isinstance(found, Written)]
 
-    def _parts(self, span: Span, unknown: Sequence[int]) -> Iterator[tuple[Span, bool]]:
-        """Cut some lines before and after those that aren't known; say of each part whether it has such a line."""
-        with opened(self._source, span.size, span.begin) as file:
-            ends = [len(line) + 1 for line in file.read(span.size).split(b"\n")]
-        first, end = span.number, span.number + span.lines
-        bounds: list[tuple[int, int]] = []
-        for number in unknown:
-            if bounds and number - bounds[-1][1] < _FEWEST_LINES:
-                bounds[-1] = (bounds[-1][0], number + 1)
-            else:
-                bounds.append((number, number + 1))
-        begin = span.begin
-        cuts = [first, *(cut for bound in bounds for cut in bound), end]
-        for place, (start, stop) in enumerate(zip(cuts, cuts[1:], strict=False)):
-            size = min(sum(ends[start - first : stop - first]), span.begin + span.size - begin)
-            if stop > start:
-                yield Span(start, stop - start, begin, size), place % 2 == 1
-            begin += size
+
+def _parts(span: Span, content: bytes, unknown: Sequence[int]) -> Iterator[tuple[Span, bool]]:
+    """Cut some lines before and after those that aren't known; say of each part whether it has such a line."""
+    ends = [len(line) + 1 for line in content.split(b"\n")]
+    first, end = span.number, span.number + span.lines
+    bounds: list[tuple[int, int]] = []
+    for number in unknown:
+        if bounds and number - bounds[-1][1] < _FEWEST_LINES:
+            bounds[-1] = (bounds[-1][0], number + 1)
+        else:
+            bounds.append((number, number + 1))
+    begin = span.begin
+    cuts = [first, *(cut for bound in bounds for cut in bound), end]
+    for place, (start, stop) in enumerate(zip(cuts, cuts[1:], strict=False)):
+        size = min(sum(ends[start - first : stop - first]), span.begin + span.size - begin)
+        if stop > start:
+            yield Span(start, stop - start, begin, size), place % 2 == 1
+        begin += size
