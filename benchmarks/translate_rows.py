@@ -143,7 +143,8 @@ def main() -> None:
             for run_name, first in (("first", 0), ("second", rows)):
                 write(Path(name) / f"{rows}-{run_name}.{suffix}", rows, first)
         for number in range(asked.rounds):
-            for rows in asked.rows:
+            # The smaller ones before and behind the largest: the machine's own speed changes meanwhile.
+            for rows in (*asked.rows, *asked.rows[-2::-1]):
                 memory = Path(name) / f"{rows}-{number}.sqlite"
                 for run_name in RUNS:
                     source = Path(name) / f"{rows}-{'second' if run_name == 'second' else 'first'}.{suffix}"

@@ -14,7 +14,7 @@ _CACHE_KIB = 16 * 1024
 # Texts that come again soon needn't be looked for on the disk.
 _MOST_RECENT = 50_000
 # New ones go to the disk together, in the order of their digests: one page of the table holds many of them.
-_MOST_UNWRITTEN = 100_000
+_MOST_UNWRITTEN = 250_000
 
 
 class DistinctTexts:

@@ -6,7 +6,7 @@ workers. Nothing but the memory is asked there, so that neither budgets nor requ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -119,9 +119,8 @@ class CrewRunner(LocalRunner):
                 waiting, held, left = [], 0, 0
         yield self._translated(waiting, translator)
 
-    def _translated(self, pieces: Iterable[Known | list[Row | BadRow]], translator: RowTranslator) -> Chunk:
+    def _translated(self, pieces: Sequence[Known | list[Row | BadRow]], translator: RowTranslator) -> Chunk:
         """Translate what isn't known among some pieces, at once, and put all in order."""
-        pieces = list(pieces)
         made = translator.translate([row for rows in pieces if isinstance(rows, list) for row in rows])
         rows, chunk = iter(made.rows), Chunk(tally=made.tally)
         for piece in pieces:
