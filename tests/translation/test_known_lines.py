@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -27,7 +28,7 @@ from passerelle.translation.dataset.job import Job
 from passerelle.translation.dataset.known_lines import CrewRunner, FindingKnown, Known, open_with_workers
 from passerelle.translation.dataset.local import open_as, open_local
 from passerelle.translation.dataset.run import translate
-from passerelle.translation.dataset.runner import OpenRunner
+from passerelle.translation.dataset.runner import OpenRunner, Progress
 from passerelle.translation.dataset.summary import Summary
 from passerelle.translation.memory.memory import TranslationMemory
 
@@ -192,6 +193,25 @@ def test_processes_write_the_same_bytes(tmp_path: Path, fake: FakeTranslator, jo
     alone = translate(work, open_runner=open_local)
     assert work.out.read_bytes() == written
     assert counts(summary) == counts(alone)
+
+
+def test_interrupted_it_leaves_nothing_behind_and_goes_on(
+    fake: FakeTranslator, job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known_lines, "SPAN_BYTES", 2000)
+    translate(job([row(number, text) for number, text in enumerate(KNOWN)]))
+    work = job([row(number, KNOWN[number % len(KNOWN)]) for number in range(500)])
+    work.out.unlink()
+
+    def interrupt(progress: Progress) -> None:
+        if 0 < progress.tally.rows < 500:
+            raise KeyboardInterrupt
+
+    with_workers = partial(open_with_workers, workers=2)
+    with pytest.raises(KeyboardInterrupt):
+        translate(work, interrupt, with_workers)
+    assert not work.out.exists() and not multiprocessing.active_children()
+    assert translate(work, open_runner=with_workers).tally.written == 500
 
 
 def test_workers_are_for_json_lines(tmp_path: Path, fake: FakeTranslator) -> None:
