@@ -120,8 +120,8 @@ def _encoding(seen: bytes) -> str:
     if seen.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
     text = seen.decode("utf-8", "surrogateescape")
-    beyond = {letter for letter in (text[:-4] if len(seen) == _SEEN_BYTES else text) if not letter.isascii()}
+    beyond = {letter for letter in set(text[:-4] if len(seen) == _SEEN_BYTES else text) if not letter.isascii()}
     if not beyond or any(letter < "\udc80" or letter > "\udcff" for letter in beyond):
         return "utf-8-sig"
     western = seen.decode("cp1252", "replace")
-    return "cp1252" if all(letter.isascii() or letter in _WESTERN for letter in western) else "utf-8-sig"
+    return "cp1252" if all(letter.isascii() or letter in _WESTERN for letter in set(western)) else "utf-8-sig"
