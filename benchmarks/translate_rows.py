@@ -4,9 +4,11 @@ The second run is over other rows with the same texts; the last one is the first
 stands beside the time of reading source and output.
 
 Run: python benchmarks/translate_rows.py [--kind conversations|captions] [--rows 10000 1000000] [--rounds 3]
+    [--workers 1]
 
 The engine costs nothing, so the time is all our own: reading, protecting, remembering, checking, writing. Each run is a
-process of its own, whose peak memory is measured; the time is without its start.
+process of its own, whose peak memory is measured; the time is without its start. With `--workers 2` the second run over
+captions has two workers; its processor time is that of all.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from translation_data import sentences, write_conversations
@@ -29,6 +32,8 @@ from translation_data import sentences, write_conversations
 from passerelle.runs import file_hash
 from passerelle.translation.base import FakeTranslator
 from passerelle.translation.dataset.job import Job
+from passerelle.translation.dataset.known_lines import open_with_workers
+from passerelle.translation.dataset.local import open_local
 from passerelle.translation.dataset.run import translate
 from passerelle.translation.engines import registry as engines
 
@@ -64,11 +69,19 @@ KINDS = {
 }
 
 
-def run(source: Path, memory: Path, fields: tuple[str, ...]) -> dict[str, float]:
-    """Translate a file in this process; return what it took."""
+def processor_seconds() -> float:
+    """Return the processor time of this process and of those that it began and that ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def run(source: Path, memory: Path, fields: tuple[str, ...], workers: int = 1) -> dict[str, float]:
+    """Translate a file in this process, with workers if more than one is to work; return what it took."""
     engines.ENGINES["fake"] = lambda place, from_language, to_language, options: Mirror()
-    began, processor = time.perf_counter(), time.process_time()
-    summary = translate(Job(source, source.with_suffix(".fr"), "fr", memory, engine="fake", fields=fields))
+    opener = partial(open_with_workers, workers=workers) if workers > 1 else open_local
+    began, processor = time.perf_counter(), processor_seconds()
+    job = Job(source, source.with_suffix(".fr"), "fr", memory, engine="fake", fields=fields)
+    summary = translate(job, open_runner=opener)
     assert summary.tally.written == summary.tally.rows
     return {
         "unchanged": summary.unchanged,
@@ -76,22 +89,23 @@ def run(source: Path, memory: Path, fields: tuple[str, ...]) -> dict[str, float]
         "segments": summary.tally.segments,
         "different": summary.needed.unique,
         "seconds": time.perf_counter() - began,
-        "processor_seconds": time.process_time() - processor,
+        "processor_seconds": processor_seconds() - processor,
         "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
 
 
 def read(source: Path, out: Path, known: dict[str, float]) -> dict[str, float]:
     """Read what a job reads and what it wrote, for their digests; return what it took, with the counts of the job."""
-    began, processor = time.perf_counter(), time.process_time()
+    began, processor = time.perf_counter(), processor_seconds()
     for path in (source, out):
         file_hash(path)
-    return {**known, "seconds": time.perf_counter() - began, "processor_seconds": time.process_time() - processor}
+    return {**known, "seconds": time.perf_counter() - began, "processor_seconds": processor_seconds() - processor}
 
 
-def in_own_process(kind: str, source: Path, memory: Path) -> dict[str, float]:
+def in_own_process(kind: str, source: Path, memory: Path, workers: int) -> dict[str, float]:
     """Run in a process of its own."""
     command = [sys.executable, __file__, "--kind", kind, "--source", str(source), "--memory", str(memory)]
+    command += ["--workers", str(workers)]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
@@ -114,12 +128,13 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 1_000_000])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--kind", choices=KINDS, default="conversations")
+    parser.add_argument("--workers", type=int, default=1, help="processes that read what is known, for captions")
     parser.add_argument("--source", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--memory", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     write, suffix, fields = KINDS[asked.kind]
     if asked.source:
-        print(json.dumps(run(asked.source, asked.memory, fields)))
+        print(json.dumps(run(asked.source, asked.memory, fields, asked.workers)))
         return
     runs: dict[tuple[int, str], list[dict[str, float]]] = {}
     with tempfile.TemporaryDirectory() as name:
@@ -128,11 +143,12 @@ def main() -> None:
             for run_name, first in (("first", 0), ("second", rows)):
                 write(Path(name) / f"{rows}-{run_name}.{suffix}", rows, first)
         for number in range(asked.rounds):
-            for rows in asked.rows:
+            # The smaller ones before and behind the largest: the machine's own speed changes meanwhile.
+            for rows in (*asked.rows, *asked.rows[-2::-1]):
                 memory = Path(name) / f"{rows}-{number}.sqlite"
                 for run_name in RUNS:
                     source = Path(name) / f"{rows}-{'second' if run_name == 'second' else 'first'}.{suffix}"
-                    took = in_own_process(asked.kind, source, memory)
+                    took = in_own_process(asked.kind, source, memory, asked.workers if run_name == "second" else 1)
                     assert took["unchanged"] == (run_name == "unchanged")
                     runs.setdefault((rows, run_name), []).append(took)
                 runs.setdefault((rows, "reading"), []).append(read(source, source.with_suffix(".fr"), took))

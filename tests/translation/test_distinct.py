@@ -21,6 +21,17 @@ def test_each_text_is_new_once(most_recent, batches):
     distinct_module._MOST_RECENT = kept
 
 
+@pytest.mark.parametrize("most_unwritten", [0, 3, 100_000])
+@given(batches=st.lists(st.lists(DIGESTS, max_size=6), max_size=9))
+def test_they_are_counted_alike(most_unwritten, batches):
+    distinct_module._MOST_UNWRITTEN, kept = most_unwritten, distinct_module._MOST_UNWRITTEN
+    listed, counted = DistinctTexts(), DistinctTexts()
+    assert [counted.count_new(b"".join(batch)) for batch in batches] == [len(listed.take_new(b)) for b in batches]
+    listed.close()
+    counted.close()
+    distinct_module._MOST_UNWRITTEN = kept
+
+
 def test_many_at_once():
     distinct = DistinctTexts()
     digests = [number.to_bytes(8) for number in range(3000)]

@@ -117,10 +117,12 @@ def _open_runner(runner: str, workers: int | None, address: str) -> OpenRunner:
         from passerelle.translation.dataset.ray_runner import open_ray
 
         return partial(open_ray, workers=workers or ON_RAY, address=address)
-    if workers is not None and workers > 1:
-        raise ConfigError("one process translates on this machine: several --workers are for --runner ray.")
     if address:
         raise ConfigError("--ray-address names a Ray cluster: give --runner ray too.")
+    if workers is not None and workers > 1:
+        from passerelle.translation.dataset.known_lines import open_with_workers
+
+        return partial(open_with_workers, workers=workers)
     from passerelle.translation.dataset.local import open_local
 
     return open_local

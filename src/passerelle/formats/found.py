@@ -73,7 +73,11 @@ class Found:
             if child is None:
                 continue
             if child.is_leaf:
-                self.record(child, inner, before + escape(key))
+                if child.is_text and type(inner) is str:  # as nearly all that is wanted
+                    self.known = self.known or KEY in child.roles
+                    self.fields.append(Field(before + escape(key), inner, _kind("text", inner)))
+                else:
+                    self.record(child, inner, before + escape(key))
             else:
                 self.visit(child, inner, before + escape(key))
 

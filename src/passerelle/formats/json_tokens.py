@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from json import JSONDecodeError
 from typing import Any
 
@@ -154,7 +154,7 @@ def rewrite(tree: Node, text: str, texts: Mapping[str, str], fields: Iterable[Fi
     # Looking for the two letters first is many times quicker.
     escape_all = text.isascii() and r"\u" in text and _ESCAPED_LETTER.search(text) is not None
     escape_slashes = r"\/" in text and _ESCAPED_SLASH.search(text) is not None
-    new = ((*spans[place], _string(texts[place], escape_all, escape_slashes)) for place in texts)
+    new = [(*spans[place], _string(texts[place], escape_all, escape_slashes)) for place in texts]
     return _with(text, new)
 
 
@@ -177,8 +177,11 @@ def _replaced(text: str, texts: Mapping[str, str], fields: Iterable[Field]) -> s
     return _with(text, new) if len(new) == len(texts) else None
 
 
-def _with(text: str, new: Iterable[tuple[int, int, str]]) -> str:
+def _with(text: str, new: Sequence[tuple[int, int, str]]) -> str:
     """Put new strings in place of what stands between two positions each."""
+    if len(new) == 1:
+        ((start, end, string),) = new
+        return text[:start] + string + text[end:]
     parts, done = [], 0
     for start, end, string in sorted(new):
         parts += [text[done:start], string]
@@ -188,6 +191,8 @@ def _with(text: str, new: Iterable[tuple[int, int, str]]) -> str:
 
 def _string(text: str, escape_all: bool, escape_slashes: bool) -> str:
     """Write a string as JSON, in Latin-1."""
+    if text.isascii() and not (escape_all or escape_slashes):
+        return str(_plain(text))
     try:
         new = (_escaped(text) if escape_all else _plain(text)).encode()
     except UnicodeEncodeError:  # half a surrogate pair can only be written as an escape

@@ -65,6 +65,7 @@ class Node:
         star: For keys that `children` doesn't name.
         roles: What the value here is wanted for; empty: only things below it are.
         is_leaf: Whether nothing below it is wanted.
+        is_text: Whether the value here is wanted as a text, and for nothing else but that it is there.
         has_texts: Whether a text is wanted here or below.
     """
 
@@ -72,6 +73,7 @@ class Node:
     star: Node | None = None
     roles: set[str] = field(default_factory=set)
     is_leaf: bool = False
+    is_text: bool = False
     has_texts: bool = False
 
     def child(self, key: str) -> Node | None:
@@ -105,6 +107,7 @@ class Node:
         if self.star is not None:
             self.star._settle()
         self.is_leaf = not self.children and self.star is None
+        self.is_text = self.is_leaf and self.roles - {KEY} == {"text"}
         below = [*self.children.values(), *([self.star] if self.star else [])]
         self.has_texts = bool(self.roles & TEXT_ROLES) or any(child.has_texts for child in below)
 

@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Generic, Protocol, TypeVar
 
 from passerelle.errors import InputError
-from passerelle.formats.base import Row
 
 
-class Selection:
+class Numbered(Protocol):
+    """What stands at one place of a file."""
+
+    @property
+    def number(self) -> int:
+        """Its number there, as `Row` has it."""
+        ...
+
+    @property
+    def id(self) -> str:
+        """What messages call it."""
+        ...
+
+
+_Piece = TypeVar("_Piece", bound=Numbered)
+
+
+class Selection(Generic[_Piece]):
     """The rows to write, taken one after the other while the source is read again."""
 
-    def __init__(self, rows: Iterable[tuple[Row, Mapping[str, str]]]) -> None:
+    def __init__(self, rows: Iterable[tuple[_Piece, Mapping[str, str]]]) -> None:
         self._rows = iter(rows)
         self._next = next(self._rows, None)
 
     @property
-    def next(self) -> Row | None:
+    def next(self) -> _Piece | None:
         """The next row to be written; ``None`` after the last."""
         return None if self._next is None else self._next[0]
 

@@ -112,7 +112,7 @@ class TextFolder:
                     shutil.copy2(path, beside, follow_symlinks=False)
         selection.finish()
 
-    def _write_file(self, source: Path, target: Path, selection: Selection, numbers: Iterator[int]) -> None:
+    def _write_file(self, source: Path, target: Path, selection: Selection[Row], numbers: Iterator[int]) -> None:
         with opened(source) as file, target.open("wb") as out:
             for line in lines(file):
                 out.write(line.bom)

@@ -100,7 +100,7 @@ class Window:
 
 
 class Beginning:
-    """The first bytes of a file, for those who only want to see what it is."""
+    """The next bytes of a file and no more: to see what it is, or to read a part of it."""
 
     def __init__(self, file: BinaryIO, most_bytes: int) -> None:
         self._file = file
@@ -120,12 +120,13 @@ class Beginning:
 
 
 @contextmanager
-def opened(path: Path, most_bytes: int | None = None) -> Iterator[Readable]:
+def opened(path: Path, most_bytes: int | None = None, begin: int = 0) -> Iterator[Readable]:
     """Open a data file to read its bytes.
 
     Args:
         path: The file.
         most_bytes: How much of it to see; all of it by default.
+        begin: The first byte to see.
 
     Raises:
         InputError: It is missing, a folder, or may not be read.
@@ -135,4 +136,5 @@ def opened(path: Path, most_bytes: int | None = None) -> Iterator[Readable]:
     except OSError as error:
         raise InputError(f"can't read {str(path)!r}: {error.strerror}. Give the path of a data file.") from None
     with file:
+        file.seek(begin)
         yield file if most_bytes is None else Beginning(file, most_bytes)

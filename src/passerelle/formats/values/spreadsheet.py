@@ -124,4 +124,4 @@ def _encoding(seen: bytes) -> str:
     if not beyond or any(letter < "\udc80" or letter > "\udcff" for letter in beyond):
         return "utf-8-sig"
     western = seen.decode("cp1252", "replace")
-    return "cp1252" if all(letter.isascii() or letter in _WESTERN for letter in western) else "utf-8-sig"
+    return "cp1252" if all(letter.isascii() or letter in _WESTERN for letter in set(western)) else "utf-8-sig"

@@ -77,11 +77,14 @@ class CountedMemory(TranslationMemory):
     def recall(self, keys: Sequence[Key]) -> dict[Key, Whole]:
         """Find some whole texts; those that are known count as what was asked for them."""
         known = super().recall(keys)
-        asked = b"".join({whole.asked for whole in known.values()})
-        new = len(self._asked.take_new(asked[start : start + 8] for start in range(0, len(asked), 8)))
+        self.count_known(b"".join([whole.asked for whole in known.values()]))
+        return known
+
+    def count_known(self, asked: bytes) -> None:
+        """Count what was asked for whole texts that are known, by its digests of eight bytes."""
+        new = self._asked.count_new(asked)
         self.needed.unique += new
         self.needed.from_memory += new
-        return known
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

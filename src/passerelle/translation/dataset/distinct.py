@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import struct
 import tempfile
 from collections.abc import Iterable, Sequence
 
@@ -13,7 +14,7 @@ _CACHE_KIB = 16 * 1024
 # Texts that come again soon needn't be looked for on the disk.
 _MOST_RECENT = 50_000
 # New ones go to the disk together, in the order of their digests: one page of the table holds many of them.
-_MOST_UNWRITTEN = 100_000
+_MOST_UNWRITTEN = 250_000
 
 
 class DistinctTexts:
@@ -32,13 +33,21 @@ class DistinctTexts:
     def take_new(self, digests: Iterable[bytes]) -> list[bytes]:
         """Return the digests, of eight bytes, that never came before, each once; from now on they did."""
         numbers = {int.from_bytes(digest, "big", signed=True): digest for digest in digests}
-        for number in {*self._recent.intersection(numbers), *self._unwritten.intersection(numbers)}:
-            del numbers[number]
-        asked = list(numbers)
+        return [numbers[number] for number in self._take(list(numbers))]
+
+    def count_new(self, digests: bytes) -> int:
+        """Return how many digests never came before, of some that follow each other, eight bytes each."""
+        numbers = struct.unpack(f">{len(digests) // 8}q", digests)
+        return len(self._take(list(dict.fromkeys(numbers))))
+
+    def _take(self, numbers: list[int]) -> list[int]:
+        """Return those of some different digests that never came before, in their order."""
+        asked = [number for number in numbers if number not in self._recent and number not in self._unwritten]
+        known = set[int]()
         for start in range(0, len(asked) if self._written else 0, _AT_ONCE):
-            for known in self._known(asked[start : start + _AT_ONCE]):
-                del numbers[known]
-        self._unwritten.update(numbers)
+            known.update(self._known(asked[start : start + _AT_ONCE]))
+        new = [number for number in asked if number not in known] if known else asked
+        self._unwritten.update(new)
         if len(self._unwritten) > _MOST_UNWRITTEN:
             try:
                 self._write()
@@ -47,8 +56,10 @@ class DistinctTexts:
                     f"no room in the folder of temporary files, {tempfile.gettempdir()!r}: {error}. Free some space "
                     "there, or set TMPDIR to another folder, and run the same command again."
                 ) from error
-        self._recent = set(asked) if len(self._recent) > _MOST_RECENT else self._recent.union(asked)
-        return list(numbers.values())
+        if len(self._recent) > _MOST_RECENT:
+            self._recent.clear()
+        self._recent.update(asked)
+        return new
 
     def _write(self) -> None:
         self._connection.execute("BEGIN")

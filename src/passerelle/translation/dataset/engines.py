@@ -94,12 +94,20 @@ def known_texts(
     keeps: bool = True,
 ) -> KnownTexts | None:
     """Return what finds whole texts in the memory; ``None`` for an engine whose answers change with each new entry."""
+    settings = known_by(engine, fallback, glossary, phrasebook)
+    return None if settings is None else KnownTexts(memory, settings, keeps=keeps)
+
+
+def known_by(
+    engine: Translator, fallback: Translator | None, glossary: Glossary | None, phrasebook: Phrasebook
+) -> tuple[str, ...] | None:
+    """Return the settings that whole texts are known by in the memory; ``None`` as `known_texts`."""
     if isinstance(engine, RememberedTranslator) or isinstance(fallback, RememberedTranslator):
         return None
     used = (engine.source, engine.target, engine.signature)
     other = "" if fallback is None else fallback.signature
     terms = "" if glossary is None else glossary.digest
-    return KnownTexts(memory, (*used, other, terms, phrasebook.digest), keeps=keeps)
+    return (*used, other, terms, phrasebook.digest)
 
 
 def _open(spec: str, job: Job, memory: Memory, options: Mapping[str, Any]) -> Translator:

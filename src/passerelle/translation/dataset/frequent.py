@@ -41,24 +41,35 @@ class FrequentLines:
 
     def add(self, text: str, translation: str) -> None:
         """Count the lines of a text; those that stay as they are, and long ones, aren't."""
-        for line, new in zip(text.split("\n"), translation.split("\n"), strict=False):
+        lines = [(text, translation)]
+        if "\n" in text or "\n" in translation:
+            lines = list(zip(text.split("\n"), translation.split("\n"), strict=False))
+        for line, new in lines:
             line, new = line.strip(), new.strip()
             if line and line != new and len(line) <= _LONGEST_CHARACTERS:
-                self._add(line, new, 1)
+                before = self.lines.get(line)
+                self.lines[line] = (1, new) if before is None else (before[0] + 1, before[1])
+                if len(self.lines) > _MOST_KEPT:
+                    self._forget()
 
     def update(self, other: FrequentLines) -> None:
         """Count what another one counted."""
-        for line, (count, new) in other.lines.items():
-            self._add(line, new, count)
+        if not self.lines:
+            self.lines = dict(other.lines)
+            return
+        for line, counted in other.lines.items():
+            before = self.lines.get(line)
+            self.lines[line] = counted if before is None else (counted[0] + before[0], before[1])
+            if len(self.lines) > _MOST_KEPT:
+                self._forget()
 
     def most(self) -> list[Line]:
         """Return the most frequent ones, each in several places, the most frequent first."""
         lines = [Line(text, new, count) for text, (count, new) in self.lines.items() if count > 1]
         return sorted(lines, key=lambda line: (-line.times, line.text))[:SHOWN]
 
-    def _add(self, line: str, translation: str, count: int) -> None:
-        before = self.lines.get(line)
-        self.lines[line] = (count + before[0], before[1]) if before else (count, translation)
-        if len(self.lines) > _MOST_KEPT:
-            kept = sorted(self.lines.items(), key=lambda entry: -entry[1][0])[: _MOST_KEPT // 2]
-            self.lines = dict(kept)
+    def _forget(self) -> None:
+        """Forget the rarer half; of those that are as frequent, the ones that came later."""
+        entries, counts = list(self.lines.items()), [count for count, _ in self.lines.values()]
+        kept = sorted(range(len(counts)), key=counts.__getitem__, reverse=True)[: _MOST_KEPT // 2]
+        self.lines = dict([entries[place] for place in kept])

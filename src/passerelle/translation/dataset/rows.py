@@ -18,6 +18,8 @@ CHUNK_ROWS = 1024
 CHUNK_BYTES = 8 << 20
 # So many rows, one after the other, that an engine fails at: it's the engine, not the rows.
 _MOST_FAILURES = 10
+# Several chunks of rows; Python's own 700 is a few rows.
+_OBJECTS_A_COLLECTION = 200_000
 
 
 class Written(NamedTuple):
@@ -77,17 +79,17 @@ class RowTranslator:
             RunError: The engine fails at every row.
             StorageError: The memory can't be read or written.
         """
-        rejects = {row.number: reject for row in rows if (reject := self._reject_unread(row)) is not None}
-        good = [row for row in rows if isinstance(row, Row) and row.number not in rejects]
-        outcomes = dict(zip((row.number for row in good), self._outcomes(good), strict=True))
-        chunk = Chunk()
-        for row in rows:
-            reject = rejects.get(row.number)
-            if reject is None and isinstance(row, Row):
-                chunk.rows.append(_finish(row, outcomes[row.number], chunk.tally))
-            elif reject is not None:
-                chunk.tally.add_rejected(reject.reason)
-                chunk.rows.append(reject)
+        unread = [self._reject_unread(row) for row in rows]
+        good = [row for row, reject in zip(rows, unread, strict=True) if reject is None and isinstance(row, Row)]
+        done = [(row, outcomes) for row, outcomes in zip(good, self._outcomes(good), strict=True)]
+        finished = iter([_finish(row, outcomes) for row, outcomes in done])
+        chunk = Chunk([next(finished) if reject is None else reject for reject in unread])
+        rejected = {found.number for found in chunk.rows if isinstance(found, Reject)}
+        chunk.tally.add_texts(_texts(done))
+        chunk.tally.add_rejected(found.reason for found in chunk.rows if isinstance(found, Reject))
+        chunk.tally.add_written(
+            len(rows) - len(rejected), _texts([one for one in done if one[0].number not in rejected])
+        )
         return chunk
 
     def _reject_unread(self, row: Row | BadRow) -> Reject | None:
@@ -115,13 +117,14 @@ class RowTranslator:
         return outcomes
 
 
-def _finish(row: Row, outcomes: Mapping[str, Outcome], tally: Tally) -> Written | Reject:
-    texts = [(text, outcomes[place]) for place, text, _ in row.fields]
-    tally.add_texts(texts)
-    rejected = next(((place, found) for place, found in outcomes.items() if found.text is None), None)
-    if rejected is not None:
-        tally.add_rejected(rejected[1].reason)
-        return Reject.of_text(row, *rejected)
-    tally.add_written(texts)
+def _finish(row: Row, outcomes: Mapping[str, Outcome]) -> Written | Reject:
+    for place, found in outcomes.items():
+        if found.text is None:
+            return Reject.of_text(row, place, found)
     # A text that stays the same isn't written anew, so that its bytes stay too.
     return Written(row, {place: new for place, old, _ in row.fields if (new := outcomes[place].text or "") != old})
+
+
+def _texts(rows: Iterable[tuple[Row, Mapping[str, Outcome]]]) -> list[tuple[str, Outcome]]:
+    """Return all texts of some rows, each with its outcome."""
+    return [(text, outcomes[place]) for row, outcomes in rows for place, text, _ in row.fields]

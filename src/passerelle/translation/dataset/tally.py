@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from passerelle.translation.dataset.frequent import FrequentLines
@@ -41,25 +41,25 @@ class Tally:
         """Texts that the engine broke at first, and that another way saved."""
         return sum(self.ways[way] for way in REPAIRING_WAYS)
 
-    def add_texts(self, outcomes: Iterable[tuple[str, Outcome]]) -> None:
-        """Count the texts of a row, each with its outcome."""
-        for text, outcome in outcomes:
-            self.texts += 1
-            self.characters += len(text)
-            self.segments += outcome.segments
+    def add_texts(self, outcomes: Sequence[tuple[str, Outcome]]) -> None:
+        """Count the texts of rows that could be read, each with its outcome."""
+        self.texts += len(outcomes)
+        self.characters += sum([len(text) for text, _ in outcomes])
+        self.segments += sum([outcome.segments for _, outcome in outcomes])
 
-    def add_written(self, outcomes: Iterable[tuple[str, Outcome]]) -> None:
-        """Count a row that is in the output, its texts each with its outcome."""
-        self.rows += 1
-        self.written += 1
+    def add_written(self, rows: int, outcomes: Sequence[tuple[str, Outcome]]) -> None:
+        """Count rows that are in the output, their texts each with its outcome."""
+        self.rows += rows
+        self.written += rows
+        self.ways.update([outcome.way for _, outcome in outcomes])
         for text, outcome in outcomes:
-            self.ways[outcome.way] += 1
             self.frequent.add(text, outcome.text or "")
 
-    def add_rejected(self, reason: str) -> None:
-        """Count a row that isn't."""
-        self.rows += 1
-        self.rejected[reason] += 1
+    def add_rejected(self, reasons: Iterable[str]) -> None:
+        """Count rows that aren't, by their reasons."""
+        counted = Counter(reasons)
+        self.rows += counted.total()
+        self.rejected.update(counted)
 
     def add(self, other: Tally) -> None:
         """Count what another tally counted."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
@@ -19,6 +20,7 @@ Key = tuple[int, int]
 """Digest of a text with all that its translation hangs on, in two halves; the memory's index holds the first."""
 
 _DIGEST_BYTES = 16
+_HALVES = struct.Struct(">qq").unpack
 _WRITE = """
 INSERT OR REPLACE INTO whole_texts (key, rest, translation, way, segments, asked) VALUES (?, ?, ?, ?, ?, ?)
 """
@@ -58,8 +60,8 @@ def text_key(settings: bytes, text: str, options: bytes = b"") -> Key:
         options: Digest of the options of its row with their translations; empty if it has none.
     """
     content = settings + len(options).to_bytes() + options + text.encode("utf-8", "surrogatepass")
-    digest = hashlib.blake2b(content, digest_size=_DIGEST_BYTES).digest()
-    return int.from_bytes(digest[:8], "big", signed=True), int.from_bytes(digest[8:], "big", signed=True)
+    first, rest = _HALVES(hashlib.blake2b(content, digest_size=_DIGEST_BYTES).digest())
+    return first, rest
 
 
 @cache
@@ -85,8 +87,11 @@ def find(connection: sqlite3.Connection, keys: Sequence[Key]) -> dict[Key, Whole
     halves = list({key for key, _ in wanted})
     marks = ",".join("?" * len(halves))
     query = f"SELECT key, rest, translation, way, segments, asked FROM whole_texts WHERE key IN ({marks})"
-    found = connection.execute(query, halves)
-    return {(key, rest): Whole(*whole) for key, rest, *whole in found if (key, rest) in wanted}
+    return {
+        found: Whole(translation, way, segments, asked)
+        for key, rest, translation, way, segments, asked in connection.execute(query, halves)
+        if (found := (key, rest)) in wanted
+    }
 
 
 def write(connection: sqlite3.Connection, texts: Mapping[Key, Whole], corrections: int, checked_by: str) -> None:

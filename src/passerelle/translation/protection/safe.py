@@ -53,7 +53,7 @@ class Field(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Outcome:
     """What became of a text.
 
@@ -149,7 +149,9 @@ class SafeTranslator:
             For each row, outcome by place. Where different options became the same, also with the fallback
             engine, all fields of the row are rejected (``options-collide``).
         """
-        options = [list(dict.fromkeys(field.text for field in row if field.kind == "option")) for row in rows]
+        options = [list(dict.fromkeys([field.text for field in row if field.kind == "option"])) for row in rows]
+        if not any(options):
+            return self._translate_texts(rows)
         known = self._translate_options(options)
         tables = [_table(outcomes) for outcomes in known]
         jobs = [
@@ -163,6 +165,12 @@ class SafeTranslator:
             _row_outcomes(row, outcomes, table, others)
             for row, outcomes, table in zip(rows, known, tables, strict=True)
         ]
+
+    def _translate_texts(self, rows: Sequence[Sequence[Field]]) -> list[dict[str, Outcome]]:
+        """Translate the fields of rows that have no options, as most have none."""
+        texts = list(dict.fromkeys([field.text for row in rows for field in row]))
+        outcomes = dict(zip(texts, self.translate(texts), strict=True))
+        return [{field.place: outcomes[field.text] for field in row} for row in rows]
 
     def _translate_options(self, rows: Sequence[Sequence[str]]) -> list[dict[str, Outcome]]:
         """Translate the options of each row; those of a row that collide, with the fallback engine."""
@@ -195,13 +203,12 @@ class SafeTranslator:
     def _recalled(self, jobs: Sequence[RowText]) -> dict[RowText, Outcome]:
         """Take what is known of whole texts; translate the others, and keep what can be used."""
         assert self._texts is not None
-        known = self._texts.find(jobs)
         outcomes = {
             job: Outcome(translation, "", "", cast(Way, way), segments)
-            for job, (translation, way, segments, _) in known.items()
+            for job, (translation, way, segments, _) in self._texts.find(jobs).items()
         }
-        unknown = [job for job in jobs if job not in outcomes]
-        if unknown:
+        if len(outcomes) < len(jobs):
+            unknown = [job for job in jobs if job not in outcomes]
             corrections = self._texts.corrections()
             made = self._translate_unknown(unknown)
             sound = {
