@@ -29,19 +29,19 @@ gc.disable()
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parents[1]
+TOGETHER = (
+    "test_resume", "test_own_model_tutorial", "test_real_servers", "test_browser", "test_processes", "test_adapt",
+    "test_many_experts", "test_loop", "test_page_security", "test_putting_back", "test_campaign_making",
+    "test_interruptions", "test_larger_models", "test_transformers_serve",
+)  # fmt: skip
+"""Files that share what takes seconds to start and a gigabyte, what processes are forked from or a server of models:
+one worker has them all."""
 LONGEST = [
-    "test_resume", "test_own_model_tutorial", "test_families", "test_same_file", "test_comparison", "test_real_servers",
-    "test_experiments", "test_ray_runner", "test_readme_example", "test_page", "test_apertium", "test_checkpointing",
+    *TOGETHER, "test_families", "test_page", "test_engines", "test_comparison", "test_same_file",
+    "test_crews_of_checks", "test_experiments", "test_ray_runner", "test_apertium", "test_readme_example",
+    "test_plain_transformers", "test_checkpointing",
 ]  # fmt: skip
 """Files that take longest: they begin, so that no worker is left with one of them when the others are done."""
-TOGETHER = {
-    "served": ("test_real_servers", "test_larger_models", "test_transformers_serve"),
-    "forked": (
-        "test_resume", "test_processes", "test_many_experts", "test_loop", "test_interruptions", "test_adapt",
-        "test_page_security",
-    ),
-}  # fmt: skip
-"""Files that share what takes seconds to start, a server or what processes are forked from: one worker has them all."""
 LOCAL = ("127.", "::1", "localhost")
 
 
@@ -200,9 +200,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
-    groups = {name: group for group, names in TOGETHER.items() for name in names}
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(groups.get(item.path.stem, item.path.stem)))
+        name = item.path.stem
+        item.add_marker(pytest.mark.xdist_group("together" if name in TOGETHER else name))
     wanted = [item for item in items if item.get_closest_marker("gpu")]
     if not wanted or os.environ.get("PASSERELLE_GPU_TESTS") == "cpu":
         return

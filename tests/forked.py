@@ -64,6 +64,16 @@ def command(arguments: list[str]) -> None:
     main(arguments, prog_name="passerelle")
 
 
+def command_in_fp32(arguments: list[str]) -> None:
+    """Run it with models in the type that a server keeps weights in, whatever is quicker here."""
+    import torch
+
+    from passerelle.models import pretrained
+
+    pretrained.best_dtype = lambda device: torch.float32  # type: ignore[assignment]
+    command(arguments)
+
+
 def fork(
     arguments: Sequence[str], place: Path, environment: Mapping[str, str], name: str, what: What = command
 ) -> Forked:

@@ -11,9 +11,9 @@ from passerelle.machine import free_memory_bytes
 from passerelle.translation.engines import apertium
 from passerelle.translation.engines.apertium_pipeline import Pipeline
 
-KEPT, SPARE_BYTES = 2, 10 << 30
-"""So many pipelines wait for a borrower, those that came back last: each has up to a gigabyte, and there are several
-workers; so none where less than so much memory is free."""
+KEPT, SPARE_BYTES = 4, 12 << 30
+"""So many pipelines wait for a borrower, those that came back last: the four that check a translation from English take
+1.6 GB, and there are several workers; so none where less than so much memory is free."""
 
 
 class Lent(Pipeline):

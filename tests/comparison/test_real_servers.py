@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +18,7 @@ from click.testing import CliRunner
 from benchmark_files import write_lines
 from comparison.conftest import compare
 from comparisons import own_cache, scores, write_experiment
+from forked import Forked, command_in_fp32, fork
 from json_translator import make_json_translator
 from passerelle.cli import main
 from passerelle.evaluation.writing import read_answers
@@ -69,22 +68,9 @@ def place(own: Path, counter: Counter) -> Path:
     return own
 
 
-IN_FP32 = """
-import torch
-from passerelle.cli import main
-from passerelle.models import pretrained
-
-pretrained.best_dtype = lambda device: torch.float32
-main()
-"""
-"""The server computes in the type that weights are kept in; so does who is compared with it, whatever is quicker."""
-
-
-def start(place: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", IN_FP32, "compare", "own.yaml", "--out", "killed", "--json"]
-    own_environment = {**os.environ, "PASSERELLE_CACHE": str(place / "killed-cache")}
-    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, cwd=place, env=own_environment, start_new_session=True, **pipes)
+def start(place: Path) -> Forked:
+    arguments = ["compare", "own.yaml", "--out", "killed", "--json"]
+    return fork(arguments, place, {"PASSERELLE_CACHE": str(place / "killed-cache")}, "killed", command_in_fp32)
 
 
 def kill_when(counter: Counter, holds: Callable[[dict[str, Any]], bool], place: Path) -> None:
@@ -92,13 +78,13 @@ def kill_when(counter: Counter, holds: Callable[[dict[str, Any]], bool], place: 
     for event in (counter.waiting, counter.gone):
         event.clear()
     counter.holds = holds
-    process = start(place)
+    running = start(place)
     try:
-        assert counter.waiting.wait(200), process.communicate(timeout=1)
+        assert counter.waiting.wait(200), running.err.read_text(encoding="utf-8")
         time.sleep(0.5)  # what came is written down, and nothing more comes
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        running.signal(signal.SIGKILL)
+        assert running.wait(60) == -signal.SIGKILL
         counter.gone.set()
     counter.holds = lambda body: False
     assert not (place / "killed" / "results.json").exists()
@@ -135,11 +121,10 @@ def test_all_kinds_of_engines_and_models_are_arms_of_one_file(
     # In the pipeline by a served translator, between two texts.
     kill_when(counter, lambda body: len(counter.of(translator)) == 3, place)
     assert len(counter.of(vlm)) == 6 * QUESTIONS
-    process = start(place)
-    out, err = process.communicate(timeout=200)
-    assert process.returncode == 0, err
+    resumed = start(place)
+    assert resumed.wait(200) == 0, resumed.err.read_text(encoding="utf-8")
     assert bodies(counter.answered) == bodies(whole), "nothing is asked, or paid, twice"
-    found = json.loads(out)
+    found = json.loads(resumed.out.read_text(encoding="utf-8"))
     assert scores(found) == scores(results)
     for arm in found["arms"]:
         counted = ("sentences_translated", "characters_translated")

@@ -6,7 +6,6 @@ import functools
 import importlib.util
 import json
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from comparisons import own_cache
 from passerelle.cli import main
 from passerelle.crews.base import in_order
 from passerelle.crews.processes import open_processes
@@ -30,7 +30,6 @@ from passerelle.quality.base import Pair
 from passerelle.quality.checks.registry import build_checks
 from passerelle.quality.engines import Engines
 from passerelle.quality.store import AssessmentStore
-from passerelle.runs import cache_folder
 
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="pip install 'passerelle[ray]'")
 QUICK = ("structure", "copied", "length", "repetition")
@@ -143,16 +142,14 @@ def alone(data: Path) -> Callable[[str], dict[str, bytes]]:
 def written(data: Path, command: str, out: str, *options: str) -> dict[str, bytes]:
     """Run a command in a process of its own, with a cache of its own; return what it wrote, without what took time."""
     (data / out).mkdir()
-    cache = data / f"cache-{out}"
-    if (worked_out := cache_folder() / "derived").is_dir():  # takes long to work out anew
-        shutil.copytree(worked_out, cache / "derived")
+    cache = own_cache(data / f"cache-{out}")
     target = [] if command == "audit" else ["fr.jsonl"]
     arguments = [command, "en.jsonl", "fr.jsonl", "--to", "fr", "--fields", "text", *options]
     arguments += ["--out", "/".join([out, *target])]
     done = subprocess.run(
         [sys.executable, "-c", "from passerelle.cli import main; main()", *arguments],
         cwd=data,
-        env={**os.environ, "PASSERELLE_CACHE": str(cache)},
+        env={**os.environ, "PASSERELLE_CACHE": cache},
         capture_output=True,
         text=True,
         timeout=900,
