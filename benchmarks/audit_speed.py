@@ -1,4 +1,4 @@
-"""What an audit takes, by what it is asked: all checks, those of before, in haste; and by so many workers.
+"""What an audit takes, by what it is asked: all checks, those of before too, in haste; and by so many workers.
 
     python benchmarks/audit_speed.py [--pairs 1000] [--workers 2 --rounds 3] [--runner ray] [--memory 10000 1000000]
 
@@ -41,7 +41,8 @@ from passerelle.runs import cache_folder
 from quality import references
 
 ASKED: dict[str, tuple[str, ...]] = {
-    "as before, with embedding": ("--check", "embedding"),
+    "as at first, with embedding and back-translation": ("--check", "embedding", "--check", "back-translation"),
+    "as before, with back-translation": ("--check", "back-translation"),
     "all": (),
     "quick": ("--quick",),
 }

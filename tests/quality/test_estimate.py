@@ -198,11 +198,13 @@ def test_a_side_that_there_is_not_is_named():
 
 def test_the_shipped_calibration_is_honest_about_where_it_comes_from():
     estimate = Estimate.shipped("en", "fr")
-    assert estimate is not None and "8 sources" in estimate.provenance["data"]
+    assert estimate is not None and "9 sources" in estimate.provenance["data"]
     assert estimate.provenance["out_of_fold"]["auc"]["low"] > 0.8
     # Captions of photographs are in no fit; they are judged all the same.
     assert not any("photographs" in name for name in estimate.kinds.names)
     unseen = estimate.provenance["unseen"]
-    assert unseen["photographs"]["auc"]["value"] > 0.78 and max(each["ece"] for each in unseen.values()) < 0.08
-    assert "embedding" not in estimate.checks
+    # Talks are a neural engine's alone: of these it knows about how many are lost, and not which.
+    assert unseen["photographs"]["auc"]["value"] > 0.78 and unseen.pop("talks")["auc"]["value"] < 0.6
+    assert max(each["ece"] for each in unseen.values()) < 0.08
+    assert not {"embedding", "back-translation"} & set(estimate.checks) and estimate.quick is not None
     assert Estimate.shipped("en", "xx") is None

@@ -18,7 +18,7 @@ from passerelle.quality.assessing import FakeAssess
 from passerelle.quality.assessor import Assessor
 from passerelle.quality.audit import audit
 from passerelle.quality.base import Finding, Pair
-from passerelle.quality.estimate.by_source import alike, left_out, offset, spread, widening
+from passerelle.quality.estimate.by_source import Offset, alike, left_out, offset, spread, widening
 from passerelle.quality.estimate.calibrate import Labelled, fit
 from passerelle.quality.estimate.calibrated import CalibratedAssess
 from passerelle.quality.estimate.estimate import FORMAT, Estimate
@@ -66,7 +66,7 @@ def test_parts_of_a_data_set_add_up() -> None:
 
 def test_sources_weigh_alike_and_are_left_out_whole() -> None:
     sources = ["a"] * 6 + ["b"] * 2
-    np.testing.assert_allclose(alike(sources), [8 / 2 / 6] * 6 + [2.0] * 2)
+    np.testing.assert_allclose(alike(sources, np.ones(8)), [8 / 2 / 6] * 6 + [2.0] * 2)
     assert [(seen.tolist(), unseen.tolist()) for seen, unseen in left_out(sources)] == [
         ([6, 7], [0, 1, 2, 3, 4, 5]),
         ([0, 1, 2, 3, 4, 5], [6, 7]),
@@ -204,6 +204,18 @@ def test_kinds_of_a_fit_hold_how_well_each_was_told_and_pairs_count_as_they_are_
     weights = replace(labelled, counts=np.tile([3.0, 1.0], 200)).weights
     assert weights[:2] == pytest.approx([1.5, 0.5]) and weights.sum() == pytest.approx(400)
     assert weights[:100].sum() == pytest.approx(100)
+
+
+@pytest.mark.parametrize(("floor", "slope"), [(0.0, 0.0), (0.2, 0.0), (0.05, 3.0)])
+def test_the_likeliest_spread_of_offsets_is_found_and_one_outlier_doesnt_make_it(floor: float, slope: float) -> None:
+    chance = np.random.default_rng(5)
+    away, noise = chance.uniform(0.1, 0.5, 400), chance.uniform(0.02, 0.1, 400)
+    offsets = chance.normal(0, np.sqrt(floor + slope * away**2 + noise))
+    found = spread([Offset(*each) for each in zip(offsets, noise, strict=True)], away)
+    assert found[0] + found[1] * 0.3**2 == pytest.approx(floor + slope * 0.3**2, abs=0.06)
+    offsets[np.argmax(away)] = 3.0
+    moved = spread([Offset(*each) for each in zip(offsets, noise, strict=True)], away)
+    assert moved[0] + moved[1] * 0.3**2 == pytest.approx(found[0] + found[1] * 0.3**2, abs=0.05)
 
 
 def test_no_fit_reads_what_only_tells_an_engines_own_text_from_one_with_an_edit() -> None:

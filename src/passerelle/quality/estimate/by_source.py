@@ -32,6 +32,7 @@ Fits of each of nine sources were off on the 16 kinds of the others by 0.50 (roo
 MOST_DOUBT = 3.0
 """Log-odds beyond which a kind's error isn't followed: there are too few pairs of one sort in it."""
 _NORMAL = 1.959964
+_LEAST_VARIANCE = 1e-4
 
 BoolArray = NDArray[np.bool_]
 
@@ -140,12 +141,26 @@ def offset(log_odds: FloatArray, accepted: BoolArray) -> Offset:
 
 
 def spread(offsets: Sequence[Offset], away: FloatArray) -> tuple[float, float]:
-    """Return the variance of offsets beyond that of their draw: at no distance, and what its square adds."""
-    from scipy.optimize import nnls
+    """Return the variance of offsets beyond that of their draw: at no distance, and what its square adds.
 
-    squares = np.array([max(0.0, one.value**2 - one.variance) for one in offsets])
-    terms = np.column_stack([np.ones(len(away)), away**2])
-    floor, slope = nnls(terms, squares)[0]
+    Both are the likeliest for normal offsets; least squares of their squares would follow the furthest one.
+
+    Args:
+        offsets: Of the kinds.
+        away: How far each is from the nearest kind of another source, in standard deviations [kinds].
+    """
+    from scipy.optimize import minimize
+
+    values, noise = (np.array([getattr(one, key) for one in offsets]) for key in ("value", "variance"))
+
+    def unlikely(terms: FloatArray) -> float:
+        variance = terms[0] + terms[1] * away**2 + noise
+        return float((np.log(variance) + values**2 / variance).sum())
+
+    whole = max(float((values**2 - noise).mean()), _LEAST_VARIANCE)
+    starts = ((whole, _LEAST_VARIANCE), (whole / 2, whole / 2 / max(float((away**2).mean()), _LEAST_VARIANCE)))
+    found = [minimize(unlikely, start, method="L-BFGS-B", bounds=[(0.0, None)] * 2) for start in starts]
+    floor, slope = min(found, key=lambda one: float(one.fun)).x
     return float(floor), float(slope)
 
 
