@@ -5,7 +5,7 @@ ARGS ?=
 BIN := .venv/bin
 # Three test files at a time, one thread each: some wait for servers, browsers and other processes; two programs of two threads
 # on two cores would only wait for each other.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup demo test check clean
 

@@ -192,17 +192,31 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each file to one worker, and those that belong together to the same.
+
+    Not by xdist's groups: it writes them into the names of tests, which pytest 9.2 no longer lets it change, and then
+    scatters the tests of each file without a word.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            return "together" if Path(file).stem in TOGETHER else file
+
+    return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put long files first and give each to one worker; skip tests marked gpu where there is none.
+    """Put long files first; skip tests marked gpu where there is none.
 
     torch is asked for one only if there are such tests.
     With PASSERELLE_GPU_TESTS=cpu they run on the CPU: to see, where there is no GPU, that they would run.
     """
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
-    for item in items:
-        name = item.path.stem
-        item.add_marker(pytest.mark.xdist_group("together" if name in TOGETHER else name))
     wanted = [item for item in items if item.get_closest_marker("gpu")]
     if not wanted or os.environ.get("PASSERELLE_GPU_TESTS") == "cpu":
         return
