@@ -18,8 +18,6 @@ CHUNK_ROWS = 1024
 CHUNK_BYTES = 8 << 20
 # So many rows, one after the other, that an engine fails at: it's the engine, not the rows.
 _MOST_FAILURES = 10
-# Several chunks of rows; Python's own 700 is a few rows.
-_OBJECTS_A_COLLECTION = 200_000
 
 
 class Written(NamedTuple):
