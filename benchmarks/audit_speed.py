@@ -1,6 +1,6 @@
 """What an audit takes, by what it is asked: all checks, those of before too, in haste; and by so many workers.
 
-    python benchmarks/audit_speed.py [--pairs 1000] [--workers 2 --rounds 3] [--runner ray] [--memory 10000 1000000]
+    python -m benchmarks.audit_speed [--pairs 1000] [--workers 2 --rounds 3] [--runner ray] [--memory 10000 1000000]
 
 The pairs are Tux Paint's captions of the test side, two by two, as Apertium translates them. Processor time is that of
 the command and of all that it starts, so another job on the machine hardly changes it. Prints JSON.
@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.repair import tux_paint as stamps_of
 from passerelle.quality.assessing import Assessment, FakeAssess
 from passerelle.quality.audit import audit
 from passerelle.quality.base import Pair
@@ -38,7 +39,6 @@ from passerelle.quality.evidence.chrf import is_lost
 from passerelle.quality.gate import GateSettings, gate
 from passerelle.quality.pairs import PairOptions, read_pairs
 from passerelle.runs import cache_folder
-from quality import references
 
 ASKED: dict[str, tuple[str, ...]] = {
     "as at first, with embedding and back-translation": ("--check", "embedding", "--check", "back-translation"),
@@ -50,7 +50,8 @@ ASKED: dict[str, tuple[str, ...]] = {
 
 def made_pairs(count: int) -> tuple[list[Pair], list[str]]:
     """Return so many different pairs, and a person's translation of each."""
-    labelled, truth = tux_paint(Engines(), "fr", "test"), references("test")
+    labelled, known = tux_paint(Engines(), "fr", "test"), stamps_of("test")
+    truth = dict(zip(known.english, known.french, strict=True))
     stamps = [pair for pair, extra in zip(labelled.pairs, labelled.is_extra, strict=True) if not extra]
     both = [(one, other) for shift in range(1, len(stamps)) for one, other in zip(stamps, stamps[shift:], strict=False)]
     pairs = [
