@@ -90,8 +90,10 @@ class Data(NamedTuple):
 
     @property
     def fitted(self) -> Data:
-        """All but what is kept apart."""
-        return self.part([n for n, name in enumerate(self.tables) if name not in APART])
+        """All but what is kept apart: of the wikis all, where no neural engine's pairs were read."""
+        is_read = "neural" in map(kind_of, self.engines)
+        apart = APART if is_read else (*APART, *(name for name in set(self.tables) if PARTS.get(name) == "wiki"))
+        return self.part([n for n, name in enumerate(self.tables) if name not in apart])
 
 
 def is_accepted(row: Mapping[str, str], verdicts: Mapping[tuple[str, str], bool]) -> bool | None:

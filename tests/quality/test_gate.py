@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,11 @@ from click.testing import CliRunner
 
 from passerelle.cli import main
 from passerelle.errors import ConfigError, InputError
-from passerelle.quality.assessing import FakeAssess
+from passerelle.quality.assessing import Assessment, FakeAssess
 from passerelle.quality.estimate import calibrated
-from passerelle.quality.gate import GateSettings, decide, gate, judge, kept_rows, load_gate
+from passerelle.quality.estimate.fitness import Fitness, Seen
+from passerelle.quality.gate import GateSettings, Judging, decide, gate, kept_rows, load_gate
 from passerelle.quality.pairs import Paired, PairOptions, read_pairs
-from passerelle.quality.unsaid import UnsaidCounts
 
 
 def conversations(path: Path, *rows: tuple[str, str]) -> Path:
@@ -39,7 +40,7 @@ def paired(tmp_path: Path) -> Paired:
 
 def verdicts(paired: Paired, **settings: float) -> list[str]:
     thresholds = GateSettings(**settings)
-    judged = list(judge(ASSESS, paired.rows, UnsaidCounts()))
+    judged = list(Judging(ASSESS).judge(paired.rows))
     kept = kept_rows(np.array([found.probability for found in judged]), thresholds)
     return [decision.verdict for decision in decide(paired.rows, judged, kept, thresholds)]
 
@@ -61,6 +62,19 @@ def test_nothing_is_lost(paired: Paired, tmp_path: Path) -> None:
     assert [row["id"] for row in dropped] == ["r1"]
     assert dropped[0]["reason"] == "conversations.1.value: 0.10 < 0.3"
     assert len((tmp_path / "repair.jsonl").read_text().splitlines()) == 2
+
+
+def test_whether_the_estimate_fits_these_data_is_said(paired: Paired, tmp_path: Path) -> None:
+    class Knowing(FakeAssess):
+        def seen(self, assessed: Sequence[Assessment]) -> Seen:
+            return Seen(None, frozenset(), 0.0, len(assessed))
+
+        def fitness(self, seen: Seen) -> Fitness:
+            return Fitness(f"These {seen.pairs} pairs are like nothing.", True, 0.1)
+
+    counts = gate(paired, Knowing(), GateSettings(keep_share=0.5), tmp_path / "kept.json")
+    assert counts["fitness"] == "These 8 pairs are like nothing."
+    assert gate(paired, ASSESS, GateSettings(), tmp_path / "kept.json")["fitness"] == ""
 
 
 def test_a_row_without_text_keeps_its_place(tmp_path: Path) -> None:

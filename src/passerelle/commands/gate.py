@@ -82,6 +82,8 @@ def gate(
     else:
         for verdict in ("keep", "repair", "drop"):
             click.echo(f"{verdict:7} {counts[verdict]:>9,} of {counts['rows']:,} rows")
+        if counts["fitness"]:
+            click.echo(counts["fitness"], err=True)
         click.echo(f"kept in {counts['kept']}, others in {counts['repairs']} and {counts['dropped']}", err=True)
     if not counts["keep"]:
         raise InputError(
