@@ -45,6 +45,11 @@ COUNTS = {"apertium": 1.0, "mended": 1.5, "degraded": 0.5, "people": 0.4, "neura
 """What the pairs of each kind of engine count together in a source."""
 GREAT = frozenset(("dropped", "sense", "untranslated", "repeated", "invented", "other"))
 """Faults that change what a text says: who put them in knows that it's lost."""
+READ_ONLY = ("people", "mended")
+"""Kinds of engine that are in no fit where no neural engine's pairs were read: people's own make fluent texts that say
+something else look good, and mended ones are few in languages for which repair has no rules."""
+MORE_BY_LANGUAGE = dict.fromkeys(("es", "it", "pt", "ca"), ("back-translation",))
+"""Checks beside the default ones that a language's calibration reads: what it brings there is worth its time."""
 TOGETHER = {"degraded": "people, degraded in part", "people": "people, degraded in part"}
 """Kinds of engine that are one kind of data: no data are all lost, or none of them, as these are by themselves."""
 PARTS = {"stamps-train": "stamps", "stamps-test": "stamps", "wiki-dev": "wiki", "wiki-test": "wiki"}
@@ -90,10 +95,16 @@ class Data(NamedTuple):
 
     @property
     def fitted(self) -> Data:
-        """All but what is kept apart: of the wikis all, where no neural engine's pairs were read."""
-        is_read = "neural" in map(kind_of, self.engines)
-        apart = APART if is_read else (*APART, *(name for name in set(self.tables) if PARTS.get(name) == "wiki"))
-        return self.part([n for n, name in enumerate(self.tables) if name not in apart])
+        """All but what is kept apart; where no neural engine's pairs were read, so are the wikis, and `READ_ONLY`."""
+        kinds = list(map(kind_of, self.engines))
+        apart = () if "neural" in kinds else READ_ONLY
+        return self.part(
+            [
+                n
+                for n, (name, kind) in enumerate(zip(self.tables, kinds, strict=True))
+                if name not in APART and kind not in apart and not (apart and PARTS.get(name) == "wiki")
+            ]
+        )
 
 
 def is_accepted(row: Mapping[str, str], verdicts: Mapping[tuple[str, str], bool]) -> bool | None:
@@ -150,7 +161,7 @@ def read(folder: Path, language: str, rows: int, cache: Path) -> Data:
         for row in found
     ]
     engines = Engines()
-    checks = build_checks("en", language, engines, list(CHECKS))
+    checks = build_checks("en", language, engines, [*CHECKS, *MORE_BY_LANGUAGE.get(language, ())])
     with AssessmentStore(cache / "assessments.sqlite") as store:
         findings = Assessor(checks, store).assess(pairs, quiet=True)
     engines.close()
