@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,20 @@ def test_three_hundred_pairs_were_read_and_closed_texts_are_not_among_them() -> 
     for row in [row for row in JUDGED if row["en"]][::20]:
         for name, proxy in PROXIES.items():
             assert proxy(row["translation"], row["reference"]) == pytest.approx(float(row[name]), abs=0.051)
+
+
+def test_what_was_read_of_neural_engines_is_what_the_docs_have_and_holds_no_text() -> None:
+    rows = tables.read(judge.NEURAL)
+    page = (ROOT / "docs" / "reference" / "quality.md").read_text(encoding="utf-8")
+    assert tables.between(page, "neural")[1] == agreement.neural(rows)
+    counts = Counter((row["source"], row["engine"] == "people") for row in rows)
+    assert counts == {
+        **{(source, False): count for source, count in judge.DRAWN_NEURAL.items()},
+        **{(source, True): count for source, count in judge.DRAWN_PEOPLE.items()},
+    }
+    assert sum(row["again"] != "" for row in rows) == judge.SHEETS * judge.TWICE_READ
+    assert {row["source"] for row in rows if row["half"] == "choose"} == {"wiki-dev"}
+    assert set(rows[0]) == set(judge.NEURAL_COLUMNS), "neither texts nor translations"
 
 
 def test_verdicts_are_joined_to_their_pairs_and_none_may_be_missing() -> None:
