@@ -50,8 +50,12 @@ READ_ONLY = ("people", "mended")
 something else look good, and mended ones are few in languages for which repair has no rules."""
 MORE_BY_LANGUAGE = dict.fromkeys(("es", "it", "pt", "ca"), ("back-translation",))
 """Checks beside the default ones that a language's calibration reads: what it brings there is worth its time."""
-TOGETHER = {"degraded": "people, degraded in part", "people": "people, degraded in part"}
-"""Kinds of engine that are one kind of data: no data are all lost, or none of them, as these are by themselves."""
+CALLED = {
+    "apertium": "by Apertium", "mended": "mended", "neural": "by neural engines",
+    "degraded": "by people, degraded in part", "people": "by people, degraded in part",
+}  # fmt: skip
+"""What kinds of engine are called as kinds of data. People's texts and degraded ones are one: no data are all lost, or
+none of them, as these are by themselves."""
 PARTS = {"stamps-train": "stamps", "stamps-test": "stamps", "wiki-dev": "wiki", "wiki-test": "wiki"}
 """Tables that are of one source."""
 APART = ("photographs", "stamps-test", "wiki-test", "talks")
@@ -174,7 +178,7 @@ def read(folder: Path, language: str, rows: int, cache: Path) -> Data:
         f"accepted: not {LOST}; neural engines' pairs that were read: what the reader said; where faults were put into "
         "a person's translation: none that changes what it says; people's own: all",
         sources=[row["source"] for row in found],
-        kinds=[f"{row['source']}, {TOGETHER.get(kind, kind)}" for row, kind in zip(found, engines_of, strict=True)],
+        kinds=[f"{row['source']}, {CALLED[kind]}" for row, kind in zip(found, engines_of, strict=True)],
         counts=_counts([row["source"] for row in found], engines_of),
     )
     signatures = {check.name: check.signature for check in checks}
@@ -282,7 +286,11 @@ def _shares(part: Data, assess: Assess) -> dict[str, Any]:
 
 def _drawn(ours: Data, source: str) -> list[Data]:
     """Draw parts as a user's data are: of one kind, at most some hundred pairs; of Apertium's two ways each twice."""
-    of = [TOGETHER.get(kind_of(engine), engine) for engine in ours.engines]
+    kinds = map(kind_of, ours.engines)
+    of = [
+        engine if kind == "apertium" else "people" if kind == "degraded" else kind
+        for engine, kind in zip(ours.engines, kinds, strict=True)
+    ]
     ruled = [name for name in sorted(set(of)) if kind_of(name) == "apertium"]
     drawn = []
     for number, kind in enumerate([*ruled, *sorted(set(of))]):

@@ -57,4 +57,4 @@ def test_a_real_engines_share_to_spanish_is_in_its_interval(tmp_path: Path) -> N
     found = audit(made, open_assess("en", "es", store=tmp_path / "a.sqlite"))
     lost = np.mean([is_lost(one.english, pair.target, one.reference) for one, pair in zip(known, made, strict=True)])
     assert found.lost.low < lost < found.lost.high
-    assert found.fitness is not None and "apertium" in found.fitness.nearest
+    assert found.fitness is not None and "by Apertium" in found.fitness.nearest
