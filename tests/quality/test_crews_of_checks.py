@@ -144,6 +144,7 @@ def written(data: Path, command: str, out: str, *options: str) -> dict[str, byte
     (data / out).mkdir()
     cache = own_cache(data / f"cache-{out}")
     target = [] if command == "audit" else ["fr.jsonl"]
+    options = options if command == "audit" else (*options, "--keep-share", "0.5")
     arguments = [command, "en.jsonl", "fr.jsonl", "--to", "fr", "--fields", "text", *options]
     arguments += ["--out", "/".join([out, *target])]
     done = subprocess.run(
