@@ -71,7 +71,7 @@ def test_a_mistake_leaves_no_results(tmp_path: Path) -> None:
 
 
 def test_a_language_without_apertium_is_refused(tmp_path: Path) -> None:
-    result = run("compare", DEMO, "--target", "de", "--out", str(tmp_path / "run"))
+    result = run("compare", DEMO, "--target", "de", "--threads", "1", "--out", str(tmp_path / "run"))
     assert result.exit_code == 2
     assert "no installed Apertium pair translates de to en" in one_line(result)
 
