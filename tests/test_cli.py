@@ -196,7 +196,7 @@ def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
 
     with FileLock(tmp_path / ".lock"):
         # The lock is another process's for the command, since a lock object is its own holder.
-        result = run("compare", DEMO, "--smoke", "--arms", "zero-shot", "--out", str(tmp_path))
+        result = run("compare", DEMO, "--smoke", "--arms", "zero-shot", "--threads", "1", "--out", str(tmp_path))
     assert result.exit_code == 2
     assert "another run is working in" in one_line(result)
     assert not (tmp_path / "results.json").exists()
