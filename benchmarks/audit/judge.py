@@ -111,6 +111,11 @@ def sheets_of(drawn: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     return [own + dealt[n - 1][:TWICE_READ] for n, own in enumerate(dealt)]
 
 
+def verdicts(text: str) -> dict[str, list[str]]:
+    """Return what a reader said of each pair, by its number: ``yes`` or ``no``, and a word why if there is one."""
+    return {line.split()[0]: line.split(maxsplit=2)[1:] for line in text.splitlines() if line.strip()}
+
+
 def kept_neural(folder: Path) -> list[dict[str, Any]]:
     """Join pairs with their verdicts, and with the second reader's where there is one.
 
@@ -118,10 +123,7 @@ def kept_neural(folder: Path) -> list[dict[str, Any]]:
         ValueError: A pair has no verdict.
     """
     key = tables.read(folder / "key.tsv")
-    said: list[dict[str, list[str]]] = []
-    for n in range(SHEETS):
-        lines = (folder / f"verdicts-{n}.txt").read_text(encoding="utf-8").splitlines()
-        said.append({line.split()[0]: line.split(maxsplit=2)[1:] for line in lines if line.strip()})
+    said = [verdicts((folder / f"verdicts-{n}.txt").read_text(encoding="utf-8")) for n in range(SHEETS)]
     made = []
     for place, row in enumerate(key):
         reader = place % SHEETS
@@ -134,13 +136,13 @@ def kept_neural(folder: Path) -> list[dict[str, Any]]:
     return made
 
 
-def kept(key: list[dict[str, str]], verdicts: str) -> list[dict[str, Any]]:
+def kept(key: list[dict[str, str]], text: str) -> list[dict[str, Any]]:
     """Join pairs with their verdicts and with every proxy's figure.
 
     Raises:
         ValueError: A pair has no verdict.
     """
-    said = {line.split()[0]: line.split(maxsplit=2)[1:] for line in verdicts.splitlines() if line.strip()}
+    said = verdicts(text)
     made = []
     for row in key:
         if row["number"] not in said:

@@ -14,8 +14,8 @@ from passerelle.cli import main
 from passerelle.errors import ConfigError, InputError
 from passerelle.quality.assessing import Assessment, FakeAssess
 from passerelle.quality.estimate import calibrated
-from passerelle.quality.estimate.fitness import Fitness, Seen
-from passerelle.quality.gate import GateSettings, Judging, decide, gate, kept_rows, load_gate
+from passerelle.quality.estimate.fitness import Fitness, Seen, Watched
+from passerelle.quality.gate import GateSettings, decide, gate, judge, kept_rows, load_gate
 from passerelle.quality.pairs import Paired, PairOptions, read_pairs
 
 
@@ -40,7 +40,7 @@ def paired(tmp_path: Path) -> Paired:
 
 def verdicts(paired: Paired, **settings: float) -> list[str]:
     thresholds = GateSettings(**settings)
-    judged = list(Judging(ASSESS).judge(paired.rows))
+    judged = list(judge(Watched(ASSESS), paired.rows))
     kept = kept_rows(np.array([found.probability for found in judged]), thresholds)
     return [decision.verdict for decision in decide(paired.rows, judged, kept, thresholds)]
 

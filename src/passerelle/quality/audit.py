@@ -16,7 +16,7 @@ from passerelle.quality.base import ERROR_CLASSES, ErrorClass, Pair
 from passerelle.quality.columns import Columns, Equal, Places
 from passerelle.quality.estimate.by_labels import LabelledShares, labelled_shares
 from passerelle.quality.estimate.calibrate import Labelled
-from passerelle.quality.estimate.fitness import NOTHING_SEEN, Fitness, KnowsItsFit
+from passerelle.quality.estimate.fitness import Fitness, Watched
 from passerelle.quality.evidence.chrf import is_lost
 from passerelle.quality.frequent import MOST, Frequent
 from passerelle.quality.kinds import UNNAMED, kind_of, kinds
@@ -220,15 +220,10 @@ def audit(
 
 def _gone_through(pairs: Iterable[Pair], assess: Assess) -> tuple[Columns, UnsaidCounts, Fitness | None]:
     """Assess all pairs, some at a time; keep numbers, what checks couldn't say, and whether the estimate fits."""
-    columns, counts, seen = Columns(), UnsaidCounts(), NOTHING_SEEN
-    knowing = assess if isinstance(assess, KnowsItsFit) else None
+    columns, watched = Columns(), Watched(assess)
     for block in in_blocks(pairs):
-        found = assess.estimate(block)
-        columns.add(block, found)
-        counts.add(one.findings for one in found)
-        if knowing is not None:
-            seen += knowing.seen(found)
-    return columns, counts, None if knowing is None else knowing.fitness(seen)
+        columns.add(block, watched.estimate(block))
+    return columns, watched.unsaid, watched.fitness
 
 
 class _Shown(NamedTuple):

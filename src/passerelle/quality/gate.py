@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,11 +19,10 @@ from pydantic import Field, ValidationError, model_validator
 from passerelle.config import Settings, check_kind, read_yaml
 from passerelle.errors import ConfigError, InputError, unknown
 from passerelle.formats.saving import save
-from passerelle.quality.assessing import Assess, Assessment, in_blocks
+from passerelle.quality.assessing import Assess, in_blocks
 from passerelle.quality.base import PairedRow
-from passerelle.quality.estimate.fitness import NOTHING_SEEN, KnowsItsFit
+from passerelle.quality.estimate.fitness import Watched
 from passerelle.quality.pairs import Paired
-from passerelle.quality.unsaid import UnsaidCounts
 from passerelle.runs import storage, written_lines
 
 Verdict = Literal["keep", "repair", "drop"]
@@ -109,35 +108,15 @@ class Judged(NamedTuple):
     said: str
 
 
-class Judging:
-    """Judges rows by their worst texts.
+def judge(watched: Watched, rows: Iterable[PairedRow]) -> Iterator[Judged]:
+    """Judge each row by its worst text, some rows at a time.
 
-    Attributes:
-        unsaid: What checks couldn't say.
+    Args:
+        watched: Estimates pairs.
+        rows: The rows.
     """
-
-    def __init__(self, assess: Assess) -> None:
-        """Take what estimates pairs."""
-        self._assess, self.unsaid = assess, UnsaidCounts()
-        self._knowing = assess if isinstance(assess, KnowsItsFit) else None
-        self._seen = NOTHING_SEEN
-
-    @property
-    def fitness(self) -> str:
-        """Whether the estimate fits what was judged, in a sentence; empty where nobody knows."""
-        return "" if self._knowing is None else self._knowing.fitness(self._seen).says
-
-    def judge(self, rows: Iterable[PairedRow]) -> Iterator[Judged]:
-        """Judge each row by its worst text, some rows at a time."""
-        for block in in_blocks(rows):
-            assessed = self._assess.estimate([pair for row in block for pair in row.pairs])
-            self.unsaid.add(one.findings for one in assessed)
-            if self._knowing is not None:
-                self._seen += self._knowing.seen(assessed)
-            yield from self._worst(block, assessed)
-
-    def _worst(self, block: Sequence[PairedRow], assessed: Sequence[Assessment]) -> Iterator[Judged]:
-        found = iter(assessed)
+    for block in in_blocks(rows):
+        found = iter(watched.estimate([pair for row in block for pair in row.pairs]))
         for row in block:
             ours = [next(found) for _ in row.pairs]
             worst = min(range(len(ours)), key=lambda place: ours[place].probability)
@@ -206,12 +185,12 @@ def gate(paired: Paired, assess: Assess, settings: GateSettings, out: Path) -> d
     """
     if out.resolve() == paired.path.resolve():
         raise InputError(f"{str(out)!r} is the translated file itself: give another --out.")
-    judging = Judging(assess)
+    watched = Watched(assess)
     others: dict[Verdict, Path] = {"repair": out.parent / "repair.jsonl", "drop": out.parent / "dropped.jsonl"}
     # What is thought of each row waits in a file: which rows are kept is known when all are judged.
     with storage(out), TemporaryFile("w+", encoding="ascii") as waiting:
         probabilities = array("d")
-        for found in judging.judge(paired.rows):
+        for found in judge(watched, paired.rows):
             probabilities.append(found.probability)
             waiting.write(json.dumps(found) + "\n")
         worst = np.frombuffer(probabilities, dtype=np.float64)
@@ -227,13 +206,14 @@ def gate(paired: Paired, assess: Assess, settings: GateSettings, out: Path) -> d
                 counts[decision.verdict] += 1
                 if decision.verdict in files:
                     files[decision.verdict].write(json.dumps(decision.as_dict(), ensure_ascii=False) + "\n")
+    fitness = watched.fitness
     return {
         "rows": len(worst), "without_text": len(paired.without_text),
         **{verdict: counts[verdict] for verdict in ("keep", "repair", "drop")},
         "best": round(float(max(worst, default=0.0)), 4),
         "settings": settings.model_dump(), "calibrated_on": assess.calibrated_on,
-        "unsaid": [str(one) for one in judging.unsaid.found()],
-        "fitness": judging.fitness,
+        "unsaid": [str(one) for one in watched.unsaid.found()],
+        "fitness": "" if fitness is None else fitness.says,
         "asked": {name: asdict(taken) for name, taken in assess.taken.items()},
         "kept": str(out), "repairs": str(others["repair"]), "dropped": str(others["drop"]),
     }  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from passerelle.crews.base import Crew
@@ -135,15 +135,15 @@ class CalibratedAssess:
             assessed += self._weighed(found, clear)
         return assessed
 
-    def _weighed(self, findings: Findings, clear: Collection[int]) -> Iterator[Assessment]:
+    def _weighed(self, findings: Findings, clear: list[int]) -> Iterator[Assessment]:
         """Weigh what was found; by the quick checks' own estimate where the dear ones weren't asked."""
         probabilities, contributions = self._estimate.probability(findings), self._estimate.contributions(findings)
         if clear and self._estimate.quick is not None:
             few = {name: [each[place] for place in clear] for name, each in findings.items()}
-            probabilities[list(clear)] = self._estimate.quick.probability(few)
+            probabilities[clear] = self._estimate.quick.probability(few)
             by_check = self._estimate.quick.contributions(few)
             for name, values in contributions.items():
-                values[list(clear)] = by_check.get(name, 0.0)
+                values[clear] = by_check.get(name, 0.0)
         for place, probability in enumerate(probabilities):
             found = {name: each[place] for name, each in findings.items() if _says(each[place])}
             added = {name: float(values[place]) for name, values in contributions.items()}

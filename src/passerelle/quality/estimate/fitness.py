@@ -9,8 +9,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Protocol, runtime_checkable
 
-from passerelle.quality.assessing import Assessment
+from passerelle.quality.assessing import Assess, Assessment
+from passerelle.quality.base import Pair
 from passerelle.quality.estimate.likeness import Likeness, Summary
+from passerelle.quality.unsaid import UnsaidCounts
 
 _SIDES = 1.96
 LEAST_AREA = 0.65
@@ -82,6 +84,37 @@ class KnowsItsFit(Protocol):
             seen: All of them.
         """
         ...
+
+
+class Watched:
+    """Estimates pairs, and sums up what checks couldn't say of them and whether the estimate fits them.
+
+    Attributes:
+        unsaid: What checks couldn't say.
+    """
+
+    def __init__(self, assess: Assess) -> None:
+        """Take what estimates."""
+        self._assess, self.unsaid = assess, UnsaidCounts()
+        self._knowing = assess if isinstance(assess, KnowsItsFit) else None
+        self._seen = NOTHING_SEEN
+
+    def estimate(self, pairs: Sequence[Pair]) -> list[Assessment]:
+        """Assess some pairs.
+
+        Raises:
+            RunError: An engine or a model that a check needs failed.
+        """
+        found = self._assess.estimate(pairs)
+        self.unsaid.add(one.findings for one in found)
+        if self._knowing is not None:
+            self._seen += self._knowing.seen(found)
+        return found
+
+    @property
+    def fitness(self) -> Fitness | None:
+        """Whether the estimate fits all pairs so far; ``None`` where it can't say."""
+        return None if self._knowing is None else self._knowing.fitness(self._seen)
 
 
 def moved(probabilities: Sequence[float]) -> float:
