@@ -32,7 +32,7 @@ from passerelle.evaluation.metrics.captions import chrf_from_sums, chrf_statisti
 from passerelle.evaluation.statistics.significance import corpus_of, paired_difference
 from passerelle.example import splits, tuxpaint
 from passerelle.quality.base import Pair
-from passerelle.quality.engines import bare, pivot_engines
+from passerelle.quality.engines import Engines, bare
 from passerelle.quality.estimate.calibrated import open_assess
 from passerelle.quality.evidence.chrf import is_lost
 from passerelle.quality.evidence.freedict import WordTable
@@ -91,14 +91,16 @@ def of_source(name: str, rows: int) -> Captions:
 
 def measure(captions: Captions, folder: Path) -> dict[str, Any]:
     """Translate, repair, and compare."""
-    pool = Pool(pivot_engines("en", "fr"), WordTable("en", "fr"))
-    engine = next(iter(pivot_engines("en", "fr").values()))
+    engines = Engines()
+    makers = engines.through("en", "fr")
+    pool, engine = Pool(makers, WordTable("en", "fr")), next(iter(makers.values()))
     answers = engine.translate(captions.english)
     before = [fitted(source, bare(marked)) for source, marked in zip(captions.english, answers, strict=True)]
     pairs = [Pair(*texts) for texts in zip(captions.english, before, strict=True)]
-    assess = open_assess("en", "fr", store=folder / "assessments.sqlite", more=(JUDGE,))
+    assess = open_assess("en", "fr", store=folder / "assessments.sqlite", more=(JUDGE,), engines=engines)
+    scorer = open_scorer("en", "fr", pool.book, engines)
     with TranslationMemory(folder / f"{captions.name}.sqlite") as memory:
-        done = Repairer(pool, open_scorer("en", "fr", pool.book), assess, memory, "benchmark").repair(pairs)
+        done = Repairer(pool, scorer, assess, memory, "benchmark").repair(pairs)
     after = [found.text for found in done]
     sums = {name: chrf_statistics(texts, captions.french) for name, texts in (("before", before), ("after", after))}
     gain = paired_difference(

@@ -25,7 +25,7 @@ from passerelle.example import splits, tuxpaint
 from passerelle.quality.assessor import Assessor
 from passerelle.quality.base import Pair
 from passerelle.quality.checks.registry import CHECKS, build_checks
-from passerelle.quality.engines import Engines, pivot_engines
+from passerelle.quality.engines import Engines
 from passerelle.quality.estimate.features import feature_names, matrix
 from passerelle.quality.evidence.freedict import WordTable
 from passerelle.quality.repair.candidates import Candidate, Pool
@@ -60,11 +60,12 @@ def read_pools() -> tuple[list[Picture], list[list[Candidate]], list[bool], list
     pictures = [p for p in found if sides.get(p.id) in ("train", "development") and "fr" in p.captions]
     sources = [p.captions["en"].text for p in pictures]
     book = WordTable("en", "fr")
-    maker = Pool(pivot_engines("en", "fr"), book)
+    engines = Engines()
+    maker = Pool(engines.through("en", "fr"), book)
     pools = maker.candidates(sources)
     phrases = [maker.is_phrase(source) for source in sources]
     pairs = [Pair(source, one.text) for source, pool in zip(sources, pools, strict=True) for one in pool]
-    checks = build_checks("en", "fr", Engines(), list(CHECKS))
+    checks = build_checks("en", "fr", engines, list(CHECKS))
     with AssessmentStore(cache_folder() / "assessments.sqlite") as store:
         findings = Assessor(checks, store).assess(pairs)
     columns = feature_names(findings)

@@ -26,7 +26,7 @@ from benchmarks.audit.degrade import Degrader
 from benchmarks.audit.sources import Sources, known
 from benchmarks.audit.texts import Text
 from passerelle.errors import MissingDependency
-from passerelle.quality.engines import Engines, bare, pivot_engines
+from passerelle.quality.engines import Engines, bare
 from passerelle.quality.evidence.freedict import WordTable
 from passerelle.quality.repair.candidates import Pool, fitted
 from passerelle.quality.repair.choice_trees import open_scorer
@@ -76,17 +76,18 @@ def degraded(chosen: list[Text], language: str, degrader: Degrader) -> Iterator[
                made.text, " ".join(made.faults))  # fmt: skip
 
 
-def mended(chosen: list[Text], language: str, words: WordTable | None) -> Iterator[tuple[str, ...]]:
+def mended(chosen: list[Text], language: str, words: WordTable | None, engines: Engines) -> Iterator[tuple[str, ...]]:
     """Yield what repair would put in the place of Apertium's text, and for every other such text any candidate.
 
     Args:
         chosen: The texts; some of them are mended.
         language: BCP-47 code of the translations.
         words: A dictionary; ``None``: nothing is mended.
+        engines: Apertium's.
     """
     asked = chosen[::MENDED]
     try:
-        chains = pivot_engines("en", language)
+        chains = engines.through("en", language)
     except MissingDependency:
         return
     if words is None or not asked:
@@ -98,7 +99,7 @@ def mended(chosen: list[Text], language: str, words: WordTable | None) -> Iterat
         for text, answer in zip(english, next(iter(chains.values())).translate(english), strict=True)
     ]
     candidates = pool.candidates(english)
-    scores = open_scorer("en", language, words).scores(english, candidates)
+    scores = open_scorer("en", language, words, engines).scores(english, candidates)
     right = pool.mend(english, own)
     for number, (text, was, small) in enumerate(zip(asked, own, right, strict=True)):
         others = [(score, one.text) for score, one in zip(scores[number], candidates[number], strict=True)
@@ -155,7 +156,7 @@ def main() -> None:
             by_people = [text for text in chosen if text.reference]
             rows = [
                 *translated(by_people, language, engines), *degraded(by_people, language, degrader),
-                *mended(by_people[:OF_FIRST], language, words), *by_others(chosen),
+                *mended(by_people[:OF_FIRST], language, words, engines), *by_others(chosen),
             ]  # fmt: skip
             if rows:
                 named = [dict(zip(COLUMNS, row, strict=True)) for row in rows]

@@ -254,14 +254,16 @@ def repair(
         checks: Checks beside the default ones: ``picture``, ``cometkiwi``, ``metricx``, ``llm:MODEL@URL``.
         options: As `passerelle.quality.pairs.PairOptions` has them.
     """
+    from passerelle.quality.engines import Engines
     from passerelle.quality.repair.opening import RepairOptions
     from passerelle.quality.repair.opening import repair as run
     from passerelle.quality.repair.verdict import JUDGE
 
-    paired, assess = _opened(source, translated, to, calibration, phrasebook, (*checks, JUDGE), options)
+    engines = Engines()
+    paired, assess = _opened(source, translated, to, calibration, phrasebook, (*checks, JUDGE), options, engines)
     at = Path(memory) if memory else cache_folder() / "translations.sqlite"
     how = RepairOptions(good, phrasebook=Path(phrasebook) if phrasebook else None, only=tuple(only))
-    found = run(paired, assess, at, Path(out), how)
+    found = run(paired, assess, at, Path(out), how, engines)
     counts = {key: found[key] for key in ("pairs", "changed", "ways", "for_review", "mean_before", "mean_after")}
     return RepairedFile(Path(found["out"]), Path(found["review"]), **counts)
 
@@ -274,6 +276,7 @@ def _opened(
     phrasebook: PathLike | None,
     checks: Sequence[str],
     options: Mapping[str, Any],
+    engines: Any = None,
 ) -> tuple[Any, Any]:
     from passerelle.quality.estimate.calibrated import open_assess
     from passerelle.quality.pairs import PairOptions, read_pairs
@@ -283,7 +286,8 @@ def _opened(
     paired = read_pairs(Path(source), Path(translated), how)
     given, known = (Path(path) if path else None for path in (calibration, phrasebook))
     with shown(False):
-        return paired, open_assess(how.source_language, how.target_language, given, phrasebook=known, more=checks)
+        codes = how.source_language, how.target_language
+        return paired, open_assess(*codes, given, phrasebook=known, more=checks, engines=engines)
 
 
 def adapt(

@@ -13,7 +13,7 @@ from benchmarks.audit.degrade import GREAT, HARMLESS, SHARES, SMALL, Degrader
 from benchmarks.audit.proxies import PROXIES
 from benchmarks.audit.sources import known
 from benchmarks.audit.texts import Text
-from passerelle.quality.engines import apertium_ways, bare
+from passerelle.quality.engines import Engines, apertium_ways, bare
 from passerelle.quality.evidence.chrf import LOST_AT, LOST_MORE, LOST_MOST, is_lost, lost_below
 from passerelle.quality.evidence.freedict import WordTable
 
@@ -200,7 +200,8 @@ def test_apertiums_texts_are_mended_as_repair_would_or_by_any_candidate() -> Non
         Text("A train track.", "Une voie ferrée.", "x", "caption", "d"),
         Text("A fire engine.", "Un camion de pompiers.", "x", "caption", "e"),
     ]
-    rows = list(collect.mended(chosen, "fr", WordTable("en", "fr")))
+    engines = Engines()
+    rows = list(collect.mended(chosen, "fr", WordTable("en", "fr"), engines))
     assert {row[0] for row in rows} <= {"a", "c", "e"} and len(rows) >= 2
     ways = apertium_ways("en", "fr")
     own = {
@@ -208,8 +209,9 @@ def test_apertiums_texts_are_mended_as_repair_would_or_by_any_candidate() -> Non
         for text, answer in zip(chosen, ways[0].translate([t.english for t in chosen]), strict=True)
     }
     assert all(row[3] == "mended" and row[6] and row[6] != own[row[0]] for row in rows)
-    assert rows == list(collect.mended(chosen, "fr", WordTable("en", "fr")))
-    assert list(collect.mended(chosen, "fr", None)) == [] == list(collect.mended(chosen, "de", WordTable("en", "de")))
+    assert rows == list(collect.mended(chosen, "fr", WordTable("en", "fr"), engines))
+    assert list(collect.mended(chosen, "fr", None, engines)) == []
+    assert list(collect.mended(chosen, "de", WordTable("en", "de"), engines)) == []
 
 
 def test_verdicts_come_before_what_was_put_in_and_the_reference() -> None:

@@ -111,6 +111,33 @@ def test_apertium_goes_there_and_back_by_both_pivots():
     assert (found.score, found.values["same"], back.score) == (1, 1, 1)
 
 
+def test_candidates_and_checks_have_the_same_programs_translate_and_each_text_once(monkeypatch):
+    engines = Engines()
+    asked: list[tuple[str, ...]] = []
+    for way in engines.ways("en", "fr"):
+        plain = way.translate
+        monkeypatch.setattr(way, "translate", lambda texts, plain=plain: asked.append(tuple(texts)) or plain(texts))
+    makers = engines.through("en", "fr")
+    try:
+        assert list(makers) == ["eng-cat cat-fra", "eng-spa es-fr"]
+        said = [maker.translate(["A horse.", "A frog.", "A horse."]) for maker in makers.values()]
+        assert asked == [("A horse.", "A frog.")] * 2 and all(one[0] == one[2] for one in said)
+        (found,) = PivotsCheck(engines).assess([Pair("A horse.", said[0][0])])
+        assert len(asked) == 2 and found.values["best"] == 1
+    finally:
+        engines.close()
+
+
+def test_candidates_have_ways_that_checks_have_not():
+    engines = Engines(lambda source, target: [])
+    makers = engines.through("en", "fr")
+    try:
+        assert [maker.translate(["A horse."]) for maker in makers.values()] == [["Un cheval."]] * 2
+    finally:
+        engines.close()
+    assert all(one._pipeline is None for one in engines._others), "what close() is for"
+
+
 def test_who_only_asks_for_the_weights_waits_for_no_library_of_tensors(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.delitem(sys.modules, "passerelle.quality.evidence.sentences", raising=False)

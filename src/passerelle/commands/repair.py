@@ -71,6 +71,7 @@ def repair(
     What stays doubtful goes to review.jsonl, ordered by what a person's minute is expected to gain.
     """
     from passerelle.crews.opening import open_crew
+    from passerelle.quality.engines import Engines
     from passerelle.quality.estimate.calibrated import open_assess
     from passerelle.quality.pairs import PairOptions, read_pairs
     from passerelle.quality.repair.opening import RepairOptions
@@ -83,8 +84,10 @@ def repair(
     codes = paired.languages
     how = RepairOptions(good, more, glossary, phrasebook, editor, editor_options, only=only)
     crew = click.get_current_context().with_resource(open_crew(runner, workers, address))
-    assess = open_assess(*codes, calibration, phrasebook=phrasebook, more=(*checks, JUDGE), crew=crew)
-    result = run(paired, assess, at or cache_folder() / "translations.sqlite", out, how)
+    asked = (*checks, JUDGE)
+    engines = Engines()
+    assess = open_assess(*codes, calibration, phrasebook=phrasebook, more=asked, crew=crew, engines=engines)
+    result = run(paired, assess, at or cache_folder() / "translations.sqlite", out, how, engines)
     say_asked(result["unsaid"], result["asked"])
     if as_json:
         print_json(result)

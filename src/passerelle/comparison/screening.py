@@ -20,6 +20,7 @@ from passerelle.formats.saving import save
 from passerelle.languages.phrasebook import Phrasebook, read_phrasebook
 from passerelle.quality.assessing import Assess
 from passerelle.quality.base import PairedRow
+from passerelle.quality.engines import Engines
 from passerelle.quality.gate import GateSettings, gate
 from passerelle.quality.pairs import Paired, PairOptions, read_pairs
 from passerelle.runs import cache_folder, content_hash
@@ -99,7 +100,7 @@ class Screening:
             trees = self.settings.calibration != OUT_OF_FOLD
             book, only = self.phrasebook, screen.only
             options = RepairOptions(self.settings.good, phrasebook=book, shipped_trees=trees, only=only)
-            found = repair(self.paired, self.assess, memory, out, options)
+            found = repair(self.paired, self.assess, memory, out, options, self._engines)
             return len(self.paired.rows), f"repair, {found['changed']} of {found['pairs']} texts changed"
 
         return self._made(screen.name, make)
@@ -143,7 +144,7 @@ class Screening:
         if self.settings.calibration == OUT_OF_FOLD:
             return self._fitted[0]
         given = Path(self.settings.calibration) if self.settings.calibration else None
-        return open_assess("en", self.target, given, self._store, self.phrasebook, more=(JUDGE,))
+        return open_assess("en", self.target, given, self._store, self.phrasebook, more=(JUDGE,), engines=self._engines)
 
     @property
     def _store(self) -> Path:
@@ -152,13 +153,18 @@ class Screening:
 
     @cached_property
     def _fitted(self) -> tuple[Assess, dict[str, str]]:
-        return _out_of_fold(self.target, self._store, read_phrasebook("en", self.target, self.phrasebook))
+        known = read_phrasebook("en", self.target, self.phrasebook)
+        return _out_of_fold(self.target, self._store, known, self._engines)
+
+    @cached_property
+    def _engines(self) -> Engines:
+        return Engines()
 
 
 OUT_OF_FOLD = "out-of-fold"
 
 
-def _out_of_fold(target: str, store: Path, phrasebook: Phrasebook) -> tuple[Assess, dict[str, str]]:
+def _out_of_fold(target: str, store: Path, phrasebook: Phrasebook, engines: Engines) -> tuple[Assess, dict[str, str]]:
     """Fit an estimate on the example's captions that judges none of those that it saw.
 
     Returns:
@@ -167,7 +173,6 @@ def _out_of_fold(target: str, store: Path, phrasebook: Phrasebook) -> tuple[Asse
     from passerelle.languages.prompts import english
     from passerelle.quality.assessor import Assessor
     from passerelle.quality.checks.registry import CHECKS, build_checks
-    from passerelle.quality.engines import Engines
     from passerelle.quality.estimate.labels import tux_paint
     from passerelle.quality.estimate.out_of_fold import fit_out_of_fold
     from passerelle.quality.repair.verdict import JUDGE
@@ -182,7 +187,7 @@ def _out_of_fold(target: str, store: Path, phrasebook: Phrasebook) -> tuple[Asse
         labelling.close()
     clusters = {pair.source: pair.cluster for pair in labelled.pairs}
     clusters |= {english().ask_whether(source): cluster for source, cluster in clusters.items()}
-    assessor = Assessor(build_checks("en", target, Engines(), names), AssessmentStore(store))
+    assessor = Assessor(build_checks("en", target, engines, names), AssessmentStore(store))
     provenance = {"data": "Tux Paint stamps, training side; extra: CLDR emoji names", "languages": ["en", target]}
     return fit_out_of_fold(assessor, labelled, findings, provenance, phrasebook), clusters
 

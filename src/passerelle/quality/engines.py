@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 
 from passerelle.errors import MissingDependency, RunError, UserError
 from passerelle.translation.base import Translator
@@ -33,12 +34,9 @@ def apertium_ways(source: str, target: str) -> list[Translator]:
     Returns:
         An engine for each chain, the usual one first; none where no chain is installed.
     """
-    chains = find_chains(source, target, installed_modes())
+    chains = [[mode.name for mode in modes] for modes in find_chains(source, target, installed_modes())]
     try:
-        return [
-            ApertiumTranslator(source, target, chain=[mode.name for mode in chain], mark_unknown=True)
-            for chain in chains
-        ]
+        return [ApertiumTranslator(source, target, chain=modes, mark_unknown=True) for modes in chains]
     except MissingDependency as missing:
         _log.warning("checks go without Apertium from %s to %s: %s", source, target, missing)
         return []
@@ -53,12 +51,12 @@ def pivot_engines(source: str, target: str) -> dict[str, ApertiumTranslator]:
     """
     first = ApertiumTranslator(source, target, mark_unknown=True)
     modes = installed_modes()
-    chains = [(one.name, other.name) for one in modes for other in modes if one.source == first.source
-              and one.target == other.source and other.target == first.target]  # fmt: skip
+    pairs = [(one.name, other.name) for one in modes for other in modes if one.source == first.source
+             and one.target == other.source and other.target == first.target]  # fmt: skip
     engines = {" ".join(first.chain): first}
-    for chain in chains:
-        if chain != first.chain:
-            engines[" ".join(chain)] = ApertiumTranslator(source, target, mark_unknown=True, chain=chain)
+    for pair in pairs:
+        if pair != first.chain:
+            engines[" ".join(pair)] = ApertiumTranslator(source, target, mark_unknown=True, chain=pair)
     return engines
 
 
@@ -84,6 +82,7 @@ class Engines:
     def __init__(self, ways: Ways = apertium_ways, memory: Memory | None = None) -> None:
         self._find, self._memory = ways, memory
         self._engines: dict[tuple[str, str], tuple[Translator, ...]] = {}
+        self._others: list[Translator] = []
         self._answers: dict[str, dict[str, str]] = {}
 
     def ways(self, source: str, target: str) -> tuple[Translator, ...]:
@@ -92,6 +91,20 @@ class Engines:
         if key not in self._engines:
             self._engines[key] = tuple(self._find(source, target))
         return self._engines[key]
+
+    def through(self, source: str, target: str) -> dict[str, Translator]:
+        """Return engines that mark unknown words, by the language that they go through; the usual one first.
+
+        They are those of `ways` where they are the same, and what they answered is known to both.
+
+        Raises:
+            ConfigError: Unknown language.
+            MissingDependency: There is no way at all; the message says what to install.
+        """
+        known = {way.signature: way for way in self.ways(source, target)}
+        engines = {name: known.get(one.signature, one) for name, one in pivot_engines(source, target).items()}
+        self._others += [engine for engine in engines.values() if engine.signature not in known]
+        return {name: _Remembering(self, engine) for name, engine in engines.items()}
 
     def start(self, source: str, target: str) -> None:
         """Start the programs from one language to another, without waiting; a failure is said when they are asked."""
@@ -114,8 +127,11 @@ class Engines:
         Raises:
             RunError: An engine failed.
         """
+        return self.ask(self.ways(source, target), texts)
+
+    def ask(self, engines: Sequence[Translator], texts: Iterable[str]) -> list[dict[str, str]]:
+        """Have texts translated by some engines; see `translate`."""
         asked = dict.fromkeys(texts)
-        engines = self.ways(source, target)
         fresh = [self._fresh(engine, asked) for engine in engines]
         with ThreadPoolExecutor(max(1, len(engines))) as threads:  # engines are programs of their own
             made = list(threads.map(lambda engine, new: engine.translate(new) if new else [], engines, fresh))
@@ -129,10 +145,9 @@ class Engines:
 
     def close(self) -> None:
         """End the engines' processes; what was answered stays known."""
-        for engines in self._engines.values():
-            for engine in engines:
-                if isinstance(engine, ApertiumTranslator):
-                    engine.close()
+        for engine in chain(self._others, *self._engines.values()):
+            if isinstance(engine, ApertiumTranslator):
+                engine.close()
 
     def _answered(self, engine: Translator) -> dict[str, str]:
         return self._answers.setdefault(f"{engine.source}>{engine.target} {engine.signature}", {})
@@ -156,3 +171,16 @@ class Engines:
             return {}
         found = self._memory.lookup(texts, engine.source, engine.target, engine.signature)
         return {text: known.translation for text, known in found.items() if known.origin == "machine"}
+
+
+class _Remembering:
+    """One of the engines, each text asked once."""
+
+    def __init__(self, engines: Engines, engine: Translator) -> None:
+        self._engines, self._engine = engines, engine
+        self.source, self.target, self.signature = engine.source, engine.target, engine.signature
+
+    def translate(self, texts: Sequence[str]) -> list[str]:
+        """Translate each text by itself; see `Translator.translate`."""
+        (known,) = self._engines.ask([self._engine], texts)
+        return [known[text] for text in texts]

@@ -206,6 +206,7 @@ def open_assess(
     *,
     quick: bool = False,
     crew: Crew | None = None,
+    engines: Engines | None = None,
 ) -> Assess:
     """Open the checks and the estimate between two languages.
 
@@ -220,6 +221,7 @@ def open_assess(
         more: Names of checks beside those by default and those of the calibration, for who reads their findings.
         quick: Whether the dear checks are left out where the others agree.
         crew: Workers that ask the checks; this process does if ``None``.
+        engines: What the checks of this process translate with, where others have it translate too.
 
     Raises:
         ConfigError: Unknown language or check, or the calibration was fitted with another language model.
@@ -238,7 +240,7 @@ def open_assess(
             f"passerelle quality fit LABELS --source {codes[0]} --to {codes[1]}, then name it with --calibration."
         )
     named = [name for name in MORE if name in estimate.checks or name in more]
-    checks = build_checks(*codes, Engines(), [*CHECKS, *named, *more])
+    checks = build_checks(*codes, engines or Engines(), [*CHECKS, *named, *more])
     for check in checks:
         if isinstance(check, LanguageModelCheck) and check.name in estimate.checks:
             check.need_fitted(str(estimate.provenance.get("checks", {}).get(check.name)))

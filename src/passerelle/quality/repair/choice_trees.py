@@ -107,12 +107,19 @@ def tabulate(
     return np.vstack(parts)
 
 
-def open_scorer(source: str, target: str, book: Dictionary) -> Scorer:
-    """Open what chooses between two languages (BCP-47): the trees that ship, else the weights."""
+def open_scorer(source: str, target: str, book: Dictionary, engines: Engines | None = None) -> Scorer:
+    """Open what chooses between two languages: the trees that ship, else the weights.
+
+    Args:
+        source: BCP-47 code of the source language.
+        target: The same of the target language.
+        book: Dictionaries between them.
+        engines: What its checks translate with, where others have it translate too.
+    """
     file = files("passerelle.data").joinpath(SHIPPED.format(source=source, target=target))
     if not file.is_file():
         return LinearScorer(book)
     content = json.loads(file.read_text(encoding="utf-8"))
     names = list(dict.fromkeys(check_of(column) for column in content["features"]))
-    assessor = Assessor(build_checks(source, target, Engines(), names))
+    assessor = Assessor(build_checks(source, target, engines or Engines(), names))
     return TreeScorer(content, book, assessor, (source, target))

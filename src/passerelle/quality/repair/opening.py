@@ -9,7 +9,7 @@ from typing import Any
 
 from passerelle.languages.phrasebook import read_phrasebook
 from passerelle.quality.assessing import Assess
-from passerelle.quality.engines import pivot_engines
+from passerelle.quality.engines import Engines
 from passerelle.quality.evidence.freedict import WordTable
 from passerelle.quality.pairs import Paired, only_kinds
 from passerelle.quality.repair.candidates import Pool
@@ -50,7 +50,9 @@ class RepairOptions:
     only: tuple[str, ...] = ()
 
 
-def repair(paired: Paired, assess: Assess, memory: Path, out: Path, options: RepairOptions) -> dict[str, Any]:
+def repair(
+    paired: Paired, assess: Assess, memory: Path, out: Path, options: RepairOptions, engines: Engines | None = None
+) -> dict[str, Any]:
     """Repair a translated file.
 
     Args:
@@ -59,6 +61,7 @@ def repair(paired: Paired, assess: Assess, memory: Path, out: Path, options: Rep
         memory: File of the translation memory.
         out: The file to write; ``review.jsonl`` is written beside it.
         options: How.
+        engines: What `assess` has its checks translate with; candidates are made by the same.
 
     Returns:
         Counts and paths.
@@ -72,12 +75,13 @@ def repair(paired: Paired, assess: Assess, memory: Path, out: Path, options: Rep
     terms = Glossary.read(options.glossary) if options.glossary else None
     codes = paired.languages
     known = read_phrasebook(*codes, options.phrasebook)
-    engines = {**pivot_engines(*codes), **{spec: make_engine(spec, *codes) for spec in options.engines}}
+    engines = engines or Engines()
+    makers = {**engines.through(*codes), **{spec: make_engine(spec, *codes) for spec in options.engines}}
     book, usual = WordTable(*codes), ApertiumTranslator(*codes)
-    scorer = open_scorer(*codes, book) if options.shipped_trees else LinearScorer(book)
+    scorer = open_scorer(*codes, book, engines) if options.shipped_trees else LinearScorer(book)
     with TranslationMemory(memory) as opened:
         repairer = Repairer(
-            Pool(engines, book),
+            Pool(makers, book),
             scorer,
             assess,
             opened,
