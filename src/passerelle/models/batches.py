@@ -14,6 +14,9 @@ from passerelle.models.layouts import Layout, lay_out
 from passerelle.models.pretrained import PretrainedModel
 from passerelle.models.vision_cache import VisionFeatures
 
+LINES = 32
+"""So many tokens' likelihoods of all words are computed at once on a processor."""
+
 
 @dataclass(eq=False)
 class RowBatch:
@@ -77,8 +80,13 @@ def layout_logprobs(pretrained: PretrainedModel, vision: VisionFeatures, layout:
     inputs = layout.inputs
     if layout.shown:
         inputs = inputs | {"mm_encoder_outputs": vision.outputs(layout.shown)}
-    logits = pretrained.bare(**inputs, logits_to_keep=layout.kept, use_cache=False).logits.float()
-    if layout.order is not None:
-        logits = logits[layout.order]
-    logprobs: Tensor = -torch.nn.functional.cross_entropy(logits, layout.targets, reduction="none")
-    return logprobs
+    logits: Tensor = pretrained.bare(**inputs, logits_to_keep=layout.kept, use_cache=False).logits
+    if logits.requires_grad and layout.order is None:
+        return -torch.nn.functional.cross_entropy(logits.float(), layout.targets, reduction="none")
+    order = torch.arange(len(layout.targets), device=logits.device) if layout.order is None else layout.order
+    if logits.requires_grad:
+        return logits.float().log_softmax(-1)[order, layout.targets]
+    # Some lines at a time stay in a processor's cache, and are read once.
+    parts = torch.split(logits, LINES if logits.device.type == "cpu" else max(1, len(logits)))
+    whole = torch.cat([part.float().logsumexp(-1) for part in parts])
+    return logits[order, layout.targets].float() - whole[order]

@@ -49,6 +49,9 @@ class Layout:
 MASKED, CAUSAL = 10, 1
 """What a product with a key costs on a GPU beside one with weights: under a mask, and in the kernels that need none."""
 
+PROCESSOR = 4
+"""The same on a processor, where a product with keys takes two to four times as long as one with weights."""
+
 Groups = Sequence[Sequence[int]]
 """For each tree the rows that go into it."""
 
@@ -185,7 +188,7 @@ def _price(pretrained: PretrainedModel, lines: int, width: int, masked: bool = T
     if masked and getattr(text, "attn_temperature_tuning", False) and width >= text.floor_scale:
         return sys.maxsize  # Llama 4 weighs queries by where in the line they stand, from there on
     weights = 4 * text.hidden_size + 3 * getattr(text, "intermediate_size", 4 * text.hidden_size)
-    seen = 2 if pretrained.device.type != "cuda" else MASKED if masked else CAUSAL
+    seen = PROCESSOR if pretrained.device.type != "cuda" else MASKED if masked else CAUSAL
     return int(lines * width * (weights + seen * width))
 
 

@@ -21,11 +21,11 @@ from passerelle.models.layouts import follows_trees, grow, lay_out
 from passerelle.models.pretrained import PretrainedModel
 from passerelle.models.vision_cache import VisionFeatures
 
-BATCH_NODES = 1024
+BATCH_NODES = 512
 """Tokens that are computed at once, about: more don't make a processor faster, and take more memory."""
-GPU_TIMES = 8
+GPU_TIMES = 16
 """So many times as many are computed at once on a GPU."""
-TREE_NODES = 256
+TREE_NODES = 192
 """A tree takes rows until they add more tokens than this, or than its first one has: attention is over all of it."""
 ROWS = 32
 """Rows on the keys and values of one beginning, at most."""
