@@ -333,7 +333,7 @@ def test_each_choice_of_what_is_repaired_makes_a_text_of_its_own(own: Path, monk
 
     asked: list[tuple[tuple[str, ...], Path]] = []
 
-    def repaired(paired: Any, assess: Any, memory: Path, out: Path, options: Any) -> dict[str, Any]:
+    def repaired(paired: Any, assess: Any, memory: Path, out: Path, options: Any, engines: Any) -> dict[str, Any]:
         asked.append((options.only, memory))
         out.parent.mkdir(parents=True)
         shutil.copy(paired.path, out)
