@@ -209,7 +209,7 @@ def test_apertiums_texts_are_mended_as_repair_would_or_by_any_candidate() -> Non
         for text, answer in zip(chosen, ways[0].translate([t.english for t in chosen]), strict=True)
     }
     assert all(row[3] == "mended" and row[6] and row[6] != own[row[0]] for row in rows)
-    assert rows == list(collect.mended(chosen, "fr", WordTable("en", "fr"), engines))
+    assert rows == list(collect.mended(chosen, "fr", WordTable("en", "fr"), Engines()))
     assert list(collect.mended(chosen, "fr", None, engines)) == []
     assert list(collect.mended(chosen, "de", WordTable("en", "de"), engines)) == []
 
