@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from click.testing import CliRunner
+from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from families.tiny import FAMILIES
@@ -18,12 +19,14 @@ from passerelle.adaptation.plan import plan
 from passerelle.adaptation.run import adapt, adaptation_key
 from passerelle.adaptation.settings import METHODS, AdaptSettings
 from passerelle.cli import main
+from passerelle.costs.flops import FlopMeter
 from passerelle.formats.conversations import read_conversations
 from passerelle.models.batches import target_logprobs
 from passerelle.models.conversing import Encoded, Encoder
 from passerelle.models.families import describe, families, family_of, known_families
+from passerelle.models.pixels import Shown, read
 from passerelle.models.pretrained import PretrainedModel
-from passerelle.models.vision_cache import VisionFeatures
+from passerelle.models.vision_cache import VisionFeatures, image_features
 
 # PaliGemma's processor makes a numpy array of a tensor, in a way that numpy means to change.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -114,6 +117,23 @@ def test_features_computed_before_give_what_pixels_give(
         assert again.computed == 0
     torch.testing.assert_close(found[()], found["tower",], rtol=0, atol=1e-4)
     torch.testing.assert_close(found["projector",], found["tower",], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_operations_of_a_picture_are_those_of_its_shape(
+    family: str, models: Callable[[str], Path], tmp_path: Path
+) -> None:
+    pretrained = loaded(models(family))
+    paths = [tmp_path / f"{shade}.png" for shade in range(6)]
+    for shade, path in enumerate(paths):
+        Image.new("RGB", ((64, 32), (48, 96))[shade % 2], (40 * shade, 9, 9)).save(path)
+    vision, meter = VisionFeatures(pretrained, None), FlopMeter(every=1)
+    vision.prepare([path] for path in paths)
+    with torch.no_grad():
+        for path in paths:
+            made = read(pretrained, pretrained.processor, Shown(path, path.name, several=False))
+            meter.run(1, partial(image_features, pretrained, made))
+    assert vision.costs.flops == meter.flops > 0
 
 
 def test_a_dry_run_says_what_is_found_and_trained_and_writes_nothing(

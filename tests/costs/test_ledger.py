@@ -10,7 +10,7 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 from torch.utils.checkpoint import checkpoint
 
-from passerelle.costs.flops import FlopMeter
+from passerelle.costs.flops import AlikeMeter, FlopMeter
 from passerelle.costs.ledger import Phase, forget_peak_memory, measured, peak_memory_bytes
 from passerelle.costs.summary import cost_of
 
@@ -35,6 +35,16 @@ def test_uncounted_calls_are_taken_at_the_rate_per_token() -> None:
     assert len(calls) == 4
     assert (meter.calls, meter.tokens, meter.counted_tokens) == (4, 100, 50)
     assert meter.flops == pytest.approx(2 * 1024 / 50 * 100)
+
+
+def test_what_is_alike_is_counted_once_and_taken_as_often_as_it_is_done() -> None:
+    meter = AlikeMeter({})
+    for rows in (4, 5, 4, 4):
+        assert meter.run(rows, lambda rows=rows: torch.ones(rows, 8) @ torch.ones(8, 16)).shape == (rows, 16)
+    assert meter.taken() == {"other forward": 2 * (4 + 5 + 4 + 4) * 8 * 16}
+    assert meter.taken() == {}
+    meter.run(4, lambda: None)
+    assert meter.taken() == {"other forward": 2 * 4 * 8 * 16}, "what is said to be alike isn't counted again"
 
 
 def test_nothing_costs_nothing() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -81,6 +81,36 @@ class FlopMeter:
     def flops_by_part(self) -> ByPart:
         """Operations of all calls, by part and pass."""
         return scaled(self.counted_by_part, self.tokens / self.counted_tokens) if self.counted_tokens else {}
+
+
+class AlikeMeter:
+    """Counts floating-point operations once for all calls that are alike: counting slows a call down.
+
+    Args:
+        modules: The part of the model that each module belongs to.
+    """
+
+    def __init__(self, modules: Mapping[Any, str]) -> None:
+        self._modules = modules
+        self._known: dict[Hashable, ByPart] = {}
+        self._fresh: ByPart = {}
+
+    def run(self, alike: Hashable, work: Callable[[], T]) -> T:
+        """Do `work`, which takes as many operations as all other calls with an equal `alike`."""
+        with on_device():
+            if alike in self._known:
+                result = work()
+            else:
+                with _counting(self._modules) as counted:
+                    result = work()
+                self._known[alike] = counted
+        self._fresh = added(self._fresh, self._known[alike])
+        return result
+
+    def taken(self) -> ByPart:
+        """Return the operations, by part and pass, since the last time that this was asked."""
+        fresh, self._fresh = self._fresh, {}
+        return fresh
 
 
 @contextmanager

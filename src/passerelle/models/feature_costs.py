@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from passerelle.costs.book import part
 from passerelle.costs.clocks import Stopwatch, Took
-from passerelle.costs.flops import ByPart, FlopMeter, added, scaled
+from passerelle.costs.flops import AlikeMeter, ByPart, added, scaled
 from passerelle.costs.ledger import Phase
 from passerelle.runs import read_json, write_json
 
@@ -23,8 +23,8 @@ class FeatureCosts:
 
     Attributes:
         folder: Where features are kept; ``None``: in memory only.
+        meter: What counts the operations of the work that computes features.
         pictures: Pictures whose features were computed now.
-        modules: The part of the model that each module belongs to.
         took: What else it took.
         spared_pictures: Pictures whose features were found.
         spared: What those would have taken, at the rate of all that were ever computed there.
@@ -32,7 +32,7 @@ class FeatureCosts:
     """
 
     folder: Path | None
-    modules: Mapping[Any, str] = field(default_factory=dict)
+    meter: AlikeMeter
     pictures: int = 0
     took: Took = Took()
     spared_pictures: int = 0
@@ -45,18 +45,17 @@ class FeatureCosts:
         return sum(self.flops_by_part.values())
 
     def computed(self, pictures: int, work: Callable[[], T]) -> T:
-        """Do `work`, which computes the features of so many pictures, and count it."""
-        meter, watch = FlopMeter(every=1), Stopwatch()
-        meter.tell_apart(self.modules)
+        """Do `work`, which computes the features of so many pictures by way of the meter, and count it."""
+        watch = Stopwatch()
         with part("features"):
-            result = meter.run(pictures, work)
-        took = watch.took()
+            result = work()
+        took, taken = watch.took(), self.meter.taken()
         self.pictures += pictures
-        self.flops_by_part = added(self.flops_by_part, meter.flops_by_part)
+        self.flops_by_part = added(self.flops_by_part, taken)
         self.took = self.took + took
         if self.folder:
             before, so_far, flops = self._known()
-            known = {"pictures": before + pictures, "flops_by_part": added(flops, meter.flops_by_part)}
+            known = {"pictures": before + pictures, "flops_by_part": added(flops, taken)}
             write_json(self.folder / _FILE, known | asdict(so_far + took))
         return result
 

@@ -8,7 +8,7 @@ or the tower is trained, the picture goes through the tower at each step.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from passerelle.costs.flops import AlikeMeter
 from passerelle.errors import ConfigError, InputError
 from passerelle.models.families import OWN_FILE, Family
 from passerelle.models.feature_costs import FeatureCosts
@@ -50,7 +51,7 @@ class VisionFeatures:
         self.level = level_for(pretrained, set(trained))
         self.computed = self.damaged = 0
         self._folder = folder / _signature(pretrained, self.level) if folder and self.level != "pixels" else None
-        self.costs = FeatureCosts(self._folder, pretrained.modules_by_part())
+        self.costs = FeatureCosts(self._folder, AlikeMeter(pretrained.modules_by_part()))
         self._asked: set[str] = set()
         self._known: dict[str, dict[str, Tensor] | _Shard] = {}
         self._whole: set[str] = set()
@@ -96,7 +97,7 @@ class VisionFeatures:
         """
         shown = [one for row in rows for one in self._shown(row)]
         if self.level == "pixels":
-            return {"image": self._run_tower(shown)}
+            return {"image": self._run_tower(shown, map(self._pixels.get, shown))}
         stored = [self._load(one.key) for one in shown]
         device, dtype = self.pretrained.device, self.pretrained.bare.dtype
         moved = [{name: value.to(device, dtype) for name, value in entry.items()} for entry in stored]
@@ -141,20 +142,22 @@ class VisionFeatures:
     @torch.no_grad()
     def _compute(self, shown: Shown, following: Sequence[Shown]) -> dict[str, Tensor]:
         self._pixels.ahead(following[:AHEAD])
+        made = self._pixels.get(shown)
+        alike, run = _alike(made), partial(self._run_tower, [shown], [made])
         if self.level == "tower" and not self._family.projects:
-            return {"main": _projector_input(self.pretrained, lambda: self._run_tower([shown])).cpu()}
-        outputs = self._run_tower([shown])
+            return {"main": self.costs.meter.run(alike, partial(_projector_input, self.pretrained, run)).cpu()}
+        outputs = self.costs.meter.run(alike, run)
         deep = getattr(outputs, "deepstack_features", None) or []
         found = {"main": _joined(getattr(outputs, self._family.output))}
         found |= {f"deep{number:02d}": _joined(layer) for number, layer in enumerate(deep)}
         found |= {name: getattr(outputs, name) for name in self._family.beside}
         return {name: value.cpu().contiguous() for name, value in found.items()}
 
-    def _run_tower(self, shown: Sequence[Shown]) -> Any:
+    def _run_tower(self, shown: Sequence[Shown], pixels: Iterable[Mapping[str, Tensor]]) -> Any:
         """Run the tower, picture by picture: the result doesn't depend on what else is in the batch."""
         parts = []
-        for one in shown:
-            outputs = image_features(self.pretrained, self._pixels.get(one))
+        for one, made in zip(shown, pixels, strict=True):
+            outputs = image_features(self.pretrained, made)
             if one.several:  # the first of two copies
                 setattr(outputs, self._family.output, getattr(outputs, self._family.output)[:1])
             parts.append(outputs)
@@ -270,6 +273,15 @@ def image_features(pretrained: PretrainedModel, made: Mapping[str, Tensor]) -> A
             f"projects = {str(not family.projects).lower()}, if forward takes the other; see docs/reference/methods.md."
         )
     return outputs
+
+
+def _alike(made: Mapping[str, Tensor]) -> Hashable:
+    """Return what says how many operations a picture takes: all shapes, and what isn't a colour, such as its tiles."""
+    said = (
+        (name, value.shape, b"" if value.is_floating_point() else value.numpy().tobytes())
+        for name, value in made.items()
+    )
+    return tuple(sorted(said))
 
 
 def level_for(pretrained: PretrainedModel, trained: set[str]) -> Level:
