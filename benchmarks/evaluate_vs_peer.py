@@ -52,6 +52,12 @@ METER = FlopMeter()
 """One for all rounds, as a run has one: every tenth batch is counted."""
 
 
+def processed(model: PretrainedModel, texts: list[str], images: list[Any], **options: Any) -> Any:
+    """Run the processor as `apply_chat_template` does: it adds no first token to a template that has one."""
+    begun = texts[0].startswith(model.tokenizer.bos_token or "\0")
+    return model.processor(text=texts, images=images, add_special_tokens=not begun, return_tensors="pt", **options)
+
+
 @torch.inference_mode()
 def peer(model: PretrainedModel, questions: list[Question], paths: dict[str, Path]) -> list[int]:
     """Choose as lmms-eval's llava_hf does: the option with the smallest mean loss, a full forward for each."""
@@ -65,10 +71,10 @@ def peer(model: PretrainedModel, questions: list[Question], paths: dict[str, Pat
             prompt = model.processor.apply_chat_template([asked], tokenize=False, add_generation_prompt=True)
             # Without the line break that some templates put behind a turn.
             whole = model.processor.apply_chat_template([asked, said], tokenize=False).rstrip()
-            inputs = model.processor(text=[whole], images=[image], return_tensors="pt")
+            inputs = processed(model, [whole], [image])
             inputs = inputs.to(model.device).to(model.model.dtype)
             labels = inputs["input_ids"].clone()
-            context = model.processor(text=[prompt], images=[image], return_tensors="pt")["input_ids"]
+            context = processed(model, [prompt], [image])["input_ids"]
             labels[:, : context.shape[1]] = -100
             losses.append(float(model.model(**inputs, labels=labels).loss))
         chosen.append(min(range(len(losses)), key=losses.__getitem__))
@@ -100,7 +106,7 @@ def plain_replies(
             for question in part
         ]
         images = [[open_picture(paths[question.picture])] for question in part]
-        inputs = model.processor(text=prompts, images=images, padding=True, padding_side="left", return_tensors="pt")
+        inputs = processed(model, prompts, images, padding=True, padding_side="left")
         inputs = inputs.to(model.device).to(model.model.dtype)
         made = model.bare.generate(
             **inputs, do_sample=False, max_new_tokens=NEW_TOKENS, pad_token_id=model.tokenizer.pad_token_id

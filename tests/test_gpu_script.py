@@ -15,7 +15,7 @@ from families.tiny import BUILDERS
 
 ROOT = Path(__file__).resolve().parents[1]
 # As the model cards on the Hub count them.
-BILLIONS = {"SmolVLM-2.2B": 2.246, "Qwen2.5-VL-3B": 3.755, "LLaVA-1.5-7B": 7.063}
+BILLIONS = {"SmolVLM-256M": 0.256, "SmolVLM-2.2B": 2.246, "Qwen2.5-VL-3B": 3.755, "LLaVA-1.5-7B": 7.063}
 
 
 @pytest.fixture(autouse=True)

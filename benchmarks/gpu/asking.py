@@ -1,9 +1,9 @@
-"""Options and generated answers on random weights of SmolVLM's size, against the ways of evaluation harnesses.
+"""Options and generated answers on random weights of a published size, against the ways of evaluation harnesses.
 
 Random weights never end an answer by themselves: every sixteenth token is one that ends it, so that lengths differ as
 those of real answers do.
 
-Run: python -m gpu.asking [--smoke]
+Run: python -m gpu.asking [--smoke] [--shape SmolVLM-2.2B] [--pictures 4] [--edge 640]
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ import evaluate_vs_peer
 import torch
 
 from gpu.rows import attempt, emit
-from gpu.shapes import build_shape, write_samples
+from gpu.shapes import SHAPES, build_shape, write_samples
 from passerelle.formats.conversations import read_conversations
 from passerelle.models.pretrained import PretrainedModel
 from passerelle.progress import quiet
 from passerelle.records import Question
 
-SHAPE = "SmolVLM-2.2B"
+TINY = 2, 120
+"""Pictures of the smoke run, and the longer edge of each."""
 QUESTIONS = 3
 OPTIONS = 4
 ENDS_EVERY = 16
@@ -56,7 +57,7 @@ def options(model: PretrainedModel, questions: list[Question], paths: dict[str, 
     found = evaluate_vs_peer.measure_options(model, {"en": questions}, paths, rounds=1)
     times = found["ratios"]["per_second"]
     said = f"{times['one language']}× one forward an option ({times['features kept']}× with features kept); "
-    emit(f"options, {SHAPE}", said + f"the same choice on {found['same_choice']}", "8×", **found)
+    emit(f"options, {model.path}", said + f"the same choice on {found['same_choice']}", "8×", **found)
 
 
 def generation(model: PretrainedModel, questions: list[Question], paths: dict[str, Path]) -> None:
@@ -70,24 +71,27 @@ def generation(model: PretrainedModel, questions: list[Question], paths: dict[st
         f"{times['one by one']}× one `generate` a question, {times['batched']}× batched `generate`; the same answer on "
         f"{agreed['one by one']} (batched and one by one: {agreed['batched and one by one']})"
     )
-    emit(f"generation, {SHAPE}", said, "4× and 1.3×", **found)
+    emit(f"generation, {model.path}", said, "4× and 1.3×", **found)
 
 
 def main() -> None:
     """Measure both."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--smoke", action="store_true")
+    parser.add_argument("--shape", choices=SHAPES, default="SmolVLM-2.2B")
+    parser.add_argument("--pictures", type=int, default=4)
+    parser.add_argument("--edge", type=int, default=640, help="the longer edge of each picture, in pixels")
     given = parser.parse_args()
     quiet()
-    model = build_shape(SHAPE, tiny=given.smoke)
+    model = build_shape(given.shape, tiny=given.smoke)
     words = model.bare.config.get_text_config().vocab_size
     model.bare.generation_config.eos_token_id = list(range(0, words, ENDS_EVERY))
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
-        pictures, size = (2, (120, 90)) if given.smoke else (4, (640, 480))
-        questions, paths = draw(Path(folder), pictures, size)
+        pictures, edge = TINY if given.smoke else (given.pictures, given.edge)
+        questions, paths = draw(Path(folder), pictures, (edge, edge * 3 // 4))
         evaluate_vs_peer.plain_replies(model, questions[:1], paths)  # what is done once on a GPU isn't timed
-        attempt(f"options, {SHAPE}", partial(options, model, questions, paths))
-        attempt(f"generation, {SHAPE}", partial(generation, model, questions, paths))
+        attempt(f"options, {given.shape}", partial(options, model, questions, paths))
+        attempt(f"generation, {given.shape}", partial(generation, model, questions, paths))
 
 
 if __name__ == "__main__":
