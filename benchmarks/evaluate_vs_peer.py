@@ -164,8 +164,8 @@ def measure(ways: dict[str, tuple[int, Work]], rounds: int) -> tuple[dict[str, A
     figures = {
         name: {
             "questions": count,
-            "per_second": round(count / statistics.median(clock[name]), 3),
-            "per_processor_second": round(count / statistics.median(processor[name]), 3),
+            "per_second": float(f"{count / statistics.median(clock[name]):.4g}"),
+            "per_processor_second": float(f"{count / statistics.median(processor[name]):.4g}"),
         }
         for name, (count, _) in ways.items()
     }
