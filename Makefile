@@ -4,8 +4,9 @@ SHELL := /bin/bash
 ARGS ?=
 BIN := .venv/bin
 # Three test files at a time, one thread each: some wait for servers, browsers and other processes; two programs of two threads
-# on two cores would only wait for each other.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+# on two cores would only wait for each other. Compiled files are kept even where the environment says not to: the tests start
+# hundreds of processes, each of which would compile again what it imports.
+PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup demo test check clean
 

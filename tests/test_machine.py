@@ -189,13 +189,15 @@ def test_a_search_for_unused_memory_leaves_out_what_libraries_hold() -> None:
     done = subprocess.run(
         [sys.executable, "-c", _SPARED], check=True, capture_output=True, text=True, cwd=Path(__file__).parent
     )
-    before, after, found = map(int, done.stdout.split())
+    before, after, found, compiler, left = map(int, done.stdout.split())
     assert after < before / 10
     assert found == 1, "what comes later is searched still"
+    assert not compiler, "nothing is compiled, so torch's compiler isn't imported"
+    assert not left, "who asks for compiling later gets it"
 
 
 _SPARED = """
-import gc, weakref
+import gc, os, sys, weakref
 from passerelle.machine import spare_imports
 class Cycle: pass
 import torch
@@ -204,5 +206,6 @@ spare_imports()
 after = len(gc.get_objects())
 one = Cycle(); one.own = one; gone = weakref.ref(one); del one
 gc.collect()
-print(before, after, int(gone() is None))
+compiler = "torch._inductor.select_algorithm" in sys.modules
+print(before, after, int(gone() is None), int(compiler), int("TORCHDYNAMO_DISABLE" in os.environ))
 """

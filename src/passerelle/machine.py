@@ -16,6 +16,7 @@ from passerelle.progress import say
 
 _ROOT = Path("/")
 _WATCHED_SECONDS = 0.25
+_NO_COMPILING = "TORCHDYNAMO_DISABLE"  # torch asks each time that something is to be compiled
 _OBJECTS_A_SEARCH = 200_000  # several chunks of rows; Python's own 700 is a few rows
 _asked: ContextVar[int | None] = ContextVar("asked", default=None)  # of a block around this one
 _most: ContextVar[int | None] = ContextVar("most", default=None)  # what was set before the outermost block
@@ -176,13 +177,33 @@ def spare_imports() -> None:
     searches = gc.isenabled()
     gc.disable()
     try:
-        import peft  # noqa: F401
         import transformers.models.auto.modeling_auto  # noqa: F401
+
+        with _nothing_compiled():
+            import peft  # noqa: F401
     finally:
         if searches:
             gc.enable()
     gc.collect()
     gc.freeze()
+
+
+@contextmanager
+def _nothing_compiled() -> Iterator[None]:
+    """Let `torch.compile` leave functions as they are.
+
+    PEFT imports bitsandbytes where it is installed, which has four compiled, that a GPU doesn't use: for them torch
+    imports its whole compiler, which takes longer than all of PEFT.
+    """
+    before = os.environ.get(_NO_COMPILING)
+    os.environ[_NO_COMPILING] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_NO_COMPILING]
+        else:
+            os.environ[_NO_COMPILING] = before
 
 
 @contextmanager
