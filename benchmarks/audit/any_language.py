@@ -4,8 +4,9 @@
         [--more dictionary unknown] [--results FOLDER] [--ship nl --out FOLDER]
 
 ``DATA`` is what `benchmarks.audit.collect` wrote. A language is a source here: it weighs like the others, and is judged
-by an estimate that was fitted without it. Keeps figures for `benchmarks.audit.languages`. ``--ship`` fits on all for
-languages of which no rule-based engine's translations are at hand: those into the others stand for it.
+by an estimate that was fitted without it. Of each there is in the fit what is in a fit of its own. Keeps figures for
+`benchmarks.audit.languages`. ``--ship`` fits on all for languages of which no rule-based engine's translations are at
+hand: those into the others stand for it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.audit.fit import Data, keep, kind_of, measured, read, unseen, without
+from benchmarks.audit.fit import HOW, NEVER, Data, keep, kind_of, measured, read, unseen, without
 from passerelle.quality.estimate.calibrate import Labelled, fit
 from passerelle.quality.estimate.estimate import SHIPPED
 from passerelle.quality.estimate.fitting import write_calibration
@@ -57,13 +58,16 @@ def provenance_of(
     found: Mapping[str, Data], language: str, results: Sequence[Mapping[str, Any]], checks: Sequence[str]
 ) -> dict[str, Any]:
     """Say what a calibration was fitted on, and how it does on its language as one that it never saw."""
-    ruled = [name for name, one in found.items() if "apertium" in map(kind_of, one.engines)]
+    how = []
+    for kind, said in HOW.items():
+        having = [name for name, one in found.items() if kind in map(kind_of, one.engines)]
+        how += [said if len(having) == len(found) else f"{said} into {', '.join(having)}"] if having else []
+    kinds = set(map(kind_of, found[language].engines))
     return {
-        "data": f"translations into {', '.join(found)}, by people, neural engines and degraded, and by Apertium into "
-        f"{', '.join(ruled)}",
+        "data": f"translations into {', '.join(found)}: {'; '.join(how)}",
         "languages": ["en", language],
         "checks": {name: found[language].signatures[name] for name in checks},
-        "never_saw": [] if language in ruled else ["a rule-based engine into this language"],
+        "never_saw": [f"{said} into this language" for kind, said in NEVER.items() if kind not in kinds],
         "unseen": unseen(results),
     }
 
@@ -81,7 +85,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("."), help="the folder to write them to")
     options = parser.parse_args()
     logging.disable(logging.WARNING)
-    found = {name: read(options.data, name, options.rows, options.cache) for name in options.languages}
+    found = {name: read(options.data, name, options.rows, options.cache).fitted for name in options.languages}
     checks = [*ANYWHERE, *options.more]
     data = joined(found, checks)
     results: dict[str, list[dict[str, Any]]] = {}

@@ -113,7 +113,8 @@ def unseen_engine(found: Mapping[str, Mapping[str, Any]]) -> str:
     for language, one in found.items():
         captions = captions_of(one["results"])["apertium"]
         others = [row["apertium"] for row in one["results"] if row["source"] != CAPTIONS]
-        told, wrong = sorted(row["auc"]["value"] for row in others), sorted(row["ece"] for row in others)
+        told = sorted(row["auc"]["value"] for row in others if row["auc"] is not None)
+        wrong = sorted(row["ece"] for row in others)
         held = [row["holds"] for row in (captions, *others)]
         cells = [
             f"`{language}`",

@@ -189,7 +189,6 @@ def test_what_was_found_before_is_not_asked_again(tmp_path: Path) -> None:
         {"source_language": "de"},
         {"target_language": "es"},
         {"field": "option"},
-        {"marked": "Un *dog."},
     ],
 )
 def test_what_a_check_may_see_tells_pairs_apart(change: dict[str, str]) -> None:

@@ -175,7 +175,6 @@ def pair_key(pair: Pair) -> str:
             pair.source_language,
             pair.target_language,
             pair.field,
-            pair.marked,
             picture,
         ]
     )

@@ -32,8 +32,6 @@ class Pair:
         category: A group of the data set to report by; empty if it has none.
         picture: The picture that the text is about; ``None`` if there is none.
         cluster: Pairs that share one aren't independent: the picture's name, else the row's id.
-        marked: The engine's own output with its marks for unknown words, where it is known; not what a
-            reader sees.
     """
 
     source: str
@@ -44,7 +42,6 @@ class Pair:
     category: str = ""
     picture: Path | None = None
     cluster: str = ""
-    marked: str | None = None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ def without_markup(pair: Pair) -> Pair:
     source, target = bare(pair.source), bare(pair.target)
     if (source, target) == (pair.source, pair.target):
         return pair
-    return replace(pair, source=source, target=target, marked=None if pair.marked is None else bare(pair.marked))
+    return replace(pair, source=source, target=target)
 
 
 @lru_cache(maxsize=4096)

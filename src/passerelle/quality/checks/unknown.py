@@ -20,8 +20,7 @@ class UnknownCheck:
     """Counts Apertium's marks and words that aren't in the target language's word list.
 
     A ``*`` stands before a word that the engine couldn't read, ``@`` before one that it couldn't translate, ``#``
-    before one that it couldn't inflect. They are read in the engine's own output where it is known, else in the
-    translation.
+    before one that it couldn't inflect. Translations that were made elsewhere may have them.
     """
 
     name = "unknown"
@@ -39,7 +38,7 @@ class UnknownCheck:
         words = words_of(pair.target)
         marked = marked_words(pair)
         listed = self._loanwords.target
-        if not words or (listed is None and not marked and pair.marked is None):
+        if not words or (listed is None and not marked):
             return UNKNOWN
         unlisted = self._unlisted(pair, words)
         wrong = {word.lower() for word in marked} | {word.lower() for word in unlisted}
@@ -73,6 +72,5 @@ def marked_words(pair: Pair) -> list[str]:
 
     A mark in the translation that the source has too ("#1") is the text's own.
     """
-    text = pair.marked if pair.marked is not None else pair.target
     own = {match.group() for match in _MARK.finditer(pair.source)}
-    return [match[2] for match in _MARK.finditer(text) if match.group() not in own]
+    return [match[2] for match in _MARK.finditer(pair.target) if match.group() not in own]

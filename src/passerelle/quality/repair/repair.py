@@ -234,4 +234,4 @@ class Repairer:
 
 
 def _with(pair: Pair, target: str) -> Pair:
-    return pair if target == pair.target else replace(pair, target=target, marked=None)
+    return pair if target == pair.target else replace(pair, target=target)
