@@ -277,11 +277,8 @@ def image_features(pretrained: PretrainedModel, made: Mapping[str, Tensor]) -> A
 
 def _alike(made: Mapping[str, Tensor]) -> Hashable:
     """Return what says how many operations a picture takes: all shapes, and what isn't a colour, such as its tiles."""
-    said = (
-        (name, value.shape, b"" if value.is_floating_point() else value.numpy().tobytes())
-        for name, value in made.items()
-    )
-    return tuple(sorted(said))
+    described = {name: value.contiguous() for name, value in made.items() if not value.is_floating_point()}
+    return tuple(sorted((name, value.shape) for name, value in made.items())), tensors_digest(described)
 
 
 def level_for(pretrained: PretrainedModel, trained: set[str]) -> Level:
