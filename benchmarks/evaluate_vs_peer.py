@@ -191,18 +191,19 @@ def measure_options(
     """Measure choices, in the first language and in all."""
     asked = {code: choices(questions) for code, questions in by_language.items()}
     one, both = next(iter(asked.values())), [q for questions in asked.values() for q in questions]
+    every = "both languages" if len(asked) > 1 else "one language"
     with tempfile.TemporaryDirectory() as place:
         fresh = (Path(place) / str(number) for number in itertools.count())
         warm = Path(place) / "warm"
         ours(model, both, paths, warm)
         ways: dict[str, tuple[int, Work]] = {
             "one language": (len(one), lambda: ours(model, one, paths, next(fresh))),
-            "both languages": (len(both), lambda: ours(model, both, paths, next(fresh))),
+            every: (len(both), lambda: ours(model, both, paths, next(fresh))),
             "features kept": (len(both), lambda: ours(model, both, paths, warm)),
             "peer": (len(both), lambda: peer(model, both, paths)),
         }
         figures, chosen = measure(ways, rounds)
-    agreed = same(chosen["both languages"], chosen["peer"])
+    agreed = same(chosen[every], chosen["peer"])
     return {**figures, "ratios": against(figures, "peer"), "same_choice": agreed, "rounds": rounds}
 
 
